@@ -1,0 +1,60 @@
+/* dataset.h - configurations with labels, as they lie in an HDF5 file.
+ *
+ * One lattice: at the root
+ *
+ *     /x    (N, C, T, X)   int8 .. float64; for flux data the channels k_t, k_x, l_t, l_x
+ *     /y    (N, outputs)   labels
+ *     /set  (N)            row of /sets each sample was made with          (may be missing)
+ *     /obs  (N, 2)         n and |phi|^2 of the closed configuration       (may be missing)
+ *     /sets                parameters: eta, lambda, mu, worms              (may be missing)
+ *
+ * Several lattices: the same in one group for each, /60x4/x, and /sets once.
+ * A file with only /x and /y, made by anything that writes HDF5, is a data set. */
+#ifndef ARCHRT_DATASET_H
+#define ARCHRT_DATASET_H
+
+#include <stdint.h>
+
+#include "arch_model.h"
+#include "archrt/error.h"
+
+/* Parameters shared by many samples. */
+typedef struct DatasetSet {
+    double eta, lambda, mu;
+    int worms; /* open worms on every sample; 0 for flux data */
+} DatasetSet;
+
+/* The samples of one lattice. */
+typedef struct DatasetGroup {
+    int rank;                       /* axes of the lattice; 0: x is (N, C)      */
+    int64_t extent[ARCH_AXES_MAX];
+    int channels, outputs;
+    int64_t samples;
+    ArchType type;                  /* of x                                     */
+    void *x;                        /* (samples, channels, sites)               */
+    double *y;                      /* (samples, outputs)                       */
+    int32_t *set;                   /* (samples) index into sets, or NULL       */
+    double *obs;                    /* (samples, 2) n, |phi|^2, or NULL         */
+} DatasetGroup;
+
+typedef struct Dataset {
+    int groups, sets;
+    DatasetGroup *group;
+    DatasetSet *set;
+    uint64_t seed;                  /* 0 if the file does not say               */
+    char kind[16];                  /* "flux", "worms", or "" for foreign files */
+} Dataset;
+
+/* Reads a whole file.  Errors (code FILE): missing, not HDF5, truncated, no /x or /y, shapes
+ * that disagree; (code DIVERGED): a NaN or infinity in /x or /y, naming sample and place. */
+bool dataset_read(Dataset *d, const char *path, ArchError *e);
+
+/* Writes the whole file beside `path`, then renames it: it is there whole or not at all. */
+bool dataset_write(const Dataset *d, const char *path, ArchError *e);
+
+void dataset_release(Dataset *d);
+
+int64_t dataset_sites(const DatasetGroup *g);
+size_t arch_type_size(ArchType type);
+
+#endif
