@@ -6,6 +6,7 @@
 #ifndef ARCHRT_RNG_H
 #define ARCHRT_RNG_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 /* What a sequence is for: equal seeds never share numbers between purposes. */
@@ -25,6 +26,7 @@ void rng_philox(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4
 Rng rng_init(uint64_t seed, RngPurpose purpose, uint32_t stream, uint32_t step);
 
 uint32_t rng_u32(Rng *r);
+void rng_fill(Rng *r, uint32_t *u, size_t n); /* the next n of rng_u32()               */
 double rng_uniform(Rng *r);               /* in [0, 1), 53 bits (two draws)            */
 uint32_t rng_below(Rng *r, uint32_t n);   /* uniform in 0 .. n-1, without bias; n > 0  */
 /* A permutation of 0 .. n-1 by Fisher and Yates. */
