@@ -125,6 +125,19 @@ void graph_begin(GraphBuilder *b, Arena *arena)
     b->g.nodes = 1;
 }
 
+void graph_continue(GraphBuilder *b, const Graph *g, Arena *arena)
+{
+    *b = (GraphBuilder){.g = *g, .arena = arena};
+    b->node_cap = 2 * g->nodes;
+    b->param_cap = g->params;
+    b->layer_cap = g->layers;
+    b->g.node = grow(arena, g->node, g->nodes, b->node_cap, sizeof *g->node);
+    b->g.param = grow(arena, g->param, (size_t)g->params, (size_t)g->params,
+                      sizeof *g->param);
+    b->g.layer = grow(arena, g->layer, (size_t)g->layers, (size_t)g->layers,
+                      sizeof *g->layer);
+}
+
 /* The parameter whose tensor, or whose gradient, the node is; -1 if it is a field. */
 static int param_of(const Graph *g, const Node *node)
 {

@@ -76,10 +76,11 @@ typedef struct Window {
 typedef struct Node {
     Op op;
     Val arg[OPERANDS_MAX];
-    Shape shape;       /* unused for PARAM, CONV_DW, CONV_DB: see `param`                  */
+    Shape shape;       /* unused where param >= 0: a tensor has the shape of the parameter */
     const char *name;  /* the user's name, or the layer's: "conv1"; "" if there is none    */
     Span span;         /* the layer in the source it comes from                            */
-    int param;         /* PARAM, CONV_DW, CONV_DB: index of the parameter, else -1         */
+    int param;         /* PARAM, CONV_DW, CONV_DB and the ADD of two gradients of the same
+                          parameter: its index, else -1                                    */
     double slope;      /* LEAKY_RELU, LEAKY_RELU_DX                                        */
     Window window;     /* CONV*, *_POOL, MAX_ARG, *_UNPOOL: of the forward operator        */
 } Node;
@@ -139,6 +140,7 @@ typedef struct GraphBuilder {
 } GraphBuilder;
 
 void graph_begin(GraphBuilder *b, Arena *arena);
+void graph_continue(GraphBuilder *b, const Graph *g, Arena *arena); /* with a copy of g */
 Val graph_add(GraphBuilder *b, Node node); /* sets node.shape by the operator's shape rule
                                               unless node.shape.channels is already set  */
 int graph_add_param(GraphBuilder *b, Param param); /* sets count and offset */
