@@ -6,10 +6,16 @@
  *     /y    (N, outputs)   labels
  *     /set  (N)            row of /sets each sample was made with          (may be missing)
  *     /obs  (N, 2)         n and |phi|^2 of the closed configuration       (may be missing)
- *     /sets                parameters: eta, lambda, mu, worms              (may be missing)
+ *     /sets                parameters: eta, lambda, mu, worms              (may be missing):
+ *                          a compound per row, or a group with a column each
  *
  * Several lattices: the same in one group for each, /60x4/x, and /sets once.
- * A file with only /x and /y, made by anything that writes HDF5, is a data set. */
+ * Attributes of the root: kind, seed, protocol, version (of this layout, 1).
+ *
+ * A file with only /x and /y, made by anything that writes HDF5, is a data set; other number
+ * types are converted to the narrowest of ours that holds them.  /y may be (N).
+ *
+ * HDF5 is not made for threads: one thread at a time may be in these functions. */
 #ifndef ARCHRT_DATASET_H
 #define ARCHRT_DATASET_H
 
@@ -43,18 +49,31 @@ typedef struct Dataset {
     DatasetSet *set;
     uint64_t seed;                  /* 0 if the file does not say               */
     char kind[16];                  /* "flux", "worms", or "" for foreign files */
+    char protocol[512];             /* how the samples were made, or ""         */
 } Dataset;
 
-/* Reads a whole file.  Errors (code FILE): missing, not HDF5, truncated, no /x or /y, shapes
- * that disagree; (code DIVERGED): a NaN or infinity in /x or /y, naming sample and place. */
+/* Reads a whole file; the groups come by size.  Errors (code FILE): missing, not HDF5,
+ * truncated, no /x or /y, shapes that disagree, larger than the memory; (code DIVERGED): a
+ * NaN or infinity in /x, /y or /obs, naming sample and place.  On failure *d is empty. */
 bool dataset_read(Dataset *d, const char *path, ArchError *e);
 
-/* Writes the whole file beside `path`, then renames it: it is there whole or not at all. */
+/* Writes the whole file beside `path`, then renames it: it is there whole or not at all.
+ * Equal data give equal bytes. */
 bool dataset_write(const Dataset *d, const char *path, ArchError *e);
+
+/* Whether dataset_write() could create `path`: asked before hours of work. */
+bool dataset_writable(const char *path, ArchError *e);
 
 void dataset_release(Dataset *d);
 
 int64_t dataset_sites(const DatasetGroup *g);
+
+/* "8x8" or, for rank 0, "1". */
+void dataset_lattice(const DatasetGroup *g, char text[96]);
+
+/* The order of groups in a file: by rank, by sites, by extents. */
+int dataset_compare(const DatasetGroup *a, const DatasetGroup *b);
+
 size_t arch_type_size(ArchType type);
 
 #endif

@@ -1,0 +1,17 @@
+/* dataset_file.h - what reading and writing a data set share. */
+#ifndef DATASET_FILE_H
+#define DATASET_FILE_H
+
+#include <hdf5.h>
+
+#include "archrt/dataset.h"
+
+enum { DATASET_VERSION = 1 };
+
+hid_t dataset_memory_type(ArchType type);
+
+/* The compound of a DatasetSet, as it lies in memory or with the file's byte order; the
+ * caller closes it. */
+hid_t dataset_set_type(bool in_file);
+
+#endif
