@@ -1,9 +1,9 @@
 #include "archrt/dataset.h"
 
+#include "archrt/lattice.h"
 #include "dataset_file.h"
 #include "h5file.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 int64_t dataset_sites(const DatasetGroup *g)
@@ -28,10 +28,7 @@ size_t arch_type_size(ArchType type)
 
 void dataset_lattice(const DatasetGroup *g, char text[96])
 {
-    int length = snprintf(text, 96, "%s", g->rank == 0 ? "1" : "");
-    for (int i = 0; i < g->rank; i++)
-        length += snprintf(text + length, 96 - (size_t)length, "%s%lld",
-                           i > 0 ? "x" : "", (long long)g->extent[i]);
+    lattice_text(g->rank, g->extent, text);
 }
 
 int dataset_compare(const DatasetGroup *a, const DatasetGroup *b)
