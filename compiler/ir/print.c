@@ -1,5 +1,6 @@
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "ir/graph.h"
 
@@ -131,7 +132,7 @@ static void print_node(const Graph *g, uint32_t i, FILE *out)
             n->op == OP_CONV_DW ? &graph_node(g, n->arg[1])->shape : &n->shape;
         print_window(&n->window, lattice->rank, out);
     }
-    if (n->param >= 0)
+    if (n->param >= 0 && strcmp(n->name, g->param[n->param].name))
         fprintf(out, " of %s", g->param[n->param].name);
     fputc('\n', out);
 }
