@@ -1,0 +1,240 @@
+/* archrun data: Monte Carlo configurations with labels, into an HDF5 file. */
+#include "cli.h"
+#include "progress.h"
+
+#include "archrt/flux_data.h"
+
+#include <math.h>
+#include <omp.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { POINTS_MAX = 4096 };
+
+/* The command line. */
+typedef struct DataOptions {
+    CliLattices lattice;
+    CliDoubles eta, mu;
+    CliTexts at;
+    CliInts worms;
+    double lambda;
+    int64_t samples, seed, thermal, between, threads;
+    const char *output;
+} DataOptions;
+
+/* The same, as flux_data_make() wants it. */
+typedef struct DataRequest {
+    FluxLattice lattice[CLI_LIST_MAX];
+    FluxParams point[POINTS_MAX];
+    int worms[CLI_LIST_MAX];
+    FluxDataSpec spec;
+} DataRequest;
+
+static const char flux_summary[] =
+    "Closed configurations of the complex scalar field in 1+1 dimensions (or 2 to 4) at\n"
+    "chemical potential mu, as integer fluxes on the links: x (samples, channels, lattice),\n"
+    "int8, channels k_t, k_x, l_t, l_x; labels y: n and |phi|^2.  --samples counts per\n"
+    "parameter set.  Protocol: every set has samples / 500 chains (1 to 32), each from k = l\n"
+    "= 0; --thermal sweeps, of which the first half finds how many worms make a sweep (3 head\n"
+    "proposals per link on average); then a sample every --between sweeps.  The file depends\n"
+    "on these options alone, not on the number of threads.  Sets for training and for tests\n"
+    "need different seeds.";
+
+static const char worms_summary[] =
+    "Configurations as from `archrun data flux` with open worms on top, whose ends violate\n"
+    "flux conservation; label y: the number of open worms.  A worm starts at a random site,\n"
+    "takes 1 .. sites (uniform) Metropolis steps or more, and ends apart from all other ends.\n"
+    "n and |phi|^2 of the closed configuration are kept in /obs.  The chains of a parameter\n"
+    "set serve its numbers of worms in turn.";
+
+static const char flux_example[] =
+    "  archrun data flux --lattice 8x8 --eta 4.25 --mu 1 --lambda 1 --samples 4000 --seed 1 \\\n"
+    "      -o flux.h5\n"
+    "  archrun data flux --lattice 60x4,100x5 --eta 4.01 --mu 0.91,0.95,1.05 --samples 500 \\\n"
+    "      -o test.h5\n";
+
+static const char worms_example[] =
+    "  archrun data worms --lattice 8x8 --at 4.25:1,4.01:1.5 --worms 0,5 --samples 5000 \\\n"
+    "      --seed 1 -o train.h5\n"
+    "  archrun data worms --lattice 8x8,16x16 --eta 4.04 --mu 1.25 --worms 0,1,2,3 \\\n"
+    "      --samples 100 --seed 2 -o test.h5\n";
+
+/* --at ETA:MU,..: pairs instead of a grid. */
+static bool take_pairs(const DataOptions *o, DataRequest *r, ArchError *e)
+{
+    for (int i = 0; i < o->at.n; i++) {
+        char *colon, *end = NULL;
+        const double eta = strtod(o->at.v[i], &colon);
+        const double mu = *colon == ':' ? strtod(colon + 1, &end) : NAN;
+        if (end == NULL || colon == o->at.v[i] || end == colon + 1 || *end != '\0' ||
+            !isfinite(eta) || !isfinite(mu))
+            return error_set(e, ARCH_EXIT_USAGE,
+                             "--at: '%.40s' is no pair ETA:MU, as in 4.25:1",
+                             o->at.v[i]);
+        r->point[r->spec.points++] = (FluxParams){eta, o->lambda, mu};
+    }
+    return true;
+}
+
+static bool take_points(const DataOptions *o, DataRequest *r, ArchError *e)
+{
+    if (o->at.n > 0 && (o->eta.n > 0 || o->mu.n > 0))
+        return error_set(
+            e, ARCH_EXIT_USAGE,
+            "--at gives pairs instead of --eta and --mu: take one or the other");
+    if (o->at.n > 0)
+        return take_pairs(o, r, e);
+    if (o->eta.n == 0 || o->mu.n == 0)
+        return error_set(e, ARCH_EXIT_USAGE, "--%s is missing (or --at ETA:MU)",
+                         o->eta.n == 0 ? "eta" : "mu");
+    if (o->eta.n * o->mu.n > POINTS_MAX)
+        return error_set(e, ARCH_EXIT_USAGE,
+                         "--eta and --mu: a grid of %d points, %d are "
+                         "possible",
+                         o->eta.n * o->mu.n, POINTS_MAX);
+    for (int i = 0; i < o->eta.n; i++)
+        for (int j = 0; j < o->mu.n; j++)
+            r->point[r->spec.points++] =
+                (FluxParams){o->eta.v[i], o->lambda, o->mu.v[j]};
+    return true;
+}
+
+static bool take_request(const DataOptions *o, bool open, DataRequest *r, ArchError *e)
+{
+    r->spec = (FluxDataSpec){.lattices = o->lattice.n,
+                             .lattice = r->lattice,
+                             .point = r->point,
+                             .counts = open ? o->worms.n : 1,
+                             .worms = open ? r->worms : NULL,
+                             .samples = o->samples,
+                             .seed = (uint64_t)o->seed,
+                             .thermal = o->thermal,
+                             .between = o->between};
+    for (int i = 0; i < o->lattice.n; i++) {
+        r->lattice[i].rank = o->lattice.v[i].rank;
+        memcpy(r->lattice[i].extent, o->lattice.v[i].extent,
+               sizeof r->lattice[i].extent);
+    }
+    for (int i = 0; i < o->worms.n; i++) {
+        r->worms[i] = (int)o->worms.v[i];
+        for (int j = 0; j < i; j++)
+            if (r->worms[i] == r->worms[j])
+                return error_set(e, ARCH_EXIT_USAGE, "--worms: %d is given twice",
+                                 r->worms[i]);
+    }
+    return take_points(o, r, e) && flux_data_check(&r->spec, e);
+}
+
+static void show(void *data, double done)
+{
+    Progress *p = data;
+    progress_at(p, done * p->total, NULL);
+}
+
+static bool make(DataRequest *r, const DataOptions *o, ArchError *e)
+{
+    const int sets = r->spec.lattices * r->spec.points * r->spec.counts;
+    Progress p;
+    Dataset d;
+    if (!dataset_writable(o->output, e))
+        return false;
+    progress_begin(&p, "data", "samples", 0, (double)sets * (double)o->samples);
+    r->spec.progress = show;
+    r->spec.progress_data = &p;
+    bool ok = flux_data_make(&r->spec, &d, e);
+    progress_end(&p);
+    if (!ok)
+        return false;
+    ok = dataset_write(&d, o->output, e);
+    dataset_release(&d);
+    if (ok)
+        fprintf(stderr, "%s: %lld samples in %d parameter sets\n", o->output,
+                (long long)(sets * o->samples), sets);
+    return ok;
+}
+
+static int run(int argc, char **argv, bool open)
+{
+    DataOptions o = {.lambda = 1,
+                     .samples = 1000,
+                     .seed = 1,
+                     .thermal = FLUX_THERMAL,
+                     .between = FLUX_BETWEEN};
+    /* clang-format off */
+    const CliOption option[] = {
+        {.name = "output", .letter = 'o', .kind = CLI_TEXT, .value = &o.output, .arg = "FILE.h5",
+         .help = "the data set", .required = true},
+        {.name = "lattice", .kind = CLI_LATTICES, .value = &o.lattice, .min = 2, .max = 1 << 26,
+         .help = "extents, time first", .required = true},
+        {.name = "eta", .kind = CLI_DOUBLES, .value = &o.eta, .help = "2 D + m^2"},
+        {.name = "mu", .kind = CLI_DOUBLES, .value = &o.mu, .help = "chemical potential"},
+        {.name = "at", .kind = CLI_TEXTS, .value = &o.at, .arg = "ETA:MU,..",
+         .help = "pairs, instead of the grid of --eta and --mu"},
+        {.name = "lambda", .kind = CLI_DOUBLE, .value = &o.lambda, .help = "coupling"},
+        {.name = "samples", .kind = CLI_INT, .value = &o.samples, .min = 1, .max = 1e9,
+         .help = "per parameter set"},
+        {.name = "seed", .kind = CLI_INT, .value = &o.seed, .min = 0, .max = 1e18,
+         .help = "of the random numbers"},
+        {.name = "between", .kind = CLI_INT, .value = &o.between, .min = 1, .max = 1e9,
+         .help = "sweeps between samples"},
+        {.name = "thermal", .kind = CLI_INT, .value = &o.thermal, .min = 0, .max = 1e9,
+         .help = "sweeps before the first"},
+        {.name = "threads", .kind = CLI_INT, .value = &o.threads, .min = 0, .max = 4096,
+         .help = "0: one per core"},
+        {.name = "worms", .kind = CLI_INTS, .value = &o.worms, .min = 0, .max = 1 << 24,
+         .help = "numbers of open worms", .required = true},
+    };
+    /* clang-format on */
+    const int options = (int)(sizeof option / sizeof *option);
+    const CliCommand command = {.name = open ? "data worms" : "data flux",
+                                .args = "",
+                                .summary = open ? worms_summary : flux_summary,
+                                .example = open ? worms_example : flux_example,
+                                .option = option,
+                                .options = open ? options : options - 1};
+    Cli cli;
+    ArchError e = {0};
+    if (!cli_parse(&command, argc, argv, &cli, &e))
+        return cli_fail(&e);
+    if (cli.help)
+        return ARCH_EXIT_OK;
+    if (o.threads > 0)
+        omp_set_num_threads((int)o.threads);
+    DataRequest *r = calloc(1, sizeof *r);
+    if (r == NULL)
+        error_set(&e, ARCH_EXIT_FILE, "out of memory");
+    const bool ok = r != NULL && take_request(&o, open, r, &e) && make(r, &o, &e);
+    free(r);
+    return ok ? ARCH_EXIT_OK : cli_fail(&e);
+}
+
+static void usage(FILE *out)
+{
+    fputs("usage: archrun data flux|worms [options]\n\n"
+          "    flux   closed configurations; labels n and |phi|^2\n"
+          "    worms  with open worms; label: their number\n\n"
+          "archrun data flux --help says more.\n",
+          out);
+}
+
+int cmd_data(int argc, char **argv)
+{
+    static const char *const kind[] = {"flux", "worms"};
+    if (argc >= 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)) {
+        usage(stdout);
+        return ARCH_EXIT_OK;
+    }
+    if (argc < 2) {
+        usage(stderr);
+        return ARCH_EXIT_USAGE;
+    }
+    for (int i = 0; i < 2; i++)
+        if (strcmp(argv[1], kind[i]) == 0)
+            return run(argc - 2, argv + 2, i == 1);
+    ArchError e;
+    const char *near = cli_nearest(argv[1], kind, 2);
+    error_set(&e, ARCH_EXIT_USAGE,
+              "data: unknown kind '%.60s', it is flux or worms%s%s", argv[1],
+              near ? "; did you mean " : "", near ? near : "");
+    return cli_fail(&e);
+}
