@@ -1,0 +1,164 @@
+#include <math.h>
+#include <stdio.h>
+
+#include <jansson.h>
+
+#include "archrt/eval.h"
+#include "cmd_common.h"
+
+typedef struct Args {
+    ModelChoice choice;
+    CliTexts data;
+    const char *weights;
+    int64_t threads;
+    int precision;
+    bool json;
+} Args;
+
+static bool parse(Args *a, int argc, char **argv, Cli *cli, ArchError *e)
+{
+    /* clang-format off */
+    const CliOption option[] = {
+        {"weights", 0, CLI_TEXT, &a->weights, 0, 0, NULL, "FILE", "safetensors", true},
+        {"data", 0, CLI_TEXTS, &a->data, 0, 0, NULL, "FILE.h5,..", "test samples", true},
+        {"json", 0, CLI_FLAG, &a->json, 0, 0, NULL, NULL, "one object a line", false},
+        OPTION_THREADS(&a->threads),
+        OPTION_PRECISION(&a->precision),
+        OPTION_MODEL(&a->choice),
+    };
+    /* clang-format on */
+    const CliCommand command = {
+        .name = "eval",
+        .args = "MODEL",
+        .summary =
+            "Loss and accuracy for every lattice and parameter set, over the instances.\n"
+            "Accuracy: outputs that round to their integer label (MSE), or lie on its\n"
+            "side of 0.5 (BCE).",
+        .example =
+            "    archrun eval archs/task3/eq1.arch --weights eq1.safetensors --data "
+            "test.h5\n",
+        .least = 1,
+        .most = 1,
+        .option = option,
+        .options = sizeof option / sizeof *option};
+    if (!cli_parse(&command, argc, argv, cli, e))
+        return false;
+    choose_precision(&a->choice, cli_given(&command, cli, &a->precision), a->precision);
+    return true;
+}
+
+static json_t *number_or_null(double x)
+{
+    return isfinite(x) ? json_real(x) : json_null();
+}
+
+static void print_json(const EvalTable *t)
+{
+    for (int i = 0; i < t->rows; i++) {
+        const EvalRow *r = &t->row[i];
+        json_t *lattice = json_array();
+        for (int a = 0; a < r->group->rank; a++)
+            json_array_append_new(lattice, json_integer(r->group->extent[a]));
+        json_t *line = json_pack(
+            "{s:i, s:o, s:o, s:o, s:o, s:o, s:I, s:o, s:o}", "instance", r->instance,
+            "lattice", lattice, "eta", number_or_null(r->set ? r->set->eta : NAN),
+            "lambda", number_or_null(r->set ? r->set->lambda : NAN), "mu",
+            number_or_null(r->set ? r->set->mu : NAN), "worms",
+            r->set ? json_integer(r->set->worms) : json_null(), "samples",
+            (json_int_t)r->samples, "loss", number_or_null(r->loss), "accuracy",
+            number_or_null(r->accuracy));
+        json_dumpf(line, stdout, 0);
+        putchar('\n');
+        json_decref(line);
+    }
+}
+
+static void print_set(const EvalRow *r)
+{
+    char lattice[96];
+    dataset_lattice(r->group, lattice);
+    printf("%-9s", lattice);
+    if (r->set)
+        printf(" %6g %6g %6g %5d", r->set->eta, r->set->lambda, r->set->mu,
+               r->set->worms);
+    else
+        printf(" %6s %6s %6s %5s", r->total ? "all" : "?", "", "", "");
+    printf(" %8lld", (long long)r->samples);
+}
+
+/* Row i of instance 0 stands at i + k n for instance k: all have the same n rows. */
+static void print_table(const EvalTable *t, int instances)
+{
+    int n = t->rows / instances;
+    printf("%-9s %6s %6s %6s %5s %8s  %-32s  %-23s\n", "lattice", "eta", "lambda", "mu",
+           "worms", "samples", "loss: best      mean     worst",
+           "accuracy: best  mean  worst");
+    for (int i = 0; i < n; i++) {
+        double best = INFINITY, worst = 0, mean = 0, top = 0, low = 1, share = 0;
+        for (int k = 0; k < instances; k++) {
+            const EvalRow *r = &t->row[i + k * n];
+            best = fmin(best, r->loss);
+            worst = fmax(worst, r->loss);
+            mean += r->loss / instances;
+            top = fmax(top, r->accuracy);
+            low = fmin(low, r->accuracy);
+            share += r->accuracy / instances;
+        }
+        print_set(&t->row[i]);
+        printf("  %10.3e %10.3e %10.3e", best, mean, worst);
+        if (isfinite(share))
+            printf("  %9.2f%% %7.2f%% %7.2f%%", 100 * top, 100 * share, 100 * low);
+        putchar('\n');
+    }
+}
+
+static bool eval(const Args *a, const ArchModel *m, const Weights *w, ArchError *e)
+{
+    Dataset d;
+    EvalTable t;
+    if (!dataset_read_all(&d, a->data.v, a->data.n, e))
+        return false;
+    bool ok =
+        dataset_fits(&d, m, true, e) && eval_run(&t, m, w, &d, (int)a->threads, e);
+    if (ok) {
+        if (a->json)
+            print_json(&t);
+        else
+            print_table(&t, (int)w->instances);
+        eval_release(&t);
+    }
+    dataset_release(&d);
+    return ok;
+}
+
+static bool run(const Args *a, const char *path, ArchError *e)
+{
+    Model model;
+    Weights w = {0};
+    if (!model_open(&model, path, &a->choice, e))
+        return false;
+    bool ok = model.m->loss != ARCH_LOSS_NONE;
+    if (!ok)
+        error_set(e, ARCH_EXIT_USAGE,
+                  "%s has no loss: archrun predict writes its outputs", model.m->name);
+    ok = ok && weights_read(&w, model.m, a->weights, e);
+    if (ok) {
+        weights_pack(&w, model.m);
+        ok = eval(a, model.m, &w, e);
+    }
+    weights_release(&w);
+    model_release(&model);
+    return ok;
+}
+
+int cmd_eval(int argc, char **argv)
+{
+    ArchError e;
+    Cli cli;
+    Args a = {0};
+    if (!parse(&a, argc - 1, argv + 1, &cli, &e))
+        return cli_fail(&e);
+    if (cli.help || run(&a, cli.arg[0], &e))
+        return ARCH_EXIT_OK;
+    return cli_fail(&e);
+}

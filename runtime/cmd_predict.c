@@ -1,0 +1,143 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "archrt/eval.h"
+#include "cmd_common.h"
+#include "file.h"
+#include "h5file.h"
+
+typedef struct Args {
+    ModelChoice choice;
+    CliTexts data;
+    const char *weights, *out;
+    int64_t threads;
+    int precision;
+} Args;
+
+static bool parse(Args *a, int argc, char **argv, Cli *cli, ArchError *e)
+{
+    /* clang-format off */
+    const CliOption option[] = {
+        {"weights", 0, CLI_TEXT, &a->weights, 0, 0, NULL, "FILE", "safetensors", true},
+        {"data", 0, CLI_TEXTS, &a->data, 0, 0, NULL, "FILE.h5,..", "configurations", true},
+        {"output", 'o', CLI_TEXT, &a->out, 0, 0, NULL, "FILE.h5", "the outputs", true},
+        OPTION_THREADS(&a->threads),
+        OPTION_PRECISION(&a->precision),
+        OPTION_MODEL(&a->choice),
+    };
+    /* clang-format on */
+    const CliCommand command = {
+        .name = "predict",
+        .args = "MODEL",
+        .summary =
+            "Writes the network's outputs as /y (instances, samples, outputs); for several\n"
+            "lattices one group each, /60x4/y.",
+        .example = "    archrun predict archs/task3/eq1.arch --weights eq1.safetensors "
+                   "--data test.h5 -o y.h5\n",
+        .least = 1,
+        .most = 1,
+        .option = option,
+        .options = sizeof option / sizeof *option};
+    if (!cli_parse(&command, argc, argv, cli, e))
+        return false;
+    choose_precision(&a->choice, cli_given(&command, cli, &a->precision), a->precision);
+    return true;
+}
+
+/* The outputs of one lattice: (instances, samples, outputs) and, where the network keeps
+ * the lattice, its axes. */
+static bool put_group(hid_t where, const Apply *a, const Weights *w)
+{
+    const ArchModel *m = a->m;
+    const DatasetGroup *g = a->g;
+    hid_t type = m->real == ARCH_F64 ? H5T_NATIVE_DOUBLE : H5T_NATIVE_FLOAT;
+    int64_t sites = m->output_sites(g->extent);
+    void *y = memory_new((size_t)(w->instances * g->samples * apply_width(m, g)) *
+                         model_real_size(m));
+    apply_forward(a, w, y);
+    H5Array array = {
+        .name = "y",
+        .file_type = m->real == ARCH_F64 ? H5T_IEEE_F64LE : H5T_IEEE_F32LE,
+        .memory_type = type,
+        .rank = 3,
+        .dim = {(hsize_t)w->instances, (hsize_t)g->samples, (hsize_t)m->outputs},
+        .data = y
+    };
+    if (sites > 1 && sites == dataset_sites(g))
+        for (int i = 0; i < g->rank; i++)
+            array.dim[array.rank++] = (hsize_t)g->extent[i];
+    else if (sites > 1)
+        array.dim[array.rank++] = (hsize_t)sites;
+    bool ok = h5_put(where, &array);
+    free(y);
+    return ok;
+}
+
+static bool put_all(hid_t file, const Args *a, const ArchModel *m, const Weights *w,
+                    const Dataset *d)
+{
+    bool ok = true;
+    for (int i = 0; i < d->groups && ok; i++) {
+        Apply apply = {.m = m,
+                       .g = &d->group[i],
+                       .rows = d->group[i].samples,
+                       .threads = (int)a->threads};
+        char name[96];
+        dataset_lattice(apply.g, name);
+        hid_t where = file;
+        if (d->groups > 1)
+            where = H5Gcreate2(file, name, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+        ok = where >= 0 && put_group(where, &apply, w);
+        if (where != file && where >= 0)
+            H5Gclose(where);
+    }
+    return ok && h5_put_text(file, "model", m->name);
+}
+
+static bool predict(const Args *a, const ArchModel *m, const Weights *w, ArchError *e)
+{
+    Dataset d;
+    H5File f;
+    if (!dataset_read_all(&d, a->data.v, a->data.n, e))
+        return false;
+    bool ok = dataset_fits(&d, m, false, e) && h5_create(&f, a->out, e);
+    if (ok) {
+        H5Quiet quiet = h5_quiet();
+        ok = put_all(f.id, a, m, w, &d);
+        h5_loud(&quiet);
+        if (!ok)
+            error_set(e, ARCH_EXIT_FILE, "cannot write %.300s", a->out);
+        ok = ok && h5_commit(&f, e);
+        h5_abort(&f);
+    }
+    dataset_release(&d);
+    return ok;
+}
+
+static bool run(const Args *a, const char *path, ArchError *e)
+{
+    Model model;
+    Weights w = {0};
+    if (!file_check_writable(a->out, e) || !model_open(&model, path, &a->choice, e))
+        return false;
+    bool ok = weights_read(&w, model.m, a->weights, e);
+    if (ok) {
+        weights_pack(&w, model.m);
+        ok = predict(a, model.m, &w, e);
+    }
+    weights_release(&w);
+    model_release(&model);
+    return ok;
+}
+
+int cmd_predict(int argc, char **argv)
+{
+    ArchError e;
+    Cli cli;
+    Args a = {0};
+    if (!parse(&a, argc - 1, argv + 1, &cli, &e))
+        return cli_fail(&e);
+    if (cli.help || run(&a, cli.arg[0], &e))
+        return ARCH_EXIT_OK;
+    return cli_fail(&e);
+}

@@ -1,0 +1,152 @@
+#include "file.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+uint64_t hash_bytes(uint64_t hash, const void *data, size_t n)
+{
+    const unsigned char *p = data;
+    for (size_t i = 0; i < n; i++)
+        hash = (hash ^ p[i]) * UINT64_C(1099511628211);
+    return hash;
+}
+
+uint64_t hash_text(uint64_t hash, const char *text)
+{
+    return hash_bytes(hash, text, strlen(text) + 1);
+}
+
+static void out_of_memory(size_t n)
+{
+    fprintf(stderr, "archrun: error: out of memory (%zu bytes)\n", n);
+    exit(ARCH_EXIT_FILE);
+}
+
+void *memory_new(size_t n)
+{
+    void *p = malloc(n ? n : 1);
+    if (!p)
+        out_of_memory(n);
+    return p;
+}
+
+void *memory_aligned(size_t n)
+{
+    size_t whole = (n / 64 + 1) * 64;
+    void *p = aligned_alloc(64, whole);
+    if (!p)
+        out_of_memory(n);
+    return memset(p, 0, whole);
+}
+
+bool text_ends_with(const char *text, const char *tail)
+{
+    size_t n = strlen(text), m = strlen(tail);
+    return n >= m && strcmp(text + n - m, tail) == 0;
+}
+
+bool path_set(char to[FILE_PATH_MAX], const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    int n = vsnprintf(to, FILE_PATH_MAX, format, args);
+    va_end(args);
+    return n >= 0 && n < FILE_PATH_MAX;
+}
+
+bool file_exists(const char *path)
+{
+    struct stat s;
+    return stat(path, &s) == 0;
+}
+
+static bool read_error(const char *path, int why, ArchError *e)
+{
+    return error_set(e, ARCH_EXIT_FILE, "cannot read %.300s: %s", path, strerror(why));
+}
+
+bool file_read(const char *path, char **data, size_t *size, ArchError *e)
+{
+    FILE *in = fopen(path, "rb");
+    struct stat s;
+    if (!in)
+        return read_error(path, errno, e);
+    if (fstat(fileno(in), &s) != 0 || !S_ISREG(s.st_mode)) {
+        fclose(in);
+        return error_set(e, ARCH_EXIT_FILE, "%.300s is not a file", path);
+    }
+    *size = (size_t)s.st_size;
+    *data = memory_new(*size + 1);
+    bool ok = fread(*data, 1, *size, in) == *size;
+    int why = ok ? 0 : errno;
+    (*data)[*size] = '\0';
+    fclose(in);
+    if (ok)
+        return true;
+    free(*data);
+    *data = NULL;
+    return read_error(path, why ? why : EIO, e);
+}
+
+static bool write_error(const char *path, int why, ArchError *e)
+{
+    return error_set(e, ARCH_EXIT_FILE, "cannot write %.300s: %s", path, strerror(why));
+}
+
+bool file_begin(FileDraft *d, const char *path, ArchError *e)
+{
+    struct stat s;
+    if (stat(path, &s) == 0 && S_ISDIR(s.st_mode))
+        return write_error(path, EISDIR, e);
+    if (!path_set(d->path, "%s", path) || !path_set(d->draft, "%s.XXXXXX", path))
+        return write_error(path, ENAMETOOLONG, e);
+    int fd = mkstemp(d->draft);
+    if (fd < 0)
+        return write_error(path, errno, e);
+    mode_t mask =
+        umask(0); /* mkstemp makes 0600; a result is as readable as any file */
+    umask(mask);
+    fchmod(fd, 0666 & ~mask);
+    d->out = fdopen(fd, "wb");
+    return d->out ? true : write_error(path, errno, e);
+}
+
+void file_abandon(FileDraft *d)
+{
+    fclose(d->out);
+    unlink(d->draft);
+}
+
+bool file_commit(FileDraft *d, ArchError *e)
+{
+    bool ok = !ferror(d->out) && fflush(d->out) == 0 && fsync(fileno(d->out)) == 0;
+    int why = errno;
+    ok = fclose(d->out) == 0 && ok;
+    if (ok && rename(d->draft, d->path) == 0)
+        return true;
+    why = ok ? errno : why;
+    unlink(d->draft);
+    return write_error(d->path, why, e);
+}
+
+bool file_check_writable(const char *path, ArchError *e)
+{
+    FileDraft d;
+    if (!file_begin(&d, path, e))
+        return false;
+    file_abandon(&d);
+    return true;
+}
+
+void file_sibling(char to[FILE_PATH_MAX], const char *path, const char *suffix,
+                  const char *replacement)
+{
+    int n = (int)strlen(path);
+    if (text_ends_with(path, suffix))
+        n -= (int)strlen(suffix);
+    path_set(to, "%.*s%s", n, path, replacement);
+}

@@ -1,0 +1,231 @@
+#include "plot.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <jansson.h>
+
+#include "cli.h"
+#include "file.h"
+#include "process.h"
+
+#define POINTS_MAX 256
+
+/* One lattice: least, mean and greatest value over the instances. */
+typedef struct Range {
+    double low, sum, high;
+} Range;
+
+typedef struct Point {
+    int rank;
+    int64_t extent[ARCH_AXES_MAX];
+    int instances;
+    bool has_accuracy;
+    Range loss, accuracy;
+} Point;
+
+typedef struct Points {
+    int n;
+    Point at[POINTS_MAX];
+} Points;
+
+static double sites(const Point *p)
+{
+    double n = 1;
+    for (int i = 0; i < p->rank; i++)
+        n *= (double)p->extent[i];
+    return n;
+}
+
+static int compare_points(const void *a, const void *b)
+{
+    double m = sites(a), n = sites(b);
+    return (m > n) - (m < n);
+}
+
+static void widen(Range *r, double x, bool first)
+{
+    *r = first ? (Range){x, x, x}
+               : (Range){fmin(r->low, x), r->sum + x, fmax(r->high, x)};
+}
+
+/* The point of a lattice, made if it is new; NULL for no lattice, or too many. */
+static Point *find_point(Points *all, json_t *lattice)
+{
+    Point p = {.rank = (int)json_array_size(lattice), .has_accuracy = true};
+    if (p.rank < 1 || p.rank > ARCH_AXES_MAX)
+        return NULL;
+    for (int i = 0; i < p.rank; i++) {
+        p.extent[i] = json_integer_value(json_array_get(lattice, (size_t)i));
+        if (p.extent[i] < 1)
+            return NULL;
+    }
+    for (int i = 0; i < all->n; i++)
+        if (all->at[i].rank == p.rank &&
+            memcmp(all->at[i].extent, p.extent, sizeof p.extent) == 0)
+            return &all->at[i];
+    if (all->n == POINTS_MAX)
+        return NULL;
+    all->at[all->n] = p;
+    return &all->at[all->n++];
+}
+
+/* Totals of a lattice are the lines without parameters, the last of each instance: a file
+ * without parameter sets has one such line before, with the same numbers. */
+static bool is_total(json_t *line)
+{
+    return json_is_null(json_object_get(line, "eta")) &&
+           json_is_null(json_object_get(line, "worms"));
+}
+
+static bool add_line(Points *all, const char *text, size_t length)
+{
+    json_t *line = json_loadb(text, length, JSON_REJECT_DUPLICATES, NULL);
+    json_t *loss = json_object_get(line, "loss");
+    json_t *accuracy = json_object_get(line, "accuracy");
+    bool ok =
+        json_is_object(line) && loss && accuracy && json_object_get(line, "instance");
+    if (ok && is_total(line)) {
+        Point *p = find_point(all, json_object_get(line, "lattice"));
+        ok = p && json_is_number(loss);
+        if (ok) {
+            widen(&p->loss, json_number_value(loss), !p->instances);
+            widen(&p->accuracy, 100 * json_number_value(accuracy), !p->instances);
+            p->has_accuracy = p->has_accuracy && json_is_number(accuracy);
+            p->instances++;
+        }
+    }
+    json_decref(line);
+    return ok;
+}
+
+static bool read_points(Points *all, const char *path, ArchError *e)
+{
+    char *data;
+    size_t size;
+    if (!file_read(path, &data, &size, e))
+        return false;
+    int number = 1;
+    bool ok = true;
+    for (const char *s = data; ok && *s; number++) {
+        size_t n = strcspn(s, "\n");
+        ok = n == strspn(s, " \t\r") || add_line(all, s, n);
+        s += s[n] ? n + 1 : n;
+    }
+    ok = ok && strlen(data) == size;
+    free(data);
+    if (!ok)
+        return error_set(e, ARCH_EXIT_FILE,
+                         "%.300s: line %d is no output of archrun eval --json", path,
+                         number - 1);
+    qsort(all->at, (size_t)all->n, sizeof *all->at, compare_points);
+    return all->n ? true
+                  : error_set(e, ARCH_EXIT_FILE, "%.300s has no total of any lattice",
+                              path);
+}
+
+static bool write_data(const Points *all, const char *path, ArchError *e)
+{
+    FileDraft d;
+    char text[96];
+    if (!file_begin(&d, path, e))
+        return false;
+    fprintf(d.out,
+            "# lattice sites  loss: best mean worst  accuracy: worst mean best (%%)\n");
+    for (int i = 0; i < all->n; i++) {
+        const Point *p = &all->at[i];
+        fprintf(d.out, "%s %.0f %.9g %.9g %.9g",
+                cli_lattice_text(text, p->rank, p->extent), sites(p), p->loss.low,
+                p->loss.sum / p->instances, p->loss.high);
+        if (p->has_accuracy)
+            fprintf(d.out, " %.9g %.9g %.9g\n", p->accuracy.low,
+                    p->accuracy.sum / p->instances, p->accuracy.high);
+        else
+            fprintf(d.out, " NaN NaN NaN\n");
+    }
+    return file_commit(&d, e);
+}
+
+/* A name in a gnuplot string of single quotes, where '' stands for a quote. */
+static void print_quoted(FILE *out, const char *name)
+{
+    fputc('\'', out);
+    for (; *name; name++) {
+        if (*name == '\'')
+            fputc('\'', out);
+        fputc(*name, out);
+    }
+    fputc('\'', out);
+}
+
+static void print_panel(FILE *out, const char *data, const char *label, int column)
+{
+    fprintf(out, "set ylabel '%s'\nplot ", label);
+    print_quoted(out, data);
+    fprintf(out,
+            " using 2:%d:%d:xtic(1) with filledcurves fs transparent solid 0.25 lc 1 "
+            "title 'best to worst', \\\n     ",
+            column, column + 2);
+    print_quoted(out, data);
+    fprintf(out, " using 2:%d with linespoints lw 2 pt 7 lc 1 title 'mean'\n",
+            column + 1);
+}
+
+static bool write_script(const Points *all, const char *path, const char *data,
+                         const char *picture, ArchError *e)
+{
+    FileDraft d;
+    bool accuracy = false;
+    for (int i = 0; i < all->n; i++)
+        accuracy = accuracy || all->at[i].has_accuracy;
+    if (!file_begin(&d, path, e))
+        return false;
+    fprintf(d.out, "set terminal %s\nset output ",
+            text_ends_with(picture, ".svg")   ? "svg size 800,600"
+            : text_ends_with(picture, ".pdf") ? "pdfcairo"
+                                              : "png size 900,700");
+    print_quoted(d.out, picture);
+    fprintf(d.out,
+            "\nset logscale x 2\nset xlabel 'lattice'\nset grid\n"
+            "set multiplot layout %d,1\n",
+            accuracy ? 2 : 1);
+    if (accuracy) {
+        fprintf(d.out, "set key bottom left\nset yrange [*:101]\n");
+        print_panel(d.out, data, "accuracy (%)", 6);
+        fprintf(d.out, "set key top left\nset yrange [*:*]\n");
+    }
+    fprintf(d.out, "set logscale y\nset format y '%%.0e'\n");
+    print_panel(d.out, data, "loss", 3);
+    fprintf(d.out, "unset multiplot\n");
+    return file_commit(&d, e);
+}
+
+/* Path with its last suffix replaced. */
+static void beside(char to[FILE_PATH_MAX], const char *path, const char *suffix)
+{
+    const char *slash = strrchr(path, '/'), *dot = strrchr(path, '.');
+    bool has = dot && dot > (slash ? slash + 1 : path);
+    file_sibling(to, path, has ? dot : "", suffix);
+}
+
+bool plot_accuracy(const char *lines, const char *picture, bool *drawn, ArchError *e)
+{
+    char script[FILE_PATH_MAX], data[FILE_PATH_MAX], program[FILE_PATH_MAX];
+    Points *all = memory_new(sizeof *all);
+    all->n = 0;
+    beside(script, picture, ".gp");
+    beside(data, picture, ".dat");
+    bool ok = read_points(all, lines, e) && file_check_writable(picture, e) &&
+              write_data(all, data, e) && write_script(all, script, data, picture, e);
+    free(all);
+    *drawn = ok && process_find("gnuplot", program, sizeof program);
+    if (!*drawn)
+        return ok;
+    const char *argv[] = {program, script, NULL};
+    int code = process_run(argv);
+    return code == 0 ? true
+                     : error_set(e, ARCH_EXIT_FILE,
+                                 "gnuplot failed on %.300s (exit %d)", script, code);
+}

@@ -1,0 +1,294 @@
+#include "archrt/train.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <omp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "archrt/eval.h"
+#include "archrt/model.h"
+#include "progress.h"
+#include "train_state.h"
+
+#define STEPS_AT_ONCE 8  /* between two looks at signals and the clock */
+#define SAVE_PERIOD   60 /* seconds between two checkpoints            */
+
+TrainOptions train_default(void)
+{
+    return (TrainOptions){.optim = adamw_default(),
+                          .instances = 1,
+                          .epochs = 300,
+                          .batch = 100,
+                          .patience = 25,
+                          .min_epochs = 100,
+                          .validation = 0.1,
+                          .seed = 1};
+}
+
+static void init_instances(Train *t)
+{
+    int64_t n = t->o->instances;
+    t->instance = memory_new(sizeof *t->instance * (size_t)n);
+    t->active = memory_new((size_t)n * sizeof(bool));
+    for (int64_t k = 0; k < n; k++) {
+        t->active[k] = true;
+        t->instance[k] = (Instance){.best_loss = INFINITY, .finite = true};
+        t->instance[k].row = memory_new(sizeof(int64_t) * (size_t)t->trains);
+        t->instance[k].batch = memory_new(sizeof(Batch) * (size_t)t->batches);
+    }
+}
+
+static void init_weights(Train *t)
+{
+    int64_t n = t->o->instances;
+    size_t numbers = (size_t)(n * t->shards * t->m->param_count);
+    Weights *all[] = {&t->w, &t->m1, &t->m2, &t->top, &t->best};
+    for (int i = 0; i < 5; i++)
+        weights_init(all[i], t->m, n);
+    weights_draw(&t->w, t->m, t->o->seed);
+    weights_pack(&t->w, t->m);
+    t->loss = memory_new(sizeof(double) * (size_t)(n * t->shards));
+    t->grad = memory_aligned(numbers * model_real_size(t->m));
+    t->history = memory_new(sizeof(TrainLoss) * (size_t)(t->o->epochs * n));
+}
+
+static void release(Train *t)
+{
+    Weights *all[] = {&t->w, &t->m1, &t->m2, &t->top, &t->best};
+    for (int i = 0; i < 5; i++)
+        weights_release(all[i]);
+    for (int64_t k = 0; t->instance && k < t->o->instances; k++) {
+        free(t->instance[k].row);
+        free(t->instance[k].batch);
+    }
+    free(t->instance);
+    free(t->active);
+    free(t->loss);
+    free(t->grad);
+    free(t->history);
+    train_data_release(t);
+}
+
+/* Sum of the losses of instance k over the validation samples of one lattice. */
+static double valid_sum(const Train *t, const TrainGroup *p, int64_t k)
+{
+    double sum = 0;
+    for (int64_t i = 0; i < p->valids; i++)
+        for (int64_t o = 0; o < p->width; o++) {
+            int64_t at = (k * p->valids + i) * p->width + o;
+            double y = t->m->real == ARCH_F64 ? ((const double *)p->y)[at]
+                                              : ((const float *)p->y)[at];
+            sum += loss_value(t->m->loss, y, p->g->y[p->valid[i] * p->width + o]);
+        }
+    return sum / (double)p->width;
+}
+
+static void validate(Train *t, TrainLoss *now)
+{
+    for (int i = 0; i < t->groups; i++) {
+        const TrainGroup *p = &t->group[i];
+        Apply a = {.m = t->m,
+                   .g = p->g,
+                   .row = p->valid,
+                   .rows = p->valids,
+                   .only = t->active,
+                   .threads = t->threads};
+        apply_forward(&a, &t->w, p->y);
+    }
+    for (int64_t k = 0; k < t->o->instances; k++) {
+        now[k] = (TrainLoss){NAN, NAN};
+        if (!t->active[k])
+            continue;
+        double sum = 0;
+        for (int i = 0; i < t->groups; i++)
+            sum += valid_sum(t, &t->group[i], k);
+        now[k].train = t->instance[k].loss_sum / (double)t->trains;
+        now[k].validation = t->valids ? sum / (double)t->valids : now[k].train;
+    }
+}
+
+/* Keeps the best weights and stops an instance that no longer gets better. */
+static void judge(Train *t, int64_t k, double loss)
+{
+    Instance *v = &t->instance[k];
+    size_t bytes = (size_t)t->m->param_count * model_real_size(t->m),
+           at = (size_t)k * bytes;
+    if (loss < v->best_loss) {
+        v->best_loss = loss;
+        v->best_epoch = t->epoch;
+        memcpy((char *)t->best.value + at, (char *)t->w.value + at, bytes);
+    }
+    bool enough = t->epoch >= t->o->min_epochs;
+    if (enough && t->epoch - v->best_epoch >= t->o->patience)
+        t->active[k] = false;
+}
+
+static bool check_finite(const Train *t, const TrainLoss *now, ArchError *e)
+{
+    for (int64_t k = 0; k < t->o->instances; k++) {
+        bool ok = t->instance[k].finite &&
+                  !(now && t->active[k] && !isfinite(now[k].validation));
+        if (!ok)
+            return error_set(
+                e, ARCH_EXIT_DIVERGED,
+                "the loss of instance %" PRId64 " became NaN or infinite in "
+                "epoch %" PRId64 ": try a smaller --lr; nothing was written",
+                k, t->epoch + (now ? 0 : 1));
+    }
+    return true;
+}
+
+static bool end_epoch(Train *t, ArchError *e)
+{
+    TrainLoss *now = &t->history[t->epoch * t->o->instances];
+    validate(t, now);
+    t->epoch++;
+    t->next = 0;
+    if (!check_finite(t, now, e))
+        return false;
+    for (int64_t k = 0; k < t->o->instances; k++) {
+        if (t->active[k])
+            judge(t, k, now[k].validation);
+        t->instance[k].loss_sum = 0;
+    }
+    return true;
+}
+
+/* Whether SIGINT or SIGTERM waits: both are blocked while a training runs. */
+static bool stop_asked(void)
+{
+    sigset_t waiting;
+    sigpending(&waiting);
+    return sigismember(&waiting, SIGINT) || sigismember(&waiting, SIGTERM);
+}
+
+static bool any_active(const Train *t)
+{
+    for (int64_t k = 0; k < t->o->instances; k++)
+        if (t->active[k])
+            return true;
+    return false;
+}
+
+static void show(const Train *t, Progress *p)
+{
+    char note[120];
+    double train = 0, best = INFINITY;
+    int64_t n = 0;
+    for (int64_t k = 0; k < t->o->instances; k++) {
+        const Instance *v = &t->instance[k];
+        train += t->active[k] ? v->loss_sum : 0;
+        n += t->active[k];
+        best = v->best_loss < best ? v->best_loss : best;
+    }
+    double seen = (double)n * (double)t->trains * (double)t->next / (double)t->batches;
+    snprintf(note, sizeof note,
+             "epoch %" PRId64 ", %" PRId64 " of %" PRId64
+             " running, loss %.2e, best %.2e",
+             t->epoch + 1, n, t->o->instances, seen > 0 ? train / seen : 0, best);
+    double done = (double)t->epoch + (double)t->next / (double)t->batches;
+    progress_at(p, done * (double)(t->trains * t->o->instances), note);
+}
+
+/* Saves after a signal (and says so as an error) or when a minute is over. */
+static bool save_if_due(const Train *t, double *saved, ArchError *e)
+{
+    double now = progress_clock();
+    bool stop = stop_asked();
+    if (!t->o->checkpoint) {
+        if (stop)
+            return error_set(e, ARCH_EXIT_STOPPED, "stopped by a signal");
+        return true;
+    }
+    if (!stop && now - *saved < SAVE_PERIOD)
+        return true;
+    *saved = now;
+    if (!train_save(t, e))
+        return false;
+    return stop ? error_set(e, ARCH_EXIT_STOPPED,
+                            "stopped by a signal in epoch %" PRId64
+                            "; the same command goes "
+                            "on from %.300s",
+                            t->epoch + 1, t->o->checkpoint)
+                : true;
+}
+
+static bool run_epoch(Train *t, Progress *p, double *saved, ArchError *e)
+{
+    for (int64_t k = 0; k < t->o->instances; k++)
+        train_shuffle(t, k);
+    while (t->next < t->batches) {
+        int64_t last = t->next + STEPS_AT_ONCE;
+        train_steps(t, last < t->batches ? last : t->batches);
+        if (!check_finite(t, NULL, e) || !save_if_due(t, saved, e))
+            return false;
+        show(t, p);
+    }
+    return end_epoch(t, e);
+}
+
+static bool run(Train *t, ArchError *e)
+{
+    Progress p;
+    double saved = progress_clock(), all = (double)(t->trains * t->o->instances);
+    double from = (double)t->epoch + (double)t->next / (double)t->batches;
+    sigset_t stop, before;
+    sigemptyset(&stop);
+    sigaddset(&stop, SIGINT);
+    sigaddset(&stop, SIGTERM);
+    sigprocmask(SIG_BLOCK, &stop, &before);
+    progress_begin(&p, "train", "samples", from * all, (double)t->o->epochs * all);
+    bool ok = true;
+    while (ok && t->epoch < t->o->epochs && any_active(t))
+        ok = run_epoch(t, &p, &saved, e);
+    progress_end(&p);
+    for (int signal; stop_asked();) /* they have been answered, or come too late */
+        sigwait(&stop, &signal);
+    sigprocmask(SIG_SETMASK, &before, NULL);
+    return ok;
+}
+
+static void take_result(Train *t, TrainResult *r)
+{
+    int64_t n = t->o->instances;
+    *r = (TrainResult){.best = t->best, .epochs = t->epoch, .history = t->history};
+    r->best_epoch = memory_new(sizeof(int64_t) * (size_t)n);
+    r->best_loss = memory_new(sizeof(double) * (size_t)n);
+    for (int64_t k = 0; k < n; k++) {
+        r->best_epoch[k] = t->instance[k].best_epoch;
+        r->best_loss[k] = t->instance[k].best_loss;
+    }
+    t->best = (Weights){0};
+    t->history = NULL;
+}
+
+bool train_run(TrainResult *r, const ArchModel *m, const Dataset *d,
+               const TrainOptions *o, ArchError *e)
+{
+    Train t = {
+        .m = m, .o = o, .threads = o->threads ? o->threads : omp_get_max_threads()};
+    *r = (TrainResult){0};
+    bool ok = train_data_init(&t, d, e);
+    if (ok) {
+        init_instances(&t);
+        init_weights(&t);
+        ok = (!o->checkpoint || train_resume(&t, e)) && run(&t, e);
+    }
+    if (ok)
+        take_result(&t, r);
+    release(&t);
+    return ok;
+}
+
+void train_release(TrainResult *r)
+{
+    weights_release(&r->best);
+    free(r->history);
+    free(r->best_epoch);
+    free(r->best_loss);
+    *r = (TrainResult){0};
+}
