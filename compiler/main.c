@@ -7,6 +7,7 @@
 
 #include "base/diag.h"
 #include "base/nearest.h"
+#include "generate.h"
 #include "grad/grad.h"
 #include "opt/opt.h"
 #include "sema/layers.h"
@@ -19,12 +20,13 @@ enum { LATTICE_EXTENT_MAX = 1 << 24 };
 /* Exit codes, the same for archrun. */
 enum { EXIT_OK = 0, EXIT_MODEL = 1, EXIT_USAGE = 2, EXIT_FILES = 3 };
 
-typedef enum Dump { DUMP_NONE, DUMP_AST, DUMP_GRAPH, DUMP_GRAD, DUMP_OPT } Dump;
+typedef enum Dump { DUMP_NONE, DUMP_AST, DUMP_GRAPH, DUMP_GRAD, DUMP_OPT, DUMP_PLAN } Dump;
 
 static const char *const dump_names[] = {[DUMP_AST] = "ast",
                                          [DUMP_GRAPH] = "graph",
                                          [DUMP_GRAD] = "grad",
-                                         [DUMP_OPT] = "opt"};
+                                         [DUMP_OPT] = "opt",
+                                         [DUMP_PLAN] = "plan"};
 
 typedef struct Options {
     const char *file;
@@ -44,7 +46,7 @@ static const char usage[] =
     "  -o DIR                        where to write\n"
     "  --lattice 60x4                a lattice, time first, for --explain and the checks\n"
     "  --precision f32|f64           of the generated code (f32)\n"
-    "  --dump=ast|graph|grad|opt     what a stage made, as text\n"
+    "  --dump=ast|graph|grad|opt|plan  what a stage made, as text\n"
     "  --help=layers                 the layers of the language\n"
     "  --help, --version\n"
     "\n"
@@ -174,7 +176,7 @@ static int parse_command_line(int argc, char **argv, Options *o)
             return code;
     }
     if (optind == argc)
-        return usage_error("which file?");
+        return usage_error("no file is given");
     if (optind + 1 < argc)
         return usage_error("one file at a time, not also '%s'", argv[optind + 1]);
     o->file = argv[optind];
@@ -183,14 +185,40 @@ static int parse_command_line(int argc, char **argv, Options *o)
 
 /* ---- pipeline ----------------------------------------------------------------------- */
 
-static int print_stage(const Graph *g, Dump dump, Arena *a)
+static PlanOptions plan_options(const Options *o)
 {
+    return (PlanOptions){.precision = o->f64 ? PRECISION_F64 : PRECISION_F32};
+}
+
+static int print_stage(const Graph *g, const Options *o, Arena *a)
+{
+    Dump dump = o->dump;
+    if (dump == DUMP_PLAN) {
+        PlanOptions plan = plan_options(o);
+        plan_print(plan_make(g, &plan_target[0], &plan, a), stdout);
+        return EXIT_OK;
+    }
     if (dump == DUMP_GRAD || dump == DUMP_OPT)
         g = grad_reverse(g, g->loss ? GRAD_LOSS : GRAD_VJP, a);
     if (dump == DUMP_OPT)
         g = opt_run(g, a);
     graph_print(g, stdout);
     return EXIT_OK;
+}
+
+/* All models of the file, or none. */
+static int write_models(const Graphs *graphs, const Source *source, const Options *o,
+                        Arena *a)
+{
+    Output *file = NEW_ARRAY(a, Output, GENERATED_FILES * graphs->count);
+    for (int i = 0; i < graphs->count; i++)
+        generate(graphs->graph[i], source, plan_options(o),
+                 o->f64 ? "--precision=f64" : "", &file[GENERATED_FILES * i], a);
+    const char *why;
+    if (output_write(o->directory, file, GENERATED_FILES * graphs->count, a, &why))
+        return EXIT_OK;
+    fprintf(stderr, "archc: %s\n", why);
+    return EXIT_FILES;
 }
 
 /* The lattice of the command line on every model. */
@@ -222,8 +250,10 @@ static int compile(const Source *source, const Options *o, Arena *a, Diag *diag)
         if (o->explain)
             sema_explain(g, o->axes ? o->lattice : NULL, stdout);
         else if (o->dump)
-            code = print_stage(g, o->dump, a);
+            code = print_stage(g, o, a);
     }
+    if (code == EXIT_OK && !o->check && !o->explain && !o->dump)
+        code = write_models(graphs, source, o, a);
     return code;
 }
 

@@ -4,7 +4,7 @@
 #include <string.h>
 
 /* Makes room for n more bytes and the final zero. */
-static char *buf_reserve(Buf *b, size_t n)
+static char *buf_reserve(TextBuf *b, size_t n)
 {
     if (b->size + n + 1 > b->room) {
         size_t room = 2 * b->room + n + 64;
@@ -16,13 +16,13 @@ static char *buf_reserve(Buf *b, size_t n)
     return b->data + b->size;
 }
 
-Buf buf_in(Arena *a)
+TextBuf buf_in(Arena *a)
 {
-    Buf b = {.arena = a, .data = arena_alloc(a, 1), .room = 1};
+    TextBuf b = {.arena = a, .data = arena_alloc(a, 1), .room = 1};
     return b;
 }
 
-void buf_add(Buf *b, const char *s, size_t n)
+void buf_add(TextBuf *b, const char *s, size_t n)
 {
     char *end = buf_reserve(b, n);
     memcpy(end, s, n);
@@ -30,12 +30,12 @@ void buf_add(Buf *b, const char *s, size_t n)
     b->size += n;
 }
 
-void buf_puts(Buf *b, const char *s)
+void buf_puts(TextBuf *b, const char *s)
 {
     buf_add(b, s, strlen(s));
 }
 
-void buf_fill(Buf *b, char c, size_t n)
+void buf_fill(TextBuf *b, char c, size_t n)
 {
     char *end = buf_reserve(b, n);
     memset(end, c, n);
@@ -43,7 +43,7 @@ void buf_fill(Buf *b, char c, size_t n)
     b->size += n;
 }
 
-void buf_vprintf(Buf *b, const char *format, va_list args)
+void buf_vprintf(TextBuf *b, const char *format, va_list args)
 {
     va_list again;
     va_copy(again, args);
@@ -55,7 +55,7 @@ void buf_vprintf(Buf *b, const char *format, va_list args)
     b->size += (size_t)n;
 }
 
-void buf_printf(Buf *b, const char *format, ...)
+void buf_printf(TextBuf *b, const char *format, ...)
 {
     va_list args;
     va_start(args, format);

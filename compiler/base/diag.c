@@ -53,7 +53,7 @@ static Message *message_new(Diag *d, Severity severity, Span at, const char *tex
 
 static const char *sentence(Diag *d, const char *format, va_list args)
 {
-    Buf b = buf_in(d->arena);
+    TextBuf b = buf_in(d->arena);
     buf_vprintf(&b, format, args);
     return b.data;
 }
@@ -125,7 +125,7 @@ bool diag_wants_color(FILE *out)
 /* The part of a line that is shown, with tabs as blanks, and the columns of the marked
  * bytes in it. */
 typedef struct Excerpt {
-    Buf text;
+    TextBuf text;
     size_t from, to;
 } Excerpt;
 

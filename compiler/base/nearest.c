@@ -1,6 +1,7 @@
 #include "base/nearest.h"
 
 #include <ctype.h>
+#include <stdbool.h>
 #include <string.h>
 
 enum { LONGEST = 31 };
@@ -32,6 +33,13 @@ static int distance(const char *a, const char *b)
     return row[na % 3][nb];
 }
 
+/* "padding" for "pad": one begins with the other. */
+static bool extends(const char *a, const char *b)
+{
+    size_t n = strlen(a) < strlen(b) ? strlen(a) : strlen(b);
+    return n >= 3 && strncmp(a, b, n) == 0;
+}
+
 const char *nearest_word(const char *word, const char *const *words, size_t count)
 {
     size_t length = strlen(word);
@@ -40,7 +48,9 @@ const char *nearest_word(const char *word, const char *const *words, size_t coun
     const char *best = NULL;
     int allowed = (int)(length + 2) / 3, least = allowed + 1;
     for (size_t i = 0; i < count; i++) {
-        int d = strlen(words[i]) > LONGEST ? least : distance(word, words[i]);
+        int d = strlen(words[i]) > LONGEST ? least
+                : extends(word, words[i])  ? 1
+                                           : distance(word, words[i]);
         if (d < least) {
             least = d;
             best = words[i];

@@ -6,7 +6,7 @@
 
 /* The one of `words` that a slip of the finger turns into `word`: at most a third of its
  * letters inserted, left out, exchanged with a neighbour or replaced, upper case counting
- * as lower.  NULL if there is none. */
+ * as lower; or that it begins with, or that begins with it.  NULL if there is none. */
 const char *nearest_word(const char *word, const char *const *words, size_t count);
 
 #endif

@@ -86,7 +86,7 @@ static const char *field_text(const Graph *g, const Field *f, Arena *a)
 {
     if (f->all || g->rank == 0)
         return "all";
-    Buf out = buf_in(a);
+    TextBuf out = buf_in(a);
     for (int d = 0; d < g->rank; d++)
         buf_printf(&out, "%s%" PRId64, d ? "x" : "", f->extent[d]);
     return out.data;
@@ -99,7 +99,7 @@ static const char *output_text(const Graph *g, const Shape *shape,
     Shape known = *shape;
     for (int d = 0; d < known.rank; d++) {
         Extent e = known.extent[d];
-        if (lattice && e.axis >= 0 && lattice[e.axis])
+        if (e.axis >= 0 && lattice[e.axis])
             known.extent[d] = extent_number(extent_value(e, lattice));
     }
     return shape_text(g, &known, a);
@@ -108,78 +108,88 @@ static const char *output_text(const Graph *g, const Shape *shape,
 static bool is_complete(const Graph *g, const int64_t *lattice)
 {
     for (int d = 0; d < g->rank; d++)
-        if (!g->fixed[d] && !(lattice && lattice[d]))
+        if (lattice[d] == 0)
             return false;
     return true;
 }
 
-/* "T/2 X/2 * 544" stays a number: per site of the layer, or per sample on a vector. */
-static void print_flops(const Graph *g, const Node *n, const int64_t *lattice,
-                        FILE *out)
+enum { LAYER, OUTPUT, PARAMETERS, SEES, FLOP, TOTAL, COLUMNS };
+
+/* One line of the table, empty cells as blanks, nothing behind the last one. */
+static void print_cells(const char *const cell[COLUMNS], FILE *out)
 {
-    const Shape *sites = where(g, n);
-    int64_t flops = flops_per_site(g, n);
-    fprintf(out, "  %10" PRId64 " %s", flops, sites->rank ? "a site  " : "a sample");
-    if (is_complete(g, lattice))
-        fprintf(out, "  %12" PRId64,
-                flops * shape_sites(sites, lattice ? lattice : g->fixed));
+    static const int width[COLUMNS] = {-28, -18, 10, 9, 14, 14};
+    int last = COLUMNS - 1;
+    while (!cell[last] || !*cell[last])
+        last--;
+    for (int i = 0; i < last; i++)
+        fprintf(out, "%*s  ", width[i], cell[i] ? cell[i] : "");
+    fprintf(out, "%*s\n", last == LAYER ? 0 : width[last], cell[last]);
 }
 
-static int64_t total_flops(const Graph *g, const int64_t *lattice)
+static double layer_flops(const Graph *g, const LayerRow *row, const int64_t *lattice)
 {
-    int64_t sum = 0;
-    for (int i = 0; i < g->layers; i++) {
-        const Node *n = graph_node(g, g->layer[i].value);
-        sum += flops_per_site(g, n) * shape_sites(where(g, n), lattice);
-    }
-    return sum;
-}
-
-static void print_row(const Graph *g, const LayerRow *row, const Field *field,
-                      const int64_t *lattice, FILE *out)
-{
-    Arena *scratch = arena_new();
     const Node *n = graph_node(g, row->value);
-    fprintf(out, "%-28s  %-20s", row->text,
-            output_text(g, &n->shape, lattice, scratch));
-    if (layer_params(g, n))
-        fprintf(out, "  %10" PRId64, layer_params(g, n));
-    else
-        fprintf(out, "  %10s", "");
-    fprintf(out, "  %9s", field_text(g, &field[row->value.i], scratch));
-    print_flops(g, n, lattice, out);
-    fprintf(out, "\n");
-    arena_free(scratch);
+    return (double)flops_per_site(g, n) * (double)shape_sites(where(g, n), lattice);
 }
 
-static void print_head(const Graph *g, const int64_t *lattice, FILE *out)
+/* `complete`: the lattice if all its extents are known, else NULL. */
+static void print_row(const Graph *g, const LayerRow *row, const Field *field,
+                      const int64_t *lattice, const int64_t *complete, FILE *out)
 {
-    Arena *scratch = arena_new();
-    const Node *input = graph_node(g, g->input);
-    fprintf(out, "%s: %s%s\n\n", g->name, g->input_name,
-            output_text(g, &input->shape, lattice, scratch));
-    fprintf(out, "%-28s  %-20s  %10s  %9s  %10s%9s", "layer", "output", "parameters",
-            "sees", "flop", "");
-    fprintf(out, "%s\n", is_complete(g, lattice) ? "   flop/sample" : "");
-    arena_free(scratch);
+    Arena *a = arena_new();
+    const Node *n = graph_node(g, row->value);
+    int64_t params = layer_params(g, n);
+    const char *cell[COLUMNS] = {
+        [LAYER] = row->text,
+        [OUTPUT] = output_text(g, &n->shape, lattice, a),
+        [PARAMETERS] = params ? arena_printf(a, "%" PRId64, params) : "",
+        [SEES] = field_text(g, field, a),
+        [FLOP] = arena_printf(a, "%" PRId64 "%s", flops_per_site(g, n),
+                              where(g, n)->rank ? "/site" : "/sample"),
+        [TOTAL] =
+            complete ? arena_printf(a, "%.0f", layer_flops(g, row, complete)) : "",
+    };
+    print_cells(cell, out);
+    arena_free(a);
+}
+
+static void print_total(const Graph *g, const int64_t *complete, FILE *out)
+{
+    Arena *a = arena_new();
+    double sum = 0;
+    for (int i = 0; complete && i < g->layers; i++)
+        sum += layer_flops(g, &g->layer[i], complete);
+    const char *cell[COLUMNS] = {
+        [LAYER] = "total",
+        [PARAMETERS] = arena_printf(a, "%" PRId64, g->param_count),
+        [TOTAL] = complete ? arena_printf(a, "%.0f", sum) : "",
+    };
+    print_cells(cell, out);
+    arena_free(a);
 }
 
 void sema_explain(const Graph *g, const int64_t *lattice, FILE *out)
 {
-    Arena *scratch = arena_new();
-    Field *field = NEW_ARRAY(scratch, Field, g->nodes);
-    for (uint32_t i = 1; i < g->nodes; i++)
-        field[i] = field_of(g, &g->node[i], field);
-    print_head(g, lattice, out);
-    for (int i = 0; i < g->layers; i++)
-        print_row(g, &g->layer[i], field, lattice, out);
-    fprintf(out, "%-28s  %-20s  %10" PRId64, "total", "", g->param_count);
-    if (is_complete(g, lattice))
-        fprintf(out, "  %9s  %10s%9s  %12" PRId64, "", "", "",
-                total_flops(g, lattice ? lattice : g->fixed));
     static const char *const loss[] = {
         [LOSS_NONE] = "none", [LOSS_MSE] = "MSE", [LOSS_BCE] = "BCE"};
-    fprintf(out, "\n\nloss      %s\nsymmetry  %s\n", loss[g->loss],
-            symmetry_describe(g, scratch));
-    arena_free(scratch);
+    Arena *a = arena_new();
+    if (!lattice)
+        lattice = g->fixed;
+    const int64_t *complete = is_complete(g, lattice) ? lattice : NULL;
+    Field *field = NEW_ARRAY(a, Field, g->nodes);
+    for (uint32_t i = 1; i < g->nodes; i++)
+        field[i] = field_of(g, &g->node[i], field);
+    const Shape *input = &graph_node(g, g->input)->shape;
+    fprintf(out, "%s: %s%s\n\n", g->name, g->input_name,
+            output_text(g, input, lattice, a));
+    const char *head[COLUMNS] = {"layer", "output", "parameters",
+                                 "sees",  "flop",   complete ? "total" : ""};
+    print_cells(head, out);
+    for (int i = 0; i < g->layers; i++)
+        print_row(g, &g->layer[i], &field[g->layer[i].value.i], lattice, complete, out);
+    print_total(g, complete, out);
+    fprintf(out, "\nloss      %s\nsymmetry  %s\n", loss[g->loss],
+            symmetry_describe(g, a));
+    arena_free(a);
 }

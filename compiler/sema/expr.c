@@ -26,6 +26,8 @@ static Value named(Sema *s, Name name, Span at)
     const Binding *b = scope_find(s, name);
     if (b)
         return b->value;
+    if (s->damaged)
+        return (Value){.from = at};
     diag_error(s->diag, at, "nothing before this has the name '%s'", name.text);
     const char *near = layer_nearest(name.text);
     if (near)
@@ -33,35 +35,33 @@ static Value named(Sema *s, Name name, Span at)
     return (Value){.from = at};
 }
 
-static const char *sign_of(ExprKind kind)
+static Value mismatch(Sema *s, const Expr *e, const char *verb, Value l, Value r)
 {
-    return kind == EXPR_ADD ? "add" : kind == EXPR_SUB ? "subtract" : "multiply";
+    const Node *a = graph_node(&s->b.g, l.val), *b = graph_node(&s->b.g, r.val);
+    diag_error(s->diag, e->span, "cannot %s %s and %s", verb,
+               shape_text(&s->b.g, &a->shape, s->arena),
+               shape_text(&s->b.g, &b->shape, s->arena));
+    diag_note(s->diag, a->span, "the left one comes from here");
+    diag_note(s->diag, b->span, "the right one comes from here");
+    return (Value){.from = e->span};
 }
 
-static Value arithmetic(Sema *s, const Expr *e)
+static Value arithmetic(Sema *s, const Expr *e, Op op, const char *verb, int *number)
 {
-    static const Op op[] = {
-        [EXPR_ADD] = OP_ADD, [EXPR_SUB] = OP_SUB, [EXPR_MUL] = OP_MUL};
     Value l = expr_value(s, e->binary.left), r = expr_value(s, e->binary.right);
-    Value y = {.channels = l.channels, .from = e->span};
     if (!l.val.i || !r.val.i)
-        return y;
+        return (Value){.from = e->span};
     const Shape *a = &graph_node(&s->b.g, l.val)->shape;
     const Shape *b = &graph_node(&s->b.g, r.val)->shape;
-    if (a->channels != b->channels || !shape_same_lattice(a, b)) {
-        diag_error(s->diag, e->span, "cannot %s %s and %s", sign_of(e->kind),
-                   shape_text(&s->b.g, a, s->arena), shape_text(&s->b.g, b, s->arena));
-        diag_note(s->diag, l.from, "the left one comes from here");
-        diag_note(s->diag, r.from, "the right one comes from here");
-        return y;
-    }
+    if (a->channels != b->channels || !shape_same_lattice(a, b))
+        return mismatch(s, e, verb, l, r);
     Node node = {
-        .op = op[e->kind], .arg = {l.val, r.val},
+        .op = op, .arg = {l.val, r.val},
              .span = e->span
     };
-    node.name = arena_printf(s->arena, "%s%d", op_info[node.op].name, ++s->arithmetic);
-    y.val = graph_add(&s->b, node);
-    Buf text = buf_in(s->arena);
+    node.name = arena_printf(s->arena, "%s%d", op_info[op].name, ++*number);
+    Value y = {graph_add(&s->b, node), l.channels, e->span};
+    TextBuf text = buf_in(s->arena);
     expr_text(e, &text);
     graph_add_layer(&s->b, (LayerRow){text.data, y.val, e->span});
     return y;
@@ -84,9 +84,9 @@ Value expr_value(Sema *s, const Expr *e)
             return named(s, e->call.name, e->span);
         return layer_apply(s, e, s->current);
     case EXPR_CHAIN: return chain(s, e);
-    case EXPR_ADD:
-    case EXPR_SUB:
-    case EXPR_MUL: return arithmetic(s, e);
+    case EXPR_ADD: return arithmetic(s, e, OP_ADD, "add", &s->added);
+    case EXPR_SUB: return arithmetic(s, e, OP_SUB, "subtract", &s->subtracted);
+    case EXPR_MUL: return arithmetic(s, e, OP_MUL, "multiply", &s->multiplied);
     case EXPR_NEG:
     case EXPR_INTEGER:
     case EXPR_REAL:

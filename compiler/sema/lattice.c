@@ -4,7 +4,7 @@
 #include "sema/sema_impl.h"
 
 /* "T/2", "(T-1)/2", "60" */
-static void extent_text(const Graph *g, Extent e, Buf *out)
+static void extent_text(const Graph *g, Extent e, TextBuf *out)
 {
     if (e.axis < 0) {
         buf_printf(out, "%" PRId64, e.add);
@@ -21,7 +21,7 @@ static void extent_text(const Graph *g, Extent e, Buf *out)
 
 const char *shape_text(const Graph *g, const Shape *shape, Arena *a)
 {
-    Buf out = buf_in(a);
+    TextBuf out = buf_in(a);
     buf_printf(&out, "[%d]", shape->channels);
     for (int d = 0; d < shape->rank; d++) {
         buf_puts(&out, d ? ", " : "(");

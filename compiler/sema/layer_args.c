@@ -8,10 +8,10 @@
 static const char *role_name(char role)
 {
     switch (role) {
-    case 'w': return "a window like 2x2";
+    case 'w': return "a window";
     case 'i': return "the number of channels in";
     case 'o': return "the number of channels out";
-    case 's': return "a stride like 2";
+    case 's': return "a stride";
     }
     unreachable();
 }
@@ -69,7 +69,7 @@ static int choice(Sema *s, const Arg *arg, const char *const *words, size_t coun
     for (size_t i = 0; i < count; i++)
         if (!strcmp(word, words[i]))
             return (int)i;
-    Buf all = buf_in(s->arena);
+    TextBuf all = buf_in(s->arena);
     for (size_t i = 0; i < count; i++)
         buf_printf(&all, "%s'%s'",
                    i == 0           ? ""
@@ -145,8 +145,12 @@ static bool option(Sema *s, LayerArgs *a, const Arg *arg)
         diag_error(s->diag, arg->span, "%s has no option '%s'", a->info->name,
                    arg->option);
         const char *near = option_nearest(arg->option, a->info->options);
+        TextBuf all = buf_in(s->arena);
+        options_text(a->info->options, &all);
         if (near && !option)
             diag_hint(s->diag, "did you mean '%s'?", near);
+        else if (all.size)
+            diag_hint(s->diag, "its options are %s", all.data);
         return false;
     }
     for (const Arg *other = a->call->call.args; other != arg; other = other->next)
@@ -214,6 +218,7 @@ bool layer_args(Sema *s, const Expr *call, Layer layer, LayerArgs *a)
     }
     if (n > most || n < info->needed) {
         wrong_count(s, a, n);
+        a->in = 0;
         return false;
     }
     if (a->stride.kind == EXPR_INTEGER && a->stride.integer == 0)

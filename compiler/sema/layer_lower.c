@@ -13,25 +13,20 @@ static const char *text_of(const Sema *s, Value x)
     return shape_text(&s->b.g, shape_of(s, x), s->arena);
 }
 
-static const char *call_text(const Sema *s, const Expr *call)
+/* The layer as a paper would print it, channels as numbers and `in` of them coming in. */
+static const char *layer_text(const Sema *s, const LayerArgs *a, int in)
 {
-    Buf text = buf_in(s->arena);
-    expr_text(call, &text);
-    return text.data;
-}
-
-/* The same call with a wrong number of channels put right. */
-static const char *corrected(const Sema *s, const LayerArgs *a, int channels)
-{
-    const Expr *in = a->info->signature[0] == 'i' ? a->arg[0] : a->arg[1];
-    Buf text = buf_in(s->arena);
-    buf_printf(&text, "%s%s(", a->call->call.name.text,
-               a->call->call.starred ? "*" : "");
+    const char *signature = a->info->signature;
+    TextBuf text = buf_in(s->arena);
+    buf_printf(&text, "%s%s%s", a->call->call.name.text,
+               a->call->call.starred ? "*" : "", a->call->call.args ? "(" : "");
+    int place = 0;
     for (const Arg *arg = a->call->call.args; arg; arg = arg->next) {
+        char role = *arg->option ? '\0' : signature[place++];
         if (*arg->option)
             buf_printf(&text, "%s=", arg->option);
-        if (arg->value == in)
-            buf_printf(&text, "%d", channels);
+        if (role == 'i' || role == 'o')
+            buf_printf(&text, "%d", role == 'i' ? in : a->out);
         else
             expr_text(arg->value, &text);
         buf_puts(&text, arg->next ? ", " : ")");
@@ -56,7 +51,7 @@ static const Node *flattened(const Sema *s, Value x)
 static void flatten_mismatch(Sema *s, const LayerArgs *a, Value x, const Node *flatten)
 {
     const Shape *field = &graph_node(&s->b.g, flatten->arg[0])->shape;
-    Buf sites = buf_in(s->arena);
+    TextBuf sites = buf_in(s->arena);
     for (int d = 0; d < field->rank; d++)
         buf_printf(&sites, "%s%" PRId64, d ? "x" : "", field->extent[d].add);
     diag_error(s->diag, a->call->span,
@@ -68,7 +63,7 @@ static void flatten_mismatch(Sema *s, const LayerArgs *a, Value x, const Node *f
                   ? "; a table that says the number of channels here "
                     "means all of their sites"
                   : "");
-    diag_hint(s->diag, "write %s", corrected(s, a, x.channels));
+    diag_hint(s->diag, "write %s", layer_text(s, a, x.channels));
 }
 
 /* The channels that the layer names against those that come in. */
@@ -84,8 +79,18 @@ static bool check_channels(Sema *s, const LayerArgs *a, Value x)
     diag_error(s->diag, a->call->span, "%s takes %d channels, but its input has %d",
                a->info->name, a->in, x.channels);
     diag_note(s->diag, x.from, "the %d channels come from here", x.channels);
-    diag_hint(s->diag, "write %s", corrected(s, a, x.channels));
+    if (a->out)
+        diag_hint(s->diag, "write %s", layer_text(s, a, x.channels));
     return false;
+}
+
+/* The layer that made a vector of what was a field. */
+static Span origin_of_vector(const Sema *s, Value x)
+{
+    const Node *n = graph_node(&s->b.g, x.val);
+    while (n->arg[0].i && graph_node(&s->b.g, n->arg[0])->shape.rank == 0)
+        n = graph_node(&s->b.g, n->arg[0]);
+    return n->span;
 }
 
 static bool needs_lattice(Sema *s, const LayerArgs *a, Value x, const char *instead)
@@ -95,8 +100,17 @@ static bool needs_lattice(Sema *s, const LayerArgs *a, Value x, const char *inst
     diag_error(s->diag, a->call->span,
                "%s acts on a lattice, but its input %s is a plain vector%s",
                a->info->name, text_of(s, x), instead);
-    diag_note(s->diag, x.from, "the vector comes from here");
+    diag_note(s->diag, origin_of_vector(s, x), "the vector comes from here");
     return false;
+}
+
+/* "3x3" */
+static const char *cube(const Sema *s, int64_t n, int axes)
+{
+    TextBuf text = buf_in(s->arena);
+    for (int d = 0; d < axes; d++)
+        buf_printf(&text, "%s%" PRId64, d ? "x" : "", n);
+    return text.data;
 }
 
 /* A window or stride for each axis; one number counts for all axes of a stride, and as the
@@ -108,6 +122,8 @@ static bool spread(Sema *s, const Expr *e, const char *what, int rank, int *out)
     if (axes != rank && !all) {
         diag_error(s->diag, e->span, "this %s has %d ax%s, but the lattice has %d",
                    what, axes, axes == 1 ? "is" : "es", rank);
+        if (e->kind == EXPR_INTEGER)
+            diag_hint(s->diag, "write %s", cube(s, e->integer, rank));
         return false;
     }
     for (int d = 0; d < rank; d++)
@@ -130,11 +146,8 @@ static bool make_window(Sema *s, const LayerArgs *a, const Shape *x, Window *w)
 static void note_weighted(Sema *s, const LayerArgs *a, int64_t weights)
 {
     Weighted *w = NEW(s->arena, Weighted);
-    Expr plain = *a->call;
-    plain.call.starred = false;
     *w = (Weighted){.layer = layer_find(a->info->name),
-                    .text = call_text(s, a->call),
-                    .plain = call_text(s, &plain),
+                    .text = layer_text(s, a, a->in),
                     .span = a->call->span,
                     .weights = weights,
                     .biases = a->out,
@@ -203,14 +216,10 @@ static Val linear(Sema *s, const LayerArgs *a, Node node, Value x)
     diag_error(s->diag, node.span,
                "Linear acts on a plain vector, but its input %s has sites",
                text_of(s, x));
-    diag_note(s->diag, x.from, "the input comes from here");
-    Buf ones = buf_in(s->arena);
-    for (int d = 0; d < shape->rank; d++)
-        buf_puts(&ones, d ? "x1" : "1");
     diag_hint(s->diag,
               "Conv(%s, %d, %d) acts on each site alone; GlobalSumPool, GlobalAvgPool, "
               "GlobalMaxPool or, on a fixed lattice, Flatten make a vector",
-              ones.data, a->in, a->out);
+              cube(s, 1, shape->rank), a->in, a->out);
     return (Val){0};
 }
 
@@ -316,6 +325,6 @@ Value layer_apply(Sema *s, const Expr *call, Value x)
         return y;
     }
     y.channels = shape_of(s, y)->channels;
-    graph_add_layer(&s->b, (LayerRow){call_text(s, call), y.val, call->span});
+    graph_add_layer(&s->b, (LayerRow){layer_text(s, &a, a.in), y.val, call->span});
     return y;
 }

@@ -2,7 +2,6 @@
 
 #include <string.h>
 
-#include "base/arena.h"
 #include "base/nearest.h"
 
 /* clang-format off */
@@ -60,25 +59,26 @@ const char *option_nearest(const char *name, int options)
     return nearest_word(name, word, n);
 }
 
-static void options_print(int options, FILE *out)
+void options_text(int options, TextBuf *out)
 {
     for (size_t i = 0; i < countof(option_info); i++)
         if (options & option_info[i].option)
-            fprintf(out, "  %s", option_info[i].usage);
+            buf_printf(out, "%s%s", out->size ? "  " : "", option_info[i].usage);
 }
 
 void layers_print_help(FILE *out)
 {
+    Arena *a = arena_new();
     for (int i = 0; i < LAYER_COUNT; i++) {
         const LayerInfo *info = &layer_info[i];
+        TextBuf options = buf_in(a);
+        options_text(info->options, &options);
         fprintf(out, "  %-18s %s", info->example, info->help);
         if (info->alias)
             fprintf(out, "; also %s", info->alias);
         fprintf(out, "\n");
-        if (info->options) {
-            fprintf(out, "%19s", "");
-            options_print(info->options, out);
-            fprintf(out, "\n");
-        }
+        if (options.size)
+            fprintf(out, "  %18s options: %s\n", "", options.data);
     }
+    arena_free(a);
 }

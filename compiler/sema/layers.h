@@ -4,6 +4,8 @@
 
 #include <stdio.h>
 
+#include "base/buf.h"
+
 typedef enum Layer {
 #define LAYER(id, name, alias, base, signature, needed, options, example, help) \
     LAYER_##id,
@@ -31,7 +33,8 @@ const char *layer_nearest(const char *name); /* or NULL */
 
 /* 0 if there is none of this name. */
 int option_find(const char *name);
-const char *option_nearest(const char *name, int options);
+const char *option_nearest(const char *name, int options); /* or NULL */
+void options_text(int options, TextBuf *out); /* "pad=circular|zero|none" */
 
 void layers_print_help(FILE *out);
 

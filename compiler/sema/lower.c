@@ -31,7 +31,7 @@ static void collect(Sema *s)
         case ITEM_LOSS: only_once(s, &s->loss, item, "loss"); break;
         case ITEM_ASSERT: only_once(s, &s->assertion, item, "assert"); break;
         case ITEM_RETURN: only_once(s, &s->output, item, "return"); break;
-        case ITEM_ERROR:
+        case ITEM_ERROR: s->damaged = true; break;
         case ITEM_CHAIN:
         case ITEM_LET: break;
         }
@@ -72,6 +72,8 @@ static void lower_input(Sema *s)
 {
     const Item *item = s->input;
     s->current = (Value){.from = s->model->name_span};
+    if (!item && s->damaged)
+        return;
     if (!item) {
         diag_error(s->diag, s->model->name_span, "model '%s' has no input",
                    s->model->name.text);
@@ -134,7 +136,7 @@ static void unknown_word(Sema *s, const Item *item, const char *what,
     if (near)
         diag_hint(s->diag, "did you mean %s?", near);
     else
-        diag_hint(s->diag, "there is %s%s%s", words[0], count > 1 ? " and " : "",
+        diag_hint(s->diag, "known are: %s%s%s", words[0], count > 1 ? ", " : "",
                   count > 1 ? words[1] : "");
 }
 
@@ -197,7 +199,8 @@ static void check_assertion(Sema *s, const Graph *g)
     if (symmetry.kind == SYMMETRY_ALL)
         return;
     diag_error(s->diag, s->assertion->span, "this network is not equivariant");
-    diag_note(s->diag, symmetry.culprit, "%s", symmetry_describe(g, s->arena));
+    diag_note(s->diag, symmetry.culprit, "its symmetry: %s",
+              symmetry_describe(g, s->arena));
 }
 
 static void end_output(Sema *s)

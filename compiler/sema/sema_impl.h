@@ -26,8 +26,7 @@ typedef struct Binding {
 /* A layer with parameters, as the check of `params` sees it. */
 typedef struct Weighted {
     Layer layer;
-    const char *text;  /* "Conv*(2x2, 4, 32)" */
-    const char *plain; /* without the star    */
+    const char *text; /* "Conv*(2x2, 4, 32)" */
     Span span;
     int64_t weights;
     int biases; /* as many as it would have */
@@ -40,11 +39,12 @@ typedef struct Sema {
     Diag *diag;
     const Unit *unit;
     const Definition *model;
+    bool damaged;   /* an item could not be parsed: a name may be missing for that */
     Binding *scope; /* by Name.id */
     GraphBuilder b;
     Value current; /* result of the item before: what a layer acts on */
     int number[LAYER_COUNT];
-    int arithmetic; /* nodes made by + - * */
+    int added, subtracted, multiplied;
     Weighted *weighted, **weighted_end;
 
     const Item *input, *bias, *params, *loss, *assertion, *output;

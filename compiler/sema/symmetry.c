@@ -89,8 +89,9 @@ static const char *describe_none(const Graph *g, Val breaker, Arena *a)
 {
     const Node *n = graph_node(g, breaker);
     if (n->op != OP_FLATTEN)
-        return arena_printf(a, "none: %s has an edge", layer_text(g, breaker));
-    Buf lattice = buf_in(a);
+        return arena_printf(a, "none: %s sees the edges of the lattice",
+                            layer_text(g, breaker));
+    TextBuf lattice = buf_in(a);
     for (int d = 0; d < g->rank; d++)
         buf_printf(&lattice, "%s%" PRId64, d ? "x" : "", g->fixed[d]);
     return arena_printf(a, "none: %s fixes the lattice at %s", layer_text(g, breaker),
@@ -102,16 +103,16 @@ const char *symmetry_describe(const Graph *g, Arena *a)
     if (g->rank == 0)
         return "no lattice";
     Symmetry s = symmetry_of(g);
-    Buf steps = buf_in(a);
+    TextBuf steps = buf_in(a);
     switch (s.kind) {
     case SYMMETRY_ALL: return "equivariant under all translations";
     case SYMMETRY_NONE: return describe_none(g, s.breaker, a);
     case SYMMETRY_STRIDED:
         for (int d = 0; d < g->rank; d++)
             buf_printf(&steps, "%s%" PRId64, d ? "x" : "", s.step[d]);
-        return arena_printf(a,
-                            "equivariant only under translations divisible by %s: %s",
-                            steps.data, layer_text(g, s.breaker));
+        return arena_printf(
+            a, "equivariant only under translations divisible by %s, from %s on",
+            steps.data, layer_text(g, s.breaker));
     }
     unreachable();
 }

@@ -160,7 +160,7 @@ Expr *expr_field(Arena *a, Span span, Expr *of, Name name);
 Expr *expr_chain(Arena *a, Span span, Expr *chain, Expr *link); /* appends to a chain */
 
 /* The expression as a paper would print it: "Conv*(2x2, 4, 8, pad=zero)". */
-void expr_text(const Expr *e, Buf *out);
+void expr_text(const Expr *e, TextBuf *out);
 
 /* --dump=ast: the tree as a text with one item a line; the golden tests compare it. */
 void unit_print(const Unit *u, FILE *out);

@@ -2,7 +2,7 @@
 
 #include <inttypes.h>
 
-static void call_text(const Expr *e, Buf *out)
+static void call_text(const Expr *e, TextBuf *out)
 {
     buf_printf(out, "%s%s", e->call.name.text, e->call.starred ? "*" : "");
     if (!e->call.parens)
@@ -17,7 +17,7 @@ static void call_text(const Expr *e, Buf *out)
     buf_puts(out, ")");
 }
 
-static void binary_text(const Expr *e, const char *sign, Buf *out)
+static void binary_text(const Expr *e, const char *sign, TextBuf *out)
 {
     buf_puts(out, "(");
     expr_text(e->binary.left, out);
@@ -26,13 +26,13 @@ static void binary_text(const Expr *e, const char *sign, Buf *out)
     buf_puts(out, ")");
 }
 
-static void window_text(const Expr *e, Buf *out)
+static void window_text(const Expr *e, TextBuf *out)
 {
     for (int i = 0; i < e->window.axes; i++)
         buf_printf(out, "%s%d", i ? "x" : "", e->window.extent[i]);
 }
 
-static void chain_text(const Expr *e, Buf *out)
+static void chain_text(const Expr *e, TextBuf *out)
 {
     buf_puts(out, "(");
     for (const Expr *link = e->chain.first; link; link = link->next) {
@@ -42,7 +42,7 @@ static void chain_text(const Expr *e, Buf *out)
     buf_puts(out, ")");
 }
 
-void expr_text(const Expr *e, Buf *out)
+void expr_text(const Expr *e, TextBuf *out)
 {
     switch (e->kind) {
     case EXPR_INTEGER: buf_printf(out, "%" PRId64, e->integer); return;
@@ -66,7 +66,7 @@ void expr_text(const Expr *e, Buf *out)
     unreachable();
 }
 
-static void input_text(const Item *item, Buf *out)
+static void input_text(const Item *item, TextBuf *out)
 {
     buf_printf(out, "input %s[%" PRId64 "]", item->input.name.text,
                item->input.channels);
@@ -79,7 +79,7 @@ static void input_text(const Item *item, Buf *out)
     buf_puts(out, item->input.axes ? ")" : "");
 }
 
-static void item_text(const Item *item, Buf *out)
+static void item_text(const Item *item, TextBuf *out)
 {
     switch (item->kind) {
     case ITEM_ERROR: buf_puts(out, "error"); return;
@@ -114,7 +114,7 @@ void unit_print(const Unit *u, FILE *out)
         fprintf(out, "\n");
         Arena *scratch = arena_new();
         for (const Item *item = d->items; item; item = item->next) {
-            Buf text = buf_in(scratch);
+            TextBuf text = buf_in(scratch);
             item_text(item, &text);
             fprintf(out, "    %s\n", text.data);
         }

@@ -68,7 +68,7 @@ names: word             { $$ = axis_list((AxisList){0}, axis_new(p->arena, @$, $
 
 items: %empty           { $$ = (ItemList){0}; }
     | items item        { $$ = item_list($1, $item); }
-    | items error       { $$ = item_list($1, item_new(p->arena, (Item){.kind = ITEM_ERROR, .span = @2})); }
+    | items error       { if (p->skipping) yyclearin; yyerrok; $$ = item_list($1, item_new(p->arena, (Item){.kind = ITEM_ERROR, .span = @2})); }
     ;
 
 item: INPUT word '[' INTEGER ']'
@@ -149,10 +149,10 @@ static void yyerror(const YYLTYPE *at, Parse *p, const char *what)
 
 static int yyreport_syntax_error(const yypcontext_t *ctx, Parse *p)
 {
-    enum { SAID_MAX = 5 };
-    yysymbol_kind_t expected[SAID_MAX];
-    const char *name[SAID_MAX];
-    int n = yypcontext_expected_tokens(ctx, expected, SAID_MAX);
+    enum { EXPECTED_MAX = 32 };
+    yysymbol_kind_t expected[EXPECTED_MAX];
+    const char *name[EXPECTED_MAX];
+    int n = yypcontext_expected_tokens(ctx, expected, EXPECTED_MAX);
     for (int i = 0; i < n; i++)
         name[i] = yysymbol_name(expected[i]);
     parse_unexpected(p, *yypcontext_location(ctx), yysymbol_name(yypcontext_token(ctx)), name,

@@ -34,7 +34,7 @@ typedef struct Parse {
 /* The item, or ITEM_ERROR and a message if its expression is nested too deeply. */
 Item *parse_item(Parse *p, Item item);
 
-/* "unexpected GOT, expected A, B or C"; none expected: too many to say. */
+/* "unexpected GOT, expected A, B or C". */
 void parse_unexpected(Parse *p, Span at, const char *got, const char *const *expected,
                       int count);
 

@@ -7,10 +7,11 @@
 #include "syntax/parse_state.h"
 #include "syntax/scan.h"
 
-/* True if `p->now` is where parsing can go on after an error. */
+/* True of a token with which parsing can go on after an error: between braces, one that the
+ * grammar takes there, so that no error is met twice. */
 static bool begins_something(const Parse *p, int token, Span at, bool first)
 {
-    if (token == TOK_END || token == TOK_CLOSE || token == TOK_OPEN)
+    if (token == TOK_END || token == TOK_CLOSE)
         return true;
     if (token == TOK_MODEL || token == TOK_BLOCK)
         return first || !p->open;
@@ -98,6 +99,48 @@ static void unknown_keyword(Parse *p)
         diag_hint(p->diag, "did you mean '%s'?", near);
 }
 
+static bool contains(const char *const *words, int count, const char *word)
+{
+    for (int i = 0; i < count; i++)
+        if (!strcmp(words[i], word))
+            return true;
+    return false;
+}
+
+/* "expected A, B or C"; of many only those that are no operator. */
+static void add_each(TextBuf *text, const char *const *expected, int count)
+{
+    enum { SAID_MAX = 5 };
+    const char *said[SAID_MAX];
+    int n = 0;
+    for (int i = 0; i < count; i++) {
+        bool is_operator =
+            count > SAID_MAX && strstr("'->' '+' '-' '*' '.'", expected[i]);
+        if (!is_operator && n < SAID_MAX)
+            said[n++] = expected[i];
+    }
+    for (int i = 0; i < n; i++)
+        buf_printf(text, "%s%s",
+                   i == 0       ? ", expected "
+                   : i + 1 == n ? " or "
+                                : ", ",
+                   said[i]);
+}
+
+/* Sets of tokens that have a name of their own go by it. */
+static void add_expected(TextBuf *text, const char *const *expected, int count)
+{
+    if (contains(expected, count, "'}'") && count > 1)
+        buf_puts(text, ", expected a layer, a keyword, \"name =\" or '}'");
+    else if (contains(expected, count, "a number") &&
+             contains(expected, count, "a layer"))
+        buf_puts(text, ", expected a number, a window or a value");
+    else if (contains(expected, count, "a name") && count == 2)
+        buf_puts(text, ", expected a name");
+    else
+        add_each(text, expected, count);
+}
+
 void parse_unexpected(Parse *p, Span at, const char *got, const char *const *expected,
                       int count)
 {
@@ -108,16 +151,9 @@ void parse_unexpected(Parse *p, Span at, const char *got, const char *const *exp
         unknown_keyword(p);
         return;
     }
-    Buf text = buf_in(p->arena);
+    TextBuf text = buf_in(p->arena);
     buf_printf(&text, "unexpected %s", at.to > at.from ? quoted(p, at) : got);
-    for (int i = 0; i < count; i++)
-        buf_printf(&text, "%s%s",
-                   i == 0           ? ", expected "
-                   : i + 1 == count ? " or "
-                                    : ", ",
-                   expected[i]);
-    if (count == 0 && p->open)
-        buf_puts(&text, ", expected a layer, a keyword, \"name =\" or '}'");
+    add_expected(&text, expected, count);
     diag_error(p->diag, at, "%s", text.data);
 }
 
