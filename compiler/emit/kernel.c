@@ -1,0 +1,131 @@
+#include <string.h>
+
+#include "emit/parts.h"
+#include "emit/phase.h"
+
+static const char *const what_name[] = {"forward", "gradient", "vjp"};
+static const char *const condition[] = {"", "if (f->dx)", "if (f->dparams)"};
+
+static void calls(Writer *w, const Program *p, const PhaseUse *use, int uses)
+{
+    for (int i = 0; i < uses; i++) {
+        const char *call = arena_printf(w->arena, "%s_%s(f);", p->phase[use[i].phase].name,
+                                        p->target.name);
+        When when = use[i].when;
+        if (when == WHEN_ALWAYS) {
+            w_line(w, "%s", call);
+            continue;
+        }
+        if (i == 0 || use[i - 1].when != when)
+            w_open(w, "%s", condition[when]);
+        w_line(w, "%s", call);
+        if (i + 1 == uses || use[i + 1].when != when)
+            w_close(w, "");
+    }
+}
+
+static void emit_kernel(Writer *w, const Program *p, const Kernel *k)
+{
+    w_line(w, "static void run_%s_%s(Frame *f, int64_t first, int64_t last)",
+           what_name[k->what], p->target.name);
+    w_brace(w);
+    calls(w, p, k->begin, k->begins);
+    w_open(w, "for (f->block = first; f->block < last; f->block++)");
+    calls(w, p, k->block, k->blocks);
+    w_close(w, "");
+    calls(w, p, k->end, k->ends);
+    w_close(w, "");
+    w_blank(w);
+}
+
+static const char *vector_prelude(const Target *target)
+{
+    return target->vector_bytes == 64   ? prelude_vec512
+           : target->vector_bytes == 32 ? prelude_vec256
+                                        : prelude_vec128;
+}
+
+void emit_kernels(Writer *w, const Program *p)
+{
+    bool plain = !strcmp(p->target.name, "plain");
+    if (!plain)
+        w_line(w, "#ifdef ARCH_X86");
+    w_text(w, vector_prelude(&p->target));
+    w_blank(w);
+    for (int i = 0; i < p->phases; i++)
+        emit_phase(w, p, &p->phase[i]);
+    for (int what = 0; what < WHAT_COUNT; what++)
+        if (p->kernel[what].used)
+            emit_kernel(w, p, &p->kernel[what]);
+    if (!plain) {
+        w_line(w, "#endif");
+        w_blank(w);
+    }
+}
+
+static void choice_row(Writer *w, const Program *p, const char *isa, const char *name)
+{
+    const char *row = "";
+    for (int what = 0; what < WHAT_COUNT; what++)
+        row = p->kernel[what].used
+                  ? arena_printf(w->arena, "%s%srun_%s_%s", row, what ? ", " : "",
+                                 what_name[what], name)
+                  : arena_printf(w->arena, "%s%sNULL", row, what ? ", " : "");
+    w_line(w, "[%s] = {%s},", isa, row);
+}
+
+static void emit_usable_isa(Writer *w)
+{
+    w_line(w, "/* The instruction set asked for, or the best one below it that is there. */");
+    w_line(w, "static ArchIsa usable_isa(ArchIsa asked)");
+    w_brace(w);
+    w_line(w, "#ifdef ARCH_X86");
+    w_open(w, "if ((asked == ARCH_ISA_BEST || asked == ARCH_ISA_AVX512) && "
+              "__builtin_cpu_supports(\"avx512f\") && __builtin_cpu_supports(\"avx512dq\"))");
+    w_line(w, "return ARCH_ISA_AVX512;");
+    w_close(w, "");
+    w_open(w, "if (asked != ARCH_ISA_PLAIN && __builtin_cpu_supports(\"avx2\") && "
+              "__builtin_cpu_supports(\"fma\"))");
+    w_line(w, "return ARCH_ISA_AVX2;");
+    w_close(w, "");
+    w_line(w, "#endif");
+    w_line(w, "(void)asked;");
+    w_line(w, "return ARCH_ISA_PLAIN;");
+    w_close(w, "");
+    w_blank(w);
+}
+
+void emit_choice(Writer *w, const EmitInput *in)
+{
+    w_line(w, "typedef void Kernel(Frame *f, int64_t first, int64_t last);");
+    w_blank(w);
+    w_open(w, "static Kernel *const kernel[][3] =");
+    choice_row(w, in->program[2], "ARCH_ISA_PLAIN", "plain");
+    w_line(w, "#ifdef ARCH_X86");
+    choice_row(w, in->program[1], "ARCH_ISA_AVX2", "avx2");
+    choice_row(w, in->program[0], "ARCH_ISA_AVX512", "avx512");
+    w_line(w, "#endif");
+    w_close(w, ";");
+    w_blank(w);
+    emit_usable_isa(w);
+    w_line(w, "static Frame frame_of(const ArchCall *call, ArchWhat what)");
+    w_brace(w);
+    w_line(w, "Frame f = {0};");
+    w_line(w, "f.call = call;");
+    w_line(w, "f.x = call->x;");
+    w_line(w, "lay_out(&f, call->extent, what, call->work);");
+    w_line(w, "fill_tables(&f);");
+    w_line(w, "return f;");
+    w_close(w, "");
+    w_blank(w);
+    w_line(w, "/* The blocks of this call's shard. */");
+    w_line(w, "static void run(Frame *f, ArchWhat what)");
+    w_brace(w);
+    w_line(w, "const ArchCall *call = f->call;");
+    w_line(w, "const int64_t blocks = (call->batch + 15) / 16;");
+    w_line(w, "const int64_t shards = call->shards ? call->shards : 1;");
+    w_line(w, "kernel[usable_isa(call->isa)][what](f, blocks * call->shard / shards,");
+    w_line(w, "blocks * (call->shard + 1) / shards);");
+    w_close(w, "");
+    w_blank(w);
+}

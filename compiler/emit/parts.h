@@ -1,0 +1,35 @@
+/* parts.h - the pieces of a generated file, in the order in which they stand there. */
+#ifndef ARCHC_EMIT_PARTS_H
+#define ARCHC_EMIT_PARTS_H
+
+#include "emit/emit.h"
+#include "emit/writer.h"
+
+/* banner.c: the comment at the top of both files. */
+void emit_banner(Writer *w, const EmitInput *in, const char *suffix);
+uint64_t emit_hash(const char *text); /* FNV-1a */
+
+/* frame.c: the struct Frame, where its buffers lie, the tables. */
+void emit_frame(Writer *w, const Program *p);
+void emit_layout(Writer *w, const Program *p);
+void emit_tables(Writer *w, const Program *p);
+
+/* kernel.c: the kernels of one instruction set, and the choice between them. */
+void emit_kernels(Writer *w, const Program *p);
+void emit_choice(Writer *w, const EmitInput *in);
+
+/* entries.c: what the caller sees. */
+void emit_entries(Writer *w, const EmitInput *in);
+void emit_model(Writer *w, const EmitInput *in);
+
+/* Fixed text, embedded from prelude/ at build time. */
+extern const char prelude_arch_model[], prelude_tables[], prelude_lanes[], prelude_sums[],
+    prelude_loss[], prelude_pack[], prelude_functions[], prelude_vec512[], prelude_vec256[],
+    prelude_vec128[];
+
+static inline const Node *emit_output(const EmitInput *in)
+{
+    return graph_node(in->graph, in->graph->output);
+}
+
+#endif

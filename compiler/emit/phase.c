@@ -1,0 +1,348 @@
+#include "emit/phase.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "emit/index.h"
+
+typedef struct Emitter {
+    Writer *w;
+    Scope scope;
+    bool *written; /* [ptrs] something is stored through it */
+    const char *vec;
+} Emitter;
+
+static const char *text_of_vx(const Emitter *e, const Vx *v);
+
+/* x, x_3 or x_3_1 */
+static const char *element_name(const Emitter *e, const char *name,
+                                const Ix *const at[INDEX_MAX])
+{
+    for (int k = 0; k < INDEX_MAX; k++) {
+        int64_t value;
+        if (at[k] && index_known(&e->scope, at[k], &value))
+            name = arena_printf(e->scope.arena, "%s_%" PRId64, name, value);
+    }
+    return name;
+}
+
+static const char *ptr_name(const Emitter *e, Ptr p, const Ix *const at[INDEX_MAX])
+{
+    return element_name(e, e->scope.phase->ptr_name[p.i], at);
+}
+
+static const char *reg_name(const Emitter *e, Reg r, const Ix *const at[INDEX_MAX])
+{
+    return element_name(e, e->scope.phase->reg_name[r.i], at);
+}
+
+/* ---- vectors ---- */
+
+static const char *text_of_call(const Emitter *e, const char *function, const Vx *v)
+{
+    const char *text = arena_printf(e->scope.arena, "%s_%s(", e->vec, function);
+    for (int k = 0; k < VX_ARGS && v->arg[k]; k++)
+        text = arena_printf(e->scope.arena, "%s%s%s", text, k ? ", " : "",
+                            text_of_vx(e, v->arg[k]));
+    return arena_printf(e->scope.arena, "%s)", text);
+}
+
+static const char *text_of_map(const Emitter *e, const char *function, const Vx *v)
+{
+    return arena_printf(e->scope.arena, "%s_map(%s, %s)", e->vec, function,
+                        text_of_vx(e, v->arg[0]));
+}
+
+/* Numbers read back exactly. */
+static const char *text_of_number(const Emitter *e, double number)
+{
+    for (int digits = 1;; digits++) {
+        const char *text = arena_printf(e->scope.arena, "%.*g", digits, number);
+        double back = 0;
+        if (digits == 17 || (sscanf(text, "%lf", &back) == 1 && back == number))
+            return text;
+    }
+}
+
+static const char *text_of_load(const Emitter *e, const Vx *v)
+{
+    return arena_printf(e->scope.arena, "%s_load(%s%s)", e->vec, ptr_name(e, v->ptr, v->at),
+                        index_offset(&e->scope, v->ix));
+}
+
+static const char *text_of_vx(const Emitter *e, const Vx *v)
+{
+    Arena *a = e->scope.arena;
+    switch (v->op) {
+    case VX_ZERO: return arena_printf(a, "%s_set(0)", e->vec);
+    case VX_CONST:
+        return arena_printf(a, "%s_set((real)%s)", e->vec, text_of_number(e, v->number));
+    case VX_INDEX:
+        return arena_printf(a, "%s_set((real)(%s))", e->vec, index_text(&e->scope, v->ix));
+    case VX_BROADCAST:
+        return arena_printf(a, "%s_set(%s[%s])", e->vec, ptr_name(e, v->ptr, v->at),
+                            index_text(&e->scope, v->ix));
+    case VX_LOAD: return text_of_load(e, v);
+    case VX_REG: return reg_name(e, v->reg, v->at);
+    case VX_ADD: return text_of_call(e, "add", v);
+    case VX_SUB: return text_of_call(e, "sub", v);
+    case VX_MUL: return text_of_call(e, "mul", v);
+    case VX_DIV: return text_of_call(e, "div", v);
+    case VX_FMA: return text_of_call(e, "fma", v);
+    case VX_POS:
+        return arena_printf(a, "%s_gt(%s, %s_set(0), %s, %s)", e->vec,
+                            text_of_vx(e, v->arg[0]), e->vec, text_of_vx(e, v->arg[1]),
+                            text_of_vx(e, v->arg[2]));
+    case VX_GT: return text_of_call(e, "gt", v);
+    case VX_EQ: return text_of_call(e, "eq", v);
+    case VX_SIGMOID: return text_of_map(e, "real_sigmoid", v);
+    case VX_TANH: return text_of_map(e, "real_tanh", v);
+    }
+    unreachable();
+}
+
+/* ---- statements ---- */
+
+static const char *text_of_set(const Emitter *e, const Stmt *s)
+{
+    Arena *a = e->scope.arena;
+    const char *name = reg_name(e, s->set.reg, s->set.at);
+    const char *type = s->set.declare ? arena_printf(a, "%s ", e->vec) : "";
+    const char *text =
+        arena_printf(a, "%s%s = %s;", type, name, text_of_vx(e, s->set.value));
+    if (s->set.hold && strcmp(e->vec, "vec128"))
+        text = arena_printf(a, "%s %s_hold(%s);", text, e->vec, name);
+    return text;
+}
+
+static const char *text_of_point(const Emitter *e, const Stmt *s)
+{
+    const Buffer *b = plan_buffer(e->scope.p, s->point.buf);
+    return arena_printf(e->scope.arena, "%sreal *%s = %s%s%s;",
+                        e->written[s->point.ptr.i] ? "" : "const ",
+                        ptr_name(e, s->point.ptr, s->point.at),
+                        b->space == SPACE_STACK ? "" : "f->", b->name,
+                        index_offset(&e->scope, s->point.ix));
+}
+
+static const char *text_of_arg(const Emitter *e, const CallArg *arg)
+{
+    Arena *a = e->scope.arena;
+    switch (arg->kind) {
+    case ARG_BUF:
+        return arena_printf(a, "f->%s%s", plan_buffer(e->scope.p, arg->buf)->name,
+                            index_offset(&e->scope, arg->ix));
+    case ARG_IX: return index_text(&e->scope, arg->ix);
+    case ARG_WORD: return arena_printf(a, "f->%s", arg->word);
+    }
+    unreachable();
+}
+
+static const char *text_of_prelude_call(const Emitter *e, const Stmt *s)
+{
+    Arena *a = e->scope.arena;
+    const char *text = arena_printf(a, "%s(", s->call.function);
+    for (int k = 0; k < s->call.args; k++)
+        text = arena_printf(a, "%s%s%s", text, k ? ", " : "",
+                            text_of_arg(e, &s->call.arg[k]));
+    return arena_printf(a, "%s);", text);
+}
+
+static const char *text_of_leaf(const Emitter *e, const Stmt *s)
+{
+    switch (s->kind) {
+    case ST_LET:
+        return arena_printf(e->scope.arena, "const int64_t %s = %s;",
+                            e->scope.phase->var_name[s->let.var.i],
+                            index_text(&e->scope, s->let.value));
+    case ST_POINT: return text_of_point(e, s);
+    case ST_SET: return text_of_set(e, s);
+    case ST_STORE:
+        return arena_printf(e->scope.arena, "%s_store(%s%s, %s);", e->vec,
+                            ptr_name(e, s->store.ptr, s->store.at),
+                            index_offset(&e->scope, s->store.ix),
+                            text_of_vx(e, s->store.value));
+    case ST_CALL: return text_of_prelude_call(e, s);
+    case ST_LOOP: break;
+    }
+    unreachable();
+}
+
+static void emit_stmts(Emitter *e, const Stmt *first);
+
+/* ---- loops ---- */
+
+static void bind(Emitter *e, Var v, int64_t value)
+{
+    e->scope.known[v.i] = true;
+    e->scope.value[v.i] = value;
+}
+
+static void emit_cells(Emitter *e, const Stmt *first)
+{
+    for (const Stmt *s = first; s; s = s->next) {
+        if (s->kind != ST_LOOP) {
+            w_cell(e->w, text_of_leaf(e, s));
+            continue;
+        }
+        for (int64_t k = s->loop.from->value; k < s->loop.to->value; k += s->loop.step) {
+            bind(e, s->loop.var, k);
+            emit_cells(e, s->loop.body);
+        }
+    }
+}
+
+static bool has_loop(const Stmt *s)
+{
+    for (; s; s = s->next)
+        if (s->kind == ST_LOOP)
+            return true;
+    return false;
+}
+
+static bool straight(const Stmt *s)
+{
+    for (; s; s = s->next)
+        if (s->kind == ST_LOOP &&
+            (s->loop.kind != LOOP_UNROLL || !straight(s->loop.body)))
+            return false;
+    return true;
+}
+
+/* Straight-line code in rows: one for each turn of the outer loop, or all in one. */
+static void emit_unrolled(Emitter *e, const Stmt *s)
+{
+    bool rows = straight(s->loop.body), nested = has_loop(s->loop.body);
+    for (int64_t k = s->loop.from->value; k < s->loop.to->value; k += s->loop.step) {
+        bind(e, s->loop.var, k);
+        if (!rows)
+            emit_stmts(e, s->loop.body);
+        else
+            emit_cells(e, s->loop.body);
+        if (nested)
+            w_row_end(e->w);
+    }
+    w_row_end(e->w);
+}
+
+static void open_loop(Emitter *e, const Stmt *s)
+{
+    const char *name = e->scope.phase->var_name[s->loop.var.i];
+    const char *from = index_text(&e->scope, s->loop.from);
+    const char *to = index_text(&e->scope, s->loop.to);
+    int64_t step = s->loop.step, first, last;
+    bool constant = index_known(&e->scope, s->loop.from, &first) &&
+                    index_known(&e->scope, s->loop.to, &last);
+    if (step == 1) {
+        w_open(e->w, "for (int64_t %s = %s; %s < %s; %s++)", name, from, name, to, name);
+    } else if (constant) {
+        w_open(e->w, "for (int64_t %s = %s; %s < %" PRId64 "; %s += %" PRId64 ")", name, from,
+               name, first + (last - first) / step * step, name, step);
+    } else {
+        w_open(e->w, "for (int64_t %s = %s; %s + %" PRId64 " <= %s; %s += %" PRId64 ")", name,
+               from, name, step, to, name, step);
+    }
+}
+
+/* How often a loop turns: -1 if only the lattice knows. */
+static int64_t turns(const Emitter *e, const Stmt *s)
+{
+    int64_t from, to;
+    if (!index_known(&e->scope, s->loop.from, &from) ||
+        !index_known(&e->scope, s->loop.to, &to))
+        return -1;
+    return to > from ? (to - from) / s->loop.step : 0;
+}
+
+static void emit_loop(Emitter *e, const Stmt *s, bool alone)
+{
+    if (s->loop.kind == LOOP_UNROLL) {
+        emit_unrolled(e, s);
+        return;
+    }
+    int64_t n = turns(e, s);
+    if (n == 0)
+        return;
+    if (n == 1) {
+        int64_t from;
+        index_known(&e->scope, s->loop.from, &from);
+        bind(e, s->loop.var, from);
+        if (!alone)
+            w_brace(e->w);
+        emit_stmts(e, s->loop.body);
+        if (!alone)
+            w_close(e->w, "");
+        return;
+    }
+    e->scope.known[s->loop.var.i] = false;
+    open_loop(e, s);
+    emit_stmts(e, s->loop.body);
+    w_close(e->w, "");
+}
+
+static void emit_stmts(Emitter *e, const Stmt *first)
+{
+    for (const Stmt *s = first; s; s = s->next) {
+        if (s->kind == ST_LOOP)
+            emit_loop(e, s, s == first && !s->next);
+        else
+            w_line(e->w, "%s", text_of_leaf(e, s));
+    }
+}
+
+/* ---- the function ---- */
+
+static void find_stores(const Stmt *s, bool *written)
+{
+    for (; s; s = s->next) {
+        if (s->kind == ST_LOOP)
+            find_stores(s->loop.body, written);
+        if (s->kind == ST_STORE)
+            written[s->store.ptr.i] = true;
+    }
+}
+
+static void declare_stacks(Emitter *e, const Stmt *s, bool *declared)
+{
+    for (; s; s = s->next) {
+        if (s->kind == ST_LOOP)
+            declare_stacks(e, s->loop.body, declared);
+        if (s->kind != ST_POINT || declared[s->point.buf.i])
+            continue;
+        const Buffer *b = plan_buffer(e->scope.p, s->point.buf);
+        declared[s->point.buf.i] = true;
+        if (b->space == SPACE_STACK)
+            w_line(e->w, "real %s[%" PRId64 " * %d * 16] __attribute__((aligned(64)));",
+                   b->name, b->count, b->channels);
+    }
+}
+
+static const char *attribute(const Target *target, Arena *a)
+{
+    if (!strcmp(target->name, "plain"))
+        return "";
+    char *name = arena_printf(a, "TARGET_%s ", target->name);
+    for (char *c = name; *c; c++)
+        if (*c >= 'a' && *c <= 'z')
+            *c = (char)(*c - 'a' + 'A');
+    return name;
+}
+
+void emit_phase(Writer *w, const Program *p, const Phase *phase)
+{
+    Arena *a = w->arena;
+    Emitter e = {.w = w, .vec = p->target.vector};
+    e.scope = (Scope){.p = p, .phase = phase, .arena = a};
+    e.scope.known = NEW_ARRAY(a, bool, phase->vars + 1);
+    e.scope.value = NEW_ARRAY(a, int64_t, phase->vars + 1);
+    e.written = NEW_ARRAY(a, bool, phase->ptrs + 1);
+    find_stores(phase->body, e.written);
+    w_line(w, "/* %s */", phase->note);
+    w_line(w, "%sstatic void %s_%s(const Frame *f)", attribute(&p->target, a), phase->name,
+           p->target.name);
+    w_brace(w);
+    declare_stacks(&e, phase->body, NEW_ARRAY(a, bool, p->buffers));
+    emit_stmts(&e, phase->body);
+    w_close(w, "");
+    w_blank(w);
+}

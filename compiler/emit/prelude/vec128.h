@@ -1,0 +1,74 @@
+/* ---- vec128: 4 float or 2 double lanes in plain C ---- */
+
+#define VEC128 static inline __attribute__((always_inline, unused))
+
+typedef real vec128 __attribute__((vector_size(16), may_alias));
+enum { VEC128_LANES = 16 / sizeof(real) };
+
+VEC128 vec128 vec128_load(const real *p)
+{
+    return *(const vec128 *)p;
+}
+
+VEC128 void vec128_store(real *p, vec128 a)
+{
+    *(vec128 *)p = a;
+}
+
+VEC128 vec128 vec128_set(real a)
+{
+    return a - (vec128){0};
+}
+
+VEC128 vec128 vec128_add(vec128 a, vec128 b)
+{
+    return a + b;
+}
+
+VEC128 vec128 vec128_sub(vec128 a, vec128 b)
+{
+    return a - b;
+}
+
+VEC128 vec128 vec128_mul(vec128 a, vec128 b)
+{
+    return a * b;
+}
+
+VEC128 vec128 vec128_div(vec128 a, vec128 b)
+{
+    return a / b;
+}
+
+/* a * b + c, rounded once or twice as the machine likes */
+VEC128 vec128 vec128_fma(vec128 a, vec128 b, vec128 c)
+{
+    return a * b + c;
+}
+
+/* a > b ? c : d */
+VEC128 vec128 vec128_gt(vec128 a, vec128 b, vec128 c, vec128 d)
+{
+    vec128 y;
+    for (int i = 0; i < VEC128_LANES; i++)
+        y[i] = a[i] > b[i] ? c[i] : d[i];
+    return y;
+}
+
+/* a == b ? c : d */
+VEC128 vec128 vec128_eq(vec128 a, vec128 b, vec128 c, vec128 d)
+{
+    vec128 y;
+    for (int i = 0; i < VEC128_LANES; i++)
+        y[i] = a[i] == b[i] ? c[i] : d[i];
+    return y;
+}
+
+/* f in every lane, by the C library. */
+VEC128 vec128 vec128_map(real (*f)(real), vec128 a)
+{
+    vec128 y;
+    for (int i = 0; i < VEC128_LANES; i++)
+        y[i] = f(a[i]);
+    return y;
+}

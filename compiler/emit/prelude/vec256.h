@@ -1,0 +1,78 @@
+/* ---- vec256: 8 float or 4 double lanes, AVX2 with FMA ---- */
+
+#define TARGET_AVX2 __attribute__((target("avx2,fma")))
+#define VEC256 static inline __attribute__((always_inline, unused, target("avx2,fma")))
+
+#ifdef ARCH_REAL_F64
+typedef __m256d vec256;
+#define VEC256_OP(op) _mm256_##op##_pd
+#else
+typedef __m256 vec256;
+#define VEC256_OP(op) _mm256_##op##_ps
+#endif
+
+VEC256 vec256 vec256_load(const real *p)
+{
+    return VEC256_OP(load)(p);
+}
+
+VEC256 void vec256_store(real *p, vec256 a)
+{
+    VEC256_OP(store)(p, a);
+}
+
+VEC256 vec256 vec256_set(real a)
+{
+    return VEC256_OP(set1)(a);
+}
+
+VEC256 vec256 vec256_add(vec256 a, vec256 b)
+{
+    return VEC256_OP(add)(a, b);
+}
+
+VEC256 vec256 vec256_sub(vec256 a, vec256 b)
+{
+    return VEC256_OP(sub)(a, b);
+}
+
+VEC256 vec256 vec256_mul(vec256 a, vec256 b)
+{
+    return VEC256_OP(mul)(a, b);
+}
+
+VEC256 vec256 vec256_div(vec256 a, vec256 b)
+{
+    return VEC256_OP(div)(a, b);
+}
+
+/* a * b + c */
+VEC256 vec256 vec256_fma(vec256 a, vec256 b, vec256 c)
+{
+    return VEC256_OP(fmadd)(a, b, c);
+}
+
+/* a > b ? c : d */
+VEC256 vec256 vec256_gt(vec256 a, vec256 b, vec256 c, vec256 d)
+{
+    return VEC256_OP(blendv)(d, c, VEC256_OP(cmp)(a, b, _CMP_GT_OQ));
+}
+
+/* a == b ? c : d */
+VEC256 vec256 vec256_eq(vec256 a, vec256 b, vec256 c, vec256 d)
+{
+    return VEC256_OP(blendv)(d, c, VEC256_OP(cmp)(a, b, _CMP_EQ_OQ));
+}
+
+/* f in every lane, by the C library. */
+VEC256 vec256 vec256_map(real (*f)(real), vec256 a)
+{
+    real lane[sizeof a / sizeof(real)] __attribute__((aligned(64)));
+    vec256_store(lane, a);
+    for (size_t i = 0; i < sizeof a / sizeof(real); i++)
+        lane[i] = f(lane[i]);
+    return vec256_load(lane);
+}
+
+/* Keeps a vector in its register: compilers would rather load it again for every use. */
+#define vec256_hold(a) __asm__("" : "+x"(a))

@@ -1,0 +1,86 @@
+/* ---- vec512: 16 float or 8 double lanes, AVX-512 ---- */
+
+#define TARGET_AVX512 __attribute__((target("avx512f,avx512dq,avx2,fma")))
+#define VEC512 static inline __attribute__((always_inline, unused, target("avx512f,avx512dq,avx2,fma")))
+
+#ifdef ARCH_REAL_F64
+typedef __m512d vec512;
+#define VEC512_OP(op) _mm512_##op##_pd
+#else
+typedef __m512 vec512;
+#define VEC512_OP(op) _mm512_##op##_ps
+#endif
+
+VEC512 vec512 vec512_load(const real *p)
+{
+    return VEC512_OP(load)(p);
+}
+
+VEC512 void vec512_store(real *p, vec512 a)
+{
+    VEC512_OP(store)(p, a);
+}
+
+VEC512 vec512 vec512_set(real a)
+{
+    return VEC512_OP(set1)(a);
+}
+
+VEC512 vec512 vec512_add(vec512 a, vec512 b)
+{
+    return VEC512_OP(add)(a, b);
+}
+
+VEC512 vec512 vec512_sub(vec512 a, vec512 b)
+{
+    return VEC512_OP(sub)(a, b);
+}
+
+VEC512 vec512 vec512_mul(vec512 a, vec512 b)
+{
+    return VEC512_OP(mul)(a, b);
+}
+
+VEC512 vec512 vec512_div(vec512 a, vec512 b)
+{
+    return VEC512_OP(div)(a, b);
+}
+
+/* a * b + c */
+VEC512 vec512 vec512_fma(vec512 a, vec512 b, vec512 c)
+{
+    return VEC512_OP(fmadd)(a, b, c);
+}
+
+/* a > b ? c : d */
+VEC512 vec512 vec512_gt(vec512 a, vec512 b, vec512 c, vec512 d)
+{
+#ifdef ARCH_REAL_F64
+    return _mm512_mask_blend_pd(_mm512_cmp_pd_mask(a, b, _CMP_GT_OQ), d, c);
+#else
+    return _mm512_mask_blend_ps(_mm512_cmp_ps_mask(a, b, _CMP_GT_OQ), d, c);
+#endif
+}
+
+/* a == b ? c : d */
+VEC512 vec512 vec512_eq(vec512 a, vec512 b, vec512 c, vec512 d)
+{
+#ifdef ARCH_REAL_F64
+    return _mm512_mask_blend_pd(_mm512_cmp_pd_mask(a, b, _CMP_EQ_OQ), d, c);
+#else
+    return _mm512_mask_blend_ps(_mm512_cmp_ps_mask(a, b, _CMP_EQ_OQ), d, c);
+#endif
+}
+
+/* f in every lane, by the C library. */
+VEC512 vec512 vec512_map(real (*f)(real), vec512 a)
+{
+    real lane[sizeof a / sizeof(real)] __attribute__((aligned(64)));
+    vec512_store(lane, a);
+    for (size_t i = 0; i < sizeof a / sizeof(real); i++)
+        lane[i] = f(lane[i]);
+    return vec512_load(lane);
+}
+
+/* Keeps a vector in its register: compilers would rather load it again for every use. */
+#define vec512_hold(a) __asm__("" : "+v"(a))

@@ -1,0 +1,70 @@
+/* fuse.h - which operators share a walk over the sites, and where each value lives.
+ *
+ * A *group* is one walk over a lattice, a few sites at a time (a tile).  In it a *step*
+ * makes a value by its root operator - a convolution, a pool, or a plain load - and applies
+ * pointwise operators while it is in registers (the chain); global pools add it up (the
+ * sinks).  A 1x1 convolution of a value made in the same walk is a further step of the
+ * group: between the two the value lives in a tile on the stack.
+ *
+ *     group 2, lattice (T,X):  conv2 -> leaky_relu2 | conv3 -> leaky_relu3 -> global_sum1
+ *
+ * Sums over sites and samples - the gradients of weights - are groups of their own, placed
+ * as soon as what they read is complete. */
+#ifndef ARCHC_PLAN_FUSE_H
+#define ARCHC_PLAN_FUSE_H
+
+#include "ir/graph.h"
+#include "plan/plan.h"
+
+typedef enum GroupKind {
+    GROUP_SITES,  /* steps over the sites of a lattice             */
+    GROUP_READ,   /* input or seed: from the caller into lanes     */
+    GROUP_WEIGHT, /* conv_dw                                       */
+    GROUP_BIAS,   /* conv_db                                       */
+    GROUP_MOVE,   /* flatten, unflatten                            */
+    GROUP_LOSS,   /* a loss or its derivative                      */
+    GROUP_WRITE   /* output or dx: from lanes to the caller        */
+} GroupKind;
+
+typedef enum Place {
+    PLACE_NONE,  /* not needed, or not a field       */
+    PLACE_REG,   /* only between the ops of one step */
+    PLACE_STACK, /* only inside one tile             */
+    PLACE_WORK   /* the whole lattice                */
+} Place;
+
+typedef struct Step {
+    Val root;   /* made by its operator; or, if `load`, an operand of what follows */
+    bool load;
+    Val arg;    /* MAX_POOL: the MAX_ARG node made along with it, or none          */
+    Val *chain; /* pointwise operators, in order                                   */
+    int chains;
+    Val *sink;  /* global pools, of the root or of a value of the chain            */
+    int sinks;
+} Step;
+
+typedef struct Group {
+    GroupKind kind;
+    When when;
+    Val value;  /* other kinds than SITES: the node       */
+    Step *step; /* SITES                                  */
+    int steps;
+} Group;
+
+typedef struct Fusion {
+    const Graph *graph;
+    What what;
+    Group *group;
+    int groups;
+    bool *needed;   /* [nodes]                                        */
+    Place *place;   /* [nodes]                                        */
+    int *home;      /* [nodes] the group that makes the value, or -1  */
+    Val *arg_of;    /* [nodes] of a pool: its MAX_ARG or GLOBAL_ARG   */
+} Fusion;
+
+Fusion *fuse_graph(const Graph *g, What what, Arena *a);
+
+/* True for a convolution that reads only the site it writes. */
+bool fuse_same_site(const Node *conv);
+
+#endif

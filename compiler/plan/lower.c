@@ -1,0 +1,238 @@
+#include "plan/lower.h"
+
+#include <string.h>
+
+/* ---- names and notes ---- */
+
+static const char *group_name(Lower *l, const Group *group)
+{
+    const Node *n = graph_node(l->g, group->value);
+    for (int s = 0; s < group->steps; s++) {
+        const Step *step = &group->step[s];
+        Val v = !step->load ? step->root : step->chains ? step->chain[0] : step->sink[0];
+        n = graph_node(l->g, v);
+        if (!step->load)
+            break;
+    }
+    if (n->op == OP_CONV_DW || n->op == OP_CONV_DB) {
+        char *name = arena_printf(l->b->arena, "d%s", l->g->param[n->param].name);
+        for (char *c = name; *c; c++)
+            if (*c == '.')
+                *c = '_';
+        return name;
+    }
+    const char *verb = group->kind == GROUP_READ    ? "read_"
+                       : group->kind == GROUP_WRITE ? "write_"
+                                                    : "";
+    const char *name = n->name && n->name[0] ? n->name : op_info[n->op].name;
+    return arena_printf(l->b->arena, "%s%s", verb, name);
+}
+
+static const char *note_value(Lower *l, const char *note, const char *link, Val v)
+{
+    const Node *n = graph_node(l->g, v);
+    const char *name = n->name && n->name[0] ? n->name : op_info[n->op].name;
+    return arena_printf(l->b->arena, "%s%s%s", note, note[0] ? link : "", name);
+}
+
+/* "conv2 -> leaky_relu2; conv3 -> leaky_relu3 -> global_sum_pool1" */
+static const char *group_note(Lower *l, const Group *group)
+{
+    const char *note = "";
+    for (int s = 0; s < group->steps; s++) {
+        const Step *step = &group->step[s];
+        note = note_value(l, note, "; ", step->root);
+        for (int c = 0; c < step->chains; c++)
+            note = note_value(l, note, " -> ", step->chain[c]);
+        for (int k = 0; k < step->sinks; k++)
+            note = note_value(l, note, " -> ", step->sink[k]);
+    }
+    return note[0] ? note : op_info[graph_node(l->g, group->value)->op].name;
+}
+
+/* ---- a walk over sites ---- */
+
+static void point_at_step(Lower *l, const Step *step)
+{
+    const Fusion *f = l->f;
+    if (step->load || f->place[step->root.i] >= PLACE_STACK)
+        lower_point_at(l, step->root);
+    if (step->arg.i)
+        lower_point_at(l, step->arg);
+    Val current = step->root;
+    for (int c = 0; c < step->chains; c++) {
+        const Node *n = graph_node(l->g, step->chain[c]);
+        for (int k = 0; k < op_info[n->op].operands; k++)
+            if (n->arg[k].i != current.i)
+                lower_point_at(l, n->arg[k]);
+        current = step->chain[c];
+        if (f->place[current.i] >= PLACE_STACK)
+            lower_point_at(l, current);
+    }
+    for (int k = 0; k < step->sinks; k++) {
+        lower_point_at(l, step->sink[k]);
+        if (f->arg_of[step->sink[k].i].i)
+            lower_point_at(l, f->arg_of[step->sink[k].i]);
+    }
+}
+
+static bool is_conv(const Node *n)
+{
+    return n->op == OP_CONV || n->op == OP_CONV_DX;
+}
+
+static void lower_tile(Lower *l, const Group *group, const Ix *site, int sites)
+{
+    int whole = l->tile.sites;
+    l->tile.sites = sites;
+    l->site = site;
+    memset(l->has_ptr, 0, l->g->nodes * sizeof *l->has_ptr);
+    for (int s = 0; s < group->steps; s++)
+        point_at_step(l, &group->step[s]);
+    for (int s = 0; s < group->steps; s++) {
+        const Step *step = &group->step[s];
+        if (!step->load && is_conv(graph_node(l->g, step->root)))
+            lower_conv(l, step);
+        else
+            lower_pointwise(l, step);
+    }
+    l->tile.sites = whole;
+}
+
+static void clear_ghosts(Lower *l, const Group *group)
+{
+    for (int s = 0; s < group->steps; s++) {
+        const Node *n = graph_node(l->g, group->step[s].root);
+        if (group->step[s].load)
+            continue;
+        bool undo = n->op == OP_AVG_UNPOOL || n->op == OP_MAX_UNPOOL;
+        GeometryKind kind = undo                  ? COVER
+                            : n->op == OP_CONV_DX ? NEAR_BACKWARD
+                                                  : NEAR_FORWARD;
+        bool table = undo || (is_conv(n) && !fuse_same_site(n));
+        if (!table || !lower_has_ghost(kind, n))
+            continue;
+        l->b->p->buffer[lower_buffer(l, n->arg[0]).i].ghost = true;
+        lower_clear_ghost(l, n->arg[0]);
+        if (n->op == OP_MAX_UNPOOL) {
+            l->b->p->buffer[lower_buffer(l, n->arg[1]).i].ghost = true;
+            lower_clear_ghost(l, n->arg[1]);
+        }
+    }
+}
+
+static Val walked(const Group *group)
+{
+    const Step *step = &group->step[0];
+    return step->root;
+}
+
+static void lower_sites(Lower *l, const Group *group)
+{
+    Build *b = l->b;
+    l->tile = tile_of_group(&b->p->target, l->g, group);
+    clear_ghosts(l, group);
+    lower_sinks_begin(l, group);
+    const Ix *sites = ix_sites(b, lower_lattice(l, walked(group)));
+    const Ix *whole = ix_trunc(b, sites, l->tile.sites);
+    if (!ix_is(whole, 0)) {
+        Var s = put_for(b, "s", ix(b, 0), sites, l->tile.sites);
+        lower_tile(l, group, ix_var(b, s), l->tile.sites);
+        put_end(b);
+    }
+    bool rest = l->tile.sites > 1 &&
+                !(sites->kind == IX_CONST && sites->value % l->tile.sites == 0);
+    if (rest) {
+        Var s = put_for(b, "s", whole, sites, 1);
+        lower_tile(l, group, ix_var(b, s), 1);
+        put_end(b);
+    }
+    lower_sinks_end(l, group);
+}
+
+/* ---- calls of the prelude ---- */
+
+static const Ix *sites_of(Lower *l, Val v)
+{
+    return ix_sites(l->b, lower_lattice(l, v));
+}
+
+/* Between the caller's arrays and lanes. */
+static void lower_transfer(Lower *l, Val v, const char *function, const char *array)
+{
+    Build *b = l->b;
+    put_call(b, function, 6,
+             (CallArg[]){arg_word("call"), arg_word("block"), arg_word(array),
+                         arg_buf(b, lower_buffer(l, v), NULL),
+                         arg_int(b, graph_node(l->g, v)->shape.channels),
+                         arg_ix(sites_of(l, v))});
+}
+
+static void lower_loss(Lower *l, Val v)
+{
+    Build *b = l->b;
+    const Node *n = graph_node(l->g, v);
+    bool value = n->op == OP_MSE || n->op == OP_BCE;
+    CallArg arg[] = {arg_word("call"),
+                     arg_word("block"),
+                     arg_word("target"),
+                     arg_buf(b, lower_buffer(l, n->arg[0]), NULL),
+                     arg_int(b, graph_node(l->g, n->arg[0])->shape.channels),
+                     arg_ix(sites_of(l, n->arg[0])),
+                     value ? arg_word("loss") : arg_buf(b, lower_buffer(l, v), NULL)};
+    put_call(b, op_info[n->op].name, countof(arg), arg);
+}
+
+/* Flatten: feature channel * sites + site of the one site behind it. */
+static void lower_move(Lower *l, Val v)
+{
+    Build *b = l->b;
+    const Node *n = graph_node(l->g, v);
+    bool flatten = n->op == OP_FLATTEN;
+    Val field = flatten ? n->arg[0] : v, vector = flatten ? v : n->arg[0];
+    int channels = graph_node(l->g, field)->shape.channels;
+    const Ix *sites = sites_of(l, field);
+    Ptr from = ptr_new(b, "from"), to = ptr_new(b, "to");
+    put_point(b, from, NULL, lower_buffer(l, n->arg[0]), ix(b, 0));
+    put_point(b, to, NULL, lower_buffer(l, v), ix(b, 0));
+    Var s = put_for(b, "s", ix(b, 0), sites, 1);
+    Var c = put_for(b, "c", ix(b, 0), ix(b, channels), 1);
+    Var lane = put_lanes(b);
+    const Ix *in_field =
+        lower_index(l, field, ix_var(b, s), ix_var(b, c), ix_var(b, lane));
+    const Ix *feature = ix_add(b, ix_mul(b, ix_var(b, c), sites), ix_var(b, s));
+    const Ix *in_vector = lower_index(l, vector, NULL, feature, ix_var(b, lane));
+    put_store(b, to, NULL, flatten ? in_vector : in_field,
+              vx_load(b, from, NULL, flatten ? in_field : in_vector));
+    put_end(b);
+    put_end(b);
+    put_end(b);
+}
+
+int lower_group(Lower *l, const Group *group)
+{
+    Build *b = l->b;
+    Val v = group->kind == GROUP_SITES ? walked(group) : group->value;
+    const Node *n = graph_node(l->g, v);
+    bool of_weights = group->kind == GROUP_WEIGHT || group->kind == GROUP_BIAS;
+    phase_begin(b, group_name(l, group), group_note(l, group),
+                lower_lattice(l, of_weights ? n->arg[0] : v));
+    switch (group->kind) {
+    case GROUP_SITES: lower_sites(l, group); break;
+    case GROUP_READ:
+        if (n->op == OP_SEED)
+            lower_transfer(l, v, "read_field", "dy");
+        else
+            lower_transfer(l, v, "read_input", "x");
+        break;
+    case GROUP_WRITE:
+        lower_transfer(l, v, "write_field",
+                       l->f->what == WHAT_FORWARD ? "y" : "dx");
+        break;
+    case GROUP_WEIGHT: lower_weight(l, v); break;
+    case GROUP_BIAS: lower_bias(l, v); break;
+    case GROUP_MOVE: lower_move(l, v); break;
+    case GROUP_LOSS: lower_loss(l, v); break;
+    }
+    return phase_end(b);
+}

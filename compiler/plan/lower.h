@@ -1,0 +1,68 @@
+/* lower.h - from a group of operators to the loops of a phase. */
+#ifndef ARCHC_PLAN_LOWER_H
+#define ARCHC_PLAN_LOWER_H
+
+#include "plan/build.h"
+#include "plan/fuse.h"
+
+/* A register tile: output channels x sites, one vector each. */
+typedef struct Tile {
+    int channels, sites;
+} Tile;
+
+typedef struct Lower {
+    Build *b;
+    const Graph *g;
+    const Fusion *f;
+
+    Tile tile;
+    const Ix *site; /* first site of the tile being built         */
+    Ptr *ptr;       /* [nodes] to that site of a value            */
+    bool *has_ptr;  /* [nodes]                                    */
+} Lower;
+
+/* Registers in the making: y[i][s] is channel `channel + i` at site `site + s` of the tile. */
+typedef struct Made {
+    Reg y;
+    int channels, sites;
+    const Ix *channel, *site, *lane;
+} Made;
+
+/* The phase of one group: its number in the Program. */
+int lower_group(Lower *l, const Group *group);
+
+/* tile.c: as large as the registers allow. */
+Tile tile_of_group(const Target *target, const Graph *g, const Group *group);
+Tile tile_of_weight(const Target *target); /* output x input channels */
+
+/* lower_conv.c: a convolution and what follows it, at the sites of the tile. */
+void lower_conv(Lower *l, const Step *step);
+
+/* lower_point.c: the same for every other root. */
+void lower_pointwise(Lower *l, const Step *step);
+
+/* lower_chain.c: stores, pointwise operators and global pools of a value in registers. */
+void lower_chain(Lower *l, const Step *step, const Made *made);
+void lower_sinks_begin(Lower *l, const Group *group);
+void lower_sinks_end(Lower *l, const Group *group);
+
+/* lower_weight.c: sums over sites and samples. */
+void lower_weight(Lower *l, Val v);
+void lower_bias(Lower *l, Val v);
+
+/* lower_value.c: where values lie. */
+BufId lower_buffer(Lower *l, Val v);
+int lower_lattice(Lower *l, Val v);
+BufId lower_sums(Lower *l); /* [param_count] vectors: gradients before lanes are added */
+int lower_taps(const Node *window);
+/* The table for reading value `from` at the sites of `to`; a table that can name a ghost
+ * site makes room for it in `from`. */
+BufId lower_table(Lower *l, GeometryKind kind, const Node *window, Val from, Val to);
+bool lower_has_ghost(GeometryKind kind, const Node *window);
+void lower_clear_ghost(Lower *l, Val v);
+/* (site * channels + channel) * 16 + lane; site NULL: only the channel's part. */
+const Ix *lower_index(Lower *l, Val v, const Ix *site, const Ix *channel, const Ix *lane);
+/* Points at the first site of the tile, once a tile. */
+void lower_point_at(Lower *l, Val v);
+
+#endif

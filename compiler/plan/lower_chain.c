@@ -1,0 +1,209 @@
+#include <assert.h>
+
+#include "plan/lower.h"
+
+/* Index into an array of registers, or NULL where one will do. */
+static const Ix *element(Build *b, Var v, int count)
+{
+    return count > 1 ? ix_var(b, v) : NULL;
+}
+
+static const Ix *number(Build *b, int i, int count)
+{
+    return count > 1 ? ix(b, i) : NULL;
+}
+
+/* ---- one pointwise operator ---- */
+
+/* The case labels of every class but POINT: a new pointwise operator must be spelled out. */
+#define CASE_LEAF(id) case OP_##id:
+#define CASE_CONTRACT(id) case OP_##id:
+#define CASE_WINDOW(id) case OP_##id:
+#define CASE_GLOBAL(id) case OP_##id:
+#define CASE_RESHAPE(id) case OP_##id:
+#define CASE_LOSS(id) case OP_##id:
+#define CASE_POINT(id)
+
+static const Vx *point_value(Lower *l, const Node *n, const Vx *const x[2])
+{
+    Build *b = l->b;
+    const Vx *one = vx_const(b, 1.0);
+    switch (n->op) {
+    case OP_LEAKY_RELU:
+        return vx_op3(b, VX_POS, x[0], x[0],
+                      vx_op(b, VX_MUL, x[0], vx_const(b, n->slope)));
+    case OP_LEAKY_RELU_DX:
+        return vx_op3(b, VX_POS, x[1], x[0],
+                      vx_op(b, VX_MUL, x[0], vx_const(b, n->slope)));
+    case OP_SIGMOID: return vx_op(b, VX_SIGMOID, x[0], NULL);
+    case OP_TANH: return vx_op(b, VX_TANH, x[0], NULL);
+    case OP_SIGMOID_DX:
+        return vx_op(b, VX_MUL, x[0],
+                     vx_op(b, VX_MUL, x[1], vx_op(b, VX_SUB, one, x[1])));
+    case OP_TANH_DX:
+        return vx_op(b, VX_MUL, x[0],
+                     vx_op(b, VX_SUB, one, vx_op(b, VX_MUL, x[1], x[1])));
+    case OP_ADD: return vx_op(b, VX_ADD, x[0], x[1]);
+    case OP_SUB: return vx_op(b, VX_SUB, x[0], x[1]);
+    case OP_MUL: return vx_op(b, VX_MUL, x[0], x[1]);
+#define OP(id, name, operands, class) CASE_##class(id)
+#include "ir/ops.def"
+#undef OP
+    case OP_NONE:
+    case OP_COUNT: break;
+    }
+    unreachable();
+}
+
+/* y[i][s] = op(y[i][s], ..) for the whole tile; other operands are loaded. */
+static void apply(Lower *l, Val v, Val current, const Made *m)
+{
+    Build *b = l->b;
+    const Node *n = graph_node(l->g, v);
+    Var i = put_unroll(b, "i", m->channels);
+    Var s = put_unroll(b, "s", m->sites);
+    const Ix *at_i = element(b, i, m->channels), *at_s = element(b, s, m->sites);
+    const Vx *x[2] = {NULL, NULL};
+    for (int k = 0; k < op_info[n->op].operands; k++) {
+        const Ix *at = lower_index(l, n->arg[k], ix_add(b, m->site, ix_var(b, s)),
+                                   ix_add(b, m->channel, ix_var(b, i)), m->lane);
+        x[k] = n->arg[k].i == current.i ? vx_reg(b, m->y, at_i, at_s)
+                                        : vx_load(b, l->ptr[n->arg[k].i], NULL, at);
+    }
+    put_set(b, m->y, at_i, at_s, point_value(l, n, x));
+    put_end(b);
+    put_end(b);
+}
+
+static void store(Lower *l, Val v, const Made *m)
+{
+    Build *b = l->b;
+    if (l->f->place[v.i] < PLACE_STACK)
+        return;
+    Var i = put_unroll(b, "i", m->channels);
+    Var s = put_unroll(b, "s", m->sites);
+    const Ix *at = lower_index(l, v, ix_add(b, m->site, ix_var(b, s)),
+                               ix_add(b, m->channel, ix_var(b, i)), m->lane);
+    put_store(b, l->ptr[v.i], NULL, at,
+              vx_reg(b, m->y, element(b, i, m->channels), element(b, s, m->sites)));
+    put_end(b);
+    put_end(b);
+}
+
+/* ---- global pools ---- */
+
+static void add_up(Lower *l, Val pool, const Made *m)
+{
+    Build *b = l->b;
+    Var i = put_unroll(b, "i", m->channels);
+    const Ix *at =
+        lower_index(l, pool, NULL, ix_add(b, m->channel, ix_var(b, i)), m->lane);
+    const Vx *sum = vx_load(b, l->ptr[pool.i], NULL, at);
+    for (int s = 0; s < m->sites; s++)
+        sum = vx_op(b, VX_ADD, sum,
+                    vx_reg(b, m->y, element(b, i, m->channels), number(b, s, m->sites)));
+    put_store(b, l->ptr[pool.i], NULL, at, sum);
+    put_end(b);
+}
+
+/* The first largest site wins: later ones must be greater. */
+static void keep_largest(Lower *l, Val pool, const Made *m)
+{
+    Build *b = l->b;
+    Val arg = l->f->arg_of[pool.i];
+    Reg max = reg_new(b, "max"), where = reg_new(b, "where");
+    Var i = put_unroll(b, "i", m->channels);
+    const Ix *at_i = element(b, i, m->channels);
+    const Ix *at =
+        lower_index(l, pool, NULL, ix_add(b, m->channel, ix_var(b, i)), m->lane);
+    put_declare(b, max, at_i, NULL, vx_load(b, l->ptr[pool.i], NULL, at));
+    if (arg.i)
+        put_declare(b, where, at_i, NULL, vx_load(b, l->ptr[arg.i], NULL, at));
+    for (int s = 0; s < m->sites; s++) {
+        const Vx *y =
+            vx_reg(b, m->y, element(b, i, m->channels), number(b, s, m->sites));
+        const Vx *old = vx_reg(b, max, at_i, NULL);
+        const Ix *site = ix_add(b, l->site, ix_add(b, m->site, ix(b, s)));
+        if (arg.i)
+            put_set(b, where, at_i, NULL,
+                    vx_op4(b, VX_GT, y, old, vx_index(b, site),
+                           vx_reg(b, where, at_i, NULL)));
+        put_set(b, max, at_i, NULL, vx_op4(b, VX_GT, y, old, y, old));
+    }
+    put_store(b, l->ptr[pool.i], NULL, at, vx_reg(b, max, at_i, NULL));
+    if (arg.i)
+        put_store(b, l->ptr[arg.i], NULL, at, vx_reg(b, where, at_i, NULL));
+    put_end(b);
+}
+
+static void sinks_of(Lower *l, const Step *step, Val current, const Made *m)
+{
+    for (int k = 0; k < step->sinks; k++) {
+        const Node *pool = graph_node(l->g, step->sink[k]);
+        if (pool->arg[0].i != current.i)
+            continue;
+        if (pool->op == OP_GLOBAL_MAX)
+            keep_largest(l, step->sink[k], m);
+        else
+            add_up(l, step->sink[k], m);
+    }
+}
+
+void lower_chain(Lower *l, const Step *step, const Made *made)
+{
+    Val current = step->root;
+    if (!step->load)
+        store(l, current, made);
+    sinks_of(l, step, current, made);
+    for (int c = 0; c < step->chains; c++) {
+        apply(l, step->chain[c], current, made);
+        current = step->chain[c];
+        store(l, current, made);
+        sinks_of(l, step, current, made);
+    }
+}
+
+static void call_on(Lower *l, const char *function, Val v)
+{
+    Build *b = l->b;
+    int64_t size = (int64_t)graph_node(l->g, v)->shape.channels * LANES;
+    put_call(b, function, 2,
+             (CallArg[]){arg_buf(b, lower_buffer(l, v), NULL), arg_int(b, size)});
+}
+
+void lower_sinks_begin(Lower *l, const Group *group)
+{
+    for (int s = 0; s < group->steps; s++)
+        for (int k = 0; k < group->step[s].sinks; k++) {
+            Val pool = group->step[s].sink[k];
+            bool max = graph_node(l->g, pool)->op == OP_GLOBAL_MAX;
+            call_on(l, max ? "lowest" : "clear", pool);
+            if (l->f->arg_of[pool.i].i)
+                call_on(l, "clear", l->f->arg_of[pool.i]);
+        }
+}
+
+/* A mean is divided once, when its sum is complete. */
+static void divide(Lower *l, Val pool)
+{
+    Build *b = l->b;
+    const Node *n = graph_node(l->g, pool);
+    const Ix *sites = ix_sites(b, lower_lattice(l, n->arg[0]));
+    Ptr p = ptr_new(b, n->name);
+    put_point(b, p, NULL, lower_buffer(l, pool), ix(b, 0));
+    Var c = put_for(b, "c", ix(b, 0), ix(b, n->shape.channels), 1);
+    Var lane = put_lanes(b);
+    const Ix *at = lower_index(l, pool, NULL, ix_var(b, c), ix_var(b, lane));
+    put_store(b, p, NULL, at,
+              vx_op(b, VX_DIV, vx_load(b, p, NULL, at), vx_index(b, sites)));
+    put_end(b);
+    put_end(b);
+}
+
+void lower_sinks_end(Lower *l, const Group *group)
+{
+    for (int s = 0; s < group->steps; s++)
+        for (int k = 0; k < group->step[s].sinks; k++)
+            if (graph_node(l->g, group->step[s].sink[k])->op == OP_GLOBAL_AVG)
+                divide(l, group->step[s].sink[k]);
+}

@@ -1,0 +1,174 @@
+#include "plan/lower.h"
+
+/* What the loops of one convolution need to know. */
+typedef struct Conv {
+    const Node *node;
+    const Step *step;
+    Val x;              /* the value read                                         */
+    int out, in, taps;
+    BufId table;          /* near[tap][site], or none for a 1x1 convolution         */
+    int64_t weights;    /* offset in the packed parameters                        */
+    int64_t bias;       /* likewise, -1: none                                     */
+} Conv;
+
+static BufId packed(Lower *l)
+{
+    return build_buffer(l->b, (Buffer){.name = "packed", .space = SPACE_PACKED});
+}
+
+static int64_t pack_weights(Lower *l, const Node *n, const Conv *c)
+{
+    int param = graph_node(l->g, n->arg[1])->param;
+    bool forward = n->op == OP_CONV;
+    int64_t outer = (int64_t)(forward ? c->in : c->out) * c->taps;
+    return build_packing(l->b, (Packing){.param = param,
+                                         .out = c->out,
+                                         .in = c->in,
+                                         .taps = c->taps,
+                                         .stride_out = forward ? outer : c->taps,
+                                         .stride_in = forward ? c->taps : outer,
+                                         .stride_tap = 1});
+}
+
+static int64_t pack_bias(Lower *l, const Node *n, int out)
+{
+    if (n->op != OP_CONV || !n->arg[2].i)
+        return -1;
+    return build_packing(l->b, (Packing){.param = graph_node(l->g, n->arg[2])->param,
+                                         .out = out,
+                                         .in = 1,
+                                         .taps = 1,
+                                         .stride_out = 1});
+}
+
+static Conv conv_of(Lower *l, const Step *step)
+{
+    const Node *n = graph_node(l->g, step->root);
+    Conv c = {.node = n, .step = step, .x = n->arg[0]};
+    c.out = n->shape.channels;
+    c.in = graph_node(l->g, c.x)->shape.channels;
+    c.taps = lower_taps(n);
+    if (!fuse_same_site(n))
+        c.table = lower_table(l, n->op == OP_CONV ? NEAR_FORWARD : NEAR_BACKWARD, n, c.x,
+                              step->root);
+    c.weights = pack_weights(l, n, &c);
+    c.bias = pack_bias(l, n, c.out);
+    return c;
+}
+
+static const Ix *element(Build *b, Var v, int count)
+{
+    return count > 1 ? ix_var(b, v) : NULL;
+}
+
+static void begin_sums(Lower *l, const Conv *c, const Made *m)
+{
+    Build *b = l->b;
+    Ptr bias = {0};
+    if (c->bias >= 0) {
+        bias = ptr_new(b, "bias");
+        put_point(b, bias, NULL, packed(l), ix_add(b, ix(b, c->bias), m->channel));
+    }
+    Var i = put_unroll(b, "i", m->channels);
+    Var s = put_unroll(b, "s", m->sites);
+    const Vx *start = c->bias >= 0 ? vx_broadcast(b, bias, ix_var(b, i)) : vx_zero(b);
+    put_declare(b, m->y, element(b, i, m->channels), element(b, s, m->sites), start);
+    put_end(b);
+    put_end(b);
+}
+
+/* x_s: where tap k of site s looks. */
+static void point_at_taps(Lower *l, const Conv *c, const Made *m, Ptr x, Var tap)
+{
+    Build *b = l->b;
+    Var s = put_unroll(b, "s", m->sites);
+    const Ix *site = ix_add(b, m->site, ix_var(b, s));
+    if (c->table.i) {
+        const Ix *row = ix_mul(b, ix_var(b, tap), ix_sites(b, lower_lattice(l, c->step->root)));
+        site = ix_table(b, c->table, ix_add(b, row, ix_add(b, l->site, site)));
+    } else if (l->f->place[c->x.i] == PLACE_WORK) {
+        site = ix_add(b, l->site, site);
+    }
+    put_point(b, x, element(b, s, m->sites), lower_buffer(l, c->x),
+              lower_index(l, c->x, site, ix(b, 0), m->lane));
+    put_end(b);
+}
+
+/* y[i][s] += w[tap][c][i] x_s[c], one input channel. */
+static void multiply_add(Lower *l, const Made *m, Ptr x, Ptr w, const Ix *c, const Ix *w_at)
+{
+    Build *b = l->b;
+    Reg v = reg_new(b, "v"), u = reg_new(b, "u");
+    Var s = put_unroll(b, "s", m->sites);
+    put_hold(b, v, element(b, s, m->sites), NULL,
+             vx_load(b, x, element(b, s, m->sites), ix_scale(b, c, LANES)));
+    put_end(b);
+    Var i = put_unroll(b, "i", m->channels);
+    const Ix *at_i = element(b, i, m->channels);
+    put_declare(b, u, at_i, NULL, vx_broadcast(b, w, ix_add(b, w_at, ix_var(b, i))));
+    s = put_unroll(b, "s", m->sites);
+    const Ix *at_s = element(b, s, m->sites);
+    put_set(b, m->y, at_i, at_s,
+            vx_op3(b, VX_FMA, vx_reg(b, u, at_i, NULL), vx_reg(b, v, at_s, NULL),
+                   vx_reg(b, m->y, at_i, at_s)));
+    put_end(b);
+    put_end(b);
+}
+
+/* `channels` outputs from `first` on, which lie in a block of `width` packed outputs. */
+static void lower_register_tile(Lower *l, const Conv *c, const Ix *block, int width,
+                                const Ix *in_block, int channels)
+{
+    Build *b = l->b;
+    Made m = {.channels = channels, .sites = l->tile.sites, .site = ix(b, 0)};
+    Var lane = put_lanes(b);
+    m.lane = ix_var(b, lane);
+    m.channel = ix_add(b, ix_scale(b, block, PACK_WIDTH), in_block);
+    m.y = reg_new(b, "y");
+    begin_sums(l, c, &m);
+
+    int64_t block_size = (int64_t)PACK_WIDTH * c->taps * c->in;
+    Ptr w = ptr_new(b, "w"), x = ptr_new(b, "x");
+    put_point(b, w, NULL, packed(l),
+              ix_add(b, ix(b, c->weights), ix_add(b, ix_scale(b, block, block_size), in_block)));
+    Var tap = put_for(b, "tap", ix(b, 0), ix(b, c->taps), 1);
+    point_at_taps(l, c, &m, x, tap);
+    Var in = put_for(b, "c", ix(b, 0), ix(b, c->in), 1);
+    const Ix *row = ix_add(b, ix_scale(b, ix_var(b, tap), c->in), ix_var(b, in));
+    multiply_add(l, &m, x, w, ix_var(b, in), ix_scale(b, row, width));
+    put_end(b);
+    put_end(b);
+    lower_chain(l, c->step, &m);
+    put_end(b);
+}
+
+/* One block of packed outputs, in register tiles. */
+static void lower_block(Lower *l, const Conv *c, const Ix *block, int width)
+{
+    Build *b = l->b;
+    int channels = l->tile.channels < width ? l->tile.channels : width;
+    int full = width / channels * channels;
+    if (full == channels) {
+        lower_register_tile(l, c, block, width, ix(b, 0), channels);
+    } else {
+        Var o = put_for(b, "o", ix(b, 0), ix(b, full), channels);
+        lower_register_tile(l, c, block, width, ix_var(b, o), channels);
+        put_end(b);
+    }
+    if (full < width)
+        lower_register_tile(l, c, block, width, ix(b, full), width - full);
+}
+
+void lower_conv(Lower *l, const Step *step)
+{
+    Build *b = l->b;
+    Conv c = conv_of(l, step);
+    int full = c.out / PACK_WIDTH, rest = c.out % PACK_WIDTH;
+    if (full) {
+        Var block = put_for(b, "block", ix(b, 0), ix(b, full), 1);
+        lower_block(l, &c, ix_var(b, block), PACK_WIDTH);
+        put_end(b);
+    }
+    if (rest)
+        lower_block(l, &c, ix(b, full), rest);
+}

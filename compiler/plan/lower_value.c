@@ -1,0 +1,100 @@
+#include "plan/lower.h"
+
+int lower_lattice(Lower *l, Val v)
+{
+    return build_lattice(l->b, &graph_node(l->g, v)->shape);
+}
+
+static const char *value_name(Lower *l, Val v)
+{
+    const Node *n = graph_node(l->g, v);
+    if (n->name && n->name[0])
+        return n->name;
+    return arena_printf(l->b->arena, "%s_%u", op_info[n->op].name, v.i);
+}
+
+BufId lower_buffer(Lower *l, Val v)
+{
+    const Node *n = graph_node(l->g, v);
+    const char *name = value_name(l, v);
+    if (l->f->place[v.i] == PLACE_STACK)
+        return build_buffer(l->b,
+                            (Buffer){.name = arena_printf(l->b->arena, "%s_tile", name),
+                                     .space = SPACE_STACK,
+                                     .channels = n->shape.channels,
+                                     .count = l->tile.sites});
+    return build_buffer(l->b, (Buffer){.name = name,
+                                       .space = SPACE_WORK,
+                                       .channels = n->shape.channels,
+                                       .lattice = lower_lattice(l, v)});
+}
+
+BufId lower_sums(Lower *l)
+{
+    return build_buffer(l->b, (Buffer){.name = "sums",
+                                       .space = SPACE_SUM,
+                                       .count = l->g->param_count});
+}
+
+int lower_taps(const Node *window)
+{
+    int taps = 1;
+    for (int k = 0; k < window->shape.rank; k++)
+        taps *= window->window.kernel[k];
+    return taps;
+}
+
+bool lower_has_ghost(GeometryKind kind, const Node *window)
+{
+    if (kind == COVER || kind == COVER_TAP)
+        return true;
+    for (int k = 0; k < window->shape.rank; k++) {
+        Boundary boundary = window->window.boundary[k];
+        if (boundary == BOUNDARY_ZERO)
+            return true;
+        if (kind == NEAR_BACKWARD &&
+            (boundary == BOUNDARY_NONE || window->window.stride[k] != 1))
+            return true;
+    }
+    return false;
+}
+
+BufId lower_table(Lower *l, GeometryKind kind, const Node *window, Val from, Val to)
+{
+    int in = lower_lattice(l, kind == NEAR_FORWARD ? from : to);
+    int out = lower_lattice(l, kind == NEAR_FORWARD ? to : from);
+    if (lower_has_ghost(kind, window))
+        l->b->p->buffer[lower_buffer(l, from).i].ghost = true;
+    return build_table(l->b, kind, &window->window, in, out);
+}
+
+void lower_clear_ghost(Lower *l, Val v)
+{
+    Build *b = l->b;
+    int64_t size = (int64_t)graph_node(l->g, v)->shape.channels * LANES;
+    const Ix *end = ix_scale(b, ix_sites(b, lower_lattice(l, v)), size);
+    put_call(b, "clear", 2,
+             (CallArg[]){arg_buf(b, lower_buffer(l, v), end), arg_int(b, size)});
+}
+
+const Ix *lower_index(Lower *l, Val v, const Ix *site, const Ix *channel, const Ix *lane)
+{
+    Build *b = l->b;
+    const Ix *element = channel;
+    if (site)
+        element = ix_add(b, ix_scale(b, site, graph_node(l->g, v)->shape.channels), channel);
+    return ix_add(b, ix_scale(b, element, LANES), lane);
+}
+
+void lower_point_at(Lower *l, Val v)
+{
+    if (l->has_ptr[v.i])
+        return;
+    Build *b = l->b;
+    const Node *n = graph_node(l->g, v);
+    bool whole = l->f->place[v.i] == PLACE_WORK && n->shape.rank > 0;
+    const Ix *first = whole ? lower_index(l, v, l->site, ix(b, 0), ix(b, 0)) : ix(b, 0);
+    l->ptr[v.i] = ptr_new(b, value_name(l, v));
+    l->has_ptr[v.i] = true;
+    put_point(b, l->ptr[v.i], NULL, lower_buffer(l, v), first);
+}

@@ -1,0 +1,188 @@
+#include "plan/lower.h"
+
+/* Sites summed in registers before the sums go back to memory: few enough that what is
+ * read stays in near memory for all pairs of channels. */
+enum { STRIP = 64 };
+
+typedef struct Weight {
+    Val dy, x;
+    int out, in, taps;
+    int64_t offset; /* of the parameter, in PyTorch's order [out][in][tap] */
+    BufId table;
+    const Ix *from, *to; /* sites of the strip  */
+    const Ix *tap;
+} Weight;
+
+static const Ix *element(Build *b, Var v, int count)
+{
+    return count > 1 ? ix_var(b, v) : NULL;
+}
+
+/* sum[i][j] += dy[o+i] x[c+j] over the sites of the strip. */
+static void sum_sites(Lower *l, const Weight *w, const Ix *o, const Ix *c, Tile tile,
+                      Reg sum, const Ix *lane)
+{
+    Build *b = l->b;
+    Ptr dy = ptr_new(b, "dy"), x = ptr_new(b, "x");
+    Var s = put_for(b, "s", w->from, w->to, 1);
+    const Ix *there = ix_var(b, s);
+    if (w->table.i)
+        there = ix_table(
+            b, w->table,
+            ix_add(b, ix_mul(b, w->tap, ix_sites(b, lower_lattice(l, w->dy))), there));
+    put_point(b, dy, NULL, lower_buffer(l, w->dy), lower_index(l, w->dy, ix_var(b, s), o, lane));
+    put_point(b, x, NULL, lower_buffer(l, w->x), lower_index(l, w->x, there, c, lane));
+    Reg v = reg_new(b, "v"), u = reg_new(b, "u");
+    Var j = put_unroll(b, "j", tile.sites);
+    put_hold(b, v, element(b, j, tile.sites), NULL,
+             vx_load(b, x, NULL, ix_scale(b, ix_var(b, j), LANES)));
+    put_end(b);
+    Var i = put_unroll(b, "i", tile.channels);
+    const Ix *at_i = element(b, i, tile.channels);
+    put_hold(b, u, at_i, NULL, vx_load(b, dy, NULL, ix_scale(b, ix_var(b, i), LANES)));
+    j = put_unroll(b, "j", tile.sites);
+    const Ix *at_j = element(b, j, tile.sites);
+    put_set(b, sum, at_i, at_j,
+            vx_op3(b, VX_FMA, vx_reg(b, u, at_i, NULL), vx_reg(b, v, at_j, NULL),
+                   vx_reg(b, sum, at_i, at_j)));
+    put_end(b);
+    put_end(b);
+    put_end(b);
+}
+
+/* Reads or writes the sums of a register tile of weights. */
+static void move_sums(Lower *l, const Weight *w, Tile tile, Ptr p, Reg sum, bool out)
+{
+    Build *b = l->b;
+    Var i = put_unroll(b, "i", tile.channels);
+    Var j = put_unroll(b, "j", tile.sites);
+    const Ix *at_i = element(b, i, tile.channels), *at_j = element(b, j, tile.sites);
+    const Ix *at = ix_scale(b, ix_add(b, ix_scale(b, ix_var(b, i), (int64_t)w->in * w->taps),
+                                      ix_scale(b, ix_var(b, j), w->taps)),
+                            LANES);
+    if (out)
+        put_store(b, p, NULL, at, vx_reg(b, sum, at_i, at_j));
+    else
+        put_declare(b, sum, at_i, at_j, vx_load(b, p, NULL, at));
+    put_end(b);
+    put_end(b);
+}
+
+static void weight_tile(Lower *l, const Weight *w, const Ix *o, const Ix *c, Tile tile)
+{
+    Build *b = l->b;
+    Var lane = put_lanes(b);
+    Ptr p = ptr_new(b, "dw");
+    Reg sum = reg_new(b, "sum");
+    const Ix *first =
+        ix_add(b, ix_scale(b, o, (int64_t)w->in * w->taps),
+               ix_add(b, ix_scale(b, c, w->taps), ix_add(b, w->tap, ix(b, w->offset))));
+    put_point(b, p, NULL, lower_sums(l),
+              ix_add(b, ix_scale(b, first, LANES), ix_var(b, lane)));
+    move_sums(l, w, tile, p, sum, false);
+    sum_sites(l, w, o, c, tile, sum, ix_var(b, lane));
+    move_sums(l, w, tile, p, sum, true);
+    put_end(b);
+}
+
+/* All input channels for `tile.channels` outputs from o on. */
+static void weight_row(Lower *l, const Weight *w, const Ix *o, Tile tile)
+{
+    Build *b = l->b;
+    int full = w->in / tile.sites * tile.sites;
+    if (full) {
+        Var c = put_for(b, "c", ix(b, 0), ix(b, full), tile.sites);
+        weight_tile(l, w, o, ix_var(b, c), tile);
+        put_end(b);
+    }
+    if (full < w->in)
+        weight_tile(l, w, o, ix(b, full), (Tile){tile.channels, w->in - full});
+}
+
+static void weight_matrix(Lower *l, const Weight *w)
+{
+    Build *b = l->b;
+    Tile tile = tile_of_weight(&b->p->target);
+    int full = w->out / tile.channels * tile.channels;
+    if (full) {
+        Var o = put_for(b, "o", ix(b, 0), ix(b, full), tile.channels);
+        weight_row(l, w, ix_var(b, o), tile);
+        put_end(b);
+    }
+    if (full < w->out)
+        weight_row(l, w, ix(b, full), (Tile){w->out - full, tile.sites});
+}
+
+void lower_weight(Lower *l, Val v)
+{
+    Build *b = l->b;
+    const Node *n = graph_node(l->g, v);
+    Weight w = {.dy = n->arg[0], .x = n->arg[1]};
+    const Node *dy = graph_node(l->g, w.dy);
+    Node window = *n;
+    window.shape = dy->shape;
+    w.out = dy->shape.channels;
+    w.in = graph_node(l->g, w.x)->shape.channels;
+    w.taps = lower_taps(&window);
+    w.offset = l->g->param[n->param].offset;
+    if (!fuse_same_site(&window)) {
+        w.table = lower_table(l, NEAR_FORWARD, &window, w.x, w.dy);
+        if (lower_has_ghost(NEAR_FORWARD, &window))
+            lower_clear_ghost(l, w.x);
+    }
+    const Ix *sites = ix_sites(b, lower_lattice(l, w.dy));
+    Var from = put_for(b, "from", ix(b, 0), ix_add(b, sites, ix(b, STRIP - 1)), STRIP);
+    w.from = ix_var(b, from);
+    w.to = ix_var(b, put_let(b, "to", ix_min(b, ix_add(b, w.from, ix(b, STRIP)), sites)));
+    Var tap = put_for(b, "tap", ix(b, 0), ix(b, w.taps), 1);
+    w.tap = ix_var(b, tap);
+    weight_matrix(l, &w);
+    put_end(b);
+    put_end(b);
+}
+
+/* `count` sums from channel o on. */
+static void bias_tile(Lower *l, Val v, const Ix *o, int count)
+{
+    Build *b = l->b;
+    const Node *n = graph_node(l->g, v);
+    Val dy = n->arg[0];
+    Var lane = put_lanes(b);
+    Ptr p = ptr_new(b, "db"), from = ptr_new(b, "dy");
+    Reg sum = reg_new(b, "sum");
+    const Ix *first = ix_add(b, o, ix(b, l->g->param[n->param].offset));
+    put_point(b, p, NULL, lower_sums(l),
+              ix_add(b, ix_scale(b, first, LANES), ix_var(b, lane)));
+    Var i = put_unroll(b, "i", count);
+    const Ix *at = ix_scale(b, ix_var(b, i), LANES);
+    put_declare(b, sum, element(b, i, count), NULL, vx_load(b, p, NULL, at));
+    put_end(b);
+    Var s = put_for(b, "s", ix(b, 0), ix_sites(b, lower_lattice(l, dy)), 1);
+    put_point(b, from, NULL, lower_buffer(l, dy),
+              lower_index(l, dy, ix_var(b, s), o, ix_var(b, lane)));
+    i = put_unroll(b, "i", count);
+    const Vx *old = vx_reg(b, sum, element(b, i, count), NULL);
+    put_set(b, sum, element(b, i, count), NULL,
+            vx_op(b, VX_ADD, old, vx_load(b, from, NULL, ix_scale(b, ix_var(b, i), LANES))));
+    put_end(b);
+    put_end(b);
+    i = put_unroll(b, "i", count);
+    put_store(b, p, NULL, ix_scale(b, ix_var(b, i), LANES),
+              vx_reg(b, sum, element(b, i, count), NULL));
+    put_end(b);
+    put_end(b);
+}
+
+void lower_bias(Lower *l, Val v)
+{
+    Build *b = l->b;
+    int out = graph_node(l->g, graph_node(l->g, v)->arg[0])->shape.channels;
+    int full = out / PACK_WIDTH * PACK_WIDTH;
+    if (full) {
+        Var o = put_for(b, "o", ix(b, 0), ix(b, full), PACK_WIDTH);
+        bias_tile(l, v, ix_var(b, o), PACK_WIDTH);
+        put_end(b);
+    }
+    if (full < out)
+        bias_tile(l, v, ix(b, full), out - full);
+}

@@ -1,0 +1,91 @@
+#include "plan/plan.h"
+
+#include <assert.h>
+
+#include "grad/grad.h"
+#include "opt/opt.h"
+#include "plan/memory.h"
+#include "plan/lower.h"
+
+static void phase_use(PhaseUse **uses, int *count, int *cap, Arena *a, PhaseUse use)
+{
+    GROW(a, *uses, *count, *cap);
+    (*uses)[(*count)++] = use;
+}
+
+static int sums_phase(Lower *l, const char *name, const char *function)
+{
+    Build *b = l->b;
+    phase_begin(b, name, name, 0);
+    const Ix *count = ix(b, l->g->param_count);
+    if (function)
+        put_call(b, function, 3, (CallArg[]){arg_word("dparams"),
+                                             arg_buf(b, lower_sums(l), NULL),
+                                             arg_ix(count)});
+    else
+        put_call(b, "clear", 2,
+                 (CallArg[]){arg_buf(b, lower_sums(l), NULL),
+                             arg_ix(ix_scale(b, count, LANES))});
+    return phase_end(b);
+}
+
+/* Multiply-adds per site of each lattice: 2 flop each, counted as if done directly. */
+static void count_fma(Build *b, const Fusion *f, Kernel *k)
+{
+    const Graph *g = f->graph;
+    k->lattices = b->p->lattices;
+    k->fma = NEW_ARRAY(b->arena, double, k->lattices);
+    for (uint32_t i = 1; i < g->nodes; i++) {
+        const Node *n = &g->node[i];
+        if (!f->needed[i] ||
+            (n->op != OP_CONV && n->op != OP_CONV_DX && n->op != OP_CONV_DW))
+            continue;
+        const Shape *out = n->op == OP_CONV ? &n->shape : &graph_node(g, n->arg[0])->shape;
+        Val w = n->op == OP_CONV_DW ? (Val){i} : n->arg[1];
+        k->fma[build_lattice(b, out)] += (double)g->param[graph_node(g, w)->param].count;
+    }
+}
+
+static void make_kernel(Build *b, const Graph *g, What what)
+{
+    Arena *a = b->arena;
+    Kernel *k = &b->p->kernel[what];
+    *k = (Kernel){.what = what, .graph = g, .used = true};
+    const Fusion *f = fuse_graph(g, what, a);
+    Lower l = {.b = b, .g = g, .f = f};
+    l.ptr = NEW_ARRAY(a, Ptr, g->nodes);
+    l.has_ptr = NEW_ARRAY(a, bool, g->nodes);
+    int begin_cap = 0, block_cap = 0, end_cap = 0;
+    if (what != WHAT_FORWARD)
+        phase_use(&k->begin, &k->begins, &begin_cap, a,
+                  (PhaseUse){sums_phase(&l, "clear_sums", NULL), WHEN_DPARAMS});
+    for (int i = 0; i < f->groups; i++)
+        phase_use(&k->block, &k->blocks, &block_cap, a,
+                  (PhaseUse){lower_group(&l, &f->group[i]), f->group[i].when});
+    if (what != WHAT_FORWARD)
+        phase_use(&k->end, &k->ends, &end_cap, a,
+                  (PhaseUse){sums_phase(&l, "add_lanes", "lane_sums"), WHEN_DPARAMS});
+    count_fma(b, f, k);
+}
+
+Program *plan_make(const Graph *g, const Target *target, const PlanOptions *options,
+                   Arena *a)
+{
+    Program *p = NEW(a, Program);
+    *p = (Program){.graph = g, .precision = options->precision, .target = *target};
+    Build b = {.p = p, .arena = a};
+    GROW(a, p->buffer, p->buffers, b.buffer_cap);
+    p->buffers = 1;
+    build_lattice(&b, &(Shape){.rank = 0});
+    build_lattice(&b, &graph_node(g, g->input)->shape);
+
+    make_kernel(&b, opt_run(g, a), WHAT_FORWARD);
+    if (g->loss != LOSS_NONE)
+        make_kernel(&b, opt_run(grad_reverse(g, GRAD_LOSS, a), a), WHAT_GRADIENT);
+    make_kernel(&b, opt_run(grad_reverse(g, GRAD_VJP, a), a), WHAT_VJP);
+    for (int what = 0; what < WHAT_COUNT; what++) /* ghosts are known by now */
+        if (p->kernel[what].used)
+            memory_plan(p, &p->kernel[what], a);
+    assert(plan_verify(p, stderr));
+    return p;
+}

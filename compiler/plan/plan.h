@@ -1,0 +1,275 @@
+/* plan.h - a Program: everything decided, nothing printed.
+ *
+ * The unit of work is a block of 16 samples, one in each vector lane, that walks alone
+ * through the phases of a kernel with its activations in near memory:
+ *
+ *     buffer of a field:   [site][channel][lane]          lane = sample of the block
+ *     kernel:  begin        once a call: tables of neighbours, zeroed sums
+ *              each block   load, conv1, conv2, ..., loss, dconv2, ...
+ *              end          once a call: sums over lanes
+ *
+ * A phase is a nest of loops over integer indices (Ix) and vectors (Vx).  A loop kind says
+ * what a loop becomes: a `for`, straight-line code, or the lanes.  What a loop variable is
+ * to be is decided here; emit/ only spells it.
+ *
+ * Sites are numbered row-major over any number of axes.  Where a convolution or pool looks
+ * from a site is a table, near[tap][site], made at run time from the extents: periodic
+ * wraps, strides and boundaries cost nothing in the kernels and the same code serves every
+ * lattice.  A tap that falls outside names the ghost site behind the last one, which holds
+ * zeros. */
+#ifndef ARCHC_PLAN_PLAN_H
+#define ARCHC_PLAN_PLAN_H
+
+#include "ir/graph.h"
+
+enum { LANES = 16, PACK_WIDTH = 8 };
+
+typedef enum Precision { PRECISION_F32, PRECISION_F64 } Precision;
+
+/* What the planner knows of an instruction set. */
+typedef struct Target {
+    const char *name;   /* avx512, avx2, plain */
+    const char *vector; /* the vector type in generated code: vec512 */
+    int vector_bytes;
+    int registers;
+} Target;
+
+typedef struct PlanOptions {
+    Precision precision;
+} PlanOptions;
+
+typedef struct Var { int i; } Var; /* an integer: loop index, site, tap   */
+typedef struct Reg { int i; } Reg; /* an array of vectors in registers    */
+typedef struct Ptr { int i; } Ptr; /* an array of pointers                */
+typedef struct BufId { int i; } BufId; /* a buffer of the Program; 0 is none  */
+
+/* ---- integer expressions ---- */
+
+typedef enum IxKind {
+    IX_CONST, /* value                                 */
+    IX_VAR,   /* var                                   */
+    IX_SITES, /* number of sites of lattice `value`    */
+    IX_ADD,   /* a + b                                 */
+    IX_MUL,   /* a * b                                 */
+    IX_TRUNC, /* a rounded down to a multiple of value */
+    IX_MIN,   /* the smaller of a and b                */
+    IX_TABLE  /* buf[a], a table of int32              */
+} IxKind;
+
+typedef struct Ix {
+    IxKind kind;
+    int64_t value;
+    Var var;
+    BufId buf;
+    const struct Ix *a, *b;
+} Ix;
+
+/* ---- vectors ---- */
+
+typedef enum VxOp {
+    VX_ZERO,
+    VX_CONST,     /* number in every lane                         */
+    VX_INDEX,     /* ix, an integer, in every lane                */
+    VX_BROADCAST, /* buf[ix] of the packed parameters             */
+    VX_LOAD,      /* ptr[ix ..]                                   */
+    VX_REG,       /* reg                                          */
+    VX_ADD, VX_SUB, VX_MUL, VX_DIV,
+    VX_FMA,       /* a * b + c                                    */
+    VX_POS,       /* a > 0 ? b : c                                */
+    VX_GT,        /* a > b ? c : d                                */
+    VX_EQ,        /* a == b ? c : d                               */
+    VX_SIGMOID, VX_TANH
+} VxOp;
+
+enum { VX_ARGS = 4, INDEX_MAX = 2 };
+
+typedef struct Vx {
+    VxOp op;
+    const struct Vx *arg[VX_ARGS];
+    double number;
+    const Ix *ix;
+    Ptr ptr;
+    Reg reg;
+    const Ix *at[INDEX_MAX]; /* which element of the array ptr or reg */
+} Vx;
+
+/* ---- statements ---- */
+
+typedef enum LoopKind {
+    LOOP_FOR,    /* a loop                                          */
+    LOOP_UNROLL, /* straight-line code                              */
+    LOOP_LANES   /* the 16 lanes, one vector at a time              */
+} LoopKind;
+
+typedef enum StmtKind { ST_LOOP, ST_LET, ST_POINT, ST_SET, ST_STORE, ST_CALL } StmtKind;
+
+/* An argument of a call of the prelude. */
+typedef struct CallArg {
+    enum { ARG_BUF, ARG_IX, ARG_WORD } kind;
+    BufId buf;           /* ARG_BUF: the address of element ix            */
+    const Ix *ix;
+    const char *word;  /* ARG_WORD: a variable of every kernel: call, block, y .. */
+} CallArg;
+
+enum { CALL_ARGS = 12 };
+
+typedef struct Stmt {
+    StmtKind kind;
+    union {
+        struct {
+            LoopKind kind;
+            Var var;
+            const Ix *from, *to;
+            int64_t step; /* whole steps only: from + step <= to */
+            struct Stmt *body;
+        } loop;
+        struct { Var var; const Ix *value; } let;
+        struct { Ptr ptr; const Ix *at[INDEX_MAX]; BufId buf; const Ix *ix; } point;
+        /* hold: keep it in its register (compilers like to reload a vector they could hold) */
+        struct { Reg reg; const Ix *at[INDEX_MAX]; const Vx *value; bool declare, hold; } set;
+        struct { Ptr ptr; const Ix *at[INDEX_MAX]; const Ix *ix; const Vx *value; } store;
+        struct { const char *function; CallArg arg[CALL_ARGS]; int args; } call;
+    };
+    struct Stmt *next;
+} Stmt;
+
+/* ---- buffers ---- */
+
+typedef enum Space {
+    SPACE_NONE,
+    SPACE_PACKED, /* the packed parameters: one buffer                        */
+    SPACE_TABLE,  /* int32, in `work`, filled at the beginning of a call      */
+    SPACE_WORK,   /* a field [site][channel][lane] of one block, in `work`    */
+    SPACE_SUM,    /* [count][lane], in `work`: summed over the blocks         */
+    SPACE_STACK   /* [site of the tile][channel][lane], local to a phase      */
+} Space;
+
+typedef struct Buffer {
+    const char *name;
+    Space space;
+    int channels;   /* WORK, STACK                                       */
+    int lattice;    /* WORK: its sites; TABLE: sites per row             */
+    int64_t count;  /* SUM: vectors; TABLE: rows; STACK: sites           */
+    bool ghost;     /* WORK: one more site, of zeros                     */
+    int geometry;   /* TABLE                                             */
+} Buffer;
+
+/* A set of sites: extents as functions of the input's.  Lattice 0 is a single site,
+ * lattice 1 the input's. */
+typedef struct Lattice {
+    int rank;
+    Extent extent[AXES_MAX];
+} Lattice;
+
+/* How a table is filled. */
+typedef enum GeometryKind {
+    NEAR_FORWARD,  /* [tap][out site]: the input site it sees           */
+    NEAR_BACKWARD, /* [tap][in site]: the output site that sees it      */
+    COVER,         /* [way][in site]: an output site whose window covers it; ways =
+                      product over the axes of ceil(kernel / stride)     */
+    COVER_TAP      /* [way][in site]: the tap by which it does          */
+} GeometryKind;
+
+typedef struct Geometry {
+    GeometryKind kind;
+    Window window;
+    int in, out; /* lattices */
+    int rows;    /* taps or ways */
+    BufId table;
+} Geometry;
+
+/* ---- phases and kernels ---- */
+
+typedef enum When { WHEN_ALWAYS, WHEN_DX, WHEN_DPARAMS } When;
+
+typedef struct Phase {
+    const char *name;
+    const char *note;  /* the formula and what is fused        */
+    Span span;         /* the layer it comes from              */
+    const Stmt *body;
+    const char *text;  /* as phase_print has it: equal texts are equal phases */
+    int vars, regs, ptrs;
+    const char **var_name, **reg_name, **ptr_name;
+    int lattice;       /* the sites it walks                   */
+} Phase;
+
+typedef enum What { WHAT_FORWARD, WHAT_GRADIENT, WHAT_VJP, WHAT_COUNT } What;
+
+typedef struct PhaseUse {
+    int phase;
+    When when;
+} PhaseUse;
+
+/* Where a buffer of a kernel lies: buffers of one slot share memory, one after the other. */
+typedef struct Slot {
+    int lattice, channels;
+    bool ghost;
+    BufId *buf;
+    int bufs;
+} Slot;
+
+typedef struct Kernel {
+    What what;
+    const Graph *graph;
+    PhaseUse *begin, *block, *end;
+    int begins, blocks, ends;
+    Slot *slot;
+    int slots;
+    double *fma;  /* [lattices] multiply-adds per site                  */
+    int lattices;
+    bool used;    /* false: the gradient of a model without loss        */
+} Kernel;
+
+/* One matrix of packed weights: blocks of 8 outputs, [block][tap][in][8], the last block as
+ * narrow as the rest; element (out, in, tap) comes from params[offset + out * stride_out + ..]. */
+typedef struct Packing {
+    int param;
+    int64_t offset;   /* in the packed parameters */
+    int out, in, taps;
+    int64_t stride_out, stride_in, stride_tap;
+} Packing;
+
+typedef struct Program {
+    const Graph *graph;  /* forward */
+    Precision precision;
+    Target target;
+    Buffer *buffer;      /* buffer[0] is none */
+    int buffers;
+    Lattice *lattice;
+    int lattices;
+    Geometry *geometry;
+    int geometries;
+    Packing *packing;
+    int packings;
+    int64_t packed_count;
+    Phase *phase;
+    int phases;
+    Kernel kernel[WHAT_COUNT];
+} Program;
+
+extern const Target plan_target[]; /* avx512, avx2, plain */
+enum { TARGETS = 3 };
+
+/* Program of one model for one instruction set.  Layouts of `work` and of the packed
+ * parameters are the same for all of them. */
+Program *plan_make(const Graph *g, const Target *target, const PlanOptions *options,
+                   Arena *a);
+
+void plan_print(const Program *p, FILE *out);
+void phase_print(const Program *p, const Phase *phase, FILE *out);
+
+/* Every index and register defined before its use, registers within the target's, loops of
+ * straight-line code with constant bounds. */
+bool plan_verify(const Program *p, FILE *err);
+
+static inline const Buffer *plan_buffer(const Program *p, BufId b)
+{
+    return &p->buffer[b.i];
+}
+
+static inline int plan_width(const Program *p) /* lanes in one vector register */
+{
+    return p->target.vector_bytes / (p->precision == PRECISION_F64 ? 8 : 4);
+}
+
+#endif

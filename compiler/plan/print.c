@@ -1,0 +1,277 @@
+#include <inttypes.h>
+
+#include "plan/plan.h"
+
+static const char *const space_name[] = {"none", "packed", "table", "work", "sum", "stack"};
+static const char *const what_name[] = {"forward", "gradient", "vjp"};
+static const char *const loop_name[] = {"for", "unroll", "lanes"};
+static const char *const when_name[] = {"", " if dx", " if dparams"};
+static const char *const geometry_name[] = {"near", "back", "cover", "cover_tap"};
+static const char *const vx_name[] = {
+    [VX_ZERO] = "zero", [VX_CONST] = "const", [VX_INDEX] = "index",
+    [VX_BROADCAST] = "broadcast", [VX_LOAD] = "load", [VX_REG] = "reg",
+    [VX_ADD] = "add", [VX_SUB] = "sub", [VX_MUL] = "mul", [VX_DIV] = "div",
+    [VX_FMA] = "fma", [VX_POS] = "select_pos", [VX_GT] = "select_gt",
+    [VX_EQ] = "select_eq", [VX_SIGMOID] = "sigmoid", [VX_TANH] = "tanh",
+};
+
+/* What is printed, and where. */
+typedef struct Printer {
+    const Program *p;
+    const Phase *phase;
+    FILE *out;
+} Printer;
+
+static void print_ix(const Printer *z, const Ix *i)
+{
+    FILE *out = z->out;
+    switch (i->kind) {
+    case IX_CONST: fprintf(out, "%" PRId64, i->value); return;
+    case IX_VAR: fprintf(out, "%s%d", z->phase->var_name[i->var.i], i->var.i); return;
+    case IX_SITES: fprintf(out, "sites%" PRId64, i->value); return;
+    case IX_TABLE:
+        fprintf(out, "%s[", plan_buffer(z->p, i->buf)->name);
+        print_ix(z, i->a);
+        fputc(']', out);
+        return;
+    case IX_TRUNC:
+        fputs("trunc(", out);
+        print_ix(z, i->a);
+        fprintf(out, ", %" PRId64 ")", i->value);
+        return;
+    case IX_ADD:
+    case IX_MUL:
+    case IX_MIN:
+        fputc('(', out);
+        print_ix(z, i->a);
+        fputs(i->kind == IX_ADD ? " + " : i->kind == IX_MUL ? " * " : " min ", out);
+        print_ix(z, i->b);
+        fputc(')', out);
+        return;
+    }
+    unreachable();
+}
+
+static void print_at(const Printer *z, const char *name, int number,
+                     const Ix *const at[INDEX_MAX])
+{
+    fprintf(z->out, "%s%d", name, number);
+    for (int k = 0; k < INDEX_MAX; k++) {
+        if (!at[k])
+            continue;
+        fputc('[', z->out);
+        print_ix(z, at[k]);
+        fputc(']', z->out);
+    }
+}
+
+static void print_ptr(const Printer *z, Ptr p, const Ix *const at[INDEX_MAX])
+{
+    print_at(z, z->phase->ptr_name[p.i], p.i, at);
+}
+
+static void print_vx(const Printer *z, const Vx *v)
+{
+    FILE *out = z->out;
+    if (v->op == VX_REG) {
+        print_at(z, z->phase->reg_name[v->reg.i], v->reg.i, v->at);
+        return;
+    }
+    fprintf(out, "%s", vx_name[v->op]);
+    if (v->op == VX_ZERO)
+        return;
+    fputc('(', out);
+    if (v->op == VX_CONST)
+        fprintf(out, "%.17g", v->number);
+    if (v->op == VX_LOAD || v->op == VX_BROADCAST) {
+        print_ptr(z, v->ptr, v->at);
+        fputs(", ", out);
+    }
+    if (v->ix)
+        print_ix(z, v->ix);
+    for (int k = 0; k < VX_ARGS && v->arg[k]; k++) {
+        fputs(k ? ", " : "", out);
+        print_vx(z, v->arg[k]);
+    }
+    fputc(')', out);
+}
+
+static void print_arg(const Printer *z, const CallArg *arg)
+{
+    switch (arg->kind) {
+    case ARG_BUF:
+        fprintf(z->out, "&%s[", plan_buffer(z->p, arg->buf)->name);
+        print_ix(z, arg->ix);
+        fputc(']', z->out);
+        return;
+    case ARG_IX: print_ix(z, arg->ix); return;
+    case ARG_WORD: fputs(arg->word, z->out); return;
+    }
+    unreachable();
+}
+
+static void print_loop(const Printer *z, const Stmt *s)
+{
+    fprintf(z->out, "%s %s%d = ", loop_name[s->loop.kind],
+            z->phase->var_name[s->loop.var.i], s->loop.var.i);
+    print_ix(z, s->loop.from);
+    fputs(" .. ", z->out);
+    print_ix(z, s->loop.to);
+    if (s->loop.step != 1)
+        fprintf(z->out, " step %" PRId64, s->loop.step);
+}
+
+static void print_stmt(const Printer *z, const Stmt *s)
+{
+    FILE *out = z->out;
+    switch (s->kind) {
+    case ST_LOOP: print_loop(z, s); return;
+    case ST_LET:
+        fprintf(out, "%s%d = ", z->phase->var_name[s->let.var.i], s->let.var.i);
+        print_ix(z, s->let.value);
+        return;
+    case ST_POINT:
+        print_ptr(z, s->point.ptr, s->point.at);
+        fprintf(out, " = &%s[", plan_buffer(z->p, s->point.buf)->name);
+        print_ix(z, s->point.ix);
+        fputc(']', out);
+        return;
+    case ST_SET:
+        fputs(s->set.declare ? s->set.hold ? "hold " : "new " : "", out);
+        print_at(z, z->phase->reg_name[s->set.reg.i], s->set.reg.i, s->set.at);
+        fputs(" = ", out);
+        print_vx(z, s->set.value);
+        return;
+    case ST_STORE:
+        fputs("store ", out);
+        print_ptr(z, s->store.ptr, s->store.at);
+        fputs(", ", out);
+        print_ix(z, s->store.ix);
+        fputs(" = ", out);
+        print_vx(z, s->store.value);
+        return;
+    case ST_CALL:
+        fprintf(out, "%s(", s->call.function);
+        for (int k = 0; k < s->call.args; k++) {
+            fputs(k ? ", " : "", out);
+            print_arg(z, &s->call.arg[k]);
+        }
+        fputc(')', out);
+        return;
+    }
+    unreachable();
+}
+
+static void print_stmts(const Printer *z, const Stmt *s, int depth)
+{
+    for (; s; s = s->next) {
+        fprintf(z->out, "%*s", 2 * depth, "");
+        print_stmt(z, s);
+        fputc('\n', z->out);
+        if (s->kind == ST_LOOP)
+            print_stmts(z, s->loop.body, depth + 1);
+    }
+}
+
+void phase_print(const Program *p, const Phase *phase, FILE *out)
+{
+    fprintf(out, "phase %s, lattice %d: %s\n", phase->name, phase->lattice, phase->note);
+    print_stmts(&(Printer){p, phase, out}, phase->body, 1);
+}
+
+static void print_extent(const Graph *g, Extent e, FILE *out)
+{
+    if (e.axis < 0)
+        fprintf(out, "%" PRId64, e.add);
+    else
+        fprintf(out, "floor((%s + %" PRId64 ") / %" PRId64 ")", g->axis[e.axis], e.add,
+                e.div);
+}
+
+static void print_lattices(const Program *p, FILE *out)
+{
+    for (int i = 0; i < p->lattices; i++) {
+        fprintf(out, "lattice %d:", i);
+        for (int k = 0; k < p->lattice[i].rank; k++) {
+            fputs(k ? " x " : " ", out);
+            print_extent(p->graph, p->lattice[i].extent[k], out);
+        }
+        fputs(p->lattice[i].rank ? "\n" : " one site\n", out);
+    }
+}
+
+static void print_geometries(const Program *p, FILE *out)
+{
+    for (int i = 0; i < p->geometries; i++) {
+        const Geometry *g = &p->geometry[i];
+        fprintf(out, "table %s: %s, lattice %d -> %d, kernel", plan_buffer(p, g->table)->name,
+                geometry_name[g->kind], g->in, g->out);
+        for (int k = 0; k < p->lattice[g->in].rank; k++)
+            fprintf(out, "%s%d", k ? "x" : " ", g->window.kernel[k]);
+        fprintf(out, ", %d rows\n", g->rows);
+    }
+}
+
+static void print_buffers(const Program *p, FILE *out)
+{
+    for (int i = 1; i < p->buffers; i++) {
+        const Buffer *b = &p->buffer[i];
+        fprintf(out, "buffer %s: %s", b->name, space_name[b->space]);
+        if (b->channels)
+            fprintf(out, ", %d channels", b->channels);
+        if (b->space == SPACE_WORK || b->space == SPACE_TABLE)
+            fprintf(out, ", lattice %d", b->lattice);
+        if (b->count)
+            fprintf(out, ", %" PRId64, b->count);
+        fputs(b->ghost ? ", ghost\n" : "\n", out);
+    }
+}
+
+static void print_packings(const Program *p, FILE *out)
+{
+    for (int i = 0; i < p->packings; i++) {
+        const Packing *k = &p->packing[i];
+        fprintf(out, "packed %" PRId64 ": %s as [%d out][%d tap][%d in][8]\n", k->offset,
+                p->graph->param[k->param].name, k->out, k->taps, k->in);
+    }
+}
+
+static void print_uses(const Program *p, const char *when, const PhaseUse *use, int uses,
+                       FILE *out)
+{
+    for (int i = 0; i < uses; i++)
+        fprintf(out, "  %s %s%s\n", when, p->phase[use[i].phase].name,
+                when_name[use[i].when]);
+}
+
+static void print_kernel(const Program *p, const Kernel *k, FILE *out)
+{
+    fprintf(out, "kernel %s\n", what_name[k->what]);
+    print_uses(p, "begin", k->begin, k->begins, out);
+    print_uses(p, "block", k->block, k->blocks, out);
+    print_uses(p, "end  ", k->end, k->ends, out);
+    for (int i = 0; i < k->slots; i++) {
+        fprintf(out, "  slot %d:", i);
+        for (int j = 0; j < k->slot[i].bufs; j++)
+            fprintf(out, " %s", plan_buffer(p, k->slot[i].buf[j])->name);
+        fputc('\n', out);
+    }
+    for (int i = 0; i < k->lattices; i++)
+        if (k->fma[i] > 0)
+            fprintf(out, "  %.0f fma per site of lattice %d\n", k->fma[i], i);
+}
+
+void plan_print(const Program *p, FILE *out)
+{
+    fprintf(out, "program %s, %s, %s, %d lanes a register\n", p->graph->name,
+            p->precision == PRECISION_F64 ? "f64" : "f32", p->target.name, plan_width(p));
+    print_lattices(p, out);
+    print_geometries(p, out);
+    print_buffers(p, out);
+    print_packings(p, out);
+    for (int what = 0; what < WHAT_COUNT; what++)
+        if (p->kernel[what].used)
+            print_kernel(p, &p->kernel[what], out);
+    for (int i = 0; i < p->phases; i++)
+        phase_print(p, &p->phase[i], out);
+}

@@ -1,0 +1,58 @@
+#include "plan/lower.h"
+
+const Target plan_target[TARGETS] = {
+    {.name = "avx512", .vector = "vec512", .vector_bytes = 64, .registers = 32},
+    {.name = "avx2",   .vector = "vec256", .vector_bytes = 32, .registers = 16},
+    {.name = "plain",  .vector = "vec128", .vector_bytes = 16, .registers = 16},
+};
+
+static bool is_conv(Op op)
+{
+    return op == OP_CONV || op == OP_CONV_DX;
+}
+
+static int narrowest_conv(const Graph *g, const Group *group)
+{
+    int narrowest = 0;
+    for (int s = 0; s < group->steps; s++) {
+        const Node *n = graph_node(g, group->step[s].root);
+        if (group->step[s].load || !is_conv(n->op))
+            continue;
+        if (!narrowest || n->shape.channels < narrowest)
+            narrowest = n->shape.channels;
+    }
+    return narrowest;
+}
+
+/* One step of the inner loop loads `sites` vectors, broadcasts `channels` weights and does
+ * channels x sites multiply-adds.  The accumulators must outnumber latency x throughput of
+ * the multiply-add (8) and leave registers for the operands. */
+static Tile tile_of_width(const Target *target, int width)
+{
+    bool many = target->registers >= 32;
+    if (width >= 8)
+        return many ? (Tile){8, 2} : (Tile){4, 2};
+    if (width >= 4)
+        return many ? (Tile){4, 4} : (Tile){4, 2};
+    if (width == 3)
+        return many ? (Tile){3, 5} : (Tile){3, 3};
+    if (width == 2)
+        return many ? (Tile){2, 6} : (Tile){2, 4};
+    return (Tile){1, 8};
+}
+
+Tile tile_of_group(const Target *target, const Graph *g, const Group *group)
+{
+    int width = narrowest_conv(g, group);
+    bool single_site = graph_node(g, group->step[0].root)->shape.rank == 0;
+    if (!width)
+        return (Tile){1, 1};
+    if (single_site)
+        return (Tile){PACK_WIDTH, 1};
+    return tile_of_width(target, width);
+}
+
+Tile tile_of_weight(const Target *target)
+{
+    return target->registers >= 32 ? (Tile){4, 4} : (Tile){4, 2};
+}

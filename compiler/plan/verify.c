@@ -1,0 +1,162 @@
+#include <inttypes.h>
+#include <string.h>
+
+#include "plan/plan.h"
+
+/* What is known at one place of a phase. */
+typedef struct Checker {
+    const Program *p;
+    const Phase *phase;
+    bool *var, *reg, *ptr; /* defined by now             */
+    bool *constant;        /* var: of an unrolled loop   */
+    FILE *err;
+    bool good;
+} Checker;
+
+static void fault(Checker *z, const char *what, const char *name)
+{
+    fprintf(z->err, "plan: %s, phase %s: %s: %s\n", z->p->graph->name, z->phase->name, what,
+            name);
+    z->good = false;
+}
+
+static void check_ix(Checker *z, const Ix *i)
+{
+    if (!i)
+        return;
+    if (i->kind == IX_VAR && !z->var[i->var.i])
+        fault(z, "index used before it is defined", z->phase->var_name[i->var.i]);
+    if (i->kind == IX_TABLE && plan_buffer(z->p, i->buf)->space != SPACE_TABLE)
+        fault(z, "not a table", plan_buffer(z->p, i->buf)->name);
+    check_ix(z, i->a);
+    check_ix(z, i->b);
+}
+
+/* An element of an array of registers or pointers must be known when code is printed. */
+static void check_at(Checker *z, const Ix *const at[INDEX_MAX], const char *name)
+{
+    for (int k = 0; k < INDEX_MAX; k++) {
+        if (!at[k] || at[k]->kind == IX_CONST)
+            continue;
+        check_ix(z, at[k]);
+        if (at[k]->kind != IX_VAR || !z->constant[at[k]->var.i])
+            fault(z, "element of an array of registers is not a constant", name);
+    }
+}
+
+static void check_vx(Checker *z, const Vx *v)
+{
+    if (!v)
+        return;
+    check_ix(z, v->ix);
+    if (v->op == VX_REG) {
+        check_at(z, v->at, z->phase->reg_name[v->reg.i]);
+        if (!z->reg[v->reg.i])
+            fault(z, "register used before it is defined", z->phase->reg_name[v->reg.i]);
+    }
+    if (v->op == VX_LOAD || v->op == VX_BROADCAST) {
+        check_at(z, v->at, z->phase->ptr_name[v->ptr.i]);
+        if (!z->ptr[v->ptr.i])
+            fault(z, "pointer used before it is defined", z->phase->ptr_name[v->ptr.i]);
+    }
+    for (int k = 0; k < VX_ARGS; k++)
+        check_vx(z, v->arg[k]);
+}
+
+static void check_stmts(Checker *z, const Stmt *s);
+
+static void check_loop(Checker *z, const Stmt *s)
+{
+    const char *name = z->phase->var_name[s->loop.var.i];
+    check_ix(z, s->loop.from);
+    check_ix(z, s->loop.to);
+    if (s->loop.step <= 0)
+        fault(z, "loop does not advance", name);
+    bool straight = s->loop.kind == LOOP_UNROLL;
+    if (straight && (s->loop.from->kind != IX_CONST || s->loop.to->kind != IX_CONST))
+        fault(z, "straight-line loop without constant bounds", name);
+    z->var[s->loop.var.i] = true;
+    z->constant[s->loop.var.i] = straight;
+    check_stmts(z, s->loop.body);
+    z->var[s->loop.var.i] = false;
+}
+
+static void check_stmts(Checker *z, const Stmt *s)
+{
+    for (; s; s = s->next) {
+        switch (s->kind) {
+        case ST_LOOP: check_loop(z, s); break;
+        case ST_LET:
+            check_ix(z, s->let.value);
+            z->var[s->let.var.i] = true;
+            break;
+        case ST_POINT:
+            check_ix(z, s->point.ix);
+            check_at(z, s->point.at, z->phase->ptr_name[s->point.ptr.i]);
+            z->ptr[s->point.ptr.i] = true;
+            break;
+        case ST_SET:
+            check_vx(z, s->set.value);
+            check_at(z, s->set.at, z->phase->reg_name[s->set.reg.i]);
+            if (!s->set.declare && !z->reg[s->set.reg.i])
+                fault(z, "register set before it is declared",
+                      z->phase->reg_name[s->set.reg.i]);
+            z->reg[s->set.reg.i] = true;
+            break;
+        case ST_STORE:
+            check_vx(z, s->store.value);
+            check_ix(z, s->store.ix);
+            if (!z->ptr[s->store.ptr.i])
+                fault(z, "pointer used before it is defined",
+                      z->phase->ptr_name[s->store.ptr.i]);
+            break;
+        case ST_CALL:
+            for (int k = 0; k < s->call.args; k++)
+                check_ix(z, s->call.arg[k].ix);
+            break;
+        }
+    }
+}
+
+static bool check_phase(const Program *p, const Phase *phase, FILE *err)
+{
+    Arena *a = arena_new();
+    Checker z = {.p = p, .phase = phase, .err = err, .good = true};
+    z.var = NEW_ARRAY(a, bool, phase->vars + 1);
+    z.constant = NEW_ARRAY(a, bool, phase->vars + 1);
+    z.reg = NEW_ARRAY(a, bool, phase->regs + 1);
+    z.ptr = NEW_ARRAY(a, bool, phase->ptrs + 1);
+    check_stmts(&z, phase->body);
+    arena_free(a);
+    return z.good;
+}
+
+/* A slot must hold the largest of its buffers, ghost site included. */
+static bool check_slots(const Program *p, const Kernel *k, FILE *err)
+{
+    bool good = true;
+    for (int i = 0; i < k->slots; i++)
+        for (int j = 0; j < k->slot[i].bufs; j++) {
+            const Buffer *b = plan_buffer(p, k->slot[i].buf[j]);
+            bool fits = b->lattice == k->slot[i].lattice &&
+                        b->channels <= k->slot[i].channels &&
+                        (!b->ghost || k->slot[i].ghost);
+            if (b->space == SPACE_WORK && !fits) {
+                fprintf(err, "plan: %s: buffer %s does not fit its slot\n", p->graph->name,
+                        b->name);
+                good = false;
+            }
+        }
+    return good;
+}
+
+bool plan_verify(const Program *p, FILE *err)
+{
+    bool good = true;
+    for (int i = 0; i < p->phases; i++)
+        good &= check_phase(p, &p->phase[i], err);
+    for (int what = 0; what < WHAT_COUNT; what++)
+        if (p->kernel[what].used)
+            good &= check_slots(p, &p->kernel[what], err);
+    return good;
+}
