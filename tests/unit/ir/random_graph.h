@@ -1,0 +1,38 @@
+/* random_graph.h - random valid networks, for tests that compare two ways to compute one.
+ *
+ * A seed stands for one network and one small lattice: random_graph and random_arch of the
+ * same seed and the same options describe the same layers, and the parameters stand in the
+ * same order.  Together the seeds reach every layer, boundary, kernel 1..4, stride 1..3,
+ * channels around the widths of a vector, extents from 1 on, lattices smaller than the
+ * kernel, fields, vectors and single numbers as output, and every loss. */
+#ifndef ARCHC_TESTS_RANDOM_GRAPH_H
+#define ARCHC_TESTS_RANDOM_GRAPH_H
+
+#include <stdint.h>
+#include <stdio.h>
+
+#include "base/arena.h"
+#include "ir/graph.h"
+
+typedef struct RandomOptions {
+    int rank_max; /* axes of the lattice, at most                                     */
+    bool
+        arithmetic; /* also sums, differences and products of values: not in an .arch   */
+    bool narrow; /* at most 4 channels: for tests that differentiate numerically     */
+} RandomOptions;
+
+/* What random_arch and most tests use: up to two axes, chains only. */
+static const RandomOptions random_chains = {.rank_max = 2};
+
+/* Sets lattice[0..rank-1]; the graph accepts it. */
+Graph *random_graph(uint64_t seed, RandomOptions options, Arena *a, int64_t *lattice);
+
+/* The same network as the text of a model `random_SEED`.  A comment in the first line
+ * names the lattice: "# lattice 3x5", or "# lattice -" for a vector. */
+void random_arch(uint64_t seed, FILE *out);
+
+/* Uniform in [-1, 1), or integers in [-size, size]: every sum of products is then exact. */
+void random_reals(uint64_t seed, double *x, int64_t n);
+void random_integers(uint64_t seed, int size, double *x, int64_t n);
+
+#endif

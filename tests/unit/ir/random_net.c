@@ -1,0 +1,194 @@
+#include "random_net.h"
+
+/* ---- numbers: splitmix64 (Steele, Lea, Flood 2014) ---------------------------------- */
+
+uint64_t random_next(uint64_t *state)
+{
+    uint64_t z = *state += 0x9e3779b97f4a7c15u;
+    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
+    z = (z ^ z >> 27) * 0x94d049bb133111ebu;
+    return z ^ z >> 31;
+}
+
+int random_below(uint64_t *state, int n)
+{
+    return (int)(random_next(state) % (uint64_t)n);
+}
+
+void random_reals(uint64_t seed, double *x, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++)
+        x[i] = (double)(random_next(&seed) >> 11) * 0x1p-52 - 1;
+}
+
+void random_integers(uint64_t seed, int size, double *x, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++)
+        x[i] = random_below(&seed, 2 * size + 1) - size;
+}
+
+/* ---- growing a network, layer by layer ----------------------------------------------- */
+
+static int random_channels(Net *net)
+{
+    static const int wide[] = {15, 16, 17, 31, 32, 33};
+    if (net->options.narrow)
+        return 1 + random_below(&net->state, 4);
+    if (random_below(&net->state, 4) == 0)
+        return wide[random_below(&net->state, (int)countof(wide))];
+    return 1 + random_below(&net->state, 9);
+}
+
+static Layer *add_layer(Net *net, Kind kind)
+{
+    Layer *l = &net->layer[net->layers++];
+    *l = (Layer){.kind = kind, .in = net->width, .out = net->width, .rank = net->axes};
+    return l;
+}
+
+static void add_conv(Net *net)
+{
+    static const Boundary boundary[] = {BOUNDARY_CIRCULAR, BOUNDARY_CIRCULAR,
+                                        BOUNDARY_ZERO, BOUNDARY_NONE};
+    Layer *l = add_layer(net, CONV);
+    Boundary pad = boundary[random_below(&net->state, 4)];
+    for (int d = 0; d < net->axes; d++) {
+        int kernel = 1 + random_below(&net->state, 4), stride = 1;
+        if (pad == BOUNDARY_NONE && kernel > net->extent[d])
+            kernel = (int)net->extent[d];
+        if (random_below(&net->state, 4) == 0)
+            stride = 1 + random_below(&net->state, 3);
+        l->window.kernel[d] = kernel;
+        l->window.stride[d] = stride;
+        l->window.boundary[d] = pad;
+        l->window.before[d] = pad == BOUNDARY_NONE ? 0 : (kernel - 1) / 2;
+        int reach = pad == BOUNDARY_NONE ? kernel : 1;
+        net->extent[d] = (net->extent[d] - reach) / stride + 1;
+    }
+    l->out = net->width = random_channels(net);
+    l->bias = random_below(&net->state, 2);
+}
+
+static void add_pool(Net *net, Kind kind)
+{
+    Layer *l = add_layer(net, kind);
+    for (int d = 0; d < net->axes; d++) {
+        int kernel = 1 + random_below(&net->state, 3);
+        if (kernel > net->extent[d])
+            kernel = (int)net->extent[d];
+        l->window.kernel[d] = kernel;
+        l->window.stride[d] = 1 + random_below(&net->state, 3);
+        l->window.boundary[d] = BOUNDARY_NONE;
+        net->extent[d] = (net->extent[d] - kernel) / l->window.stride[d] + 1;
+    }
+}
+
+static void add_linear(Net *net, int out)
+{
+    Layer *l = add_layer(net, LINEAR);
+    l->out = net->width = out;
+    l->bias = random_below(&net->state, 2);
+}
+
+static void add_activation(Net *net)
+{
+    static const Kind kind[] = {LEAKY_RELU, LEAKY_RELU, LEAKY_RELU,
+                                RELU,       TANH,       SIGMOID};
+    static const double slope[] = {0.01, 0.25, 1, 0, 1.5};
+    Layer *l = add_layer(net, kind[random_below(&net->state, (int)countof(kind))]);
+    if (l->kind == LEAKY_RELU)
+        l->slope = slope[random_below(&net->state, (int)countof(slope))];
+}
+
+/* Combines the value with itself or with the operand of a pointwise layer before it. */
+static void add_arithmetic(Net *net)
+{
+    int back = 0;
+    while (back < 3 && back < net->layers - 1) {
+        const Layer *l = &net->layer[net->layers - 1 - back];
+        if (l->kind < LEAKY_RELU || l->kind > SIGMOID)
+            break;
+        back++;
+    }
+    Layer *l = add_layer(net, ADD + (Kind)random_below(&net->state, 3));
+    l->back = back ? random_below(&net->state, back + 1) : 0;
+}
+
+static void add_spatial(Net *net)
+{
+    switch (random_below(&net->state, 8)) {
+    case 0:
+    case 1:
+    case 2: add_conv(net); break;
+    case 3: add_pool(net, AVG_POOL); break;
+    case 4: add_pool(net, MAX_POOL); break;
+    case 5:
+        if (net->options.arithmetic) {
+            add_arithmetic(net);
+            break;
+        }
+        add_activation(net);
+        break;
+    default: add_activation(net); break;
+    }
+}
+
+/* From a field to a vector, or not at all. */
+static void add_reduction(Net *net)
+{
+    int which = random_below(&net->state, 6);
+    if (net->axes == 0 || which == 0)
+        return;
+    if (which <= 3) {
+        add_layer(net, GLOBAL_SUM_POOL + (Kind)(which - 1));
+    } else {
+        Layer *l = add_layer(net, FLATTEN);
+        for (int d = 0; d < net->axes; d++)
+            net->width *= (int)net->extent[d];
+        l->out = net->width;
+        net->fixed = true;
+    }
+    net->axes = 0;
+}
+
+static void add_tail(Net *net)
+{
+    int linears = net->axes ? 0 : random_below(&net->state, 3);
+    for (int i = 0; i < linears; i++) {
+        add_linear(net, random_channels(net));
+        if (random_below(&net->state, 2))
+            add_activation(net);
+    }
+    net->loss = (LossKind)random_below(&net->state, 3);
+    if (net->loss == LOSS_BCE)
+        add_layer(net, SIGMOID);
+}
+
+Net random_net(uint64_t seed, RandomOptions options)
+{
+    Net net = {.state = seed * 0x2545f4914f6cdd1du + 1, .options = options};
+    /* Every eleventh is a plain vector. */
+    net.rank = seed % 11 == 10 ? 0 : 1 + random_below(&net.state, options.rank_max);
+    for (int d = 0; d < net.rank; d++) {
+        int largest = net.rank == 1 ? 20 : net.rank == 2 ? 7 : 3;
+        net.lattice[d] = net.extent[d] = 1 + random_below(&net.state, largest);
+    }
+    net.axes = net.rank;
+    net.channels = net.width = random_channels(&net);
+    /* At least one layer with parameters, first or behind a pool or an activation. */
+    int before = random_below(&net.state, 2), after = random_below(&net.state, 7);
+    for (int i = 0; i < before && net.rank; i++)
+        add_spatial(&net);
+    if (net.rank)
+        add_conv(&net);
+    else
+        add_linear(&net, random_channels(&net));
+    for (int i = 0; i < after; i++)
+        if (net.rank)
+            add_spatial(&net);
+        else
+            add_activation(&net);
+    add_reduction(&net);
+    add_tail(&net);
+    return net;
+}
