@@ -22,74 +22,61 @@ static const char *adjoint_name(Reverse *r, Val v)
     return name[0] ? arena_printf(r->arena, "d%s", name) : "";
 }
 
-/* Adds `node` to the adjoint of v. */
-static void contribute(Reverse *r, Val v, Node node)
+static Node operation(Op op, Val a, Val b)
 {
-    if (!r->wanted[v.i])
-        return;
-    node.name = adjoint_name(r, v);
-    node.span = node_of(r, v)->span;
-    Val share = graph_add(&r->b, node);
-    Val *sum = &r->adjoint[v.i];
-    if (sum->i)
-        share = graph_add(&r->b, (Node){
-                                     .op = OP_ADD,
-                                     .arg = {*sum, share},
-                                     .name = node.name,
-                                     .span = node.span
-        });
-    *sum = share;
+    Node n = {.op = op};
+    n.arg[0] = a;
+    n.arg[1] = b;
+    return n;
 }
 
-/* The same, where the share is a value that exists. */
+/* A node of the gradient, named and placed as the adjoint of v. */
+static Val add_for(Reverse *r, Val v, Node node)
+{
+    node.name = adjoint_name(r, v);
+    node.span = node_of(r, v)->span;
+    return graph_add(&r->b, node);
+}
+
+/* Adds `share` to the adjoint of v. */
 static void contribute_value(Reverse *r, Val v, Val share)
 {
     if (!r->wanted[v.i])
         return;
-    if (!r->adjoint[v.i].i)
-        r->adjoint[v.i] = share;
-    else
-        r->adjoint[v.i] = graph_add(&r->b, (Node){
-                                               .op = OP_ADD,
-                                               .arg = {r->adjoint[v.i], share},
-                                               .name = adjoint_name(r, v),
-                                               .span = node_of(r, v)->span
-        });
+    Val *sum = &r->adjoint[v.i];
+    *sum = sum->i ? add_for(r, v, operation(OP_ADD, *sum, share)) : share;
+}
+
+static void contribute(Reverse *r, Val v, Node node)
+{
+    if (r->wanted[v.i])
+        contribute_value(r, v, add_for(r, v, node));
 }
 
 /* ---- one function an operator: node y = n, adjoint dy -> shares of its operands ----- */
 
 static void adjoint_conv(Reverse *r, const Node *n, Val dy)
 {
-    Val x = n->arg[0], w = n->arg[1], bias = n->arg[2];
-    contribute(r, w,
-               (Node){
-                   .op = OP_CONV_DW,
-                   .arg = {dy, x},
-                   .param = node_of(r, w)->param,
-                   .window = n->window
-    });
-    if (bias.i)
-        contribute(
-            r, bias,
-            (Node){.op = OP_CONV_DB, .arg = {dy}, .param = node_of(r, bias)->param});
-    contribute(r, x,
-               (Node){
-                   .op = OP_CONV_DX,
-                   .arg = {dy, w},
-                   .shape = node_of(r, x)->shape,
-                   .window = n->window
-    });
+    Val x = n->arg[0], w = n->arg[1], bias = n->arg[2], none = {0};
+    Node dw = operation(OP_CONV_DW, dy, x), db = operation(OP_CONV_DB, dy, none);
+    Node dx = operation(OP_CONV_DX, dy, w);
+    dw.param = node_of(r, w)->param;
+    db.param = node_of(r, bias)->param;
+    dx.shape = node_of(r, x)->shape;
+    dw.window = dx.window = n->window;
+    contribute(r, w, dw);
+    contribute(r, bias, db);
+    contribute(r, x, dx);
 }
 
-static void adjoint_avg_pool(Reverse *r, const Node *n, Val dy)
+/* dy takes the shape of the operand again: what it came through a window from (UNPOOL),
+ * the sites that were summed (SPREAD), the field that was flattened. */
+static void adjoint_reshape(Reverse *r, const Node *n, Val dy, Op op)
 {
-    Val x = n->arg[0];
-    contribute(r, x,
-               (Node){.op = OP_AVG_UNPOOL,
-                      .arg = {dy},
-                      .shape = node_of(r, x)->shape,
-                      .window = n->window});
+    Node dx = operation(op, dy, (Val){0});
+    dx.shape = node_of(r, n->arg[0])->shape;
+    dx.window = n->window;
+    contribute(r, n->arg[0], dx);
 }
 
 /* dx at the site that won, which a node of its own remembers. */
@@ -98,37 +85,28 @@ static void adjoint_max(Reverse *r, const Node *n, Val dy, Op arg_op, Op unpool_
     Val x = n->arg[0];
     if (!r->wanted[x.i])
         return;
-    Val arg = graph_add(
-        &r->b,
-        (Node){.op = arg_op,
-               .arg = {x},
-               .window = n->window,
-               .name = n->name[0] ? arena_printf(r->arena, "%s.arg", n->name) : "",
-               .span = n->span});
-    contribute(r, x,
-               (Node){
-                   .op = unpool_op,
-                   .arg = {dy, arg},
-                   .shape = node_of(r, x)->shape,
-                   .window = n->window
-    });
-}
-
-/* SPREAD, SPREAD_AVG, UNFLATTEN: dy takes the shape of the operand again. */
-static void adjoint_reshape(Reverse *r, const Node *n, Val dy, Op op)
-{
-    Val x = n->arg[0];
-    contribute(r, x, (Node){.op = op, .arg = {dy}, .shape = node_of(r, x)->shape});
+    Node arg = operation(arg_op, x, (Val){0});
+    arg.name = n->name[0] ? arena_printf(r->arena, "%s.arg", n->name) : "";
+    arg.span = n->span;
+    arg.window = n->window;
+    Node dx = operation(unpool_op, dy, graph_add(&r->b, arg));
+    dx.shape = node_of(r, x)->shape;
+    dx.window = n->window;
+    contribute(r, x, dx);
 }
 
 /* Functions whose derivative is one of their value. */
 static void adjoint_point(Reverse *r, const Node *n, Val dy, Val y, Op op)
 {
-    contribute(r, n->arg[0],
-               (Node){
-                   .op = op, .arg = {dy, y},
-                        .slope = n->slope
-    });
+    Node dx = operation(op, dy, y);
+    dx.slope = n->slope;
+    contribute(r, n->arg[0], dx);
+}
+
+static void adjoint_add(Reverse *r, const Node *n, Val dy)
+{
+    contribute_value(r, n->arg[0], dy);
+    contribute_value(r, n->arg[1], dy);
 }
 
 static void adjoint_sub(Reverse *r, const Node *n, Val dy)
@@ -137,26 +115,14 @@ static void adjoint_sub(Reverse *r, const Node *n, Val dy)
     if (!r->wanted[n->arg[1].i])
         return;
     /* -dy as dy - 2 dy, which is exact in binary. */
-    Val twice = graph_add(&r->b, (Node){
-                                     .op = OP_ADD, .arg = {dy, dy}
-    });
-    contribute(r, n->arg[1],
-               (Node){
-                   .op = OP_SUB, .arg = {dy, twice}
-    });
+    Val twice = add_for(r, n->arg[1], operation(OP_ADD, dy, dy));
+    contribute(r, n->arg[1], operation(OP_SUB, dy, twice));
 }
 
 static void adjoint_mul(Reverse *r, const Node *n, Val dy)
 {
-    Val a = n->arg[0], b = n->arg[1];
-    contribute(r, a,
-               (Node){
-                   .op = OP_MUL, .arg = {dy, b}
-    });
-    contribute(r, b,
-               (Node){
-                   .op = OP_MUL, .arg = {dy, a}
-    });
+    contribute(r, n->arg[0], operation(OP_MUL, dy, n->arg[1]));
+    contribute(r, n->arg[1], operation(OP_MUL, dy, n->arg[0]));
 }
 
 static void adjoint_of(Reverse *r, Val y, Val dy)
@@ -167,7 +133,7 @@ static void adjoint_of(Reverse *r, Val y, Val dy)
     case OP_INPUT:
     case OP_PARAM: break;
     case OP_CONV: adjoint_conv(r, n, dy); break;
-    case OP_AVG_POOL: adjoint_avg_pool(r, n, dy); break;
+    case OP_AVG_POOL: adjoint_reshape(r, n, dy, OP_AVG_UNPOOL); break;
     case OP_MAX_POOL: adjoint_max(r, n, dy, OP_MAX_ARG, OP_MAX_UNPOOL); break;
     case OP_GLOBAL_SUM: adjoint_reshape(r, n, dy, OP_SPREAD); break;
     case OP_GLOBAL_AVG: adjoint_reshape(r, n, dy, OP_SPREAD_AVG); break;
@@ -175,10 +141,7 @@ static void adjoint_of(Reverse *r, Val y, Val dy)
     case OP_LEAKY_RELU: adjoint_point(r, n, dy, y, OP_LEAKY_RELU_DX); break;
     case OP_SIGMOID: adjoint_point(r, n, dy, y, OP_SIGMOID_DX); break;
     case OP_TANH: adjoint_point(r, n, dy, y, OP_TANH_DX); break;
-    case OP_ADD:
-        contribute_value(r, n->arg[0], dy);
-        contribute_value(r, n->arg[1], dy);
-        break;
+    case OP_ADD: adjoint_add(r, n, dy); break;
     case OP_SUB: adjoint_sub(r, n, dy); break;
     case OP_MUL: adjoint_mul(r, n, dy); break;
     case OP_FLATTEN: adjoint_reshape(r, n, dy, OP_UNFLATTEN); break;
@@ -227,15 +190,10 @@ static void seed_with_loss(Reverse *r, const Graph *g)
     Val y = bce ? g->logit : g->output;
     Shape shape = graph_node(g, g->output)->shape;
     Val t = graph_add(&r->b, (Node){.op = OP_TARGET, .shape = shape, .name = "target"});
-    r->b.g.loss_value = graph_add(
-        &r->b, (Node){
-                   .op = bce ? OP_BCE : OP_MSE, .arg = {y, t},
-                            .name = "loss"
-    });
-    contribute(r, y,
-               (Node){
-                   .op = bce ? OP_BCE_DX : OP_MSE_DX, .arg = {y, t}
-    });
+    Node loss = operation(bce ? OP_BCE : OP_MSE, y, t);
+    loss.name = "loss";
+    r->b.g.loss_value = graph_add(&r->b, loss);
+    contribute(r, y, operation(bce ? OP_BCE_DX : OP_MSE_DX, y, t));
 }
 
 static void seed_with_dy(Reverse *r, const Graph *g)
@@ -248,16 +206,13 @@ static void collect_dparam(Reverse *r, const Graph *g)
 {
     Graph *out = &r->b.g;
     out->dparam = NEW_ARRAY(r->arena, Val, g->params);
-    for (uint32_t i = 1; i < g->nodes; i++)
-        if (g->node[i].op == OP_PARAM && r->adjoint[i].i) {
-            Val *sum = &out->dparam[g->node[i].param];
-            Val share = r->adjoint[i];
-            if (sum->i)
-                share = graph_add(&r->b, (Node){
-                                             .op = OP_ADD, .arg = {*sum, share}
-                });
-            *sum = share;
-        }
+    for (uint32_t i = 1; i < g->nodes; i++) {
+        Val share = r->adjoint[i];
+        if (g->node[i].op != OP_PARAM || !share.i)
+            continue;
+        Val *sum = &out->dparam[g->node[i].param];
+        *sum = sum->i ? add_for(r, (Val){i}, operation(OP_ADD, *sum, share)) : share;
+    }
 }
 
 Graph *grad_reverse(const Graph *g, GradKind kind, Arena *a)

@@ -132,10 +132,10 @@ void graph_continue(GraphBuilder *b, const Graph *g, Arena *arena)
     b->param_cap = g->params;
     b->layer_cap = g->layers;
     b->g.node = grow(arena, g->node, g->nodes, b->node_cap, sizeof *g->node);
-    b->g.param = grow(arena, g->param, (size_t)g->params, (size_t)g->params,
-                      sizeof *g->param);
-    b->g.layer = grow(arena, g->layer, (size_t)g->layers, (size_t)g->layers,
-                      sizeof *g->layer);
+    b->g.param =
+        grow(arena, g->param, (size_t)g->params, (size_t)g->params, sizeof *g->param);
+    b->g.layer =
+        grow(arena, g->layer, (size_t)g->layers, (size_t)g->layers, sizeof *g->layer);
 }
 
 /* The parameter whose tensor, or whose gradient, the node is; -1 if it is a field. */

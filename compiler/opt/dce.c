@@ -1,9 +1,9 @@
 #include "opt/rewrite.h"
 
+/* The logit of a BCE is the operand of the output, and stays with it. */
 static void mark_results(const Graph *g, bool *alive)
 {
-    const Val result[] = {g->input, g->output, g->loss_value, g->dx,
-                          g->loss == LOSS_BCE ? g->logit : (Val){0}};
+    const Val result[] = {g->input, g->output, g->loss_value, g->dx};
     for (size_t i = 0; i < countof(result); i++)
         alive[result[i].i] = true;
     for (int p = 0; g->dparam && p < g->params; p++)
@@ -11,7 +11,7 @@ static void mark_results(const Graph *g, bool *alive)
 }
 
 /* Drops what no result needs.
- * Needs: topological order.  Keeps: input, output, logit of a BCE, loss, dx, dparam. */
+ * Needs: topological order.  Keeps: input, output, loss, dx, dparam. */
 Graph *opt_dce(const Graph *g, Arena *a)
 {
     bool *alive = NEW_ARRAY(a, bool, g->nodes);

@@ -1,9 +1,9 @@
 /* opt.h - Graph -> Graph, same meaning, less work: simplify, common subexpressions, dead
  * code.  (A Graph has no constants, so there is nothing to fold.)
  *
- * Every rewriting is exact: no value that is kept changes by a bit, except the sign of a zero.  Names,
- * spans and the table of parameters stay; a row of the layers whose value is not needed by
- * anyone gets value 0. */
+ * Every rewriting is exact: no value that is kept changes by a bit, except the sign of a
+ * zero.  Names, spans and the table of parameters stay; a row of the layers whose value is
+ * not needed by anyone gets value 0. */
 #ifndef ARCHC_OPT_OPT_H
 #define ARCHC_OPT_OPT_H
 
