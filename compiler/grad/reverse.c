@@ -53,7 +53,7 @@ static void contribute(Reverse *r, Val v, Node node)
         contribute_value(r, v, add_for(r, v, node));
 }
 
-/* ---- one function an operator: node y = n, adjoint dy -> shares of its operands ----- */
+/* ---- one function an operator: node y = n, adjoint dy -> shares of its operands -- */
 
 static void adjoint_conv(Reverse *r, const Node *n, Val dy)
 {
@@ -170,7 +170,7 @@ static void adjoint_of(Reverse *r, Val y, Val dy)
     }
 }
 
-/* ---- the whole ---------------------------------------------------------------------- */
+/* ---- the whole ------------------------------------------------------------------- */
 
 static void mark_wanted(Reverse *r, const Graph *g, bool input_too)
 {

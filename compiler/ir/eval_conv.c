@@ -44,7 +44,7 @@ Sources window_sources(const Window *w, const Field *big, const Field *small, Ar
     return (Sources){taps, small->sites, of};
 }
 
-/* ---- convolutions ------------------------------------------------------------------- */
+/* ---- convolutions ---------------------------------------------------------------- */
 
 /* The products w[o,i,k] x[n,i,q] y[n,o,p], q seen by p through tap k, in all of which the
  * four operators sum over everything but the indices of their result. */

@@ -1,6 +1,6 @@
 #include "ir/eval_impl.h"
 
-/* ---- windows ------------------------------------------------------------------------ */
+/* ---- windows --------------------------------------------------------------------- */
 
 static Sources sources_of(const Step *s, const Field *big, const Field *small)
 {
@@ -84,7 +84,7 @@ void eval_max_unpool(Step *s)
         }
 }
 
-/* ---- all sites ---------------------------------------------------------------------- */
+/* ---- all sites ------------------------------------------------------------------- */
 
 static void sum_sites(Step *s, double divisor)
 {

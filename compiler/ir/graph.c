@@ -13,7 +13,7 @@ const OpInfo op_info[OP_COUNT] = {
 };
 /* clang-format on */
 
-/* ---- extents ------------------------------------------------------------------------ */
+/* ---- extents --------------------------------------------------------------------- */
 
 /* Coefficients are clamped so that no source text, however many strides it piles up, can
  * overflow them; a clamped extent has no site on any lattice that fits in a memory. */
@@ -106,7 +106,7 @@ Shape shape_windowed(const Shape *in, const Window *w)
     return out;
 }
 
-/* ---- building ----------------------------------------------------------------------- */
+/* ---- building -------------------------------------------------------------------- */
 
 static void *grow(Arena *a, const void *old, size_t used, size_t cap, size_t size)
 {
@@ -200,7 +200,7 @@ Graph *graph_end(GraphBuilder *b)
     return g;
 }
 
-/* ---- shapes ------------------------------------------------------------------------- */
+/* ---- shapes ---------------------------------------------------------------------- */
 
 static Shape shape_vector(int64_t channels)
 {
@@ -274,7 +274,7 @@ Shape graph_shape(const Graph *g, const Node *node)
     unreachable();
 }
 
-/* ---- lattices ----------------------------------------------------------------------- */
+/* ---- lattices -------------------------------------------------------------------- */
 
 static bool has_sites(const Shape *s, const int64_t *lattice)
 {

@@ -29,7 +29,7 @@ static bool is_field(const Check *c, Val v)
     return graph_node(c->g, v)->param < 0;
 }
 
-/* ---- parameters --------------------------------------------------------------------- */
+/* ---- parameters ------------------------------------------------------------------ */
 
 static void check_params(Check *c)
 {
@@ -63,7 +63,7 @@ static void check_params(Check *c)
                    "param_count is not the sum of the counts");
 }
 
-/* ---- operands ----------------------------------------------------------------------- */
+/* ---- operands -------------------------------------------------------------------- */
 
 static bool may_miss_last(Op op)
 {
@@ -135,7 +135,7 @@ static void check_node(Check *c, const Node *n)
     verify_op(c, n);
 }
 
-/* ---- results ------------------------------------------------------------------------ */
+/* ---- results --------------------------------------------------------------------- */
 
 static bool check_result(Check *c, Val v, const char *what)
 {

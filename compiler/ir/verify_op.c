@@ -2,7 +2,7 @@
 
 #include "ir/verify_impl.h"
 
-/* ---- windows ------------------------------------------------------------------------ */
+/* ---- windows --------------------------------------------------------------------- */
 
 static bool check_window(Check *c, const Window *w, int rank, bool pool)
 {
@@ -66,7 +66,7 @@ static void check_conv(Check *c, const Node *n, const Shape *in, const Shape *ou
         check_tensor(c, p, in, out, &n->window);
 }
 
-/* ---- operators ---------------------------------------------------------------------- */
+/* ---- operators ------------------------------------------------------------------- */
 
 static void check_same(Check *c, const Shape *a, const Shape *b)
 {

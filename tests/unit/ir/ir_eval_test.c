@@ -74,7 +74,7 @@ static bool sees(const Window *w, const View *big, const View *small, int64_t p,
     return true;
 }
 
-/* ---- one formula an operator -------------------------------------------------------- */
+/* ---- one formula an operator ----------------------------------------------------- */
 
 static double conv_at(const Case *c, const Node *m, int64_t n, int64_t o, int64_t p)
 {
@@ -265,7 +265,7 @@ static double expected(const Case *c, const Node *m, int64_t number)
     return point_at(m, a[number], b ? b[number] : 0);
 }
 
-/* ---- the test ----------------------------------------------------------------------- */
+/* ---- the test -------------------------------------------------------------------- */
 
 static int64_t count_of(const Case *c, const Node *m)
 {

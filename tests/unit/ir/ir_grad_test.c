@@ -193,7 +193,7 @@ static void gradient_is_the_slope_of_the_loss(void **state)
     check_kind(GRAD_LOSS);
 }
 
-/* ---- linear operators: <A v, u> = <v, A^T u> to rounding ---------------------------- */
+/* ---- linear operators: <A v, u> = <v, A^T u> to rounding ------------------------- */
 
 /* One operator alone: its operand becomes the input, its weight stays a parameter. */
 static Graph *alone(const Graph *g, const Node *n, Arena *a)
@@ -272,7 +272,7 @@ static void linear_operators_have_exact_adjoints(void **state)
         assert_true(!is_linear((Op)op) || seen[op] > 20);
 }
 
-/* ---- what is built, and what is not ------------------------------------------------- */
+/* ---- what is built, and what is not ---------------------------------------------- */
 
 static int count_ops(const Graph *g, Op op)
 {

@@ -7,7 +7,7 @@
 #include "ir/eval.h"
 #include "random_net.h"
 
-/* ---- flux configurations ------------------------------------------------------------ */
+/* ---- flux configurations --------------------------------------------------------- */
 
 enum { KT, KX, LT, LX, CHANNELS };
 
@@ -86,7 +86,7 @@ static Flux make_flux(Arena *a, int T, int X, int worms, uint64_t seed)
     return f;
 }
 
-/* ---- networks with a known answer --------------------------------------------------- */
+/* ---- networks with a known answer ------------------------------------------------ */
 
 /* Conv(2x2, 4, 1) that is the divergence, LeakyReLU(a), a pool, Linear(1, 1) 1/(1 - a). */
 static Graph *divergence_network(Arena *a, Op pool, double slope)
@@ -190,7 +190,7 @@ static void mean_of_k_t_is_the_charge_density(void **state)
     }
 }
 
-/* ---- shifts ------------------------------------------------------------------------- */
+/* ---- shifts ---------------------------------------------------------------------- */
 
 /* Whether every window is periodic with stride 1, so that all maps follow a shift. */
 static bool is_equivariant(const Graph *g)

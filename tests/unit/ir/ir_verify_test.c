@@ -65,7 +65,7 @@ static void random_texts_repeat(void **state)
         free(text[i]);
 }
 
-/* ---- damage ------------------------------------------------------------------------- */
+/* ---- damage ---------------------------------------------------------------------- */
 
 enum { X = 1, WEIGHT, BIAS, CONV, RELU, AVG, SUM, LINEAR_WEIGHT, LOGIT, Y, NODES };
 

@@ -4,7 +4,7 @@
  * same seed and the same options describe the same layers, and the parameters stand in the
  * same order.  Together the seeds reach every layer, boundary, kernel 1..4, stride 1..3,
  * channels around the widths of a vector, extents from 1 on, lattices smaller than the
- * kernel, fields, vectors and single numbers as output, and every loss. */
+ * kernel, fields, vectors and single numbers as output, and every loss (of vectors). */
 #ifndef ARCHC_TESTS_RANDOM_GRAPH_H
 #define ARCHC_TESTS_RANDOM_GRAPH_H
 
@@ -15,10 +15,9 @@
 #include "ir/graph.h"
 
 typedef struct RandomOptions {
-    int rank_max; /* axes of the lattice, at most                                     */
-    bool
-        arithmetic; /* also sums, differences and products of values: not in an .arch   */
-    bool narrow; /* at most 4 channels: for tests that differentiate numerically     */
+    int rank_max;    /* axes of the lattice, at most                       */
+    bool arithmetic; /* also sums, differences and products: not in .arch  */
+    bool narrow;     /* at most 4 channels, for numerical differentiation  */
 } RandomOptions;
 
 /* What random_arch and most tests use: up to two axes, chains only. */

@@ -1,6 +1,6 @@
 #include "random_net.h"
 
-/* ---- numbers: splitmix64 (Steele, Lea, Flood 2014) ---------------------------------- */
+/* ---- numbers: splitmix64 (Steele, Lea, Flood 2014) ------------------------------- */
 
 uint64_t random_next(uint64_t *state)
 {
@@ -27,7 +27,7 @@ void random_integers(uint64_t seed, int size, double *x, int64_t n)
         x[i] = random_below(&seed, 2 * size + 1) - size;
 }
 
-/* ---- growing a network, layer by layer ----------------------------------------------- */
+/* ---- growing a network, layer by layer ------------------------------------------- */
 
 static int random_channels(Net *net)
 {
@@ -159,7 +159,8 @@ static void add_tail(Net *net)
         if (random_below(&net->state, 2))
             add_activation(net);
     }
-    net->loss = (LossKind)random_below(&net->state, 3);
+    /* The language compares only vectors with a target. */
+    net->loss = net->axes ? LOSS_NONE : (LossKind)random_below(&net->state, 3);
     if (net->loss == LOSS_BCE)
         add_layer(net, SIGMOID);
 }
