@@ -234,7 +234,7 @@ int cmd_data(int argc, char **argv)
     ArchError e;
     const char *near = cli_nearest(argv[1], kind, 2);
     error_set(&e, ARCH_EXIT_USAGE,
-              "data: unknown kind '%.60s', it is flux or worms%s%s", argv[1],
-              near ? "; did you mean " : "", near ? near : "");
+              "data: unknown kind '%.60s', it is flux or worms%s%s%s", argv[1],
+              near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
     return cli_fail(&e);
 }

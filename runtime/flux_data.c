@@ -84,6 +84,19 @@ static bool check_lattice(const FluxDataSpec *s, int i, ArchError *e)
     return true;
 }
 
+static bool check_points(const FluxDataSpec *s, ArchError *e)
+{
+    for (int i = 0; i < s->points; i++)
+        for (int j = 0; j < i; j++) {
+            const FluxParams *a = &s->point[i], *b = &s->point[j];
+            if (a->eta == b->eta && a->lambda == b->lambda && a->mu == b->mu)
+                return error_set(e, ARCH_EXIT_USAGE,
+                                 "eta %g, lambda %g, mu %g is given twice", a->eta,
+                                 a->lambda, a->mu);
+        }
+    return true;
+}
+
 static bool check_memory(const FluxDataSpec *s, ArchError *e)
 {
     const double memory =
@@ -113,7 +126,7 @@ bool flux_data_check(const FluxDataSpec *s, ArchError *e)
     for (int i = 0; i < s->lattices; i++)
         if (!check_lattice(s, i, e))
             return false;
-    return check_memory(s, e);
+    return check_points(s, e) && check_memory(s, e);
 }
 
 static bool group_init(const FluxDataSpec *s, int i, DatasetGroup *g, ArchError *e)

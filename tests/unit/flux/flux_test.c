@@ -135,6 +135,7 @@ static void impossible_data_are_refused(void **state)
             {2, {4, 4}}
     },
                       large = {2, {4096, 4096}};
+    const FluxParams same[] = {usual, usual};
     const int worms[] = {0, 5};
     FluxDataSpec s = {.lattices = 2,
                       .lattice = twice,
@@ -147,7 +148,10 @@ static void impossible_data_are_refused(void **state)
     ArchError e = {0};
     assert_false(flux_data_make(&s, &d, &e));
     contains(&e, ARCH_EXIT_USAGE, "lattice 4x4 is given twice");
-    s.lattices = 1, s.worms = worms, s.counts = 2;
+    s.lattices = 1, s.points = 2, s.point = same;
+    assert_false(flux_data_make(&s, &d, &e));
+    contains(&e, ARCH_EXIT_USAGE, "eta 4.25, lambda 1, mu 1 is given twice");
+    s.points = 1, s.worms = worms, s.counts = 2;
     assert_false(flux_data_make(&s, &d, &e));
     contains(&e, ARCH_EXIT_USAGE, "lattice 4x4: 5 open worms asked for");
     s.worms = NULL, s.lattice = &large, s.samples = 1000000000;

@@ -1,0 +1,97 @@
+#!/bin/sh
+# archrun data and info: exit codes, one-line errors that name the cause, files that are there
+# whole or not at all, the same bytes on any number of threads.
+#
+#     run_data.sh PATH/TO/archrun
+archrun=$1
+folder=$(mktemp -d) || exit 1
+trap 'rm -r "$folder"' EXIT
+cd "$folder" || exit 1
+failures=0
+
+complain() {
+    echo "FAILED: $*"
+    failures=$((failures + 1))
+}
+
+# refuse CODE PART ARGUMENTS..: the command fails so, in one line, and leaves no file.
+refuse() {
+    code=$1 part=$2
+    shift 2
+    "$archrun" "$@" >out 2>err </dev/null
+    got=$?
+    [ $got -eq "$code" ] || complain "exit $got, not $code: $*"
+    grep -qF -- "$part" err || complain "'$part' is not said by: $*: $(cat err)"
+    [ "$(grep -c 'error:' err)" -eq 1 ] || complain "not one error line: $*"
+    rm -f out err
+    [ -z "$(find . -name '*.tmp' -o -name 'no*.h5')" ] || complain "left behind: $(ls)"
+}
+
+# accept ARGUMENTS..: the command succeeds; its output is in the file out.
+accept() {
+    "$archrun" "$@" >out 2>err </dev/null || complain "$*: $(cat err)"
+}
+
+small="--lattice 4x4 --samples 30 --thermal 40 --between 2"
+
+accept data flux $small --eta 4.25 --mu 1 --lambda 1 --seed 1 -o flux.h5
+accept data worms --lattice 4x4,6x2 --at 4.25:1,4.01:1.5 --worms 0,2 --samples 600 \
+    --thermal 40 --between 1 --threads 1 -o one.h5
+accept data worms --lattice 4x4,6x2 --at 4.25:1,4.01:1.5 --worms 0,2 --samples 600 \
+    --thermal 40 --between 1 --threads 3 -o three.h5
+cmp one.h5 three.h5 || complain "the data depend on the number of threads"
+accept data worms --lattice 4x4,6x2 --at 4.25:1,4.01:1.5 --worms 0,2 --samples 600 \
+    --thermal 40 --between 1 --seed 2 -o other.h5
+cmp -s one.h5 other.h5 && complain "the seed does nothing"
+
+accept info one.h5 --json
+[ "$(wc -l <out)" -eq 8 ] || complain "not a line per parameter set"
+grep -q '^{"lattice": \[4, 4\], "eta": 4.01, "lambda": 1, "mu": 1.5, "worms": 2, "samples": 600, "n": {"mean": [-0-9.e]*, "error": [0-9.e-]*, "tau": [0-9.e]*}, "phi2": {"mean": [0-9.]*, "error": [0-9.e-]*, "tau": [0-9.]*}}$' out ||
+    complain "keys of info --json: $(head -1 out)"
+accept info flux.h5
+grep -q 'flux data, seed 1' out || complain "info for people"
+accept data flux --help
+grep -q 'Protocol' out || complain "--help does not say how samples are made"
+
+refuse 2 "lambda = -1" data flux $small --eta 4 --mu 1 --lambda -1 -o no.h5
+refuse 2 "ground state only for eta > 2 (D - 1) + 2 cosh mu" \
+    data flux $small --eta 4 --mu 1 --lambda 0 -o no.h5
+refuse 2 "8x1" data flux --lattice 8x1 --eta 4 --mu 1 -o no.h5
+refuse 2 "given twice" data flux --lattice 4x4,4x4 --eta 4 --mu 1 -o no.h5
+refuse 2 "given twice" data flux $small --eta 4,4 --mu 1 -o no.h5
+refuse 2 "5 open worms" data worms $small --eta 4 --mu 1 --worms 0,5 -o no.h5
+refuse 2 "lambda 0.001, mu 2: a flux at site (" \
+    data flux --lattice 4x4 --eta 4 --mu 2 --lambda 0.001 -o no.h5
+refuse 2 "no place for 2 open worms" \
+    data worms $small --eta 1e7 --mu 0 --worms 2 -o no.h5
+refuse 2 "a flux at site (" data flux $small --eta 4 --mu 1e5 -o no.h5
+refuse 2 "GB" data flux --lattice 4096x4096 --eta 4 --mu 1 --samples 1000000000 -o no.h5
+refuse 2 "--mu is missing" data flux $small --eta 4 -o no.h5
+refuse 2 "take one or the other" data flux $small --eta 4 --at 4:1 -o no.h5
+refuse 2 "is no pair ETA:MU" data flux $small --at 4:x -o no.h5
+refuse 2 "is no pair ETA:MU" data flux $small --at 4 -o no.h5
+refuse 2 "worms is missing" data worms $small --eta 4 --mu 1 -o no.h5
+refuse 2 "did you mean worms?" data worm $small -o no.h5
+refuse 2 "output is missing" data flux $small --eta 4 --mu 1
+
+# Found before the work: these samples would take hours.
+long="--lattice 64x64 --eta 4.25 --mu 1 --samples 100000"
+refuse 3 "No such file or directory" data flux $long -o absent/no.h5
+mkdir taken
+refuse 3 "it is a folder" data flux $long -o taken
+
+refuse 3 "No such file or directory" info absent.h5
+echo "not HDF5" >foreign.h5
+refuse 3 "is not an HDF5 file" info foreign.h5
+: >empty.h5
+refuse 3 "is not an HDF5 file" info empty.h5
+head -c 3000 flux.h5 >cut.h5
+refuse 3 "truncated or damaged" info cut.h5
+
+# A failure leaves the file that was there.
+cp flux.h5 kept.h5
+"$archrun" data flux --lattice 4x4 --eta 4 --mu 2 --lambda 0.001 -o kept.h5 2>err
+cmp flux.h5 kept.h5 || complain "a failed command spoilt the file that was there"
+
+[ $failures -eq 0 ] && echo "all as expected"
+exit $((failures > 0))
