@@ -1,6 +1,7 @@
 /* archc - a network as in a paper's table -> C.
  *
  * The pipeline, text -> Unit -> Graph -> .., stands in compile(). */
+#include <errno.h>
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
@@ -257,12 +258,21 @@ static int compile(const Source *source, const Options *o, Arena *a, Diag *diag)
     return code;
 }
 
+/* What could not be printed is no success. */
+static int flushed(int code)
+{
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return code;
+    fprintf(stderr, "archc: cannot write to the standard output: %s\n", strerror(errno));
+    return EXIT_FILES;
+}
+
 int main(int argc, char **argv)
 {
     Options o = {.directory = "generated"};
     int code = parse_command_line(argc, argv, &o);
     if (code >= 0)
-        return code;
+        return flushed(code);
     Arena *a = arena_new();
     const char *why;
     const Source *source = source_read(o.file, a, &why);
@@ -275,5 +285,5 @@ int main(int argc, char **argv)
         code = EXIT_FILES;
     }
     arena_free(a);
-    return code;
+    return flushed(code);
 }

@@ -14,6 +14,7 @@ struct Message {
     Span at;
     const char *text, *hint;
     Message *note; /* the first note of an error or warning */
+    int notes;
     Message *next;
 };
 
@@ -22,7 +23,7 @@ struct Diag {
     const Source *source;
     Message *first;   /* errors and warnings, in the order of the text */
     Message *current; /* the one that notes and hints belong to        */
-    int errors;
+    int errors, warnings;
 };
 
 static const struct {
@@ -83,6 +84,9 @@ void diag_error(Diag *d, Span at, const char *format, ...)
 void diag_warning(Diag *d, Span at, const char *format, ...)
 {
     va_list args;
+    d->current = NULL;
+    if (++d->warnings > DIAG_ERRORS_MAX)
+        return;
     va_start(args, format);
     insert(d, message_new(d, SEVERITY_WARNING, at, sentence(d, format, args)));
     va_end(args);
@@ -90,7 +94,7 @@ void diag_warning(Diag *d, Span at, const char *format, ...)
 
 void diag_note(Diag *d, Span at, const char *format, ...)
 {
-    if (!d->current)
+    if (!d->current || ++d->current->notes > DIAG_NOTES_MAX)
         return;
     va_list args;
     va_start(args, format);
@@ -179,16 +183,24 @@ static void print_message(const Diag *d, const Message *m, FILE *out, bool color
     fprintf(out, "%s\n", plain);
 }
 
+static void print_hidden(const Diag *d, int count, int shown, const char *what,
+                         FILE *out)
+{
+    if (count > shown)
+        fprintf(out, "%s: %d more %s are not shown\n", d->source->name, count - shown,
+                what);
+}
+
 void diag_print(const Diag *d, FILE *out, bool color)
 {
     for (const Message *m = d->first; m; m = m->next) {
         print_message(d, m, out, color);
         for (const Message *n = m->note; n; n = n->next)
             print_message(d, n, out, color);
+        print_hidden(d, m->notes, DIAG_NOTES_MAX, "notes", out);
         if (m->hint)
             fprintf(out, "hint: %s\n", m->hint);
     }
-    if (d->errors > DIAG_ERRORS_MAX)
-        fprintf(out, "%s: %d more errors are not shown\n", d->source->name,
-                d->errors - DIAG_ERRORS_MAX);
+    print_hidden(d, d->warnings, DIAG_ERRORS_MAX, "warnings", out);
+    print_hidden(d, d->errors, DIAG_ERRORS_MAX, "errors", out);
 }

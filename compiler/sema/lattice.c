@@ -38,18 +38,25 @@ static int64_t value_if_known(Extent e, const int64_t *lattice, bool *known)
     return *known ? extent_value(e, lattice) : 0;
 }
 
-static const char *layer_text(const Graph *g, const Node *node)
+/* Rows stand in the order of their nodes. */
+const char *layer_row_text(const Graph *g, Val v)
 {
-    for (int i = 0; i < g->layers; i++)
-        if (g->layer[i].span.from == node->span.from)
-            return g->layer[i].text;
-    return node->name;
+    int low = 0, high = g->layers; /* the row of v, if any, is in [low, high) */
+    while (high - low > 1) {
+        int middle = low + (high - low) / 2;
+        if (g->layer[middle].value.i <= v.i)
+            low = middle;
+        else
+            high = middle;
+    }
+    bool found = low < high && g->layer[low].value.i == v.i;
+    return found ? g->layer[low].text : graph_node(g, v)->name;
 }
 
 /* False if the window leaves no site. */
-static bool check_window(const Graph *g, const Node *node, const int64_t *lattice,
-                         Diag *diag)
+static bool check_window(const Graph *g, Val v, const int64_t *lattice, Diag *diag)
 {
+    const Node *node = graph_node(g, v);
     const Shape *x = &graph_node(g, node->arg[0])->shape;
     for (int d = 0; d < node->shape.rank; d++) {
         bool known;
@@ -62,7 +69,7 @@ static bool check_window(const Graph *g, const Node *node, const int64_t *lattic
             diag_error(diag, node->span,
                        "%s leaves no site: its input has extent %" PRId64
                        " on axis %s, its window %d",
-                       layer_text(g, node), in, g->axis[d], kernel);
+                       layer_row_text(g, v), in, g->axis[d], kernel);
             return false;
         }
         int64_t covered = (out - 1) * stride + kernel;
@@ -70,7 +77,7 @@ static bool check_window(const Graph *g, const Node *node, const int64_t *lattic
             diag_warning(diag, node->span,
                          "%s drops the last %" PRId64 " of %" PRId64
                          " sites on axis %s",
-                         layer_text(g, node), in - covered, in, g->axis[d]);
+                         layer_row_text(g, v), in - covered, in, g->axis[d]);
     }
     return true;
 }
@@ -94,7 +101,7 @@ void sema_check_lattice(const Graph *g, const int64_t *lattice, Diag *diag)
         const Node *node = &g->node[i];
         bool windowed =
             node->op == OP_CONV || node->op == OP_AVG_POOL || node->op == OP_MAX_POOL;
-        if (windowed && !check_window(g, node, lattice, diag))
+        if (windowed && !check_window(g, (Val){i}, lattice, diag))
             return;
     }
 }

@@ -292,11 +292,11 @@ static Val lower(Sema *s, const LayerArgs *a, Layer layer, Value x)
 static void unknown_layer(Sema *s, const Expr *call)
 {
     const char *name = call->call.name.text;
-    for (const Definition *d = s->unit->first; d; d = d->next)
-        if (d->is_block && d->name.id == call->call.name.id) {
-            diag_error(s->diag, call->call.name_span, "blocks cannot be used yet");
-            return;
-        }
+    const Definition *block = s->defined[call->call.name.id];
+    if (block && block->is_block) {
+        diag_error(s->diag, call->call.name_span, "blocks cannot be used yet");
+        return;
+    }
     diag_error(s->diag, call->call.name_span, "unknown layer '%s'", name);
     const char *near = layer_nearest(name);
     if (near)

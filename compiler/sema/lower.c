@@ -237,32 +237,37 @@ static Graph *lower_model(Sema *s)
 }
 
 /* Files, symbols and messages are named after the model. */
-static void check_name(const Unit *unit, const Definition *d, Diag *diag)
+static void check_name(const Definition *d, const Definition **defined, Diag *diag)
 {
+    const Definition *other = defined[d->name.id];
     if (strlen(d->name.text) > NAME_LENGTH_MAX)
         diag_error(diag, d->name_span, "a name has at most %d letters",
                    NAME_LENGTH_MAX);
-    for (const Definition *other = unit->first; other != d; other = other->next)
-        if (other->name.id == d->name.id) {
-            diag_error(diag, d->name_span, "the name '%s' is taken", d->name.text);
-            diag_note(diag, other->name_span, "by this one");
-            return;
-        }
+    if (!other) {
+        defined[d->name.id] = d;
+        return;
+    }
+    diag_error(diag, d->name_span, "the name '%s' is taken", d->name.text);
+    diag_note(diag, other->name_span, "by this one");
 }
 
 Graphs *sema_lower(const Unit *unit, Arena *out, Diag *diag)
 {
+    uint32_t names = names_count(unit->names);
+    const Definition **defined = NEW_ARRAY(out, const Definition *, names);
+    Binding *scope = NEW_ARRAY(out, Binding, names);
     Graphs *graphs = NEW(out, Graphs);
     int models = 0;
-    for (const Definition *d = unit->first; d; d = d->next)
-        models += !d->is_block;
-    graphs->graph = NEW_ARRAY(out, Graph *, models);
-    Binding *scope = NEW_ARRAY(out, Binding, names_count(unit->names));
     for (const Definition *d = unit->first; d; d = d->next) {
-        check_name(unit, d, diag);
+        check_name(d, defined, diag);
+        models += !d->is_block;
+    }
+    graphs->graph = NEW_ARRAY(out, Graph *, models);
+    for (const Definition *d = unit->first; d; d = d->next) {
         if (d->is_block)
             continue;
-        Sema s = {.arena = out, .diag = diag, .unit = unit, .model = d, .scope = scope};
+        Sema s = {
+            .arena = out, .diag = diag, .model = d, .scope = scope, .defined = defined};
         s.weighted_end = &s.weighted;
         graphs->graph[graphs->count++] = lower_model(&s);
     }

@@ -8,6 +8,9 @@ static int64_t biases_used(const Weighted *w)
     return w->has_bias ? w->biases : 0;
 }
 
+/* Networks with more layers than this get no suggestion: it would take pairs of them. */
+enum { LAYERS_PAIRED_MAX = 1000 };
+
 /* A star moved from one layer to another: of the pairs that fit, the first of one kind of
  * layer, else the first. */
 static bool moved_star(const Weighted *all, int64_t missing, const Weighted **from,
@@ -41,7 +44,9 @@ static void suggest(Sema *s, int64_t stated, int64_t counted)
 {
     const Weighted *from, *to, *one = switched(s->weighted, stated - counted);
     int64_t weights = 0, biases = 0;
+    int layers = 0;
     for (const Weighted *w = s->weighted; w; w = w->next) {
+        layers++;
         weights += w->weights;
         biases += w->biases;
     }
@@ -53,7 +58,8 @@ static void suggest(Sema *s, int64_t stated, int64_t counted)
     else if (one)
         diag_hint(s->diag, "%s %s gives %" PRId64,
                   one->has_bias ? "no bias in" : "a bias in", one->text, stated);
-    else if (moved_star(s->weighted, stated - counted, &from, &to))
+    else if (layers <= LAYERS_PAIRED_MAX &&
+             moved_star(s->weighted, stated - counted, &from, &to))
         diag_hint(s->diag, "moving the star from %s to %s gives %" PRId64, from->text,
                   to->text, stated);
 }

@@ -37,10 +37,10 @@ typedef struct Weighted {
 typedef struct Sema {
     Arena *arena;
     Diag *diag;
-    const Unit *unit;
     const Definition *model;
     bool damaged;   /* an item could not be parsed: a name may be missing for that */
-    Binding *scope; /* by Name.id */
+    Binding *scope; /* by Name.id                     */
+    const Definition *const *defined; /* by Name.id: the model or block */
     GraphBuilder b;
     Value current; /* result of the item before: what a layer acts on */
     int number[LAYER_COUNT];
@@ -76,6 +76,9 @@ void scope_add(Sema *s, Name name, Span at, Value value);
 
 /* params.c */
 void params_check(Sema *s);
+
+/* The layer that node v of the graph comes from, as the table prints it. */
+const char *layer_row_text(const Graph *g, Val v);
 
 /* "[32](T/2, X/2)" */
 const char *shape_text(const Graph *g, const Shape *shape, Arena *a);

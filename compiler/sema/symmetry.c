@@ -2,7 +2,7 @@
 
 #include <inttypes.h>
 
-#include "base/buf.h"
+#include "sema/sema_impl.h"
 
 enum { STEP_MAX = 1 << 30 };
 
@@ -77,25 +77,17 @@ Symmetry symmetry_of(const Graph *g)
     return s;
 }
 
-static const char *layer_text(const Graph *g, Val v)
-{
-    for (int i = 0; i < g->layers; i++)
-        if (g->layer[i].value.i == v.i)
-            return g->layer[i].text;
-    return graph_node(g, v)->name;
-}
-
 static const char *describe_none(const Graph *g, Val breaker, Arena *a)
 {
     const Node *n = graph_node(g, breaker);
     if (n->op != OP_FLATTEN)
         return arena_printf(a, "none: %s sees the edges of the lattice",
-                            layer_text(g, breaker));
+                            layer_row_text(g, breaker));
     TextBuf lattice = buf_in(a);
     for (int d = 0; d < g->rank; d++)
         buf_printf(&lattice, "%s%" PRId64, d ? "x" : "", g->fixed[d]);
-    return arena_printf(a, "none: %s fixes the lattice at %s", layer_text(g, breaker),
-                        lattice.data);
+    return arena_printf(a, "none: %s fixes the lattice at %s",
+                        layer_row_text(g, breaker), lattice.data);
 }
 
 const char *symmetry_describe(const Graph *g, Arena *a)
@@ -112,7 +104,7 @@ const char *symmetry_describe(const Graph *g, Arena *a)
             buf_printf(&steps, "%s%" PRId64, d ? "x" : "", s.step[d]);
         return arena_printf(
             a, "equivariant only under translations divisible by %s, from %s on",
-            steps.data, layer_text(g, s.breaker));
+            steps.data, layer_row_text(g, s.breaker));
     }
     unreachable();
 }

@@ -14,7 +14,7 @@ static bool begins_something(const Parse *p, int token, Span at, bool first)
     if (token == TOK_END || token == TOK_CLOSE)
         return true;
     if (token == TOK_MODEL || token == TOK_BLOCK)
-        return first || !p->open;
+        return !p->open;
     if (!p->open || !first)
         return false;
     if (token == TOK_NAME) {

@@ -94,8 +94,12 @@ static void messages_are_sorted_and_notes_stay(void **state)
     diag_note(d, (Span){4, 7}, "note of it");
     diag_hint(d, "a hint");
     diag_warning(d, (Span){0, 3}, "first");
+    diag_warning(d, (Span){0, 3}, "first again");
     assert_int_equal(diag_errors(d), 1);
     assert_string_equal(printed(d, false, a), "t.arch:1:1: warning: first\n"
+                                              "    1 | one two\n"
+                                              "      | ^~~\n"
+                                              "t.arch:1:1: warning: first again\n"
                                               "    1 | one two\n"
                                               "      | ^~~\n"
                                               "t.arch:2:1: error: second\n"
