@@ -172,7 +172,7 @@ static void a_failing_chain_is_reported(void **state)
     const FluxParams point[] = {
         {4.25, 1,     1},
         {4,    0.001, 2},
-        {4.25, 1,     1}
+        {4.25, 1,     0}
     };
     const FluxDataSpec s = {.lattices = 1,
                             .lattice = &box,
