@@ -1,3 +1,5 @@
+#include <string.h>
+
 #include "plan/lower.h"
 
 int lower_lattice(Lower *l, Val v)
@@ -5,12 +7,37 @@ int lower_lattice(Lower *l, Val v)
     return build_lattice(l->b, &graph_node(l->g, v)->shape);
 }
 
+/* Names that stand for something else in generated code. */
+static bool is_taken(const char *name)
+{
+    static const char *const taken[] = {
+        /* loops, pointers and registers of a phase; fields of a Frame */
+        "c", "i", "j", "k", "s", "o", "f", "u", "v", "w", "x", "y", "db", "dw", "dx", "dy",
+        "arg", "bias", "block", "call", "dparams", "from", "lane", "loss", "max", "next",
+        "packed", "real", "sum", "sums", "tap", "target", "to", "where",
+        /* C */
+        "auto", "break", "case", "char", "const", "continue", "default", "do", "double",
+        "else", "enum", "extern", "float", "for", "goto", "if", "inline", "int", "long",
+        "register", "restrict", "return", "short", "signed", "sizeof", "static", "struct",
+        "switch", "typedef", "union", "unsigned", "void", "volatile", "while", "asm",
+        "typeof", "linux", "unix", "NULL", "AXES", "PACKED", "INLINE", "Frame", "Window"};
+    for (size_t i = 0; i < countof(taken); i++)
+        if (!strcmp(name, taken[i]))
+            return true;
+    return false;
+}
+
+/* A name of the Graph as a C identifier. */
 static const char *value_name(Lower *l, Val v)
 {
     const Node *n = graph_node(l->g, v);
-    if (n->name && n->name[0])
-        return n->name;
-    return arena_printf(l->b->arena, "%s_%u", op_info[n->op].name, v.i);
+    if (!n->name || !n->name[0])
+        return arena_printf(l->b->arena, "%s_%u", op_info[n->op].name, v.i);
+    char *name = arena_printf(l->b->arena, is_taken(n->name) ? "%s_" : "%s", n->name);
+    for (char *c = name; *c; c++)
+        if (*c == '.')
+            *c = '_';
+    return name;
 }
 
 BufId lower_buffer(Lower *l, Val v)
