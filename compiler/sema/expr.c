@@ -49,7 +49,7 @@ static Value mismatch(Sema *s, const Expr *e, const char *verb, Value l, Value r
 static Value arithmetic(Sema *s, const Expr *e, Op op, const char *verb, int *number)
 {
     Value l = expr_value(s, e->binary.left), r = expr_value(s, e->binary.right);
-    if (!l.val.i || !r.val.i)
+    if (!l.val.i || !r.val.i || !layers_left(s, e->span))
         return (Value){.from = e->span};
     const Shape *a = &graph_node(&s->b.g, l.val)->shape;
     const Shape *b = &graph_node(&s->b.g, r.val)->shape;

@@ -305,6 +305,14 @@ static void unknown_layer(Sema *s, const Expr *call)
         diag_hint(s->diag, "'archc --help=layers' lists the layers");
 }
 
+bool layers_left(Sema *s, Span at)
+{
+    if (s->b.g.layers == LAYERS_MAX)
+        diag_error(s->diag, at, "a network of more than %d layers is not supported",
+                   LAYERS_MAX);
+    return s->b.g.layers < LAYERS_MAX;
+}
+
 Value layer_apply(Sema *s, const Expr *call, Value x)
 {
     Layer layer = layer_find(call->call.name.text);
@@ -317,7 +325,7 @@ Value layer_apply(Sema *s, const Expr *call, Value x)
     bool sets = a.out || layer == LAYER_FLATTEN;
     Value y = {.channels = a.out ? a.out : x.channels,
                .from = sets ? call->span : x.from};
-    if (ok && x.val.i)
+    if (ok && x.val.i && layers_left(s, call->span))
         y.val = lower(s, &a, layer, x);
     if (!y.val.i) {
         if (layer == LAYER_FLATTEN)

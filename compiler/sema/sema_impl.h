@@ -7,6 +7,7 @@
 
 /* Nothing a network can sensibly have lies beyond; below them nothing overflows. */
 enum { CHANNELS_MAX = 1 << 20, KERNEL_MAX = 1 << 16, PARAMS_MAX = 1 << 30 };
+enum { LAYERS_MAX = 1000 };
 enum { EXTENT_MAX = 1 << 24, FEATURES_MAX = 1 << 26 };
 
 /* What a name or an expression stands for.  After an error `val` is none; a layer behind
@@ -66,6 +67,8 @@ typedef struct LayerArgs {
 bool layer_args(Sema *s, const Expr *call, Layer layer, LayerArgs *args);
 
 /* layer_lower.c */
+bool layers_left(Sema *s,
+                 Span at); /* false, and an error, behind the last that may be */
 Value layer_apply(Sema *s, const Expr *call, Value x);
 
 /* expr.c */

@@ -29,8 +29,10 @@ static bool begins_something(const Parse *p, int token, Span at, bool first)
 
 static const char *quoted(const Parse *p, Span at)
 {
-    return arena_printf(p->arena, "'%.*s'", (int)(at.to - at.from),
-                        p->source->text + at.from);
+    enum { SHOWN_MAX = 40 };
+    int n = (int)(at.to - at.from);
+    return arena_printf(p->arena, "'%.*s%s'", n < SHOWN_MAX ? n : SHOWN_MAX,
+                        p->source->text + at.from, n < SHOWN_MAX ? "" : "...");
 }
 
 /* Models do not nest: where one begins inside another, or the text ends, a "}" is missing.

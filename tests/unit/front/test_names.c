@@ -118,12 +118,40 @@ static void windows_reach_as_pytorch_pads(void **state)
     arena_free(a);
 }
 
+/* The first character of `tail` many times, then the rest of it. */
+static bool is_refused(const char *tail, int length)
+{
+    char *fill = malloc((size_t)length + 1);
+    memset(fill, tail[0], (size_t)length);
+    fill[length] = '\0';
+    Arena *a = arena_new();
+    const char *text = arena_printf(a, "%s%s", fill, tail + 1), *why;
+    const Source *source = source_from("t.arch", text, strlen(text), a, &why);
+    Diag *diag = diag_new(source, a);
+    bool refused = !sema_lower(syntax_parse(source, a, diag), a, diag);
+    assert_int_equal(refused, diag_errors(diag) > 0);
+    arena_free(a);
+    free(fill);
+    return refused;
+}
+
+/* One word, number or bracket of a megabyte. */
+static void nothing_is_too_long(void **state)
+{
+    (void)state;
+    static const char *const text[] = {"x", "X", "X*", "X*(", "1",  "1x1", "(", "{",
+                                       ")", "-", ".",  "=",   "\n", " ",   "#"};
+    for (size_t i = 0; i < countof(text); i++)
+        assert_true(is_refused(text[i], 1000000));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(spellings_are_one_network),
         cmocka_unit_test(parameters_are_named_as_in_pytorch),
         cmocka_unit_test(windows_reach_as_pytorch_pads),
+        cmocka_unit_test(nothing_is_too_long),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
