@@ -14,8 +14,8 @@
 #include "progress.h"
 #include "train_state.h"
 
-#define STEPS_AT_ONCE 8  /* between two looks at signals and the clock */
-#define SAVE_PERIOD   60 /* seconds between two checkpoints            */
+#define LOOK_PERIOD 0.1 /* seconds between two looks at signals, about */
+#define SAVE_PERIOD 60  /* seconds between two checkpoints             */
 
 TrainOptions train_default(void)
 {
@@ -222,8 +222,14 @@ static bool run_epoch(Train *t, Progress *p, double *saved, ArchError *e)
     for (int64_t k = 0; k < t->o->instances; k++)
         train_shuffle(t, k);
     while (t->next < t->batches) {
-        int64_t last = t->next + STEPS_AT_ONCE;
+        double start = progress_clock();
+        int64_t last = t->next + t->steps_at_once;
         train_steps(t, last < t->batches ? last : t->batches);
+        if (progress_clock() - start < LOOK_PERIOD / 2)
+            t->steps_at_once =
+                2 * t->steps_at_once < t->batches ? 2 * t->steps_at_once : t->batches;
+        else if (progress_clock() - start > LOOK_PERIOD * 2)
+            t->steps_at_once = (t->steps_at_once + 1) / 2;
         if (!check_finite(t, NULL, e) || !save_if_due(t, saved, e))
             return false;
         show(t, p);
@@ -269,8 +275,10 @@ static void take_result(Train *t, TrainResult *r)
 bool train_run(TrainResult *r, const ArchModel *m, const Dataset *d,
                const TrainOptions *o, ArchError *e)
 {
-    Train t = {
-        .m = m, .o = o, .threads = o->threads ? o->threads : omp_get_max_threads()};
+    Train t = {.steps_at_once = 1,
+               .m = m,
+               .o = o,
+               .threads = o->threads ? o->threads : omp_get_max_threads()};
     *r = (TrainResult){0};
     bool ok = train_data_init(&t, d, e);
     if (ok) {

@@ -40,6 +40,8 @@ typedef struct Train {
     int64_t batches;        /* of an epoch                                         */
     int64_t shards;         /* of a whole batch                                    */
     int threads;
+    int64_t steps_at_once; /* between two looks at signals and the clock; no result
+                               depends on it                                       */
     size_t work_bytes;
     uint64_t data_hash;
 
