@@ -45,15 +45,16 @@ static const char *vector_prelude(const Target *target)
                                         : prelude_vec128;
 }
 
-void emit_kernels(Writer *w, const Program *p)
+void emit_kernels(Writer *w, const EmitInput *in, const Program *p)
 {
+    PhaseSource source = {in->source_name, in->source};
     bool plain = !strcmp(p->target.name, "plain");
     if (!plain)
         w_line(w, "#ifdef ARCH_X86");
     w_text(w, vector_prelude(&p->target));
     w_blank(w);
     for (int i = 0; i < p->phases; i++)
-        emit_phase(w, p, &p->phase[i]);
+        emit_phase(w, &source, p, &p->phase[i]);
     for (int what = 0; what < WHAT_COUNT; what++)
         if (p->kernel[what].used)
             emit_kernel(w, p, &p->kernel[what]);

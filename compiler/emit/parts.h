@@ -15,7 +15,7 @@ void emit_layout(Writer *w, const Program *p);
 void emit_tables(Writer *w, const Program *p);
 
 /* kernel.c: the kernels of one instruction set, and the choice between them. */
-void emit_kernels(Writer *w, const Program *p);
+void emit_kernels(Writer *w, const EmitInput *in, const Program *p);
 void emit_choice(Writer *w, const EmitInput *in);
 
 /* entries.c: what the caller sees. */

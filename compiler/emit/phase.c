@@ -88,6 +88,7 @@ static const char *text_of_vx(const Emitter *e, const Vx *v)
     case VX_SUB: return text_of_call(e, "sub", v);
     case VX_MUL: return text_of_call(e, "mul", v);
     case VX_DIV: return text_of_call(e, "div", v);
+    case VX_MAX: return text_of_call(e, "max", v);
     case VX_FMA: return text_of_call(e, "fma", v);
     case VX_POS:
         return arena_printf(a, "%s_gt(%s, %s_set(0), %s, %s)", e->vec,
@@ -230,17 +231,20 @@ static void open_loop(Emitter *e, const Stmt *s)
     const char *name = e->scope.phase->var_name[s->loop.var.i];
     const char *from = index_text(&e->scope, s->loop.from);
     const char *to = index_text(&e->scope, s->loop.to);
+    const char *over = s->loop.over;
     int64_t step = s->loop.step, first, last;
     bool constant = index_known(&e->scope, s->loop.from, &first) &&
                     index_known(&e->scope, s->loop.to, &last);
     if (step == 1) {
-        w_open(e->w, "for (int64_t %s = %s; %s < %s; %s++)", name, from, name, to, name);
+        w_open_note(e->w, over, "for (int64_t %s = %s; %s < %s; %s++)", name, from, name, to,
+                    name);
     } else if (constant) {
-        w_open(e->w, "for (int64_t %s = %s; %s < %" PRId64 "; %s += %" PRId64 ")", name, from,
-               name, first + (last - first) / step * step, name, step);
+        w_open_note(e->w, over, "for (int64_t %s = %s; %s < %" PRId64 "; %s += %" PRId64 ")",
+                    name, from, name, first + (last - first) / step * step, name, step);
     } else {
-        w_open(e->w, "for (int64_t %s = %s; %s + %" PRId64 " <= %s; %s += %" PRId64 ")", name,
-               from, name, step, to, name, step);
+        w_open_note(e->w, over,
+                    "for (int64_t %s = %s; %s + %" PRId64 " <= %s; %s += %" PRId64 ")", name,
+                    from, name, step, to, name, step);
     }
 }
 
@@ -328,7 +332,22 @@ static const char *attribute(const Target *target, Arena *a)
     return name;
 }
 
-void emit_phase(Writer *w, const Program *p, const Phase *phase)
+/* What is computed, and the line of the source it comes from. */
+static void comment(Writer *w, const PhaseSource *source, const Phase *phase)
+{
+    int line = 1;
+    for (uint32_t i = 0; i < phase->span.from && source->text[i]; i++)
+        line += source->text[i] == '\n';
+    const char *end = phase->formula ? "" : " */";
+    if (phase->span.to > phase->span.from)
+        w_line(w, "/* %s, %s:%d%s", phase->note, source->name, line, end);
+    else
+        w_line(w, "/* %s%s", phase->note, end);
+    if (phase->formula)
+        w_line(w, " * %s */", phase->formula);
+}
+
+void emit_phase(Writer *w, const PhaseSource *source, const Program *p, const Phase *phase)
 {
     Arena *a = w->arena;
     Emitter e = {.w = w, .vec = p->target.vector};
@@ -337,7 +356,7 @@ void emit_phase(Writer *w, const Program *p, const Phase *phase)
     e.scope.value = NEW_ARRAY(a, int64_t, phase->vars + 1);
     e.written = NEW_ARRAY(a, bool, phase->ptrs + 1);
     find_stores(phase->body, e.written);
-    w_line(w, "/* %s */", phase->note);
+    comment(w, source, phase);
     w_line(w, "%sstatic void %s_%s(const Frame *f)", attribute(&p->target, a), phase->name,
            p->target.name);
     w_brace(w);

@@ -5,6 +5,11 @@
 #include "emit/writer.h"
 #include "plan/plan.h"
 
-void emit_phase(Writer *w, const Program *p, const Phase *phase);
+/* The text the model was read from. */
+typedef struct PhaseSource {
+    const char *name, *text;
+} PhaseSource;
+
+void emit_phase(Writer *w, const PhaseSource *source, const Program *p, const Phase *phase);
 
 #endif

@@ -47,7 +47,7 @@ const char *emit_source(const EmitInput *in, Arena *a)
     emit_layout(&w, in->program[0]);
     emit_tables(&w, in->program[0]);
     for (int i = 0; i < TARGETS; i++)
-        emit_kernels(&w, in->program[i]);
+        emit_kernels(&w, in, in->program[i]);
     emit_choice(&w, in);
     emit_entries(&w, in);
     emit_model(&w, in);

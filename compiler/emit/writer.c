@@ -56,6 +56,16 @@ void w_open(Writer *w, const char *format, ...)
     w->depth++;
 }
 
+void w_open_note(Writer *w, const char *note, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    char *line = arena_printf(w->arena, " { /* %s */", note);
+    put_line(w, format, args, line);
+    va_end(args);
+    w->depth++;
+}
+
 void w_brace(Writer *w)
 {
     w_line(w, "{");

@@ -30,6 +30,9 @@ const char *w_end(Writer *w);
 void w_line(Writer *w, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void w_blank(Writer *w);
 void w_open(Writer *w, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* The same, with a comment behind the brace. */
+void w_open_note(Writer *w, const char *note, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 void w_brace(Writer *w);                     /* "{" alone                         */
 void w_close(Writer *w, const char *behind); /* "}" and what stands behind it */
 void w_text(Writer *w, const char *text);    /* lines as they are */

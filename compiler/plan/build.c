@@ -192,12 +192,34 @@ static Stmt *put(Build *b, Stmt stmt)
     return s;
 }
 
+/* The name of a loop variable says what it counts, everywhere. */
+static const char *loop_over(const char *name)
+{
+    static const struct {
+        const char *name, *over;
+    } loops[] = {{"s", "sites"},
+                 {"from", "strips of sites"},
+                 {"tap", "taps"},
+                 {"c", "channels read"},
+                 {"o", "channels made"},
+                 {"block", "channels made, 8 at a time"},
+                 {"lane", "samples"},
+                 {"i", "channels of the tile"},
+                 {"j", "channels of the tile"},
+                 {"k", "sites of the tile"}};
+    for (size_t i = 0; i < countof(loops); i++)
+        if (!strcmp(name, loops[i].name))
+            return loops[i].over;
+    unreachable();
+}
+
 Var put_loop(Build *b, LoopKind kind, const char *name, const Ix *from, const Ix *to,
              int64_t step)
 {
     assert(b->depth + 1 < DEPTH_MAX);
     Var v = var_new(b, name);
-    Stmt *s = put(b, (Stmt){.kind = ST_LOOP, .loop = {kind, v, from, to, step, NULL}});
+    Stmt *s = put(b, (Stmt){.kind = ST_LOOP,
+                            .loop = {kind, v, from, to, step, loop_over(name), NULL}});
     b->tail[++b->depth] = &s->loop.body;
     return v;
 }

@@ -50,6 +50,36 @@ static const char *group_note(Lower *l, const Group *group)
     return note[0] ? note : op_info[graph_node(l->g, group->value)->op].name;
 }
 
+static const char *formula_of(Op op)
+{
+    if (op == OP_CONV)
+        return "y[o,p] = b[o] + sum over taps k and channels c of w[o,c,k] x[c,near[k][p]]";
+    if (op == OP_CONV_DX)
+        return "dx[c,q] = sum over taps k and channels o of w[o,c,k] dy[o,back[k][q]]";
+    if (op == OP_CONV_DW)
+        return "dw[o,c,k] += sum over sites p of dy[o,p] x[c,near[k][p]]";
+    return NULL;
+}
+
+/* The formula of the sum that a group is about, and how much it costs. */
+static const char *formula(Lower *l, const Group *group)
+{
+    const char *text = NULL;
+    double fma = 0;
+    for (int s = 0; s < (group->kind == GROUP_SITES ? group->steps : 1); s++) {
+        Val v = group->kind == GROUP_SITES ? group->step[s].root : group->value;
+        const Node *n = graph_node(l->g, v);
+        bool load = group->kind == GROUP_SITES && group->step[s].load;
+        if (load || !formula_of(n->op))
+            continue;
+        int param = n->op == OP_CONV_DW ? n->param : graph_node(l->g, n->arg[1])->param;
+        fma += (double)l->g->param[param].count;
+        text = text ? text : formula_of(n->op);
+    }
+    return text ? arena_printf(l->b->arena, "%s; %.0f multiply-adds a site", text, fma)
+                : NULL;
+}
+
 /* ---- a walk over sites ---- */
 
 static void point_at_step(Lower *l, const Step *step)
@@ -217,6 +247,8 @@ int lower_group(Lower *l, const Group *group)
     bool of_weights = group->kind == GROUP_WEIGHT || group->kind == GROUP_BIAS;
     phase_begin(b, group_name(l, group), group_note(l, group),
                 lower_lattice(l, of_weights ? n->arg[0] : v));
+    b->phase.formula = formula(l, group);
+    b->phase.span = n->span;
     switch (group->kind) {
     case GROUP_SITES: lower_sites(l, group); break;
     case GROUP_READ:

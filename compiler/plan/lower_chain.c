@@ -29,9 +29,11 @@ static const Vx *point_value(Lower *l, const Node *n, const Vx *const x[2])
     Build *b = l->b;
     const Vx *one = vx_const(b, 1.0);
     switch (n->op) {
-    case OP_LEAKY_RELU:
-        return vx_op3(b, VX_POS, x[0], x[0],
-                      vx_op(b, VX_MUL, x[0], vx_const(b, n->slope)));
+    case OP_LEAKY_RELU: {
+        const Vx *below = vx_op(b, VX_MUL, x[0], vx_const(b, n->slope));
+        return n->slope <= 1 ? vx_op(b, VX_MAX, x[0], below)
+                             : vx_op3(b, VX_POS, x[0], x[0], below);
+    }
     case OP_LEAKY_RELU_DX:
         return vx_op3(b, VX_POS, x[1], x[0],
                       vx_op(b, VX_MUL, x[0], vx_const(b, n->slope)));

@@ -73,7 +73,7 @@ typedef enum VxOp {
     VX_BROADCAST, /* buf[ix] of the packed parameters             */
     VX_LOAD,      /* ptr[ix ..]                                   */
     VX_REG,       /* reg                                          */
-    VX_ADD, VX_SUB, VX_MUL, VX_DIV,
+    VX_ADD, VX_SUB, VX_MUL, VX_DIV, VX_MAX,
     VX_FMA,       /* a * b + c                                    */
     VX_POS,       /* a > 0 ? b : c                                */
     VX_GT,        /* a > b ? c : d                                */
@@ -120,7 +120,8 @@ typedef struct Stmt {
             LoopKind kind;
             Var var;
             const Ix *from, *to;
-            int64_t step; /* whole steps only: from + step <= to */
+            int64_t step;     /* whole steps only: from + step <= to */
+            const char *over; /* what it runs over: "sites"          */
             struct Stmt *body;
         } loop;
         struct { Var var; const Ix *value; } let;
@@ -184,8 +185,9 @@ typedef enum When { WHEN_ALWAYS, WHEN_DX, WHEN_DPARAMS } When;
 
 typedef struct Phase {
     const char *name;
-    const char *note;  /* the formula and what is fused        */
-    Span span;         /* the layer it comes from              */
+    const char *note;    /* what is fused: "conv2 -> leaky_relu2"      */
+    const char *formula; /* of the sum it is about, or NULL            */
+    Span span;           /* the layer it comes from                    */
     const Stmt *body;
     const char *text;  /* as phase_print has it: equal texts are equal phases */
     int vars, regs, ptrs;

@@ -10,7 +10,7 @@ static const char *const geometry_name[] = {"near", "back", "cover", "cover_tap"
 static const char *const vx_name[] = {
     [VX_ZERO] = "zero", [VX_CONST] = "const", [VX_INDEX] = "index",
     [VX_BROADCAST] = "broadcast", [VX_LOAD] = "load", [VX_REG] = "reg",
-    [VX_ADD] = "add", [VX_SUB] = "sub", [VX_MUL] = "mul", [VX_DIV] = "div",
+    [VX_ADD] = "add", [VX_SUB] = "sub", [VX_MUL] = "mul", [VX_DIV] = "div", [VX_MAX] = "max",
     [VX_FMA] = "fma", [VX_POS] = "select_pos", [VX_GT] = "select_gt",
     [VX_EQ] = "select_eq", [VX_SIGMOID] = "sigmoid", [VX_TANH] = "tanh",
 };
@@ -176,6 +176,8 @@ static void print_stmts(const Printer *z, const Stmt *s, int depth)
 void phase_print(const Program *p, const Phase *phase, FILE *out)
 {
     fprintf(out, "phase %s, lattice %d: %s\n", phase->name, phase->lattice, phase->note);
+    if (phase->formula)
+        fprintf(out, "  # %s\n", phase->formula);
     print_stmts(&(Printer){p, phase, out}, phase->body, 1);
 }
 

@@ -40,6 +40,14 @@ VEC128 vec128 vec128_div(vec128 a, vec128 b)
     return a / b;
 }
 
+VEC128 vec128 vec128_max(vec128 a, vec128 b)
+{
+    vec128 y;
+    for (int i = 0; i < VEC128_LANES; i++)
+        y[i] = a[i] > b[i] ? a[i] : b[i];
+    return y;
+}
+
 /* a * b + c, rounded once or twice as the machine likes */
 VEC128 vec128 vec128_fma(vec128 a, vec128 b, vec128 c)
 {

@@ -46,6 +46,11 @@ VEC256 vec256 vec256_div(vec256 a, vec256 b)
     return VEC256_OP(div)(a, b);
 }
 
+VEC256 vec256 vec256_max(vec256 a, vec256 b)
+{
+    return VEC256_OP(max)(a, b);
+}
+
 /* a * b + c */
 VEC256 vec256 vec256_fma(vec256 a, vec256 b, vec256 c)
 {

@@ -46,6 +46,11 @@ VEC512 vec512 vec512_div(vec512 a, vec512 b)
     return VEC512_OP(div)(a, b);
 }
 
+VEC512 vec512 vec512_max(vec512 a, vec512 b)
+{
+    return VEC512_OP(max)(a, b);
+}
+
 /* a * b + c */
 VEC512 vec512 vec512_fma(vec512 a, vec512 b, vec512 c)
 {
