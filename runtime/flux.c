@@ -216,7 +216,7 @@ bool flux_thermalise(FluxChain *c, int64_t sweeps, ArchError *e)
             return false;
     }
     proposals = c->proposals - proposals;
-    c->worms = proposals > 0 ? (steps * worms + proposals - 1) / proposals : 1;
+    c->worms = worms > 0 ? (steps * worms + proposals - 1) / proposals : 1;
     return flux_advance(c, sweeps / 2, e);
 }
 
