@@ -21,7 +21,14 @@ enum { LATTICE_EXTENT_MAX = 1 << 24 };
 /* Exit codes, the same for archrun. */
 enum { EXIT_OK = 0, EXIT_MODEL = 1, EXIT_USAGE = 2, EXIT_FILES = 3 };
 
-typedef enum Dump { DUMP_NONE, DUMP_AST, DUMP_GRAPH, DUMP_GRAD, DUMP_OPT, DUMP_PLAN } Dump;
+typedef enum Dump {
+    DUMP_NONE,
+    DUMP_AST,
+    DUMP_GRAPH,
+    DUMP_GRAD,
+    DUMP_OPT,
+    DUMP_PLAN
+} Dump;
 
 static const char *const dump_names[] = {[DUMP_AST] = "ast",
                                          [DUMP_GRAPH] = "graph",
@@ -40,12 +47,12 @@ typedef struct Options {
 } Options;
 
 static const char usage[] =
-    "usage: archc FILE.arch [-o DIR]        write NAME.h and NAME.c into DIR (generated/)\n"
-    "       archc --check FILE.arch         only look for errors\n"
-    "       archc --explain FILE.arch       shapes, parameters, flop and symmetry class\n"
+    "usage: archc FILE.arch [-o DIR]    write NAME.h and NAME.c into DIR (generated/)\n"
+    "       archc --check FILE.arch     only look for errors\n"
+    "       archc --explain FILE.arch   shapes, parameters, flop and symmetry class\n"
     "\n"
     "  -o DIR                        where to write\n"
-    "  --lattice 60x4                a lattice, time first, for --explain and the checks\n"
+    "  --lattice 60x4                time first, for --explain and the checks\n"
     "  --precision f32|f64           of the generated code (f32)\n"
     "  --dump=ast|graph|grad|opt|plan  what a stage made, as text\n"
     "  --help=layers                 the layers of the language\n"
@@ -68,7 +75,7 @@ __attribute__((format(printf, 1, 2))) static int usage_error(const char *format,
     return EXIT_USAGE;
 }
 
-/* ---- command line ------------------------------------------------------------------- */
+/* ---- command line ---------------------------------------------------------------- */
 
 /* "60x4" */
 static bool parse_lattice(const char *text, Options *o)
@@ -184,7 +191,7 @@ static int parse_command_line(int argc, char **argv, Options *o)
     return -1;
 }
 
-/* ---- pipeline ----------------------------------------------------------------------- */
+/* ---- pipeline -------------------------------------------------------------------- */
 
 static PlanOptions plan_options(const Options *o)
 {
@@ -263,7 +270,7 @@ static int flushed(int code)
 {
     if (fflush(stdout) == 0 && !ferror(stdout))
         return code;
-    fprintf(stderr, "archc: cannot write to the standard output: %s\n", strerror(errno));
+    fprintf(stderr, "archc: cannot write to standard output: %s\n", strerror(errno));
     return EXIT_FILES;
 }
 

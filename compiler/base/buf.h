@@ -1,7 +1,7 @@
 /* buf.h - a string that grows, inside an arena: TextBuf.
  *
- * `data` always ends in a zero that `size` does not count.  Growing leaves the old copy to
- * the arena, so a pointer into `data` is only good until the next addition. */
+ * `data` always ends in a zero that `size` does not count.  Growing leaves the old
+ * copy to the arena, so a pointer into `data` is only good until the next addition. */
 #ifndef ARCHC_BASE_BUF_H
 #define ARCHC_BASE_BUF_H
 

@@ -8,9 +8,9 @@
  *           |     ^~~~~~~~~~~~~~~~
  *     hint: write Conv(2x2, 32, 16)
  *
- * Notes and the hint belong to the error or warning before them.  Printed in the order of
- * the text: at most DIAG_ERRORS_MAX errors, as many warnings, and DIAG_NOTES_MAX notes to
- * each. */
+ * Notes and the hint belong to the error or warning before them.  Printed in the
+ * order of the text: at most DIAG_ERRORS_MAX errors, as many warnings, and
+ * DIAG_NOTES_MAX notes to each. */
 #ifndef ARCHC_BASE_DIAG_H
 #define ARCHC_BASE_DIAG_H
 

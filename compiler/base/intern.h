@@ -1,7 +1,7 @@
 /* intern.h - one number for every distinct name.
  *
- * Numbers count up from 0 in the order in which names are first seen, so that a table by
- * number replaces a search by name, and nothing depends on addresses. */
+ * Numbers count up from 0 in the order in which names are first seen, so that a
+ * table by number replaces a search by name, and nothing depends on addresses. */
 #ifndef ARCHC_BASE_INTERN_H
 #define ARCHC_BASE_INTERN_H
 

@@ -12,9 +12,10 @@ typedef struct Output {
     size_t size;
 } Output;
 
-/* Writes all files into `directory`, which is made if it is missing.  Each is first written
- * beside its place and renamed once all of them are complete.  Returns false and a sentence
- * in *why if that fails; then no file has changed, unless a rename itself failed. */
+/* Writes all files into `directory`, which is made if it is missing.  Each is first
+ * written beside its place and renamed once all of them are complete.  Returns false
+ * and a sentence in *why if that fails; then no file has changed, unless a rename
+ * itself failed. */
 bool output_write(const char *directory, const Output *file, int files, Arena *a,
                   const char **why);
 

@@ -22,8 +22,9 @@ typedef struct Position {
     uint32_t line, column;
 } Position;
 
-/* The whole file at `path`.  Returns NULL and a sentence in *why if it cannot be read, is
- * larger than SOURCE_BYTES_MAX, or is no text (control characters, not UTF-8). */
+/* The whole file at `path`.  Returns NULL and a sentence in *why if it cannot be
+ * read, is larger than SOURCE_BYTES_MAX, or is no text (control characters, not
+ * UTF-8). */
 const Source *source_read(const char *path, Arena *a, const char **why);
 
 /* The same for a text in memory, which is copied. */

@@ -5,8 +5,9 @@
 #include "sema/sema_impl.h"
 #include "sema/symmetry.h"
 
-/* What one site of a value depends on: `extent` input sites on each axis, and neighbours
- * of the value are `step` input sites apart.  `all`: on the whole lattice. */
+/* What one site of a value depends on: `extent` input sites on each axis, and
+ * neighbours of the value are `step` input sites apart.  `all`: on the whole
+ * lattice. */
 typedef struct Field {
     bool all;
     int64_t extent[AXES_MAX], step[AXES_MAX];
@@ -51,8 +52,9 @@ static int64_t taps(const Node *n)
     return k;
 }
 
-/* Floating-point operations at one site of the layer's output; sites the sum runs over for
- * a global pool count as one.  A multiplication with an addition counts as two. */
+/* Floating-point operations at one site of the layer's output; sites the sum runs
+ * over for a global pool count as one.  A multiplication with an addition counts as
+ * two. */
 static int64_t flops_per_site(const Graph *g, const Node *n)
 {
     int64_t channels = n->shape.channels;
@@ -65,8 +67,8 @@ static int64_t flops_per_site(const Graph *g, const Node *n)
     return n->op == OP_FLATTEN ? 0 : channels;
 }
 
-/* Where the operations of a layer happen: at its own sites, for a global pool at those of
- * its input. */
+/* Where the operations of a layer happen: at its own sites, for a global pool at
+ * those of its input. */
 static const Shape *where(const Graph *g, const Node *n)
 {
     return op_info[n->op].class == GLOBAL ? &graph_node(g, n->arg[0])->shape
@@ -133,13 +135,13 @@ static double layer_flops(const Graph *g, const LayerRow *row, const int64_t *la
     return (double)flops_per_site(g, n) * (double)shape_sites(where(g, n), lattice);
 }
 
-/* `complete`: the lattice if all its extents are known, else NULL. */
 static void print_row(const Graph *g, const LayerRow *row, const Field *field,
-                      const int64_t *lattice, const int64_t *complete, FILE *out)
+                      const int64_t *lattice, FILE *out)
 {
     Arena *a = arena_new();
     const Node *n = graph_node(g, row->value);
     int64_t params = layer_params(g, n);
+    bool complete = is_complete(g, lattice);
     const char *cell[COLUMNS] = {
         [LAYER] = row->text,
         [OUTPUT] = output_text(g, &n->shape, lattice, a),
@@ -147,24 +149,37 @@ static void print_row(const Graph *g, const LayerRow *row, const Field *field,
         [SEES] = field_text(g, field, a),
         [FLOP] = arena_printf(a, "%" PRId64 "%s", flops_per_site(g, n),
                               where(g, n)->rank ? "/site" : "/sample"),
-        [TOTAL] =
-            complete ? arena_printf(a, "%.0f", layer_flops(g, row, complete)) : "",
+        [TOTAL] = complete ? arena_printf(a, "%.0f", layer_flops(g, row, lattice)) : "",
     };
     print_cells(cell, out);
     arena_free(a);
 }
 
-static void print_total(const Graph *g, const int64_t *complete, FILE *out)
+static void print_total(const Graph *g, const int64_t *lattice, FILE *out)
 {
     Arena *a = arena_new();
+    bool complete = is_complete(g, lattice);
     double sum = 0;
     for (int i = 0; complete && i < g->layers; i++)
-        sum += layer_flops(g, &g->layer[i], complete);
+        sum += layer_flops(g, &g->layer[i], lattice);
     const char *cell[COLUMNS] = {
         [LAYER] = "total",
         [PARAMETERS] = arena_printf(a, "%" PRId64, g->param_count),
         [TOTAL] = complete ? arena_printf(a, "%.0f", sum) : "",
     };
+    print_cells(cell, out);
+    arena_free(a);
+}
+
+static void print_head(const Graph *g, const int64_t *lattice, FILE *out)
+{
+    Arena *a = arena_new();
+    const Shape *input = &graph_node(g, g->input)->shape;
+    const char *cell[COLUMNS] = {"layer",      "output",
+                                 "parameters", "sees",
+                                 "flop",       is_complete(g, lattice) ? "total" : ""};
+    fprintf(out, "%s: %s%s\n\n", g->name, g->input_name,
+            output_text(g, input, lattice, a));
     print_cells(cell, out);
     arena_free(a);
 }
@@ -176,19 +191,13 @@ void sema_explain(const Graph *g, const int64_t *lattice, FILE *out)
     Arena *a = arena_new();
     if (!lattice)
         lattice = g->fixed;
-    const int64_t *complete = is_complete(g, lattice) ? lattice : NULL;
     Field *field = NEW_ARRAY(a, Field, g->nodes);
     for (uint32_t i = 1; i < g->nodes; i++)
         field[i] = field_of(g, &g->node[i], field);
-    const Shape *input = &graph_node(g, g->input)->shape;
-    fprintf(out, "%s: %s%s\n\n", g->name, g->input_name,
-            output_text(g, input, lattice, a));
-    const char *head[COLUMNS] = {"layer", "output", "parameters",
-                                 "sees",  "flop",   complete ? "total" : ""};
-    print_cells(head, out);
+    print_head(g, lattice, out);
     for (int i = 0; i < g->layers; i++)
-        print_row(g, &g->layer[i], &field[g->layer[i].value.i], lattice, complete, out);
-    print_total(g, complete, out);
+        print_row(g, &g->layer[i], &field[g->layer[i].value.i], lattice, out);
+    print_total(g, lattice, out);
     fprintf(out, "\nloss      %s\nsymmetry  %s\n", loss[g->loss],
             symmetry_describe(g, a));
     arena_free(a);

@@ -13,7 +13,8 @@ static const char *text_of(const Sema *s, Value x)
     return shape_text(&s->b.g, shape_of(s, x), s->arena);
 }
 
-/* The layer as a paper would print it, channels as numbers and `in` of them coming in. */
+/* The layer as a paper would print it, channels as numbers and `in` of them coming
+ * in. */
 static const char *layer_text(const Sema *s, const LayerArgs *a, int in)
 {
     const char *signature = a->info->signature;
@@ -47,7 +48,8 @@ static const Node *flattened(const Sema *s, Value x)
     return NULL;
 }
 
-/* What a user meets who copies a table in which Linear names the channels it flattens. */
+/* What a user meets who copies a table in which Linear names the channels it
+ * flattens. */
 static void flatten_mismatch(Sema *s, const LayerArgs *a, Value x, const Node *flatten)
 {
     const Shape *field = &graph_node(&s->b.g, flatten->arg[0])->shape;
@@ -113,8 +115,8 @@ static const char *cube(const Sema *s, int64_t n, int axes)
     return text.data;
 }
 
-/* A window or stride for each axis; one number counts for all axes of a stride, and as the
- * window of a one-dimensional lattice. */
+/* A window or stride for each axis; one number counts for all axes of a stride, and
+ * as the window of a one-dimensional lattice. */
 static bool spread(Sema *s, const Expr *e, const char *what, int rank, int *out)
 {
     int axes = e->kind == EXPR_WINDOW ? e->window.axes : 1;

@@ -8,11 +8,12 @@ static int64_t biases_used(const Weighted *w)
     return w->has_bias ? w->biases : 0;
 }
 
-/* Networks with more layers than this get no suggestion: it would take pairs of them. */
+/* Networks with more layers than this get no suggestion: it would take pairs of
+ * them. */
 enum { LAYERS_PAIRED_MAX = 1000 };
 
-/* A star moved from one layer to another: of the pairs that fit, the first of one kind of
- * layer, else the first. */
+/* A star moved from one layer to another: of the pairs that fit, the first of one
+ * kind of layer, else the first. */
 static bool moved_star(const Weighted *all, int64_t missing, const Weighted **from,
                        const Weighted **to)
 {

@@ -10,8 +10,8 @@ enum { CHANNELS_MAX = 1 << 20, KERNEL_MAX = 1 << 16, PARAMS_MAX = 1 << 30 };
 enum { LAYERS_MAX = 1000 };
 enum { EXTENT_MAX = 1 << 24, FEATURES_MAX = 1 << 26 };
 
-/* What a name or an expression stands for.  After an error `val` is none; a layer behind
- * it is checked as far as `channels` (0: unknown) allows. */
+/* What a name or an expression stands for.  After an error `val` is none; a layer
+ * behind it is checked as far as `channels` (0: unknown) allows. */
 typedef struct Value {
     Val val;
     int channels;

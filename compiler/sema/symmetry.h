@@ -1,9 +1,9 @@
 /* symmetry.h - under which translations of the input a network is equivariant.
  *
- * A field behind strides s1, s2, .. moves with the input only under translations divisible
- * by s1 s2 .. on each axis, on lattices that these divide.  Zero padding, windows that stop
- * at the edge, and Flatten single out an origin: nothing is left.  A global pool makes the
- * translations that still act into invariances. */
+ * A field behind strides s1, s2, .. moves with the input only under translations
+ * divisible by s1 s2 .. on each axis, on lattices that these divide.  Zero padding,
+ * windows that stop at the edge, and Flatten single out an origin: nothing is
+ * left.  A global pool makes the translations that still act into invariances. */
 #ifndef ARCHC_SEMA_SYMMETRY_H
 #define ARCHC_SEMA_SYMMETRY_H
 

@@ -1,8 +1,8 @@
 /* ast.h - a source text as a tree, before anybody asks whether it makes sense.
  *
- * A Unit is a list of models and blocks, each a list of items in the order of the text.
- * An item that could not be parsed is there as ITEM_ERROR, so that what follows it can be
- * checked without blaming it for the error. */
+ * A Unit is a list of models and blocks, each a list of items in the order of the
+ * text. An item that could not be parsed is there as ITEM_ERROR, so that what
+ * follows it can be checked without blaming it for the error. */
 #ifndef ARCHC_SYNTAX_AST_H
 #define ARCHC_SYNTAX_AST_H
 
@@ -18,7 +18,8 @@ enum { WINDOW_AXES_MAX = 4, EXPR_DEPTH_MAX = 100 };
 
 typedef struct Expr Expr;
 
-/* One of the things between the parentheses of a call; `option` is "" if it has no name. */
+/* One of the things between the parentheses of a call; `option` is "" if it has no
+ * name. */
 typedef struct Arg {
     const char *option;
     Expr *value;

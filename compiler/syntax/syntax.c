@@ -7,8 +7,8 @@
 #include "syntax/parse_state.h"
 #include "syntax/scan.h"
 
-/* True of a token with which parsing can go on after an error: between braces, one that the
- * grammar takes there, so that no error is met twice. */
+/* True of a token with which parsing can go on after an error: between braces, one
+ * that the grammar takes there, so that no error is met twice. */
 static bool begins_something(const Parse *p, int token, Span at, bool first)
 {
     if (token == TOK_END || token == TOK_CLOSE)
@@ -35,8 +35,9 @@ static const char *quoted(const Parse *p, Span at)
                         p->source->text + at.from, n < SHOWN_MAX ? "" : "...");
 }
 
-/* Models do not nest: where one begins inside another, or the text ends, a "}" is missing.
- * It is reported and handed to the parser, and the token found instead waits. */
+/* Models do not nest: where one begins inside another, or the text ends, a "}" is
+ * missing. It is reported and handed to the parser, and the token found instead
+ * waits. */
 static int insert_close(Parse *p, int token, Span *at)
 {
     p->holding = true;

@@ -2,10 +2,11 @@
  *
  *     fuzz_arch ROUNDS FILE...
  *
- * Each round takes one of the files, changes it at a few random places (bytes and words
- * exchanged, pieces dropped, doubled, or brought in from another file) and asks: there is a
- * Graph exactly if no error was reported; a Graph is well formed and can be printed and
- * explained; nothing crashes (run it under the sanitizers) or hangs. */
+ * Each round takes one of the files, changes it at a few random places (bytes and
+ * words exchanged, pieces dropped, doubled, or brought in from another file) and
+ * asks: there is a Graph exactly if no error was reported; a Graph is well formed
+ * and can be printed and explained; nothing crashes (run it under the sanitizers) or
+ * hangs. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

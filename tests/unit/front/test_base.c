@@ -98,7 +98,8 @@ static void output_is_whole_or_nothing(void **state)
     assert_true(output_write(deep, good, 2, a, &why));
     assert_int_equal(files_in(deep), 2);
 
-    /* The second cannot be written: the first stays as it was, and nothing else is left. */
+    /* The second cannot be written: the first stays as it was, and nothing else is
+     * left. */
     Output bad[] = {
         {"x.c",           "new", 3},
         {"no/such/place", "two", 3}

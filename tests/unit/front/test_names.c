@@ -53,10 +53,11 @@ static void spellings_are_one_network(void **state)
          "model m { bias off\ninput u[4] on (T, X)\n"
          "Conv(2\303\2272, 4, 8, pad=circular, stride=1x1)\n"
          "LeakyReLU(slope=0.01) AvgPool(2x2, 2) }");
-    same(
-        "model m { input u[4] on (x=8) Conv(5, 4, 8) MaxPool(2, 2) Flatten Linear(32, 1) }",
-        "model m { input u[4] on (x=8) h = Conv(5, 4, u.channels * 2)\n"
-        "p = h -> MaxPool(2, stride=2) -> Flattening\n return p -> Linear(h.channels*4, 1) }");
+    same("model m { input u[4] on (x=8) Conv(5, 4, 8) MaxPool(2, 2) Flatten\n"
+         "Linear(32, 1) }",
+         "model m { input u[4] on (x=8) h = Conv(5, 4, u.channels * 2)\n"
+         "p = h -> MaxPool(2, stride=2) -> Flattening\n"
+         "return p -> Linear(h.channels*4, 1) }");
     same("model m { input u[4] on (T) a = u -> Tanh b = u -> Tanh return a * (a + b) }",
          "model m { input u[4] on (T) a = Tanh b = u -> Tanh return a*(a + b) }");
 }

@@ -1,5 +1,6 @@
-/* The symmetry class that archc prints, held against what the oracle computes: the output
- * of a network with a global pool is invariant under exactly the translations it names. */
+/* The symmetry class that archc prints, held against what the oracle computes: the
+ * output of a network with a global pool is invariant under exactly the translations
+ * it names. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -18,42 +19,42 @@
 
 enum { T = 12, X = 18, SITES = T * X };
 
+/* clang-format off */
 static const struct {
-    const char *body;
     SymmetryKind kind;
     int64_t step[2];
-    const char *words;
+    const char *body, *words;
 } network[] = {
-    {"Conv(2x2, 2, 3) LeakyReLU Conv(3x3, 3, 2) GlobalSumPool",
-     SYMMETRY_ALL,                                                                                                {1, 1},
-     "equivariant under all translations"                                             },
-    {"Conv(1x1, 2, 3, pad=zero) Tanh Conv(1x1, 3, 2, pad=none) GlobalMaxPool Linear(2, 3)",
-     SYMMETRY_ALL,                                                                                                {1, 1},
-     "equivariant under all translations"                                             },
-    {"Conv(2x2, 2, 3) LeakyReLU MaxPool(2x3, 2x3) Conv(2x2, 3, 2) Tanh GlobalSumPool",
-     SYMMETRY_STRIDED,                                                                                            {2, 3},
+    {SYMMETRY_ALL, {1, 1},
+     "Conv(2x2, 2, 3) LeakyReLU Conv(3x3, 3, 2) GlobalSumPool",
+     "equivariant under all translations"},
+    {SYMMETRY_ALL, {1, 1},
+     "Conv(1x1, 2, 3, pad=zero) Tanh Conv(1x1, 3, 2, pad=none) GlobalMaxPool",
+     "equivariant under all translations"},
+    {SYMMETRY_STRIDED, {2, 3},
+     "Conv(2x2, 2, 3) LeakyReLU MaxPool(2x3, 2x3) Conv(2x2, 3, 2) Tanh GlobalSumPool",
      "equivariant only under translations divisible by 2x3, from MaxPool(2x3, 2x3) on"},
-    {"AvgPool(1x3, 1x3) Tanh Conv(2x2, 2, 2, stride=2x1) Tanh AvgPool(2x2) Tanh GlobalAvgPool",
-     SYMMETRY_STRIDED,                                                                                            {4, 6},
-     "equivariant only under translations divisible by 4x6, from AvgPool(1x3, 1x3) on"},
-    {"a = Conv(2x2, 2, 2) -> Tanh return (a + u)*(a) -> Conv(1x1, 2, 2, stride=1x2) -> "
-     "Tanh -> GlobalSumPool",                                                              SYMMETRY_STRIDED,
-     {1, 2},
-     "equivariant only under translations divisible by 1x2, from Conv(1x1, 2, 2, stride=1x2) "
-     "on"                                                                             },
-    {"AvgPool(2x2) Conv(3x3, 2, 3, pad=zero) LeakyReLU GlobalSumPool",
-     SYMMETRY_NONE,                                                                                               {T, X},
-     "none: Conv(3x3, 2, 3, pad=zero) sees the edges of the lattice"                  },
-    {"Conv(2x2, 2, 3, pad=none) LeakyReLU GlobalSumPool",
-     SYMMETRY_NONE,                                                                                               {T, X},
-     "none: Conv(2x2, 2, 3, pad=none) sees the edges of the lattice"                  },
-    {"MaxPool(3x3, 2) Tanh GlobalSumPool",
-     SYMMETRY_NONE,                                                                                               {T, X},
-     "none: MaxPool(3x3, 2) sees the edges of the lattice"                            },
-    {"Conv(2x2, 2, 3) LeakyReLU Flatten Linear(648, 1)",
-     SYMMETRY_NONE,                                                                                               {T, X},
-     "none: Flatten fixes the lattice at 12x18"                                       },
+    {SYMMETRY_STRIDED, {4, 6},
+     "AvgPool(1x3) Tanh Conv(2x2, 2, 2, stride=2x1) Tanh MaxPool(2x2) GlobalAvgPool",
+     "equivariant only under translations divisible by 4x6, from AvgPool(1x3) on"},
+    {SYMMETRY_STRIDED, {1, 2},
+     "a = Conv(2x2, 2, 2) -> Tanh "
+     "return (a + u)*(a) -> AvgPool(1x2) -> Tanh -> GlobalSumPool",
+     "equivariant only under translations divisible by 1x2, from AvgPool(1x2) on"},
+    {SYMMETRY_NONE, {T, X},
+     "AvgPool(2x2) Conv(3x3, 2, 3, pad=zero) LeakyReLU GlobalSumPool",
+     "none: Conv(3x3, 2, 3, pad=zero) sees the edges of the lattice"},
+    {SYMMETRY_NONE, {T, X},
+     "Conv(2x2, 2, 3, pad=none) LeakyReLU GlobalSumPool",
+     "none: Conv(2x2, 2, 3, pad=none) sees the edges of the lattice"},
+    {SYMMETRY_NONE, {T, X},
+     "MaxPool(3x3, 2) Tanh GlobalSumPool",
+     "none: MaxPool(3x3, 2) sees the edges of the lattice"},
+    {SYMMETRY_NONE, {T, X},
+     "Conv(2x2, 2, 3) LeakyReLU Flatten Linear(648, 1)",
+     "none: Flatten fixes the lattice at 12x18"},
 };
+/* clang-format on */
 
 static double noise(uint64_t *seed)
 {
