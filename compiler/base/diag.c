@@ -52,7 +52,8 @@ static Message *message_new(Diag *d, Severity severity, Span at, const char *tex
     return m;
 }
 
-static const char *sentence(Diag *d, const char *format, va_list args)
+__attribute__((format(printf, 2, 0))) static const char *
+sentence(Diag *d, const char *format, va_list args)
 {
     TextBuf b = buf_in(d->arena);
     buf_vprintf(&b, format, args);

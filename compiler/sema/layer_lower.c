@@ -323,7 +323,8 @@ Value layer_apply(Sema *s, const Expr *call, Value x)
         return (Value){.from = call->span};
     }
     LayerArgs a;
-    bool ok = layer_args(s, call, layer, &a) & check_channels(s, &a, x);
+    bool ok = layer_args(s, call, layer, &a);
+    ok = check_channels(s, &a, x) && ok;
     bool sets = a.out || layer == LAYER_FLATTEN;
     Value y = {.channels = a.out ? a.out : x.channels,
                .from = sets ? call->span : x.from};
