@@ -31,31 +31,33 @@ typedef struct DataRequest {
 } DataRequest;
 
 static const char flux_summary[] =
-    "Closed configurations of the complex scalar field in 1+1 dimensions (or 2 to 4) at\n"
-    "chemical potential mu, as integer fluxes on the links: x (samples, channels, lattice),\n"
-    "int8, channels k_t, k_x, l_t, l_x; labels y: n and |phi|^2.  --samples counts per\n"
-    "parameter set.  Protocol: every set has samples / 500 chains (1 to 32), each from k = l\n"
-    "= 0; --thermal sweeps, of which the first half finds how many worms make a sweep (3 head\n"
-    "proposals per link on average); then a sample every --between sweeps.  The file depends\n"
-    "on these options alone, not on the number of threads.  Sets for training and for tests\n"
-    "need different seeds.";
+    "Closed configurations of the complex scalar field at chemical potential mu, as\n"
+    "integer fluxes on the links of a lattice of 1 to 4 dimensions: x (samples,\n"
+    "channels, lattice), int8, in two dimensions the channels k_t, k_x, l_t, l_x;\n"
+    "labels y: n and |phi|^2.  --samples counts per parameter set.\n"
+    "\n"
+    "Protocol: one chain for every 500 samples of a lattice, eta and mu (1 to 32),\n"
+    "each from k = l = 0; --thermal sweeps, whose first half finds how many worms make\n"
+    "a sweep (3 head proposals per link on average); then a sample every --between\n"
+    "sweeps.  The file depends on these options alone, not on the number of threads.\n"
+    "Sets for training and for tests need different seeds.";
 
 static const char worms_summary[] =
-    "Configurations as from `archrun data flux` with open worms on top, whose ends violate\n"
-    "flux conservation; label y: the number of open worms.  A worm starts at a random site,\n"
-    "takes 1 .. sites (uniform) Metropolis steps or more, and ends apart from all other ends.\n"
-    "n and |phi|^2 of the closed configuration are kept in /obs.  The chains of a parameter\n"
-    "set serve its numbers of worms in turn.";
+    "Configurations as from `archrun data flux` with open worms on top, whose ends\n"
+    "violate flux conservation; label y: the number of open worms.  A worm starts at a\n"
+    "random site, takes 1 .. sites (uniform) Metropolis steps or more, and ends apart\n"
+    "from all other ends.  n and |phi|^2 of the closed configuration are kept in /obs.\n"
+    "The chains of a lattice, eta and mu serve the numbers of worms in turn.";
 
 static const char flux_example[] =
-    "  archrun data flux --lattice 8x8 --eta 4.25 --mu 1 --lambda 1 --samples 4000 --seed 1 \\\n"
-    "      -o flux.h5\n"
-    "  archrun data flux --lattice 60x4,100x5 --eta 4.01 --mu 0.91,0.95,1.05 --samples 500 \\\n"
-    "      -o test.h5\n";
+    "  archrun data flux --lattice 8x8 --eta 4.25 --mu 1 --lambda 1 --samples 4000 \\\n"
+    "      --seed 1 -o flux.h5\n"
+    "  archrun data flux --lattice 60x4,100x5 --eta 4.01 --mu 0.91,0.95,1.05 \\\n"
+    "      --samples 500 -o test.h5\n";
 
 static const char worms_example[] =
-    "  archrun data worms --lattice 8x8 --at 4.25:1,4.01:1.5 --worms 0,5 --samples 5000 \\\n"
-    "      --seed 1 -o train.h5\n"
+    "  archrun data worms --lattice 8x8 --at 4.25:1,4.01:1.5 --worms 0,5 \\\n"
+    "      --samples 5000 --seed 1 -o train.h5\n"
     "  archrun data worms --lattice 8x8,16x16 --eta 4.04 --mu 1.25 --worms 0,1,2,3 \\\n"
     "      --samples 100 --seed 2 -o test.h5\n";
 

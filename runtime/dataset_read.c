@@ -39,7 +39,8 @@ static bool take_x(const Reader *r, DatasetGroup *g, const Source *s)
     return g->x != NULL && source_finite(r, s, "x", g->x, s->type);
 }
 
-/* Whether an array that goes with /x has a row for each sample and `columns` (0: any). */
+/* Whether an array that goes with /x has a row for each sample and `columns` (0:
+ * any). */
 static bool rows_fit(const Reader *r, const DatasetGroup *g, const Source *s,
                      const char *name, hsize_t columns)
 {

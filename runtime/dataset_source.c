@@ -20,7 +20,8 @@ bool reader_damaged(const Reader *r, const char *name)
                      r->path, r->place, name);
 }
 
-/* The narrowest of our types that holds every value of an HDF5 type; 0 if it is none. */
+/* The narrowest of our types that holds every value of an HDF5 type; 0 if it is
+ * none. */
 static ArchType narrowest(hid_t type)
 {
     const size_t size = H5Tget_size(type);
@@ -36,8 +37,8 @@ static ArchType narrowest(hid_t type)
                          : ARCH_F64;
 }
 
-/* A damaged file may claim any size: what exceeds the machine's memory is refused, and so is
- * an array whose data were never written. */
+/* A damaged file may claim any size: what exceeds the machine's memory is refused, and
+ * so is an array whose data were never written. */
 static bool size_is_credible(const Reader *r, const Source *s, const char *name)
 {
     const double bytes = (double)s->count * (double)arch_type_size(s->type);

@@ -80,8 +80,9 @@ bool flux_overflow(const FluxChain *c, int32_t site, ArchError *e)
         FLUX_MAX);
 }
 
-/* A worm at home, head on tail: closes or takes its first step.  One draw u of 32 bits gives
- * a number in 0 .. n-1, the high word of u n, and the acceptance, the low word. */
+/* A worm at home, head on tail: closes or takes its first step.  One draw u of 32 bits
+ * gives a number in 0 .. n-1, the high word of u n, and the acceptance, the low word,
+ * in steps of n 2^-32. */
 static bool leave_home(FluxChain *c, FluxWorm *w)
 {
     const uint32_t ways = 2 * (uint32_t)c->lattice.rank;
@@ -99,8 +100,8 @@ static bool leave_home(FluxChain *c, FluxWorm *w)
     return false;
 }
 
-/* Steps until the head is back on the tail; `rank` is a constant of the compiler's for the
- * common case.  Returns the proposals. */
+/* Steps until the head is back on the tail; `rank` is a constant of the compiler's for
+ * the common case.  Returns the proposals. */
 static inline int64_t walk(FluxChain *c, FluxWorm *w, uint32_t rank)
 {
     Lattice g = c->lattice;
@@ -147,8 +148,10 @@ static bool update(FluxChain *c, ArchError *e)
 }
 
 /* l of the link x -> y by one up or down, with
- *     q = r_{F_x/2} r_{F_y/2} / ((|k| + l + 1) (l + 1))   or   (|k| + l) l / (r_{F_x/2 - 1} r_{F_y/2 - 1}).
- * All products are of doubles below 2^53 or single, so they round alike everywhere. */
+ *     up:    q = r_{F_x/2} r_{F_y/2} / ((|k| + l + 1) (l + 1))
+ *     down:  q = (|k| + l) l / (r_{F_x/2 - 1} r_{F_y/2 - 1})
+ * Both sides of a comparison are products of doubles, without a sum that a compiler
+ * could fuse, so they round alike everywhere. */
 static void propose_l(FluxChain *c, int8_t *k, int16_t *x, int16_t *y)
 {
     int8_t *l = k + c->lattice.rank * c->lattice.sites;

@@ -1,4 +1,5 @@
-/* flux_chain.h - the state of a chain, and the walk of a worm's head, for flux and worms. */
+/* flux_chain.h - the state of a chain, and the walk of a worm's head, for flux and
+ * worms. */
 #ifndef FLUX_CHAIN_H
 #define FLUX_CHAIN_H
 
@@ -9,8 +10,8 @@
 #include "archrt/rng.h"
 #include "flux_table.h"
 
-/* A configuration: links[a sites + x] is k from x to x + a, links[(rank + a) sites + x] is l;
- * half[x] = F_x / 2, where F_x is f_x and the number of worm ends at x. */
+/* A configuration: links[a sites + x] is k from x to x + a, links[(rank + a) sites + x]
+ * is l; half[x] = F_x / 2, where F_x is f_x and the number of worm ends at x. */
 typedef struct FluxField {
     int8_t *links;
     int16_t *half;
@@ -41,8 +42,8 @@ typedef struct FluxWorm {
     bool overflow; /* a flux left -127 .. 127 on the step to `head` */
 } FluxWorm;
 
-/* One proposal: the direction as the neighbour table counts, the factor of the ends' sites
- * (FLUX_PLAIN, FLUX_TO_TAIL or FLUX_OFF_TAIL), and the draw that decides. */
+/* One proposal: the direction as the neighbour table counts, the factor of the ends'
+ * sites (FLUX_PLAIN, FLUX_TO_TAIL or FLUX_OFF_TAIL), and the draw that decides. */
 typedef struct FluxMove {
     uint32_t way, factor, draw;
 } FluxMove;
@@ -59,10 +60,11 @@ static inline uint32_t flux_draw(FluxDraws *d)
 /* Uniform in 0 .. n-1, without bias. */
 uint32_t flux_below(FluxDraws *d, uint32_t n);
 
-/* Proposes to move the head.  Of the F only one changes, because the head carries its own end
- * along:
- *     |k| grows:   F of the new site += 2, accepted with c r_{F_new/2} / (|k_new| + l)
- *     |k| shrinks: F of the old site -= 2, accepted with c (|k_old| + l) / r_{F_old/2 - 1}
+/* Proposes to move the head.  Of the F only one changes, because the head carries its
+ * own end along:
+ *     |k| grows:   F_new += 2, accepted with c r_{F_new/2} / (|k_new| + l)
+ *     |k| shrinks: F_old -= 2, accepted with c (|k_old| + l) / r_{F_old/2 - 1}
+ * where old and new are the link's flux and the head's site before and after.
  * Written without branches, because a processor cannot foresee either. */
 static inline bool flux_step(const Lattice *g, const FluxTable *t, const FluxField *f,
                              FluxWorm *w, FluxMove move)

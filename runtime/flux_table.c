@@ -29,9 +29,10 @@ static void ratios_backward(double eta, double lambda, int64_t far, int size, do
     }
 }
 
-/* An error of r_{p+1} reaches r_p smaller by about exp(-eta / sqrt(2 lambda p)), so from P
- * to p by exp(-2 eta (sqrt P - sqrt p) / sqrt(2 lambda)); forward it grows by as much.  So
- * forward where the growth over the table stays below e^2, else from a P that gives e^-40. */
+/* An error of r_{p+1} reaches r_p smaller by about exp(-eta / sqrt(2 lambda p)), so
+ * from P to p by exp(-2 eta (sqrt P - sqrt p) / sqrt(2 lambda)); forward it grows by as
+ * much. So forward where it grows by less than e^2 over the table, else from a P that
+ * gives e^-40. */
 bool flux_ratios(double eta, double lambda, int size, double *r)
 {
     const double slope = lambda > 0 ? eta * sqrt(2 / lambda) : INFINITY;
@@ -96,7 +97,8 @@ bool flux_table_init(FluxTable *t, const FluxParams *p, int rank, ArchError *e)
     *t = (FluxTable){0};
     if (!check(p, rank, e))
         return false;
-    /* F/2 of a site: half of |k| + 2 l over 2 D links, and one for the ends of a worm. */
+    /* F/2 of a site: half of |k| + 2 l over 2 D links, and one for the ends of a
+     * worm. */
     t->size = 3 * FLUX_MAX * rank + 2;
     const size_t size = (size_t)t->size;
     t->r = malloc(size * sizeof *t->r);

@@ -1,7 +1,8 @@
 /* h5file.h - an HDF5 file that is there whole or not at all.
  *
  * Written beside its place under a temporary name, synced, then renamed.  Equal content
- * gives equal bytes: no object times.  HDF5 prints nothing; errors are one line of ours. */
+ * gives equal bytes: no object times.  HDF5 prints nothing; errors are one line of
+ * ours. */
 #ifndef H5FILE_H
 #define H5FILE_H
 

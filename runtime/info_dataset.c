@@ -105,8 +105,8 @@ static void print_line(Line *l, Print *print, FILE *out)
     print(l, out);
 }
 
-/* Where the samples of each set begin if they are sorted by set, in the order of the file:
- * begin[sets] is their number. */
+/* Where the samples of each set begin if they are sorted by set, in the order of the
+ * file: begin[sets] is their number. */
 static void count_sets(const DatasetGroup *g, int sets, int64_t *begin)
 {
     for (int64_t i = 0; i < g->samples; i++)

@@ -6,9 +6,10 @@
 
 #include "archrt/error.h"
 
-/* A table for people or, with `json`, an object per line with the keys lattice, eta, lambda,
- * mu, worms, samples, n, phi2; n and phi2 are {mean, error, tau} of the closed configurations,
- * tau in stored samples.  What the file does not say is null.  Errors: as dataset_read(). */
+/* A table for people or, with `json`, an object per line with the keys lattice, eta,
+ * lambda, mu, worms, samples, n, phi2; n and phi2 are {mean, error, tau} of the closed
+ * configurations, tau in stored samples.  What the file does not say is null.  Errors:
+ * as dataset_read(). */
 bool info_dataset(const char *path, bool json, FILE *out, ArchError *e);
 
 #endif

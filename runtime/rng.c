@@ -4,7 +4,7 @@
 
 enum { ROUNDS = 10 };
 
-/* One round: two products of 32 bits, their halves crossed over (section 2.2 of the paper). */
+/* One round: two products of 32 bits, their halves crossed over. */
 static inline void philox_round(uint32_t c[4], const uint32_t key[2])
 {
     const uint64_t a = (uint64_t)0xD2511F53u * c[0];
@@ -27,8 +27,8 @@ void rng_philox(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4
     memcpy(out, c, sizeof c);
 }
 
-/* counter = (draws / 4, step, stream, purpose): the purpose takes 8 bits, the other 24 of
- * its word carry on the draws, so that a sequence has 2^58 numbers. */
+/* counter = (draws / 4, step, stream, purpose): the purpose takes 8 bits, the other 24
+ * of its word carry on the draws, so that a sequence has 2^58 numbers. */
 Rng rng_init(uint64_t seed, RngPurpose purpose, uint32_t stream, uint32_t step)
 {
     return (Rng){

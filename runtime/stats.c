@@ -15,8 +15,8 @@ static double gamma_at(const double *x, int64_t n, int64_t stride, double mean,
     return sum / (double)(n - t);
 }
 
-/* The derivative of the total error by the window, eq. (52): where it turns positive the
- * noise begins to outweigh what truncation loses. */
+/* The derivative of the total error by the window, eq. (52): where it turns positive
+ * the noise begins to outweigh what truncation loses. */
 static bool window_ends(double tau_int, int64_t w, int64_t n)
 {
     const double tau =

@@ -1,5 +1,5 @@
-/* Laws that hold on every configuration, not only on average.  No false alarms, but for the
- * uniformity of open worms, stated there. */
+/* Laws that hold on every configuration, not only on average.  No false alarms, but for
+ * the uniformity of open worms, stated there. */
 #include "flux_chain.h"
 
 #include "archrt/flux_data.h"
@@ -43,7 +43,8 @@ static FluxChain *start(const Case *c, uint32_t stream)
     return chain;
 }
 
-/* sum_nu (k_{x,nu} - k_{x-nu,nu}), by coordinates and not by the runtime's neighbours */
+/* sum_nu (k_{x,nu} - k_{x-nu,nu}), by coordinates and not by the runtime's
+ * neighbours */
 static int divergence(const Lattice *g, const int8_t *k, int32_t x)
 {
     int div = 0;
@@ -117,8 +118,8 @@ static void check_density_is_charge_per_space(void **state)
     }
 }
 
-/* Exactly two violations per worm, +1 and -1, never on one site; l is untouched and the chain
- * as well. */
+/* Exactly two violations per worm, +1 and -1, never on one site; l is untouched and the
+ * chain as well. */
 static void check_open_worms(void **state)
 {
     (void)state;
@@ -150,8 +151,8 @@ static void check_open_worms(void **state)
     }
 }
 
-/* Tails are uniform and signs are fair: both ends of single worms fall on each of 16 sites
- * with 2/16 each.  chi^2 of 16 sites beyond 45 (expected 15 at most): p < 1e-4; fixed seed. */
+/* By translation each end of a single worm is as likely on any of 16 sites.  chi^2 of
+ * 15 degrees of freedom is beyond 45 with p < 1e-4; the seed is fixed. */
 static void check_ends_of_worms_are_uniform(void **state)
 {
     (void)state;

@@ -90,7 +90,8 @@ static void spatial_links(double g[2 * D2 + 1][B2])
             }
 }
 
-/* Sum over the spatial links of a slice, by f of the temporal ones at either site and d. */
+/* Sum over the spatial links of a slice, by f of the temporal ones at either site and
+ * d. */
 typedef struct Slice {
     double z[A2][A2][2 * D2 + 1], phi2[A2][A2][2 * D2 + 1];
 } Slice;

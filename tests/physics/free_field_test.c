@@ -1,6 +1,6 @@
 /* At lambda = 0 the field is free and everything is known, in any dimension.
- * False alarms: two chi^2 at p = 1e-3 and 14 pulls at 4 sigma, 0.3 % of all seeds; the seed
- * is fixed. */
+ * False alarms: two chi^2 at p = 1e-3 and 14 pulls at 4 sigma, 0.3 % of all seeds; the
+ * seed is fixed. */
 #include "exact.h"
 #include "measure.h"
 #include "pulls.h"

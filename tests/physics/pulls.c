@@ -13,8 +13,8 @@ void pulls_add(Pulls *p, const char *what, double measured, double error, double
     p->worst = fmax(p->worst, isfinite(pull) ? fabs(pull) : INFINITY);
 }
 
-/* (chi^2 / k)^(1/3) is nearly normal with mean 1 - 2/(9k) and variance 2/(9k) (Wilson and
- * Hilferty, PNAS 17 (1931) 684); p = 1e-3 lies at 3.09 sigma. */
+/* (chi^2 / k)^(1/3) is nearly normal with mean 1 - 2/(9k) and variance 2/(9k) (Wilson
+ * and Hilferty, PNAS 17 (1931) 684); p = 1e-3 lies at 3.09 sigma. */
 bool pulls_pass(const Pulls *p, const char *what)
 {
     const double v = 2.0 / (9 * p->count);

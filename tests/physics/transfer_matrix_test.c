@@ -1,6 +1,6 @@
 /* The 0+1-dimensional chain has an exact transfer matrix: time links, lambda > 0, mu.
- * False alarms: two chi^2 at p = 1e-3 and 24 pulls at 4 sigma, 0.4 % of all seeds; the seed
- * is fixed. */
+ * False alarms: two chi^2 at p = 1e-3 and 24 pulls at 4 sigma, 0.4 % of all seeds; the
+ * seed is fixed. */
 #include "exact.h"
 #include "measure.h"
 #include "pulls.h"

@@ -1,7 +1,7 @@
-/* The 2x2 lattice is small enough for an exact transfer matrix: links in space and time,
- * lambda > 0, mu, and two links between each pair of neighbours.
- * False alarms: two chi^2 at p = 1e-3 and 10 pulls at 4 sigma, 0.3 % of all seeds; the seed
- * is fixed. */
+/* The 2x2 lattice is small enough for an exact transfer matrix: links in space and
+ * time, lambda > 0, mu, and two links between each pair of neighbours. False alarms:
+ * two chi^2 at p = 1e-3 and 10 pulls at 4 sigma, 0.3 % of all seeds; the seed is
+ * fixed. */
 #include "exact.h"
 #include "measure.h"
 #include "pulls.h"

@@ -1,5 +1,5 @@
-/* The ratios r_p = W(2p+2) / W(2p) against quadrature, closed forms and their recurrence.
- * Deterministic: no false alarms. */
+/* The ratios r_p = W(2p+2) / W(2p) against quadrature, closed forms and their
+ * recurrence. Deterministic: no false alarms. */
 #include "exact.h"
 #include "flux_table.h"
 
@@ -37,7 +37,8 @@ static void check_single_site_by_quadrature(void **state)
         }
 }
 
-/* I_0 = sqrt(pi / lambda) / 2 e^{z^2} erfc z, z = eta / (2 sqrt lambda); 2 lambda I_1 = 1 - eta I_0. */
+/* I_0 = sqrt(pi / lambda) / 2 e^{z^2} erfc z with z = eta / (2 sqrt lambda), and
+ * 2 lambda I_1 = 1 - eta I_0. */
 static void check_single_site_in_closed_form(void **state)
 {
     (void)state;
@@ -88,7 +89,8 @@ static void check_free_field_ratios(void **state)
         close_to(r[p], (p + 1) / 5.0, 1e-15);
 }
 
-/* Integration by parts: p + 1 = eta r_p + 2 lambda r_p r_{p+1}, over the whole table. */
+/* Integration by parts: p + 1 = eta r_p + 2 lambda r_p r_{p+1}, over the whole
+ * table. */
 static void check_integration_by_parts(void **state)
 {
     (void)state;
@@ -101,7 +103,8 @@ static void check_integration_by_parts(void **state)
     }
 }
 
-/* r_p grows with p for any weight (Cauchy and Schwarz), also where no quadrature reaches. */
+/* r_p grows with p for any weight (Cauchy and Schwarz), also where no quadrature
+ * reaches. */
 static void check_ratios_grow(void **state)
 {
     (void)state;

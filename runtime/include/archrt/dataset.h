@@ -2,18 +2,18 @@
  *
  * One lattice: at the root
  *
- *     /x    (N, C, T, X)   int8 .. float64; for flux data the channels k_t, k_x, l_t, l_x
+ *     /x    (N, C, T, X)   int8 .. float64; for flux data channels k_t, k_x, l_t, l_x
  *     /y    (N, outputs)   labels
- *     /set  (N)            row of /sets each sample was made with          (may be missing)
- *     /obs  (N, 2)         n and |phi|^2 of the closed configuration       (may be missing)
- *     /sets                parameters: eta, lambda, mu, worms              (may be missing):
+ *     /set  (N)            row of /sets each sample was made with          (optional)
+ *     /obs  (N, 2)         n and |phi|^2 of the closed configuration       (optional)
+ *     /sets                parameters: eta, lambda, mu, worms              (optional):
  *                          a compound per row, or a group with a column each
  *
  * Several lattices: the same in one group for each, /60x4/x, and /sets once.
  * Attributes of the root: kind, seed, protocol, version (of this layout, 1).
  *
- * A file with only /x and /y, made by anything that writes HDF5, is a data set; other number
- * types are converted to the narrowest of ours that holds them.  /y may be (N).
+ * A file with only /x and /y, made by anything that writes HDF5, is a data set; other
+ * number types are converted to the narrowest of ours that holds them.  /y may be (N).
  *
  * HDF5 is not made for threads: one thread at a time may be in these functions. */
 #ifndef ARCHRT_DATASET_H
@@ -53,12 +53,13 @@ typedef struct Dataset {
 } Dataset;
 
 /* Reads a whole file; the groups come by size.  Errors (code FILE): missing, not HDF5,
- * truncated, no /x or /y, shapes that disagree, larger than the memory; (code DIVERGED): a
- * NaN or infinity in /x, /y or /obs, naming sample and place.  On failure *d is empty. */
+ * truncated, no /x or /y, shapes that disagree, larger than the memory; (code
+ * DIVERGED): a NaN or infinity in /x, /y or /obs, naming sample and place.  On failure
+ * *d is empty. */
 bool dataset_read(Dataset *d, const char *path, ArchError *e);
 
-/* Writes the whole file beside `path`, then renames it: it is there whole or not at all.
- * Equal data give equal bytes. */
+/* Writes the whole file beside `path`, then renames it: it is there whole or not at
+ * all. Equal data give equal bytes. */
 bool dataset_write(const Dataset *d, const char *path, ArchError *e);
 
 /* Whether dataset_write() could create `path`: asked before hours of work. */

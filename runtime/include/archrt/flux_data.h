@@ -1,11 +1,11 @@
 /* flux_data.h - whole data sets of flux configurations, over grids of parameters.
  *
  * One group per lattice.  Its samples stand by parameter set, a set being a point (eta,
- * lambda, mu) with a number of open worms: set = point * counts + count.  The chains of a
- * point serve its numbers of worms in turn.
+ * lambda, mu) with a number of open worms: set = point * counts + count.  The chains of
+ * a point serve its numbers of worms in turn.
  *
- * What comes out depends on the specification alone: each chain has its own stream of random
- * numbers, and how many chains there are follows from the number of samples. */
+ * What comes out depends on the specification alone: each chain has its own stream of
+ * random numbers, and how many chains there are follows from the number of samples. */
 #ifndef ARCHRT_FLUX_DATA_H
 #define ARCHRT_FLUX_DATA_H
 
@@ -25,16 +25,19 @@ typedef struct FluxDataSpec {
     int64_t samples;  /* per lattice, point and number of worms                      */
     uint64_t seed;
     int64_t thermal, between; /* sweeps: FLUX_THERMAL, FLUX_BETWEEN                  */
-    /* NULL, or called now and then by the calling thread: share of the work done in 0 .. 1 */
+    /* NULL, or called now and then by the calling thread: share of the work done in 0
+     * .. 1 */
     void (*progress)(void *data, double done);
     void *progress_data;
 } FluxDataSpec;
 
-/* Whether flux_data_make() would begin: cheap, to be asked first.  Errors (code USAGE): as
- * flux_new(); too many worms for a lattice; a lattice twice; more data than memory. */
+/* Whether flux_data_make() would begin: cheap, to be asked first.  Errors (code USAGE):
+ * as flux_new(); too many worms for a lattice; a lattice twice; more data than
+ * memory. */
 bool flux_data_check(const FluxDataSpec *s, ArchError *e);
 
-/* Errors: as flux_data_check(), and a flux that left its range.  The caller releases *d. */
+/* Errors: as flux_data_check(), and a flux that left its range.  The caller releases
+ * *d. */
 bool flux_data_make(const FluxDataSpec *s, Dataset *d, ArchError *e);
 
 /* How, in a few sentences; the same text is the attribute `protocol` of the file. */

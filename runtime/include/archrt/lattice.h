@@ -1,6 +1,7 @@
 /* lattice.h - a periodic box of sites in any number of dimensions.
  *
- * Sites are numbered row by row, the last axis fastest: on T x X site (t, x) is t X + x. */
+ * Sites are numbered row by row, the last axis fastest: on T x X site (t, x) is t X +
+ * x. */
 #ifndef ARCHRT_LATTICE_H
 #define ARCHRT_LATTICE_H
 

@@ -14,8 +14,8 @@ typedef struct Stats {
     int64_t window;
 } Stats;
 
-/* Of x[0], x[stride], .., n numbers in the order of the chain.  A constant has error 0 and
- * tau 0.5.  False if n < 1. */
+/* Of x[0], x[stride], .., n numbers in the order of the chain.  A constant has error 0
+ * and tau 0.5.  False if n < 1. */
 bool stats_gamma(const double *x, int64_t n, int64_t stride, Stats *s);
 
 #endif
