@@ -116,14 +116,19 @@ static const char *text_of_set(const Emitter *e, const Stmt *s)
     return text;
 }
 
+static const char *text_of_buffer(const Emitter *e, BufId buf)
+{
+    const Buffer *b = plan_buffer(e->scope.p, buf);
+    return arena_printf(e->scope.arena, "%s%s", b->space == SPACE_STACK ? "" : "f->",
+                        b->name);
+}
+
 static const char *text_of_point(const Emitter *e, const Stmt *s)
 {
-    const Buffer *b = plan_buffer(e->scope.p, s->point.buf);
-    return arena_printf(e->scope.arena, "%sreal *%s = %s%s%s;",
-                        e->written[s->point.ptr.i] ? "" : "const ",
-                        ptr_name(e, s->point.ptr, s->point.at),
-                        b->space == SPACE_STACK ? "" : "f->", b->name,
-                        index_offset(&e->scope, s->point.ix));
+    return arena_printf(
+        e->scope.arena, "%sreal *%s = %s%s;", e->written[s->point.ptr.i] ? "" : "const ",
+        ptr_name(e, s->point.ptr, s->point.at), text_of_buffer(e, s->point.buf),
+        index_offset(&e->scope, s->point.ix));
 }
 
 static const char *text_of_arg(const Emitter *e, const CallArg *arg)
@@ -131,7 +136,7 @@ static const char *text_of_arg(const Emitter *e, const CallArg *arg)
     Arena *a = e->scope.arena;
     switch (arg->kind) {
     case ARG_BUF:
-        return arena_printf(a, "f->%s%s", plan_buffer(e->scope.p, arg->buf)->name,
+        return arena_printf(a, "%s%s", text_of_buffer(e, arg->buf),
                             index_offset(&e->scope, arg->ix));
     case ARG_IX: return index_text(&e->scope, arg->ix);
     case ARG_WORD: return arena_printf(a, "f->%s", arg->word);

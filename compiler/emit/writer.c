@@ -27,7 +27,8 @@ static void indent(Writer *w)
     fprintf(w->out, "%*s", 4 * w->depth, "");
 }
 
-static void put_line(Writer *w, const char *format, va_list args, const char *behind)
+__attribute__((format(printf, 2, 0))) static void
+put_line(Writer *w, const char *format, va_list args, const char *behind)
 {
     indent(w);
     vfprintf(w->out, format, args);

@@ -139,12 +139,20 @@ void eval_conv_dw(Step *s)
     each_weight(&c, inner_dw);
 }
 
+/* Many terms, often all alike, whose rounding errors do not cancel: summed in double the
+ * oracle would be no better than what it judges. */
 void eval_conv_db(Step *s)
 {
     const Field *dy = &s->arg[0];
-    for (int64_t i = 0; i < field_count(dy); i++) {
-        int64_t o = i / dy->sites % dy->channels;
-        s->out.value[o] += dy->value[i];
-        s->out.magnitude[o] += dy->magnitude[i];
+    for (int64_t o = 0; o < dy->channels; o++) {
+        long double value = 0, magnitude = 0;
+        for (int64_t n = 0; n < dy->batch; n++)
+            for (int64_t p = 0; p < dy->sites; p++) {
+                int64_t i = (n * dy->channels + o) * dy->sites + p;
+                value += dy->value[i];
+                magnitude += dy->magnitude[i];
+            }
+        s->out.value[o] = (double)value;
+        s->out.magnitude[o] = (double)magnitude;
     }
 }

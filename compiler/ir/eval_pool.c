@@ -90,12 +90,13 @@ static void sum_sites(Step *s, double divisor)
 {
     const Field *x = &s->arg[0];
     for (int64_t f = 0; f < x->batch * x->channels; f++) {
+        long double value = 0, magnitude = 0;
         for (int64_t q = f * x->sites; q < (f + 1) * x->sites; q++) {
-            s->out.value[f] += x->value[q];
-            s->out.magnitude[f] += x->magnitude[q];
+            value += x->value[q];
+            magnitude += x->magnitude[q];
         }
-        s->out.value[f] /= divisor;
-        s->out.magnitude[f] /= divisor;
+        s->out.value[f] = (double)(value / divisor);
+        s->out.magnitude[f] = (double)(magnitude / divisor);
     }
 }
 

@@ -100,7 +100,7 @@ static void point_at_step(Lower *l, const Step *step)
             lower_point_at(l, current);
     }
     for (int k = 0; k < step->sinks; k++) {
-        lower_point_at(l, step->sink[k]);
+        lower_point_at_sink(l, step->sink[k]);
         if (f->arg_of[step->sink[k].i].i)
             lower_point_at(l, f->arg_of[step->sink[k].i]);
     }
@@ -157,6 +157,24 @@ static Val walked(const Group *group)
     return step->root;
 }
 
+/* Whole tiles, then single sites. */
+static void lower_range(Lower *l, const Group *group, const Ix *from, const Ix *to)
+{
+    Build *b = l->b;
+    int size = l->tile.sites;
+    const Ix *whole = ix_trunc(b, to, size);
+    if (!ix_is(whole, 0)) {
+        Var s = put_for(b, "s", from, to, size);
+        lower_tile(l, group, ix_var(b, s), size);
+        put_end(b);
+    }
+    if (size > 1 && !(to->kind == IX_CONST && to->value % size == 0)) {
+        Var s = put_for(b, "s", whole, to, 1);
+        lower_tile(l, group, ix_var(b, s), 1);
+        put_end(b);
+    }
+}
+
 static void lower_sites(Lower *l, const Group *group)
 {
     Build *b = l->b;
@@ -164,18 +182,15 @@ static void lower_sites(Lower *l, const Group *group)
     clear_ghosts(l, group);
     lower_sinks_begin(l, group);
     const Ix *sites = ix_sites(b, lower_lattice(l, walked(group)));
-    const Ix *whole = ix_trunc(b, sites, l->tile.sites);
-    if (!ix_is(whole, 0)) {
-        Var s = put_for(b, "s", ix(b, 0), sites, l->tile.sites);
-        lower_tile(l, group, ix_var(b, s), l->tile.sites);
+    if (lower_has_sums(l, group)) {
+        const Ix *to;
+        Var from = lower_strips(l, sites, &to);
+        lower_strip_begin(l, group);
+        lower_range(l, group, ix_var(b, from), to);
+        lower_strip_end(l, group);
         put_end(b);
-    }
-    bool rest = l->tile.sites > 1 &&
-                !(sites->kind == IX_CONST && sites->value % l->tile.sites == 0);
-    if (rest) {
-        Var s = put_for(b, "s", whole, sites, 1);
-        lower_tile(l, group, ix_var(b, s), 1);
-        put_end(b);
+    } else {
+        lower_range(l, group, ix(b, 0), sites);
     }
     lower_sinks_end(l, group);
 }

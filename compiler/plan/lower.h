@@ -7,8 +7,13 @@
 
 /* A register tile: output channels x sites, one vector each. */
 typedef struct Tile {
-    int channels, sites;
+    int channels, sites; /* sites: a power of two, so that strips are whole tiles */
 } Tile;
+
+/* Sites summed before their sum is added to the rest: rounding errors of long sums grow with
+ * the strip and the number of strips, not with the lattice; and what a strip reads stays in
+ * near memory while all pairs of channels go over it. */
+enum { STRIP = 64 };
 
 typedef struct Lower {
     Build *b;
@@ -43,8 +48,14 @@ void lower_pointwise(Lower *l, const Step *step);
 
 /* lower_chain.c: stores, pointwise operators and global pools of a value in registers. */
 void lower_chain(Lower *l, const Step *step, const Made *made);
+bool lower_has_sums(Lower *l, const Group *group);
 void lower_sinks_begin(Lower *l, const Group *group);
 void lower_sinks_end(Lower *l, const Group *group);
+/* Around one strip: sums of the strip alone, then added to the pool. */
+void lower_strip_begin(Lower *l, const Group *group);
+void lower_strip_end(Lower *l, const Group *group);
+/* Points at where a sink adds up. */
+void lower_point_at_sink(Lower *l, Val pool);
 
 /* lower_weight.c: sums over sites and samples. */
 void lower_weight(Lower *l, Val v);
@@ -62,6 +73,8 @@ bool lower_has_ghost(GeometryKind kind, const Node *window);
 void lower_clear_ghost(Lower *l, Val v);
 /* (site * channels + channel) * 16 + lane; site NULL: only the channel's part. */
 const Ix *lower_index(Lower *l, Val v, const Ix *site, const Ix *channel, const Ix *lane);
+/* The loop over strips of a lattice: its variable is the first site, *to the end. */
+Var lower_strips(Lower *l, const Ix *sites, const Ix **to);
 /* Points at the first site of the tile, once a tile. */
 void lower_point_at(Lower *l, Val v);
 

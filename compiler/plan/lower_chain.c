@@ -94,17 +94,25 @@ static void store(Lower *l, Val v, const Made *m)
 
 /* ---- global pools ---- */
 
+/* y[i][from] + .. in a tree. */
+static const Vx *sum_of_sites(Lower *l, const Made *m, Var i, int from, int sites)
+{
+    Build *b = l->b;
+    if (sites == 1)
+        return vx_reg(b, m->y, element(b, i, m->channels), number(b, from, m->sites));
+    return vx_op(b, VX_ADD, sum_of_sites(l, m, i, from, sites / 2),
+                 sum_of_sites(l, m, i, from + sites / 2, sites - sites / 2));
+}
+
 static void add_up(Lower *l, Val pool, const Made *m)
 {
     Build *b = l->b;
     Var i = put_unroll(b, "i", m->channels);
     const Ix *at =
         lower_index(l, pool, NULL, ix_add(b, m->channel, ix_var(b, i)), m->lane);
-    const Vx *sum = vx_load(b, l->ptr[pool.i], NULL, at);
-    for (int s = 0; s < m->sites; s++)
-        sum = vx_op(b, VX_ADD, sum,
-                    vx_reg(b, m->y, element(b, i, m->channels), number(b, s, m->sites)));
-    put_store(b, l->ptr[pool.i], NULL, at, sum);
+    const Vx *sum = sum_of_sites(l, m, i, 0, m->sites);
+    put_store(b, l->ptr[pool.i], NULL, at,
+              vx_op(b, VX_ADD, vx_load(b, l->ptr[pool.i], NULL, at), sum));
     put_end(b);
 }
 
@@ -165,31 +173,113 @@ void lower_chain(Lower *l, const Step *step, const Made *made)
     }
 }
 
-static void call_on(Lower *l, const char *function, Val v)
+static void call_on(Lower *l, const char *function, Val v, BufId buf)
 {
     Build *b = l->b;
     int64_t size = (int64_t)graph_node(l->g, v)->shape.channels * LANES;
-    put_call(b, function, 2,
-             (CallArg[]){arg_buf(b, lower_buffer(l, v), NULL), arg_int(b, size)});
+    put_call(b, function, 2, (CallArg[]){arg_buf(b, buf, NULL), arg_int(b, size)});
+}
+
+static bool is_sum(Lower *l, Val pool)
+{
+    return graph_node(l->g, pool)->op != OP_GLOBAL_MAX;
+}
+
+/* The sum over one strip. */
+static BufId strip_buffer(Lower *l, Val pool)
+{
+    const Buffer *whole = plan_buffer(l->b->p, lower_buffer(l, pool));
+    return build_buffer(l->b,
+                        (Buffer){.name = arena_printf(l->b->arena, "%s_strip", whole->name),
+                                 .space = SPACE_STACK,
+                                 .channels = whole->channels,
+                                 .count = 1});
+}
+
+/* Calls f on every sink of the group. */
+static void each_sink(Lower *l, const Group *group, void (*f)(Lower *, Val))
+{
+    for (int s = 0; s < group->steps; s++)
+        for (int k = 0; k < group->step[s].sinks; k++)
+            f(l, group->step[s].sink[k]);
+}
+
+bool lower_has_sums(Lower *l, const Group *group)
+{
+    bool sums = false;
+    for (int s = 0; s < group->steps; s++)
+        for (int k = 0; k < group->step[s].sinks; k++)
+            sums |= is_sum(l, group->step[s].sink[k]);
+    return sums;
+}
+
+void lower_point_at_sink(Lower *l, Val pool)
+{
+    if (!is_sum(l, pool)) {
+        lower_point_at(l, pool);
+        return;
+    }
+    Build *b = l->b;
+    BufId strip = strip_buffer(l, pool);
+    l->ptr[pool.i] = ptr_new(b, plan_buffer(b->p, lower_buffer(l, pool))->name);
+    l->has_ptr[pool.i] = true;
+    put_point(b, l->ptr[pool.i], NULL, strip, ix(b, 0));
+}
+
+static void begin(Lower *l, Val pool)
+{
+    call_on(l, is_sum(l, pool) ? "clear" : "lowest", pool, lower_buffer(l, pool));
+    Val arg = l->f->arg_of[pool.i];
+    if (arg.i)
+        call_on(l, "clear", arg, lower_buffer(l, arg));
 }
 
 void lower_sinks_begin(Lower *l, const Group *group)
 {
-    for (int s = 0; s < group->steps; s++)
-        for (int k = 0; k < group->step[s].sinks; k++) {
-            Val pool = group->step[s].sink[k];
-            bool max = graph_node(l->g, pool)->op == OP_GLOBAL_MAX;
-            call_on(l, max ? "lowest" : "clear", pool);
-            if (l->f->arg_of[pool.i].i)
-                call_on(l, "clear", l->f->arg_of[pool.i]);
-        }
+    each_sink(l, group, begin);
+}
+
+static void strip_begin(Lower *l, Val pool)
+{
+    if (is_sum(l, pool))
+        call_on(l, "clear", pool, strip_buffer(l, pool));
+}
+
+void lower_strip_begin(Lower *l, const Group *group)
+{
+    each_sink(l, group, strip_begin);
+}
+
+static void strip_end(Lower *l, Val pool)
+{
+    if (!is_sum(l, pool))
+        return;
+    Build *b = l->b;
+    const Buffer *whole = plan_buffer(b->p, lower_buffer(l, pool));
+    Ptr strip = ptr_new(b, "strip"), p = ptr_new(b, whole->name);
+    put_point(b, strip, NULL, strip_buffer(l, pool), ix(b, 0));
+    put_point(b, p, NULL, lower_buffer(l, pool), ix(b, 0));
+    Var c = put_for(b, "c", ix(b, 0), ix(b, whole->channels), 1);
+    Var lane = put_lanes(b);
+    const Ix *at = lower_index(l, pool, NULL, ix_var(b, c), ix_var(b, lane));
+    put_store(b, p, NULL, at,
+              vx_op(b, VX_ADD, vx_load(b, p, NULL, at), vx_load(b, strip, NULL, at)));
+    put_end(b);
+    put_end(b);
+}
+
+void lower_strip_end(Lower *l, const Group *group)
+{
+    each_sink(l, group, strip_end);
 }
 
 /* A mean is divided once, when its sum is complete. */
-static void divide(Lower *l, Val pool)
+static void end(Lower *l, Val pool)
 {
     Build *b = l->b;
     const Node *n = graph_node(l->g, pool);
+    if (n->op != OP_GLOBAL_AVG)
+        return;
     const Ix *sites = ix_sites(b, lower_lattice(l, n->arg[0]));
     Ptr p = ptr_new(b, n->name);
     put_point(b, p, NULL, lower_buffer(l, pool), ix(b, 0));
@@ -204,8 +294,5 @@ static void divide(Lower *l, Val pool)
 
 void lower_sinks_end(Lower *l, const Group *group)
 {
-    for (int s = 0; s < group->steps; s++)
-        for (int k = 0; k < group->step[s].sinks; k++)
-            if (graph_node(l->g, group->step[s].sink[k])->op == OP_GLOBAL_AVG)
-                divide(l, group->step[s].sink[k]);
+    each_sink(l, group, end);
 }

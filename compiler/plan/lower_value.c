@@ -13,7 +13,7 @@ static bool is_taken(const char *name)
     static const char *const taken[] = {
         /* loops, pointers and registers of a phase; fields of a Frame */
         "c", "i", "j", "k", "s", "o", "f", "u", "v", "w", "x", "y", "db", "dw", "dx", "dy",
-        "arg", "bias", "block", "call", "dparams", "from", "lane", "loss", "max", "next",
+        "arg", "bias", "block", "call", "dparams", "from", "lane", "loss", "max", "next", "strip",
         "packed", "real", "sum", "sums", "tap", "target", "to", "where",
         /* C */
         "auto", "break", "case", "char", "const", "continue", "default", "do", "double",
@@ -111,6 +111,15 @@ const Ix *lower_index(Lower *l, Val v, const Ix *site, const Ix *channel, const 
     if (site)
         element = ix_add(b, ix_scale(b, site, graph_node(l->g, v)->shape.channels), channel);
     return ix_add(b, ix_scale(b, element, LANES), lane);
+}
+
+Var lower_strips(Lower *l, const Ix *sites, const Ix **to)
+{
+    Build *b = l->b;
+    Var from = put_for(b, "from", ix(b, 0), ix_add(b, sites, ix(b, STRIP - 1)), STRIP);
+    const Ix *end = ix_min(b, ix_add(b, ix_var(b, from), ix(b, STRIP)), sites);
+    *to = ix_var(b, put_let(b, "to", end));
+    return from;
 }
 
 void lower_point_at(Lower *l, Val v)

@@ -1,9 +1,5 @@
 #include "plan/lower.h"
 
-/* Sites summed in registers before the sums go back to memory: few enough that what is
- * read stays in near memory for all pairs of channels. */
-enum { STRIP = 64 };
-
 typedef struct Weight {
     Val dy, x;
     int out, in, taps;
@@ -50,7 +46,7 @@ static void sum_sites(Lower *l, const Weight *w, const Ix *o, const Ix *c, Tile 
     put_end(b);
 }
 
-/* Reads or writes the sums of a register tile of weights. */
+/* Clears the sums of a register tile of weights, or adds them to those in memory. */
 static void move_sums(Lower *l, const Weight *w, Tile tile, Ptr p, Reg sum, bool out)
 {
     Build *b = l->b;
@@ -61,9 +57,10 @@ static void move_sums(Lower *l, const Weight *w, Tile tile, Ptr p, Reg sum, bool
                                       ix_scale(b, ix_var(b, j), w->taps)),
                             LANES);
     if (out)
-        put_store(b, p, NULL, at, vx_reg(b, sum, at_i, at_j));
+        put_store(b, p, NULL, at,
+                  vx_op(b, VX_ADD, vx_load(b, p, NULL, at), vx_reg(b, sum, at_i, at_j)));
     else
-        put_declare(b, sum, at_i, at_j, vx_load(b, p, NULL, at));
+        put_declare(b, sum, at_i, at_j, vx_zero(b));
     put_end(b);
     put_end(b);
 }
@@ -131,9 +128,7 @@ void lower_weight(Lower *l, Val v)
             lower_clear_ghost(l, w.x);
     }
     const Ix *sites = ix_sites(b, lower_lattice(l, w.dy));
-    Var from = put_for(b, "from", ix(b, 0), ix_add(b, sites, ix(b, STRIP - 1)), STRIP);
-    w.from = ix_var(b, from);
-    w.to = ix_var(b, put_let(b, "to", ix_min(b, ix_add(b, w.from, ix(b, STRIP)), sites)));
+    w.from = ix_var(b, lower_strips(l, sites, &w.to));
     Var tap = put_for(b, "tap", ix(b, 0), ix(b, w.taps), 1);
     w.tap = ix_var(b, tap);
     weight_matrix(l, &w);
@@ -141,8 +136,8 @@ void lower_weight(Lower *l, Val v)
     put_end(b);
 }
 
-/* `count` sums from channel o on. */
-static void bias_tile(Lower *l, Val v, const Ix *o, int count)
+/* `count` sums from channel o on, over one strip. */
+static void bias_tile(Lower *l, Val v, const Ix *const strip[2], const Ix *o, int count)
 {
     Build *b = l->b;
     const Node *n = graph_node(l->g, v);
@@ -154,10 +149,9 @@ static void bias_tile(Lower *l, Val v, const Ix *o, int count)
     put_point(b, p, NULL, lower_sums(l),
               ix_add(b, ix_scale(b, first, LANES), ix_var(b, lane)));
     Var i = put_unroll(b, "i", count);
-    const Ix *at = ix_scale(b, ix_var(b, i), LANES);
-    put_declare(b, sum, element(b, i, count), NULL, vx_load(b, p, NULL, at));
+    put_declare(b, sum, element(b, i, count), NULL, vx_zero(b));
     put_end(b);
-    Var s = put_for(b, "s", ix(b, 0), ix_sites(b, lower_lattice(l, dy)), 1);
+    Var s = put_for(b, "s", strip[0], strip[1], 1);
     put_point(b, from, NULL, lower_buffer(l, dy),
               lower_index(l, dy, ix_var(b, s), o, ix_var(b, lane)));
     i = put_unroll(b, "i", count);
@@ -167,8 +161,10 @@ static void bias_tile(Lower *l, Val v, const Ix *o, int count)
     put_end(b);
     put_end(b);
     i = put_unroll(b, "i", count);
-    put_store(b, p, NULL, ix_scale(b, ix_var(b, i), LANES),
-              vx_reg(b, sum, element(b, i, count), NULL));
+    const Ix *at = ix_scale(b, ix_var(b, i), LANES);
+    put_store(b, p, NULL, at,
+              vx_op(b, VX_ADD, vx_load(b, p, NULL, at),
+                    vx_reg(b, sum, element(b, i, count), NULL)));
     put_end(b);
     put_end(b);
 }
@@ -176,13 +172,17 @@ static void bias_tile(Lower *l, Val v, const Ix *o, int count)
 void lower_bias(Lower *l, Val v)
 {
     Build *b = l->b;
-    int out = graph_node(l->g, graph_node(l->g, v)->arg[0])->shape.channels;
+    Val dy = graph_node(l->g, v)->arg[0];
+    int out = graph_node(l->g, dy)->shape.channels;
     int full = out / PACK_WIDTH * PACK_WIDTH;
+    const Ix *strip[2];
+    strip[0] = ix_var(b, lower_strips(l, ix_sites(b, lower_lattice(l, dy)), &strip[1]));
     if (full) {
         Var o = put_for(b, "o", ix(b, 0), ix(b, full), PACK_WIDTH);
-        bias_tile(l, v, ix_var(b, o), PACK_WIDTH);
+        bias_tile(l, v, strip, ix_var(b, o), PACK_WIDTH);
         put_end(b);
     }
     if (full < out)
-        bias_tile(l, v, ix(b, full), out - full);
+        bias_tile(l, v, strip, ix(b, full), out - full);
+    put_end(b);
 }

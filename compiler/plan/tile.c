@@ -35,9 +35,9 @@ static Tile tile_of_width(const Target *target, int width)
     if (width >= 4)
         return many ? (Tile){4, 4} : (Tile){4, 2};
     if (width == 3)
-        return many ? (Tile){3, 5} : (Tile){3, 3};
+        return many ? (Tile){3, 4} : (Tile){3, 2};
     if (width == 2)
-        return many ? (Tile){2, 6} : (Tile){2, 4};
+        return (Tile){2, 4};
     return (Tile){1, 8};
 }
 
