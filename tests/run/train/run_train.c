@@ -307,8 +307,8 @@ static void check_nothing_lost(void **state)
     size_t n = read_bytes("old.safetensors", before);
     assert_memory_equal(before, "old weights", n);
     assert_false(exists("old.metrics.csv"));
-    expect(w, 3, "cannot write none/w.safetensors",
-           "train @/tiny.so --data a.h5 -o none/w.safetensors");
+    expect(w, 3, "cannot write none/w.safetensors", /* found before all work */
+           "train @/tiny.so --data none.h5 -o none/w.safetensors");
     expect(w, 3, "cannot write none/y.h5",
            "predict @/tiny.so --weights w.safetensors --data a.h5 -o none/y.h5");
     mkdir("folder.safetensors", 0700);

@@ -37,13 +37,13 @@ static Dataset make_data(ArchType type)
     return d;
 }
 
-/* Instance 0 answers 1.25, instance 1 answers 2. */
+/* Instance 0 answers 1.25, instance 1 answers 1.75. */
 static Weights make_weights(const ArchModel *m)
 {
     Weights w;
     weights_init(&w, m, 2);
     ((float *)w.value)[4] = 1.25f;
-    ((float *)w.value)[9] = 2;
+    ((float *)w.value)[9] = 1.75f;
     weights_pack(&w, m);
     return w;
 }
@@ -72,7 +72,9 @@ static void check_table(void **state)
     assert_true(t.row[2].total && !t.row[2].set && t.row[1].set->worms == 5);
     assert_row(&t.row[3], 0, 2, (0.0625 + 3.0625) / 2, 0.5); /* labels 1 and 3 */
     assert_row(&t.row[5], 0, 3, (0.0625 + 0.5625 + 3.0625) / 3, 1. / 3);
-    assert_row(&t.row[11], 1, 3, 2. / 3, 1. / 3);
+    assert_row(&t.row[6], 1, 1, 0.5625, 0);
+    assert_row(&t.row[10], 1, 1, 0.0625, 1); /* rounds up to 2 */
+    assert_row(&t.row[11], 1, 3, (0.5625 + 0.0625 + 1.5625) / 3, 1. / 3);
     eval_release(&t);
     d.group[0].y[0] = 0.5; /* no longer integers: no accuracy anywhere */
     assert_true(eval_run(&t, tiny_model(), &w, &d, 1, &e));
@@ -92,15 +94,20 @@ static void check_joined_files(void **state)
     ArchError e = {0};
     (void)state;
     b.set[1].worms = 7;
+    ((int8_t *)a.group[0].x)[31] = -3; /* the last site of the last sample */
+    ((float *)b.group[0].x)[0] = 2.5f;
     assert_true(dataset_write(&a, name[0], &e) && dataset_write(&b, name[1], &e));
     if (!dataset_read_all(&all, name, 2, &e))
         fail_msg("%s", e.text);
     assert_int_equal(all.groups, 2);
     assert_int_equal(all.sets, 3);
     assert_int_equal(all.group[1].samples, 6);
+    assert_int_equal(all.group[0].type, ARCH_F64);
+    assert_true(((double *)all.group[0].x)[31] == -3);
+    assert_true(((double *)all.group[0].x)[32] == 2.5);
     assert_true(eval_run(&t, tiny_model(), &w, &all, 1, &e));
     assert_int_equal(t.rows, 2 * 2 * 4);
-    assert_row(&t.row[3], 0, 4, 0.3125, 0.5);
+    assert_row(&t.row[7], 0, 6, (0.0625 + 0.5625 + 3.0625) / 3, 1. / 3);
     assert_int_equal(t.row[2].set->worms, 7);
     eval_release(&t);
     dataset_release(&a);

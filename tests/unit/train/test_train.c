@@ -12,6 +12,7 @@
 #include "archrt/train.h"
 #include "tiny_model.h"
 #include "train_data.h"
+#include "train_state.h"
 
 #define INSTANCES  3
 #define CHECKPOINT "test_train.checkpoint.safetensors"
@@ -183,6 +184,72 @@ static void check_checkpoint(void **state)
     dataset_release(&d);
 }
 
+/* Marks the rows of a group in `seen`: once each. */
+static void mark(bool *seen, const int64_t *row, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++) {
+        assert_false(seen[row[i]]);
+        seen[row[i]] = true;
+    }
+}
+
+/* Every epoch and every instance has an order of its own; each row is in one batch, and
+ * none of the validation. */
+static void check_shuffle(void **state)
+{
+    Dataset d = make_data(2);
+    TrainOptions o = make_options(1);
+    Train t = {.m = tiny_model(), .o = &o};
+    ArchError e;
+    int64_t row[3][331];
+    Batch batch[40];
+    Instance instance[2] = {{.batch = batch}, {.batch = batch}};
+    (void)state;
+    assert_true(train_data_init(&t, &d, &e));
+    assert_int_equal(t.trains + t.valids, 331);
+    assert_int_equal(t.valids, 33);
+    t.instance = instance;
+    for (int i = 0; i < 3; i++) { /* epoch 0, epoch 1, epoch 0 of the other instance */
+        bool seen[2][331] = {{false}};
+        instance[i / 2].row = row[i];
+        t.epoch = i % 2;
+        train_shuffle(&t, i / 2);
+        for (int64_t j = 0; j < t.batches; j++)
+            mark(seen[batch[j].group], row[i] + batch[j].first, batch[j].n);
+        for (int j = 0; j < 2; j++) {
+            mark(seen[j], t.group[j].valid, t.group[j].valids);
+            for (int64_t k = 0; k < d.group[j].samples; k++)
+                assert_true(seen[j][k]);
+        }
+    }
+    assert_memory_not_equal(row[0], row[1], 100 * sizeof(int64_t));
+    assert_memory_not_equal(row[0], row[2], 100 * sizeof(int64_t));
+    train_data_release(&t);
+    dataset_release(&d);
+}
+
+/* Weights that do not move: the training loss is a mean over all samples, however many
+ * batches and shards they come in. */
+static void check_mean_loss(void **state)
+{
+    Dataset d = make_data(2);
+    TrainOptions o = make_options(1);
+    double loss[3];
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        o.batch = i == 0 ? 1 : i == 1 ? 40 : 300; /* up to 6 shards */
+        o.epochs = 1;
+        o.optim.lr = 1e-12;
+        TrainResult r = train(tiny64_model(), &d, &o);
+        loss[i] = r.history[0].train;
+        train_release(&r);
+    }
+    assert_true(fabs(loss[1] - loss[0]) < 1e-8 * loss[0]);
+    assert_true(fabs(loss[2] - loss[0]) < 1e-8 * loss[0]);
+    assert_int_equal(train_shards(300), 9);
+    dataset_release(&d);
+}
+
 static void check_early_stopping(void **state)
 {
     Dataset d = make_data(1);
@@ -245,6 +312,8 @@ int main(void)
                                        cmocka_unit_test(check_alone),
                                        cmocka_unit_test(check_resume),
                                        cmocka_unit_test(check_checkpoint),
+                                       cmocka_unit_test(check_shuffle),
+                                       cmocka_unit_test(check_mean_loss),
                                        cmocka_unit_test(check_early_stopping),
                                        cmocka_unit_test(check_divergence),
                                        cmocka_unit_test(check_too_few)};
