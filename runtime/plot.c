@@ -173,6 +173,17 @@ static void print_panel(FILE *out, const char *data, const char *label, int colu
             column + 1);
 }
 
+/* A little wider than the data, or the labels of the outer lattices are lost. */
+static void print_range(FILE *out, const Points *all)
+{
+    double low = INFINITY, high = 0;
+    for (int i = 0; i < all->n; i++) {
+        low = fmin(low, sites(&all->at[i]));
+        high = fmax(high, sites(&all->at[i]));
+    }
+    fprintf(out, "set xrange [%.9g:%.9g]\n", low / 1.3, high * 1.3);
+}
+
 static bool write_script(const Points *all, const char *path, const char *data,
                          const char *picture, ArchError *e)
 {
@@ -191,8 +202,9 @@ static bool write_script(const Points *all, const char *path, const char *data,
             "\nset logscale x 2\nset xlabel 'lattice'\nset grid\n"
             "set multiplot layout %d,1\n",
             accuracy ? 2 : 1);
+    print_range(d.out, all);
     if (accuracy) {
-        fprintf(d.out, "set key bottom left\nset yrange [*:101]\n");
+        fprintf(d.out, "set key bottom left\nset yrange [*<95:100.5]\n");
         print_panel(d.out, data, "accuracy (%)", 6);
         fprintf(d.out, "set key top left\nset yrange [*:*]\n");
     }
