@@ -9,6 +9,7 @@ static void emit_basics(Writer *w, const EmitInput *in)
     w_line(w, "#include \"%s.h\"", in->name);
     w_blank(w);
     w_line(w, "#include <math.h>");
+    w_line(w, "#include <string.h>");
     w_blank(w);
     w_line(w, "#if defined(__x86_64__) && defined(__GNUC__)");
     w_line(w, "#define ARCH_X86");

@@ -72,7 +72,7 @@ static void begin_sums(Lower *l, const Conv *c, const Made *m)
     Var i = put_unroll(b, "i", m->channels);
     Var s = put_unroll(b, "s", m->sites);
     const Vx *start = c->bias >= 0 ? vx_broadcast(b, bias, ix_var(b, i)) : vx_zero(b);
-    put_declare(b, m->y, element(b, i, m->channels), element(b, s, m->sites), start);
+    put_hold(b, m->y, element(b, i, m->channels), element(b, s, m->sites), start);
     put_end(b);
     put_end(b);
 }
@@ -94,25 +94,40 @@ static void point_at_taps(Lower *l, const Conv *c, const Made *m, Ptr x, Var tap
     put_end(b);
 }
 
-/* y[i][s] += w[tap][c][i] x_s[c], one input channel. */
-static void multiply_add(Lower *l, const Made *m, Ptr x, Ptr w, const Ix *c, const Ix *w_at)
+/* y[i][s] += w[tap][c][i] x_s[c] for `count` input channels from c on. */
+static void multiply_add(Lower *l, const Made *m, Ptr x, Ptr w, const Ix *c,
+                         const Ix *w_at, int width, int count)
 {
     Build *b = l->b;
     Reg v = reg_new(b, "v"), u = reg_new(b, "u");
+    Var k = put_unroll(b, "k", count);
+    const Ix *at_k = element(b, k, count);
     Var s = put_unroll(b, "s", m->sites);
-    put_hold(b, v, element(b, s, m->sites), NULL,
-             vx_load(b, x, element(b, s, m->sites), ix_scale(b, c, LANES)));
+    put_hold(b, v, at_k, element(b, s, m->sites),
+             vx_load(b, x, element(b, s, m->sites),
+                     ix_scale(b, ix_add(b, c, ix_var(b, k)), LANES)));
     put_end(b);
     Var i = put_unroll(b, "i", m->channels);
     const Ix *at_i = element(b, i, m->channels);
-    put_declare(b, u, at_i, NULL, vx_broadcast(b, w, ix_add(b, w_at, ix_var(b, i))));
+    const Ix *from = ix_add(b, w_at, ix_scale(b, ix_var(b, k), width));
+    put_declare(b, u, at_k, at_i, vx_broadcast(b, w, ix_add(b, from, ix_var(b, i))));
     s = put_unroll(b, "s", m->sites);
     const Ix *at_s = element(b, s, m->sites);
     put_set(b, m->y, at_i, at_s,
-            vx_op3(b, VX_FMA, vx_reg(b, u, at_i, NULL), vx_reg(b, v, at_s, NULL),
+            vx_op3(b, VX_FMA, vx_reg(b, u, at_k, at_i), vx_reg(b, v, at_k, at_s),
                    vx_reg(b, m->y, at_i, at_s)));
     put_end(b);
     put_end(b);
+    put_end(b);
+}
+
+/* Input channels in one turn of the inner loop: short loops cost more than they do.  Single
+ * sites are the rest of a row, and narrow vectors take long anyway: not worth the code. */
+static int channels_at_once(const Target *target, int in, int sites)
+{
+    if (target->vector_bytes < 64 || sites == 1 || in % 2)
+        return 1;
+    return in % 4 ? 2 : 4;
 }
 
 /* `channels` outputs from `first` on, which lie in a block of `width` packed outputs. */
@@ -133,9 +148,10 @@ static void lower_register_tile(Lower *l, const Conv *c, const Ix *block, int wi
               ix_add(b, ix(b, c->weights), ix_add(b, ix_scale(b, block, block_size), in_block)));
     Var tap = put_for(b, "tap", ix(b, 0), ix(b, c->taps), 1);
     point_at_taps(l, c, &m, x, tap);
-    Var in = put_for(b, "c", ix(b, 0), ix(b, c->in), 1);
+    int count = channels_at_once(&b->p->target, c->in, m.sites);
+    Var in = put_for(b, "c", ix(b, 0), ix(b, c->in), count);
     const Ix *row = ix_add(b, ix_scale(b, ix_var(b, tap), c->in), ix_var(b, in));
-    multiply_add(l, &m, x, w, ix_var(b, in), ix_scale(b, row, width));
+    multiply_add(l, &m, x, w, ix_var(b, in), ix_scale(b, row, width), width, count);
     put_end(b);
     put_end(b);
     lower_chain(l, c->step, &m);

@@ -60,7 +60,7 @@ static void move_sums(Lower *l, const Weight *w, Tile tile, Ptr p, Reg sum, bool
         put_store(b, p, NULL, at,
                   vx_op(b, VX_ADD, vx_load(b, p, NULL, at), vx_reg(b, sum, at_i, at_j)));
     else
-        put_declare(b, sum, at_i, at_j, vx_zero(b));
+        put_hold(b, sum, at_i, at_j, vx_zero(b));
     put_end(b);
     put_end(b);
 }

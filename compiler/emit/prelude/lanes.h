@@ -82,16 +82,68 @@ INLINE void read_sample(const ArchCall *call, const int64_t *stride, int64_t fir
     }
 }
 
-/* Sixteen int8 samples that lie contiguously, the common case. */
-INLINE void read_block_i8(const int8_t *const *row, real *lanes, int64_t channels,
-                                 int64_t sites)
+/* Exchanges the high half of each pair of bytes, words, .. of a with the low half of b. */
+INLINE void exchange(uint64_t *a, uint64_t *b, int bits, uint64_t low)
 {
-    for (int64_t c = 0; c < channels; c++)
-        for (int64_t s = 0; s < sites; s++) {
-            real *to = lanes + (s * channels + c) * ARCH_LANES;
+    const uint64_t swap = (*a >> bits ^ *b) & low;
+    *b ^= swap;
+    *a ^= swap << bits;
+}
+
+/* Byte j of row i becomes byte i of row j. */
+INLINE void transpose_bytes(uint64_t *row)
+{
+    const uint64_t half = 0x00000000ffffffffu, word = 0x0000ffff0000ffffu,
+                   byte = 0x00ff00ff00ff00ffu;
+    exchange(&row[0], &row[4], 32, half);
+    exchange(&row[1], &row[5], 32, half);
+    exchange(&row[2], &row[6], 32, half);
+    exchange(&row[3], &row[7], 32, half);
+    exchange(&row[0], &row[2], 16, word);
+    exchange(&row[1], &row[3], 16, word);
+    exchange(&row[4], &row[6], 16, word);
+    exchange(&row[5], &row[7], 16, word);
+    exchange(&row[0], &row[1], 8, byte);
+    exchange(&row[2], &row[3], 8, byte);
+    exchange(&row[4], &row[5], 8, byte);
+    exchange(&row[6], &row[7], 8, byte);
+}
+
+/* Eight samples at eight sites of one channel, each site's lanes `apart` from the next. */
+INLINE void read_bytes(const int8_t *const *sample, int64_t at, real *lane, int64_t apart)
+{
+    uint64_t row[8];
+    for (int i = 0; i < 8; i++)
+        memcpy(&row[i], sample[i] + at, sizeof row[i]);
+    transpose_bytes(row);
+    for (int site = 0; site < 8; site++) {
+        int8_t x[8];
+        memcpy(x, &row[site], sizeof x);
+        for (int i = 0; i < 8; i++)
+            lane[site * apart + i] = (real)x[i];
+    }
+}
+
+/* Sixteen int8 samples that lie contiguously, the common case; bytes are moved eight at a
+ * time where the machine counts them from the low end. */
+INLINE void read_block_i8(const int8_t *const *sample, real *lanes, int64_t channels,
+                          int64_t sites)
+{
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    const int64_t whole = sites / 8 * 8;
+#else
+    const int64_t whole = 0;
+#endif
+    const int64_t apart = channels * ARCH_LANES;
+    for (int64_t c = 0; c < channels; c++) {
+        real *to = lanes + c * ARCH_LANES;
+        for (int64_t s = 0; s < whole; s += 8)
+            for (int half = 0; half < ARCH_LANES; half += 8)
+                read_bytes(sample + half, c * sites + s, to + s * apart + half, apart);
+        for (int64_t s = whole; s < sites; s++)
             for (int lane = 0; lane < ARCH_LANES; lane++)
-                to[lane] = (real)row[lane][c * sites + s];
-        }
+                to[s * apart + lane] = (real)sample[lane][c * sites + s];
+    }
 }
 
 /* x of 16 samples into [site][channel][lane]; lanes behind the last sample are zero. */

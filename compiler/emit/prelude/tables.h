@@ -9,9 +9,13 @@ typedef struct Window {
 INLINE int64_t seen(const Window *w, int axis, int64_t in, int64_t p, int64_t k)
 {
     int64_t q = p * w->stride[axis] + k - w->before[axis];
-    if (w->circular[axis])
-        return ((q % in) + in) % in;
-    return q >= 0 && q < in ? q : -1;
+    if (!w->circular[axis])
+        return q >= 0 && q < in ? q : -1;
+    while (q < 0)
+        q += in;
+    while (q >= in)
+        q -= in;
+    return q;
 }
 
 /* Coordinates of a site or tap, row-major. */
@@ -47,47 +51,55 @@ INLINE int64_t tap_count(const Window *w, int64_t *kernel)
     return site_count(w->axes, kernel);
 }
 
-/* near[tap][p]: the input site that output site p sees; `in_sites`, the ghost, if none. */
-INLINE void fill_near(int32_t *near, const Window *w, const int64_t *in,
-                             const int64_t *out)
+/* A walk over the output sites with one tap: which input site each of them sees. */
+typedef struct Walk {
+    const Window *window;
+    const int64_t *in, *out;
+    int64_t tap[ARCH_AXES_MAX], site, ghost;
+    int32_t *near, *back; /* the table to fill, the other null */
+} Walk;
+
+/* `row` numbers the input sites by the axes before this one; -1: outside already. */
+INLINE void walk(Walk *a, int axis, int64_t row)
 {
-    int64_t kernel[ARCH_AXES_MAX], k[ARCH_AXES_MAX], p[ARCH_AXES_MAX];
+    if (axis == a->window->axes) {
+        if (a->near)
+            a->near[a->site] = (int32_t)(row < 0 ? a->ghost : row);
+        else if (row >= 0)
+            a->back[row] = (int32_t)a->site;
+        a->site++;
+        return;
+    }
+    for (int64_t p = 0; p < a->out[axis]; p++) {
+        const int64_t q = seen(a->window, axis, a->in[axis], p, a->tap[axis]);
+        walk(a, axis + 1, row < 0 || q < 0 ? -1 : row * a->in[axis] + q);
+    }
+}
+
+/* near[tap][p]: the input site that output site p sees; the ghost, if none. */
+INLINE void fill_near(int32_t *near, const Window *w, const int64_t *in, const int64_t *out)
+{
+    int64_t kernel[ARCH_AXES_MAX];
     const int64_t taps = tap_count(w, kernel), sites = site_count(w->axes, out);
     for (int64_t tap = 0; tap < taps; tap++) {
-        coordinates(w->axes, kernel, tap, k);
-        for (int64_t site = 0; site < sites; site++) {
-            int64_t q = 0;
-            coordinates(w->axes, out, site, p);
-            for (int axis = 0; axis < w->axes && q >= 0; axis++) {
-                const int64_t at = seen(w, axis, in[axis], p[axis], k[axis]);
-                q = at < 0 ? -1 : q * in[axis] + at;
-            }
-            *near++ = (int32_t)(q < 0 ? site_count(w->axes, in) : q);
-        }
+        Walk a = {.window = w, .in = in, .out = out, .near = near + tap * sites};
+        a.ghost = site_count(w->axes, in);
+        coordinates(w->axes, kernel, tap, a.tap);
+        walk(&a, 0, 0);
     }
 }
 
 /* back[tap][q]: the output site that sees input site q through this tap, or the ghost. */
-INLINE void fill_back(int32_t *back, const Window *w, const int64_t *in,
-                             const int64_t *out)
+INLINE void fill_back(int32_t *back, const Window *w, const int64_t *in, const int64_t *out)
 {
-    int64_t kernel[ARCH_AXES_MAX], k[ARCH_AXES_MAX], p[ARCH_AXES_MAX];
+    int64_t kernel[ARCH_AXES_MAX];
     const int64_t taps = tap_count(w, kernel), sites = site_count(w->axes, in);
-    const int64_t ghost = site_count(w->axes, out);
-    for (int64_t tap = 0; tap < taps; tap++, back += sites) {
-        coordinates(w->axes, kernel, tap, k);
+    for (int64_t tap = 0; tap < taps; tap++) {
+        Walk a = {.window = w, .in = in, .out = out, .back = back + tap * sites};
         for (int64_t q = 0; q < sites; q++)
-            back[q] = (int32_t)ghost;
-        for (int64_t site = 0; site < ghost; site++) {
-            int64_t q = 0;
-            coordinates(w->axes, out, site, p);
-            for (int axis = 0; axis < w->axes && q >= 0; axis++) {
-                const int64_t at = seen(w, axis, in[axis], p[axis], k[axis]);
-                q = at < 0 ? -1 : q * in[axis] + at;
-            }
-            if (q >= 0)
-                back[q] = (int32_t)site;
-        }
+            a.back[q] = (int32_t)site_count(w->axes, out);
+        coordinates(w->axes, kernel, tap, a.tap);
+        walk(&a, 0, 0);
     }
 }
 

@@ -80,4 +80,4 @@ VEC256 vec256 vec256_map(real (*f)(real), vec256 a)
 }
 
 /* Keeps a vector in its register: compilers would rather load it again for every use. */
-#define vec256_hold(a) __asm__("" : "+x"(a))
+#define vec256_hold(a) __asm__ volatile("" : "+x"(a))

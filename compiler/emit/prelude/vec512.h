@@ -88,4 +88,4 @@ VEC512 vec512 vec512_map(real (*f)(real), vec512 a)
 }
 
 /* Keeps a vector in its register: compilers would rather load it again for every use. */
-#define vec512_hold(a) __asm__("" : "+v"(a))
+#define vec512_hold(a) __asm__ volatile("" : "+v"(a))
