@@ -171,6 +171,8 @@ bool graph_accepts(const Graph *g, const int64_t *lattice, Val *culprit);
 
 /* print.c: one line a node, stable text; the golden tests compare it. */
 void graph_print(const Graph *g, FILE *out);
+/* T, T-1, T/2 or (T+1)/2; a division is rounded down. */
+void extent_print(const Graph *g, Extent e, FILE *out);
 
 /* verify.c: operands before use, arities, shapes equal to their rules, parameters in range.
  * Says what is wrong on `err` and returns false. */

@@ -21,8 +21,7 @@ static const char *axis_name(const Graph *g, int axis)
     return axis < g->rank && g->axis[axis] ? g->axis[axis] : "?";
 }
 
-/* T, T-1, T/2 or (T+1)/2; a division is rounded down. */
-static void print_extent(const Graph *g, Extent e, FILE *out)
+void extent_print(const Graph *g, Extent e, FILE *out)
 {
     if (e.axis < 0) {
         fprintf(out, "%" PRId64, e.add);
@@ -44,7 +43,7 @@ static void print_shape(const Graph *g, const Shape *s, FILE *out)
     fprintf(out, " [%d]", s->channels);
     for (int d = 0; d < s->rank; d++) {
         fputc(d ? ',' : '(', out);
-        print_extent(g, s->extent[d], out);
+        extent_print(g, s->extent[d], out);
     }
     if (s->rank)
         fputc(')', out);

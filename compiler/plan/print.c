@@ -181,22 +181,13 @@ void phase_print(const Program *p, const Phase *phase, FILE *out)
     print_stmts(&(Printer){p, phase, out}, phase->body, 1);
 }
 
-static void print_extent(const Graph *g, Extent e, FILE *out)
-{
-    if (e.axis < 0)
-        fprintf(out, "%" PRId64, e.add);
-    else
-        fprintf(out, "floor((%s + %" PRId64 ") / %" PRId64 ")", g->axis[e.axis], e.add,
-                e.div);
-}
-
 static void print_lattices(const Program *p, FILE *out)
 {
     for (int i = 0; i < p->lattices; i++) {
         fprintf(out, "lattice %d:", i);
         for (int k = 0; k < p->lattice[i].rank; k++) {
             fputs(k ? " x " : " ", out);
-            print_extent(p->graph, p->lattice[i].extent[k], out);
+            extent_print(p->graph, p->lattice[i].extent[k], out);
         }
         fputs(p->lattice[i].rank ? "\n" : " one site\n", out);
     }
