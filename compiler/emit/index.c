@@ -104,7 +104,7 @@ static Linear linear_of(const Scope *scope, const Ix *i)
         return atom(arena_printf(scope->arena, "%s / %" PRId64 " * %" PRId64,
                                  in_parentheses(scope, &a), i->value, i->value));
     case IX_TABLE:
-        return atom(arena_printf(scope->arena, "f->%s[%s]",
+        return atom(arena_printf(scope->arena, "(int64_t)f->%s[%s]",
                                  plan_buffer(scope->p, i->buf)->name,
                                  linear_text(scope, &a)));
     }
