@@ -229,6 +229,8 @@ static void place_node(Fuser *z, Val v)
     }
     if (is_arg(op) || op == OP_PARAM || op == OP_TARGET)
         return;
+    if (op == OP_ADD && at(z, v)->param >= 0)
+        return; /* two gradients of one parameter: both are summed in its place anyway */
     switch (op_info[op].class) {
     case LEAF: group_single(z, GROUP_READ, v); return;
     case CONTRACT: place_conv(z, v); return;
