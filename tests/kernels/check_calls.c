@@ -1,0 +1,433 @@
+/* check_calls FILE.arch LIBRARY MODEL - every way to say the same thing to a model gives
+ * the same bits: types and strides of x, rows by index, several instances, shards. */
+#include <float.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "check.h"
+
+enum {
+    BATCH = 33,
+    ROWS = 40,
+    INSTANCES = 3,
+    SHARDS_MAX = 8,
+    STRIDES = 2 + ARCH_AXES_MAX
+};
+
+/* Everything a model computes of one call, as bytes. */
+typedef struct Answer {
+    void *y, *dx, *dparams, *dgradient;
+    double loss[INSTANCES];
+} Answer;
+
+typedef struct Calls {
+    Tally tally;
+    const ArchModel *m;
+    const Case *c; /* of ROWS samples */
+    const Trial *trial;
+    void *target; /* of the rows of the batch, or of all with an index */
+    const void *dy;
+    int64_t instances;
+    ArchIsa isa;
+} Calls;
+
+/* ---- answers -------------------------------------------------------------------------- */
+
+static int64_t y_count(const Calls *k)
+{
+    return k->instances * BATCH * k->c->out;
+}
+
+static int64_t dx_count(const Calls *k)
+{
+    return k->instances * BATCH * k->c->channels * k->c->sites;
+}
+
+static int64_t params_count(const Calls *k)
+{
+    return k->instances * k->m->param_count;
+}
+
+static Answer answer_new(const Calls *k)
+{
+    return (Answer){.y = real_new(k->m, y_count(k)),
+                    .dx = real_new(k->m, dx_count(k)),
+                    .dparams = real_new(k->m, params_count(k)),
+                    .dgradient = real_new(k->m, params_count(k))};
+}
+
+static void answer_free(Answer *a)
+{
+    free(a->y);
+    free(a->dx);
+    free(a->dparams);
+    free(a->dgradient);
+}
+
+/* `call` without work: each entry gets its own, full of NaN. */
+static ArchCall with_work(const Calls *k, const ArchCall *call, ArchWhat what)
+{
+    ArchCall own = trial_call(k->trial, call->batch, what, k->isa);
+    void *work = own.work;
+    own = *call;
+    own.work = work;
+    return own;
+}
+
+static Answer answer(const Calls *k, const ArchCall *call)
+{
+    Answer a = answer_new(k);
+    ArchCall forward = with_work(k, call, ARCH_FORWARD),
+             vjp = with_work(k, call, ARCH_VJP);
+    k->m->forward(&forward, a.y);
+    k->m->vjp(&vjp, k->dy, a.dx, a.dparams);
+    call_free(&forward);
+    call_free(&vjp);
+    if (k->m->gradient) {
+        ArchCall gradient = with_work(k, call, ARCH_GRADIENT);
+        k->m->gradient(&gradient, k->target, a.loss, a.dgradient);
+        call_free(&gradient);
+    }
+    return a;
+}
+
+static bool same(const Calls *k, const void *a, const void *b, int64_t count)
+{
+    return !memcmp(a, b, real_size(k->m) * (size_t)count);
+}
+
+static bool answers_equal(const Calls *k, const Answer *a, const Answer *b)
+{
+    return same(k, a->y, b->y, y_count(k)) && same(k, a->dx, b->dx, dx_count(k)) &&
+           same(k, a->dparams, b->dparams, params_count(k)) &&
+           same(k, a->dgradient, b->dgradient, params_count(k)) &&
+           !memcmp(a->loss, b->loss, sizeof a->loss);
+}
+
+static void expect(Calls *k, const ArchCall *call, const Answer *wanted,
+                   const char *what, int number)
+{
+    Answer got = answer(k, call);
+    tally(&k->tally, answers_equal(k, &got, wanted), "%s %d changes bits, %s", what,
+          number, isa_name[k->isa]);
+    answer_free(&got);
+}
+
+static ArchCall plain_call(const Calls *k)
+{
+    ArchCall call = trial_call(k->trial, BATCH, ARCH_FORWARD, k->isa);
+    call_free(&call);
+    call.work = NULL;
+    return call;
+}
+
+/* ---- where x lies --------------------------------------------------------------------- */
+
+static void element_set(void *x, ArchType type, int64_t at, int value)
+{
+    switch (type) {
+    case ARCH_I8: ((int8_t *)x)[at] = (int8_t)value; break;
+    case ARCH_I16: ((int16_t *)x)[at] = (int16_t)value; break;
+    case ARCH_I32: ((int32_t *)x)[at] = value; break;
+    case ARCH_F32: ((float *)x)[at] = (float)value; break;
+    case ARCH_F64: ((double *)x)[at] = value; break;
+    }
+}
+
+/* Strides of x with the axes in the order `order`, slowest first, and `pad` elements of
+ * something else behind every row of the fastest axis.  Returns the elements in all. */
+static int64_t strides_of(const Calls *k, const int *order, int64_t pad,
+                          int64_t *stride)
+{
+    int64_t size[STRIDES] = {ROWS, k->c->channels}, step = 1;
+    for (int d = 0; d < k->m->rank; d++)
+        size[2 + d] = k->c->extent[d];
+    for (int i = k->m->rank + 1; i >= 0; i--) {
+        stride[order[i]] = step;
+        step = step * size[order[i]] + pad;
+    }
+    return step;
+}
+
+static void *spread_x(const Calls *k, const int64_t *stride, int64_t size,
+                      ArchType type)
+{
+    void *x = malloc((size_t)size * 8);
+    for (int64_t i = 0; i < size; i++)
+        element_set(x, type, i, 99);
+    int64_t at[STRIDES] = {0}, count = ROWS * k->c->channels * k->c->sites;
+    for (int64_t i = 0; i < count; i++) {
+        int64_t to = 0, rest = i;
+        for (int d = k->m->rank - 1; d >= 0; d--) {
+            at[2 + d] = rest % k->c->extent[d];
+            rest /= k->c->extent[d];
+        }
+        at[1] = rest % k->c->channels;
+        at[0] = rest / k->c->channels;
+        for (int d = 0; d < 2 + k->m->rank; d++)
+            to += at[d] * stride[d];
+        element_set(x, type, to, k->c->x_i8[i]);
+    }
+    return x;
+}
+
+static void check_x(Calls *k, const Answer *wanted)
+{
+    /* As it comes, axes transposed, channels last, samples last. */
+    static const int order[][STRIDES] = {
+        {0, 1, 2, 3},
+        {0, 1, 3, 2},
+        {0, 2, 3, 1},
+        {3, 2, 1, 0}
+    };
+    for (int o = 0; o < 4; o++)
+        for (int type = ARCH_I8; type <= (o % 3 ? ARCH_I8 : ARCH_F64); type++) {
+            ArchCall call = plain_call(k);
+            int64_t size = strides_of(k, order[o], 3 * (o % 2), call.x_stride);
+            void *x = spread_x(k, call.x_stride, size, (ArchType)type);
+            call.x = x;
+            call.x_type = (ArchType)type;
+            expect(k, &call, wanted, "x of layout and type", 10 * o + type);
+            if (!o) {
+                memset(call.x_stride, 0, sizeof call.x_stride);
+                expect(k, &call, wanted, "contiguous x of type", type);
+            }
+            free(x);
+        }
+}
+
+/* Rows in any order, some more than once; targets belong to rows. */
+static void check_index(Calls *k)
+{
+    int64_t index[BATCH], size = k->c->channels * k->c->sites;
+    uint64_t state = 5;
+    for (int b = 0; b < BATCH; b++)
+        index[b] = check_between(&state, 0, ROWS - 1);
+    index[1] = index[0];
+    int8_t *x = malloc((size_t)(BATCH * size));
+    void *target = real_new(k->m, BATCH * k->c->out), *all = k->target;
+    for (int64_t b = 0; b < BATCH; b++) {
+        memcpy(x + b * size, k->c->x_i8 + index[b] * size, (size_t)size);
+        for (int64_t i = 0; i < k->c->out; i++)
+            real_set(k->m, target, b * k->c->out + i,
+                     real_at(k->m, all, index[b] * k->c->out + i));
+    }
+    ArchCall call = plain_call(k);
+    call.x = x;
+    k->target = target;
+    Answer wanted = answer(k, &call);
+    call = plain_call(k);
+    call.index = index;
+    k->target = all;
+    expect(k, &call, &wanted, "index of type", ARCH_I8);
+    float *floats = malloc(sizeof(float) * (size_t)(ROWS * size));
+    for (int64_t i = 0; i < ROWS * size; i++)
+        floats[i] = k->c->x_i8[i];
+    call.x = floats;
+    call.x_type = ARCH_F32;
+    expect(k, &call, &wanted, "index of type", ARCH_F32);
+    answer_free(&wanted);
+    free(floats);
+    free(x);
+    free(target);
+}
+
+/* ---- instances ------------------------------------------------------------------------ */
+
+static void *piece(const Calls *k, const void *p, int64_t count, int i)
+{
+    return (char *)p + real_size(k->m) * (size_t)(count / INSTANCES * i);
+}
+
+/* Three networks in one call are three calls. */
+static void check_instances(Calls *k)
+{
+    const ArchModel *m = k->m;
+    k->instances = INSTANCES;
+    void *params = real_new(m, params_count(k)), *dy = real_new(m, y_count(k));
+    uint64_t state = 6;
+    for (int64_t i = 0; i < params_count(k); i++)
+        real_set(m, params, i, check_uniform(&state) / 4);
+    for (int64_t i = 0; i < y_count(k); i++)
+        real_set(m, dy, i, check_uniform(&state));
+    char *packed = NULL;
+    if (posix_memalign((void **)&packed, 64, m->packed_bytes * INSTANCES + 1))
+        abort();
+    m->pack(params, packed, INSTANCES);
+    ArchCall call = plain_call(k);
+    call.packed = packed;
+    call.instances = INSTANCES;
+    const void *dy_one = k->dy;
+    k->dy = dy;
+    Answer all = answer(k, &call);
+    int64_t y = y_count(k), dx = dx_count(k), p = params_count(k);
+    k->instances = 1;
+    for (int i = 0; i < INSTANCES; i++) {
+        ArchCall one = plain_call(k);
+        one.packed = k->trial->packed;
+        m->pack(piece(k, params, p, i), k->trial->packed, 1);
+        k->dy = piece(k, dy, y, i);
+        Answer part = {.y = piece(k, all.y, y, i),
+                       .dx = piece(k, all.dx, dx, i),
+                       .dparams = piece(k, all.dparams, p, i),
+                       .dgradient = piece(k, all.dgradient, p, i),
+                       .loss = {all.loss[i]}};
+        expect(k, &one, &part, "of three instances, number", i);
+    }
+    m->pack(k->trial->params, k->trial->packed, 1);
+    k->dy = dy_one;
+    answer_free(&all);
+    free(params);
+    free(dy);
+    free(packed);
+}
+
+/* ---- shards --------------------------------------------------------------------------- */
+
+/* A shard writes its own blocks of 16 samples and nothing else. */
+static void check_forward_shards(Calls *k, const Answer *wanted, int shards)
+{
+    int64_t blocks = (BATCH + 15) / 16, out = k->c->out;
+    for (int s = 0; s < shards; s++) {
+        ArchCall plain = plain_call(k), call = with_work(k, &plain, ARCH_FORWARD);
+        call.shard = s;
+        call.shards = shards;
+        void *y = real_new(k->m, BATCH * out);
+        k->m->forward(&call, y);
+        bool good = true;
+        for (int64_t i = 0; i < BATCH * out; i++) {
+            int64_t block = i / out / 16;
+            bool mine =
+                block >= blocks * s / shards && block < blocks * (s + 1) / shards;
+            double got = real_at(k->m, y, i);
+            good &= mine ? got == real_at(k->m, wanted->y, i) : isnan(got) != 0;
+        }
+        tally(&k->tally, good, "forward of shard %d of %d, %s", s, shards,
+              isa_name[k->isa]);
+        free(y);
+        call_free(&call);
+    }
+}
+
+typedef struct Mean {
+    double loss[SHARDS_MAX];
+    void *dparams;
+    double largest; /* of the gradients of single samples */
+} Mean;
+
+/* Shards in rising or falling order, as threads might finish. */
+static Mean sharded_mean(const Calls *k, int shards, bool falling)
+{
+    Mean mean = {.dparams = real_new(k->m, shards * k->m->param_count)};
+    for (int i = 0; i < shards; i++) {
+        int s = falling ? shards - 1 - i : i;
+        ArchCall plain = plain_call(k), call = with_work(k, &plain, ARCH_GRADIENT);
+        call.shard = s;
+        call.shards = shards;
+        void *own =
+            (char *)mean.dparams + real_size(k->m) * (size_t)(s * k->m->param_count);
+        k->m->gradient(&call, k->target, &mean.loss[s], own);
+        call_free(&call);
+    }
+    k->m->reduce(mean.loss, mean.dparams, shards, 1, BATCH, k->c->extent);
+    return mean;
+}
+
+/* The mean of the gradients of single samples, in double. */
+static Mean single_mean(const Calls *k)
+{
+    int64_t count = k->m->param_count;
+    double *sum = calloc((size_t)count + 1, sizeof *sum),
+           terms = (double)(BATCH * k->c->out);
+    void *one = real_new(k->m, count);
+    Mean mean = {.dparams = sum};
+    for (int b = 0; b < BATCH; b++) {
+        int64_t row = b;
+        ArchCall call = plain_call(k), own;
+        double loss;
+        call.index = &row;
+        call.batch = 1;
+        own = with_work(k, &call, ARCH_GRADIENT);
+        k->m->gradient(&own, k->target, &loss, one);
+        mean.loss[0] += loss / terms;
+        for (int64_t i = 0; i < count; i++) {
+            sum[i] += real_at(k->m, one, i) / terms;
+            mean.largest = fmax(mean.largest, fabs(real_at(k->m, one, i)));
+        }
+        call_free(&own);
+    }
+    free(one);
+    return mean;
+}
+
+static void check_gradient_shards(Calls *k, int shards, const Mean *wanted)
+{
+    double eps = k->m->real == ARCH_F64 ? DBL_EPSILON : (double)FLT_EPSILON;
+    Mean up = sharded_mean(k, shards, false), down = sharded_mean(k, shards, true);
+    const double *sum = wanted->dparams;
+    bool near = fabs(up.loss[0] - wanted->loss[0]) <= 1e3 * eps * fabs(wanted->loss[0]);
+    for (int64_t i = 0; i < k->m->param_count; i++)
+        near &=
+            fabs(real_at(k->m, up.dparams, i) - sum[i]) <= 1e3 * eps * wanted->largest;
+    tally(&k->tally, near, "the mean over %d shards is not the mean, %s", shards,
+          isa_name[k->isa]);
+    tally(&k->tally,
+          same(k, up.dparams, down.dparams, k->m->param_count) &&
+              up.loss[0] == down.loss[0],
+          "the mean over %d shards depends on their order, %s", shards,
+          isa_name[k->isa]);
+    free(up.dparams);
+    free(down.dparams);
+}
+
+static void check_shards(Calls *k, const Answer *wanted)
+{
+    static const int shards[] = {1, 2, 3, SHARDS_MAX};
+    for (size_t i = 0; i < countof(shards); i++)
+        check_forward_shards(k, wanted, shards[i]);
+    if (!k->m->gradient)
+        return;
+    Mean mean = single_mean(k);
+    for (size_t i = 0; i < countof(shards); i++)
+        check_gradient_shards(k, shards[i], &mean);
+    free(mean.dparams);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc != 4) {
+        fprintf(stderr, "usage: check_calls FILE.arch LIBRARY MODEL\n");
+        return 2;
+    }
+    Arena *a = arena_new();
+    const Graph *g = graph_read(argv[1], a);
+    Calls k = {.m = model_load(argv[2], argv[3]), .instances = 1};
+    k.tally.name = k.m->name;
+    int64_t extent[ARCH_AXES_MAX] = {6, 4};
+    for (int d = 0; d < g->rank; d++)
+        if (g->fixed[d])
+            extent[d] = g->fixed[d];
+    Case c;
+    if (!case_make(&c, g, extent, ROWS, VALUES_FLUX, 23))
+        return 1;
+    Trial trial = trial_make(&c, k.m);
+    k.c = &c;
+    k.trial = &trial;
+    k.target = trial.target;
+    k.dy = trial.dy;
+    for (k.isa = isa_next(ARCH_ISA_BEST); k.isa; k.isa = isa_next(k.isa)) {
+        ArchCall call = plain_call(&k);
+        Answer wanted = answer(&k, &call);
+        check_x(&k, &wanted);
+        check_index(&k);
+        check_instances(&k);
+        check_shards(&k, &wanted);
+        answer_free(&wanted);
+    }
+    isa_report_missing();
+    trial_free(&trial);
+    case_free(&c);
+    arena_free(a);
+    return tally_end(&k.tally);
+}
