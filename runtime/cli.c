@@ -1,5 +1,7 @@
 #include "cli.h"
 
+#include "cli_range.h"
+
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
@@ -167,6 +169,23 @@ static bool read_entry(const CliOption *o, char *text, int i, ArchError *e)
     return read_lattice(o, text, &((CliLattices *)o->value)->v[i], e);
 }
 
+/* A range from entry number i on: how many entries it makes, 0 after an error. */
+static int read_range(const CliOption *o, const char *text, int i, ArchError *e)
+{
+    double v[CLI_LIST_MAX];
+    const CliRange r = {o->name, text, o->kind == CLI_INTS};
+    const int n = cli_range(&r, v, CLI_LIST_MAX - i, e);
+    for (int k = 0; k < n; k++) {
+        if (!check_range(o, v[k], text, e))
+            return 0;
+        if (o->kind == CLI_INTS)
+            ((CliInts *)o->value)->v[i + k] = (int64_t)v[k];
+        else
+            ((CliDoubles *)o->value)->v[i + k] = v[k];
+    }
+    return n;
+}
+
 static void set_count(const CliOption *o, int n)
 {
     if (o->kind == CLI_INTS)
@@ -181,16 +200,20 @@ static void set_count(const CliOption *o, int n)
 
 static bool read_list(const CliOption *o, char *text, ArchError *e)
 {
+    const bool numbers = o->kind == CLI_INTS || o->kind == CLI_DOUBLES;
     int n = 0;
-    for (char *s = text; s; n++) {
+    for (char *s = text; s;) {
         char *comma = strchr(s, ',');
         if (comma)
             *comma = '\0';
         if (n == CLI_LIST_MAX)
             return error_set(e, ARCH_EXIT_USAGE, "--%s: more than %d entries", o->name,
                              CLI_LIST_MAX);
-        if (!read_entry(o, s, n, e))
+        const int read = numbers && cli_is_range(s) ? read_range(o, s, n, e)
+                                                    : read_entry(o, s, n, e);
+        if (read == 0)
             return false;
+        n += read;
         s = comma ? comma + 1 : NULL;
     }
     set_count(o, n);

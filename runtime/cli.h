@@ -9,8 +9,9 @@
  *     };
  *
  * An option is written --name V or --name=V, and -o V where it has a letter.  What was not
- * given keeps the value it had.  Lists are separated by commas.  Text points into argv,
- * whose commas cli_parse overwrites. */
+ * given keeps the value it had.  Lists are separated by commas; in lists of numbers
+ * 0.91:1.05:0.005 stands for all from 0.91 to 1.05 in such steps, 0:10 for integers.  Text
+ * points into argv, whose commas cli_parse overwrites. */
 #ifndef ARCHRT_CLI_H
 #define ARCHRT_CLI_H
 

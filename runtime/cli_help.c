@@ -12,8 +12,8 @@ static const char *value_name(const CliOption *o)
     case CLI_INT: return "N";
     case CLI_DOUBLE: return "X";
     case CLI_TEXT: return "NAME";
-    case CLI_INTS: return "N,..";
-    case CLI_DOUBLES: return "X,..";
+    case CLI_INTS: return "N,N:N,..";
+    case CLI_DOUBLES: return "X,X:X:STEP,..";
     case CLI_TEXTS: return "NAME,..";
     case CLI_LATTICES: return "TxX,..";
     case CLI_CHOICE: return "WORD";

@@ -52,13 +52,14 @@ static const char worms_summary[] =
 static const char flux_example[] =
     "  archrun data flux --lattice 8x8 --eta 4.25 --mu 1 --lambda 1 --samples 4000 \\\n"
     "      --seed 1 -o flux.h5\n"
-    "  archrun data flux --lattice 60x4,100x5 --eta 4.01 --mu 0.91,0.95,1.05 \\\n"
-    "      --samples 500 -o test.h5\n";
+    "  archrun data flux --lattice 60x4,100x5 --eta 4.01 --mu 0.91:1.05:0.005 \\\n"
+    "      --samples 500 -o test.h5        # mu = 0.91, 0.915, .., 1.05\n"
+    "  archrun data flux --lattice 8 --eta 4.01 --mu 0.5,1.05 -o chain.h5\n";
 
 static const char worms_example[] =
     "  archrun data worms --lattice 8x8 --at 4.25:1,4.01:1.5 --worms 0,5 \\\n"
     "      --samples 5000 --seed 1 -o train.h5\n"
-    "  archrun data worms --lattice 8x8,16x16 --eta 4.04 --mu 1.25 --worms 0,1,2,3 \\\n"
+    "  archrun data worms --lattice 8x8,16x16 --eta 4.04 --mu 1.25 --worms 0:10 \\\n"
     "      --samples 100 --seed 2 -o test.h5\n";
 
 /* --at ETA:MU,..: pairs instead of a grid. */

@@ -53,6 +53,21 @@ grep -q 'flux data, seed 1' out || complain "info for people"
 accept data flux --help
 grep -q 'Protocol' out || complain "--help does not say how samples are made"
 
+# Ranges, and the chain in 0+1 dimensions.
+accept data worms --lattice 4x4 --eta 4:4.2:0.1 --mu 1 --worms 0:2 --samples 3 \
+    --thermal 4 --between 1 -o range.h5
+accept info range.h5 --json
+[ "$(wc -l <out)" -eq 9 ] || complain "3 eta and 3 numbers of worms make $(wc -l <out)"
+grep -q '"eta": 4.1, .*"worms": 1,' out || complain "ranges: $(cat out)"
+accept data flux --lattice 8 --eta 4.01 --mu 1.05 --samples 20 --thermal 40 -o chain.h5
+accept info chain.h5 --json
+grep -q '^{"lattice": \[8\], ' out || complain "the chain: $(cat out)"
+
+refuse 2 "steps of 0.3 from 0 never meet 1" data flux $small --eta 4 --mu 0:1:0.3 -o no.h5
+refuse 2 "is no range FIRST:LAST:STEP" data flux $small --eta 4 --mu 0:1 -o no.h5
+refuse 2 "is no range FIRST:LAST:STEP" data flux $small --eta 4 --mu nan:1:1 -o no.h5
+refuse 2 "is not a finite number" data flux $small --eta nan --mu 1 -o no.h5
+refuse 2 "is not a finite number" data flux $small --eta four --mu 1 -o no.h5
 refuse 2 "lambda = -1" data flux $small --eta 4 --mu 1 --lambda -1 -o no.h5
 refuse 2 "ground state only for eta > 2 (D - 1) + 2 cosh mu" \
     data flux $small --eta 4 --mu 1 --lambda 0 -o no.h5
