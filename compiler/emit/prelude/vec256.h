@@ -51,10 +51,16 @@ VEC256 vec256 vec256_max(vec256 a, vec256 b)
     return VEC256_OP(max)(a, b);
 }
 
-/* a * b + c */
+/* a * b + c, in the register of c: left to themselves compilers often put the sum into that
+ * of a or b and move it back, which costs as much as the sum. */
 VEC256 vec256 vec256_fma(vec256 a, vec256 b, vec256 c)
 {
-    return VEC256_OP(fmadd)(a, b, c);
+#ifdef ARCH_REAL_F64
+    __asm__("vfmadd231pd %2, %1, %0" : "+x"(c) : "x"(a), "x"(b));
+#else
+    __asm__("vfmadd231ps %2, %1, %0" : "+x"(c) : "x"(a), "x"(b));
+#endif
+    return c;
 }
 
 /* a > b ? c : d */

@@ -51,10 +51,16 @@ VEC512 vec512 vec512_max(vec512 a, vec512 b)
     return VEC512_OP(max)(a, b);
 }
 
-/* a * b + c */
+/* a * b + c, in the register of c: left to themselves compilers often put the sum into that
+ * of a or b and move it back, which costs as much as the sum. */
 VEC512 vec512 vec512_fma(vec512 a, vec512 b, vec512 c)
 {
-    return VEC512_OP(fmadd)(a, b, c);
+#ifdef ARCH_REAL_F64
+    __asm__("vfmadd231pd %2, %1, %0" : "+v"(c) : "v"(a), "v"(b));
+#else
+    __asm__("vfmadd231ps %2, %1, %0" : "+v"(c) : "v"(a), "v"(b));
+#endif
+    return c;
 }
 
 /* a > b ? c : d */
