@@ -11,8 +11,8 @@ static const char *base_name(const char *path)
     return slash ? slash + 1 : path;
 }
 
-void generate(const Graph *g, const Source *source, PlanOptions plan, const char *options,
-              Output file[GENERATED_FILES], Arena *a)
+void generate(const Graph *g, const Source *source, PlanOptions plan,
+              const char *options, Output file[GENERATED_FILES], Arena *a)
 {
     const Program *program[TARGETS];
     for (int i = 0; i < TARGETS; i++)

@@ -10,7 +10,7 @@
 enum { GENERATED_FILES = 2 };
 
 /* NAME.h and NAME.c of one model; `options` is what the banner repeats. */
-void generate(const Graph *g, const Source *source, PlanOptions plan, const char *options,
-              Output file[GENERATED_FILES], Arena *a);
+void generate(const Graph *g, const Source *source, PlanOptions plan,
+              const char *options, Output file[GENERATED_FILES], Arena *a);
 
 #endif

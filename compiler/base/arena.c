@@ -95,6 +95,7 @@ char *arena_printf(Arena *a, const char *format, ...)
 
 _Noreturn void arena_unreachable(const char *file, int line)
 {
-    fprintf(stderr, "%s:%d: internal error: this place cannot be reached\n", file, line);
+    fprintf(stderr, "%s:%d: internal error: this place cannot be reached\n", file,
+            line);
     abort();
 }

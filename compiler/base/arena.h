@@ -27,7 +27,7 @@ char *arena_strdup(Arena *a, const char *s);
 char *arena_printf(Arena *a, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-#define NEW(arena, T) ((T *)arena_alloc((arena), sizeof(T)))
+#define NEW(arena, T)          ((T *)arena_alloc((arena), sizeof(T)))
 #define NEW_ARRAY(arena, T, n) ((T *)arena_alloc((arena), sizeof(T) * (size_t)(n)))
 
 #define countof(array) (sizeof(array) / sizeof((array)[0]))

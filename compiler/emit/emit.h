@@ -10,12 +10,13 @@
 
 typedef struct EmitInput {
     const Graph *graph;
-    const Program *const *program; /* [TARGETS], in the order of plan_target             */
-    const char *name;              /* of the model, with _f64 behind it in f64           */
-    const char *source_name;       /* count.arch, without a path                         */
-    const char *source;            /* its text                                           */
-    const char *options;           /* as given: "--precision=f32"                        */
-    const char *symmetry;          /* one line                                           */
+    const Program *const
+        *program;            /* [TARGETS], in the order of plan_target             */
+    const char *name;        /* of the model, with _f64 behind it in f64           */
+    const char *source_name; /* count.arch, without a path                         */
+    const char *source;      /* its text                                           */
+    const char *options;     /* as given: "--precision=f32"                        */
+    const char *symmetry;    /* one line                                           */
 } EmitInput;
 
 /* The texts of NAME.h and NAME.c. */

@@ -24,7 +24,8 @@ static const char *output_sites(Writer *w, const EmitInput *in)
 
 static void emit_sizes(Writer *w, const EmitInput *in)
 {
-    w_line(w, "size_t %s_work_bytes(const int64_t *extent, int64_t batch, ArchWhat what)",
+    w_line(w,
+           "size_t %s_work_bytes(const int64_t *extent, int64_t batch, ArchWhat what)",
            in->name);
     w_brace(w);
     w_line(w, "Frame f = {0};");
@@ -54,8 +55,8 @@ static void emit_flops(Writer *w, const EmitInput *in)
         const char *sum = "0";
         for (int i = 0; i < k->lattices; i++)
             if (k->fma[i] > 0)
-                sum = arena_printf(w->arena, "%s + %.1f * (double)f.sites%d", sum, k->fma[i],
-                                   i);
+                sum = arena_printf(w->arena, "%s + %.1f * (double)f.sites%d", sum,
+                                   k->fma[i], i);
         w_line(w, "case %s: return 2 * (%s);", what_enum[what], sum);
     }
     w_close(w, "");
@@ -67,7 +68,8 @@ static void emit_flops(Writer *w, const EmitInput *in)
 static void emit_pack(Writer *w, const EmitInput *in)
 {
     const Program *p = in->program[0];
-    w_line(w, "void %s_pack(const void *params, void *packed, int64_t instances)", in->name);
+    w_line(w, "void %s_pack(const void *params, void *packed, int64_t instances)",
+           in->name);
     w_brace(w);
     w_open(w, "for (int64_t instance = 0; instance < instances; instance++)");
     w_line(w, "const real *from = (const real *)params + instance * %" PRId64 ";",
@@ -79,8 +81,9 @@ static void emit_pack(Writer *w, const EmitInput *in)
         const Packing *k = &p->packing[i];
         const Param *param = &in->graph->param[k->param];
         w_line(w, "/* %s */", param->name);
-        w_line(w, "pack_matrix(from + %" PRId64 ", to + %" PRId64
-                  ", %d, %d, %d, %" PRId64 ", %" PRId64 ", %" PRId64 ");",
+        w_line(w,
+               "pack_matrix(from + %" PRId64 ", to + %" PRId64 ", %d, %d, %d, %" PRId64
+               ", %" PRId64 ", %" PRId64 ");",
                param->offset, k->offset, k->out, k->taps, k->in, k->stride_out,
                k->stride_tap, k->stride_in);
     }
@@ -113,13 +116,15 @@ static void emit_forward(Writer *w, const EmitInput *in)
 static void emit_vjp(Writer *w, const EmitInput *in)
 {
     const Graph *g = in->graph;
-    w_line(w, "void %s_vjp(const ArchCall *call, const void *dy, void *dx, void *dparams)",
+    w_line(w,
+           "void %s_vjp(const ArchCall *call, const void *dy, void *dx, void *dparams)",
            in->name);
     w_brace(w);
     open_instances(w, "ARCH_VJP");
     w_line(w, "f.dy = (const real *)dy + instance * call->batch * %d * %s;",
            emit_output(in)->shape.channels, output_sites(w, in));
-    w_line(w, "f.dx = dx ? (real *)dx + instance * call->batch * %d * f.sites%d : NULL;",
+    w_line(w,
+           "f.dx = dx ? (real *)dx + instance * call->batch * %d * f.sites%d : NULL;",
            graph_node(g, g->input)->shape.channels,
            lattice_of(in->program[0], &graph_node(g, g->input)->shape));
     w_line(w, "f.dparams = dparams ? (real *)dparams + instance * %" PRId64 " : NULL;",
@@ -132,14 +137,16 @@ static void emit_vjp(Writer *w, const EmitInput *in)
 
 static void emit_gradient(Writer *w, const EmitInput *in)
 {
-    w_line(w, "void %s_gradient(const ArchCall *call, const void *target, double *loss, "
-              "void *dparams)",
+    w_line(w,
+           "void %s_gradient(const ArchCall *call, const void *target, double *loss, "
+           "void *dparams)",
            in->name);
     w_brace(w);
     open_instances(w, "ARCH_GRADIENT");
     w_line(w, "f.target = (const real *)target;");
     w_line(w, "f.loss = loss + instance;");
-    w_line(w, "f.dparams = (real *)dparams + instance * %" PRId64 ";", in->graph->param_count);
+    w_line(w, "f.dparams = (real *)dparams + instance * %" PRId64 ";",
+           in->graph->param_count);
     w_line(w, "*f.loss = 0;");
     w_line(w, "run(&f, ARCH_GRADIENT);");
     w_close(w, "");
@@ -149,15 +156,19 @@ static void emit_gradient(Writer *w, const EmitInput *in)
 
 static void emit_reduce(Writer *w, const EmitInput *in)
 {
-    w_line(w, "void %s_reduce(double *loss, void *dparams, int64_t shards, int64_t instances,",
-           in->name);
+    w_line(
+        w,
+        "void %s_reduce(double *loss, void *dparams, int64_t shards, int64_t instances,",
+        in->name);
     w_line(w, "int64_t batch, const int64_t *extent)");
     w_brace(w);
     w_line(w, "const double terms = (double)batch * %d * (double)output_sites(extent);",
            emit_output(in)->shape.channels);
-    w_line(w, "reduce_shards(loss, (real *)dparams, shards, instances, instances * %" PRId64
-              ", terms);",
-           in->graph->param_count);
+    w_line(
+        w,
+        "reduce_shards(loss, (real *)dparams, shards, instances, instances * %" PRId64
+        ", terms);",
+        in->graph->param_count);
     w_close(w, "");
     w_blank(w);
 }
@@ -229,12 +240,13 @@ static void emit_text(Writer *w, const char *text)
 static void emit_shape_fields(Writer *w, const EmitInput *in)
 {
     const Graph *g = in->graph;
-    static const char *const loss[] = {"ARCH_LOSS_NONE", "ARCH_LOSS_MSE", "ARCH_LOSS_BCE"};
+    static const char *const loss[] = {"ARCH_LOSS_NONE", "ARCH_LOSS_MSE",
+                                       "ARCH_LOSS_BCE"};
     w_line(w, ".channels = %d,", graph_node(g, g->input)->shape.channels);
     w_line(w, ".rank = %d,", g->rank);
     for (int axis = 0; axis < g->rank; axis++)
-        w_line(w, ".axis[%d] = \"%s\", .fixed_extent[%d] = %" PRId64 ",", axis, g->axis[axis],
-               axis, g->fixed[axis]);
+        w_line(w, ".axis[%d] = \"%s\", .fixed_extent[%d] = %" PRId64 ",", axis,
+               g->axis[axis], axis, g->fixed[axis]);
     w_line(w, ".outputs = %d,", emit_output(in)->shape.channels);
     w_line(w, ".loss = %s,", loss[g->loss]);
     w_line(w, ".params = %d,", g->params);

@@ -31,7 +31,9 @@ static void frame_buffers(Writer *w, const Program *p)
 
 void emit_frame(Writer *w, const Program *p)
 {
-    w_line(w, "/* What the phases of a kernel share: the call, the block in work, and where the");
+    w_line(
+        w,
+        "/* What the phases of a kernel share: the call, the block in work, and where the");
     w_line(w, " * values of the network lie. */");
     w_open(w, "typedef struct Frame");
     w_line(w, "const ArchCall *call;");
@@ -59,8 +61,8 @@ static void extent_line(Writer *w, int lattice, int axis, Extent e)
     else if (e.add == 0 && e.div == 1)
         w_line(w, "f->extent%d[%d] = extent[%d];", lattice, axis, e.axis);
     else
-        w_line(w, "f->extent%d[%d] = (extent[%d] + %" PRId64 ") / %" PRId64 ";", lattice, axis,
-               e.axis, e.add, e.div);
+        w_line(w, "f->extent%d[%d] = (extent[%d] + %" PRId64 ") / %" PRId64 ";",
+               lattice, axis, e.axis, e.add, e.div);
 }
 
 static void lattice_lines(Writer *w, const Program *p)
@@ -85,13 +87,14 @@ static const char *slot_bytes(Writer *w, const Program *p, const Slot *slot)
 {
     const Buffer *b = plan_buffer(p, slot->buf[0]);
     if (b->space == SPACE_TABLE)
-        return arena_printf(w->arena, "sizeof(int32_t) * %" PRId64 " * (size_t)f->sites%d",
+        return arena_printf(w->arena,
+                            "sizeof(int32_t) * %" PRId64 " * (size_t)f->sites%d",
                             b->count, b->lattice);
     if (b->space == SPACE_SUM)
         return arena_printf(w->arena, "sizeof(real) * 16 * %" PRId64, b->count);
-    return arena_printf(w->arena, "sizeof(real) * 16 * %d * (size_t)%s%s%d%s", slot->channels,
-                        slot->ghost ? "(" : "", "f->sites", slot->lattice,
-                        slot->ghost ? " + 1)" : "");
+    return arena_printf(w->arena, "sizeof(real) * 16 * %d * (size_t)%s%s%d%s",
+                        slot->channels, slot->ghost ? "(" : "", "f->sites",
+                        slot->lattice, slot->ghost ? " + 1)" : "");
 }
 
 static void slot_lines(Writer *w, const Program *p, const Kernel *k)
@@ -109,9 +112,13 @@ static void slot_lines(Writer *w, const Program *p, const Kernel *k)
 void emit_layout(Writer *w, const Program *p)
 {
     const Graph *g = p->graph;
-    w_line(w, "/* Points the frame into `work` and returns the bytes needed: 0 for a lattice that");
+    w_line(
+        w,
+        "/* Points the frame into `work` and returns the bytes needed: 0 for a lattice that");
     w_line(w, " * the network cannot take.  With work null it only counts. */");
-    w_line(w, "static size_t lay_out(Frame *f, const int64_t *extent, ArchWhat what, void *work)");
+    w_line(
+        w,
+        "static size_t lay_out(Frame *f, const int64_t *extent, ArchWhat what, void *work)");
     w_brace(w);
     w_line(w, "size_t used = 0;");
     if (!g->rank)
@@ -158,8 +165,8 @@ static void table_lines(Writer *w, const Program *p, const Geometry *g, int numb
     w_line(w, "static const Window w%d = {%d, {%s}, {%s}, {%s}, {%s}};", number, axes,
            numbers(w, g->window.kernel, axes), numbers(w, g->window.stride, axes),
            numbers(w, g->window.before, axes), numbers(w, circular, axes));
-    const char *lattices = arena_printf(w->arena, "&w%d, f->extent%d, f->extent%d", number,
-                                        g->in, g->out);
+    const char *lattices =
+        arena_printf(w->arena, "&w%d, f->extent%d, f->extent%d", number, g->in, g->out);
     switch (g->kind) {
     case NEAR_FORWARD: w_line(w, "fill_near(f->%s, %s);", table, lattices); break;
     case NEAR_BACKWARD: w_line(w, "fill_back(f->%s, %s);", table, lattices); break;

@@ -94,7 +94,8 @@ static Linear linear_of(const Scope *scope, const Ix *i)
         if (scope->known[i->var.i])
             return number(scope->value[i->var.i]);
         return atom(scope->phase->var_name[i->var.i]);
-    case IX_SITES: return atom(arena_printf(scope->arena, "f->sites%" PRId64, i->value));
+    case IX_SITES:
+        return atom(arena_printf(scope->arena, "f->sites%" PRId64, i->value));
     case IX_ADD: return add(a, &b);
     case IX_MUL: return multiply(scope, &a, &b);
     case IX_MIN: return minimum(scope, &a, &b);

@@ -9,8 +9,8 @@ static const char *const condition[] = {"", "if (f->dx)", "if (f->dparams)"};
 static void calls(Writer *w, const Program *p, const PhaseUse *use, int uses)
 {
     for (int i = 0; i < uses; i++) {
-        const char *call = arena_printf(w->arena, "%s_%s(f);", p->phase[use[i].phase].name,
-                                        p->target.name);
+        const char *call = arena_printf(w->arena, "%s_%s(f);",
+                                        p->phase[use[i].phase].name, p->target.name);
         When when = use[i].when;
         if (when == WHEN_ALWAYS) {
             w_line(w, "%s", call);
@@ -77,12 +77,16 @@ static void choice_row(Writer *w, const Program *p, const char *isa, const char 
 
 static void emit_usable_isa(Writer *w)
 {
-    w_line(w, "/* The instruction set asked for, or the best one below it that is there. */");
+    w_line(
+        w,
+        "/* The instruction set asked for, or the best one below it that is there. */");
     w_line(w, "static ArchIsa usable_isa(ArchIsa asked)");
     w_brace(w);
     w_line(w, "#ifdef ARCH_X86");
-    w_open(w, "if ((asked == ARCH_ISA_BEST || asked == ARCH_ISA_AVX512) && "
-              "__builtin_cpu_supports(\"avx512f\") && __builtin_cpu_supports(\"avx512dq\"))");
+    w_open(
+        w,
+        "if ((asked == ARCH_ISA_BEST || asked == ARCH_ISA_AVX512) && "
+        "__builtin_cpu_supports(\"avx512f\") && __builtin_cpu_supports(\"avx512dq\"))");
     w_line(w, "return ARCH_ISA_AVX512;");
     w_close(w, "");
     w_open(w, "if (asked != ARCH_ISA_PLAIN && __builtin_cpu_supports(\"avx2\") && "

@@ -66,8 +66,8 @@ static const char *text_of_number(const Emitter *e, double number)
 
 static const char *text_of_load(const Emitter *e, const Vx *v)
 {
-    return arena_printf(e->scope.arena, "%s_load(%s%s)", e->vec, ptr_name(e, v->ptr, v->at),
-                        index_offset(&e->scope, v->ix));
+    return arena_printf(e->scope.arena, "%s_load(%s%s)", e->vec,
+                        ptr_name(e, v->ptr, v->at), index_offset(&e->scope, v->ix));
 }
 
 static const char *text_of_vx(const Emitter *e, const Vx *v)
@@ -76,9 +76,11 @@ static const char *text_of_vx(const Emitter *e, const Vx *v)
     switch (v->op) {
     case VX_ZERO: return arena_printf(a, "%s_set(0)", e->vec);
     case VX_CONST:
-        return arena_printf(a, "%s_set((real)%s)", e->vec, text_of_number(e, v->number));
+        return arena_printf(a, "%s_set((real)%s)", e->vec,
+                            text_of_number(e, v->number));
     case VX_INDEX:
-        return arena_printf(a, "%s_set((real)(%s))", e->vec, index_text(&e->scope, v->ix));
+        return arena_printf(a, "%s_set((real)(%s))", e->vec,
+                            index_text(&e->scope, v->ix));
     case VX_BROADCAST:
         return arena_printf(a, "%s_set(%s[%s])", e->vec, ptr_name(e, v->ptr, v->at),
                             index_text(&e->scope, v->ix));
@@ -125,10 +127,11 @@ static const char *text_of_buffer(const Emitter *e, BufId buf)
 
 static const char *text_of_point(const Emitter *e, const Stmt *s)
 {
-    return arena_printf(
-        e->scope.arena, "%sreal *%s = %s%s;", e->written[s->point.ptr.i] ? "" : "const ",
-        ptr_name(e, s->point.ptr, s->point.at), text_of_buffer(e, s->point.buf),
-        index_offset(&e->scope, s->point.ix));
+    return arena_printf(e->scope.arena, "%sreal *%s = %s%s;",
+                        e->written[s->point.ptr.i] ? "" : "const ",
+                        ptr_name(e, s->point.ptr, s->point.at),
+                        text_of_buffer(e, s->point.buf),
+                        index_offset(&e->scope, s->point.ix));
 }
 
 static const char *text_of_arg(const Emitter *e, const CallArg *arg)
@@ -191,7 +194,8 @@ static void emit_cells(Emitter *e, const Stmt *first)
             w_cell(e->w, text_of_leaf(e, s));
             continue;
         }
-        for (int64_t k = s->loop.from->value; k < s->loop.to->value; k += s->loop.step) {
+        for (int64_t k = s->loop.from->value; k < s->loop.to->value;
+             k += s->loop.step) {
             bind(e, s->loop.var, k);
             emit_cells(e, s->loop.body);
         }
@@ -241,15 +245,16 @@ static void open_loop(Emitter *e, const Stmt *s)
     bool constant = index_known(&e->scope, s->loop.from, &first) &&
                     index_known(&e->scope, s->loop.to, &last);
     if (step == 1) {
-        w_open_note(e->w, over, "for (int64_t %s = %s; %s < %s; %s++)", name, from, name, to,
-                    name);
+        w_open_note(e->w, over, "for (int64_t %s = %s; %s < %s; %s++)", name, from,
+                    name, to, name);
     } else if (constant) {
-        w_open_note(e->w, over, "for (int64_t %s = %s; %s < %" PRId64 "; %s += %" PRId64 ")",
-                    name, from, name, first + (last - first) / step * step, name, step);
+        w_open_note(e->w, over,
+                    "for (int64_t %s = %s; %s < %" PRId64 "; %s += %" PRId64 ")", name,
+                    from, name, first + (last - first) / step * step, name, step);
     } else {
         w_open_note(e->w, over,
-                    "for (int64_t %s = %s; %s + %" PRId64 " <= %s; %s += %" PRId64 ")", name,
-                    from, name, step, to, name, step);
+                    "for (int64_t %s = %s; %s + %" PRId64 " <= %s; %s += %" PRId64 ")",
+                    name, from, name, step, to, name, step);
     }
 }
 
@@ -352,7 +357,8 @@ static void comment(Writer *w, const PhaseSource *source, const Phase *phase)
         w_line(w, " * %s */", phase->formula);
 }
 
-void emit_phase(Writer *w, const PhaseSource *source, const Program *p, const Phase *phase)
+void emit_phase(Writer *w, const PhaseSource *source, const Program *p,
+                const Phase *phase)
 {
     Arena *a = w->arena;
     Emitter e = {.w = w, .vec = p->target.vector};
@@ -362,8 +368,8 @@ void emit_phase(Writer *w, const PhaseSource *source, const Program *p, const Ph
     e.written = NEW_ARRAY(a, bool, phase->ptrs + 1);
     find_stores(phase->body, e.written);
     comment(w, source, phase);
-    w_line(w, "%sstatic void %s_%s(const Frame *f)", attribute(&p->target, a), phase->name,
-           p->target.name);
+    w_line(w, "%sstatic void %s_%s(const Frame *f)", attribute(&p->target, a),
+           phase->name, p->target.name);
     w_brace(w);
     declare_stacks(&e, phase->body, NEW_ARRAY(a, bool, p->buffers));
     emit_stmts(&e, phase->body);

@@ -10,6 +10,7 @@ typedef struct PhaseSource {
     const char *name, *text;
 } PhaseSource;
 
-void emit_phase(Writer *w, const PhaseSource *source, const Program *p, const Phase *phase);
+void emit_phase(Writer *w, const PhaseSource *source, const Program *p,
+                const Phase *phase);
 
 #endif

@@ -22,7 +22,8 @@ static void emit_basics(Writer *w, const EmitInput *in)
     w_blank(w);
     w_line(w, "typedef %s real;", f64 ? "double" : "float");
     w_blank(w);
-    w_line(w, "enum { AXES = %d, PACKED = %" PRId64 " };", in->graph->rank, p->packed_count);
+    w_line(w, "enum { AXES = %d, PACKED = %" PRId64 " };", in->graph->rank,
+           p->packed_count);
     w_blank(w);
 }
 
@@ -32,8 +33,8 @@ const char *emit_source(const EmitInput *in, Arena *a)
     w_begin(&w, a);
     emit_banner(&w, in, ".c");
     emit_basics(&w, in);
-    static const char *const prelude[] = {prelude_tables, prelude_lanes, prelude_functions,
-                                          prelude_sums, prelude_pack};
+    static const char *const prelude[] = {
+        prelude_tables, prelude_lanes, prelude_functions, prelude_sums, prelude_pack};
     for (size_t i = 0; i < countof(prelude); i++) {
         w_text(&w, prelude[i]);
         w_blank(&w);

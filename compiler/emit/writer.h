@@ -16,11 +16,11 @@ enum { WRITER_COLUMNS = 100 };
 
 typedef struct Writer {
     FILE *out;
-    char *text;    /* what has been written, after w_end */
+    char *text; /* what has been written, after w_end */
     size_t size;
     int depth;
     Arena *arena;
-    int row;       /* columns used in the row being filled, 0: none */
+    int row; /* columns used in the row being filled, 0: none */
 } Writer;
 
 void w_begin(Writer *w, Arena *a);

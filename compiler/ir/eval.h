@@ -13,12 +13,12 @@
 #include "ir/graph.h"
 
 typedef struct EvalInput {
-    const int64_t *extent;  /* [rank]                                     */
+    const int64_t *extent; /* [rank]                                     */
     int64_t batch;
-    const double *x;        /* (batch, channels, sites)                   */
-    const double *params;   /* (param_count), PyTorch's order             */
-    const double *target;   /* (batch, outputs), shape of the output; may be NULL */
-    const double *seed;     /* likewise                                   */
+    const double *x;      /* (batch, channels, sites)                   */
+    const double *params; /* (param_count), PyTorch's order             */
+    const double *target; /* (batch, outputs), shape of the output; may be NULL */
+    const double *seed;   /* likewise                                   */
 } EvalInput;
 
 /* value[v] and magnitude[v] of node v: fields (batch, channels, sites), losses (batch),

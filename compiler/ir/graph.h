@@ -76,13 +76,15 @@ typedef struct Window {
 typedef struct Node {
     Op op;
     Val arg[OPERANDS_MAX];
-    Shape shape;       /* unused where param >= 0: a tensor has the shape of the parameter */
-    const char *name;  /* the user's name, or the layer's: "conv1"; "" if there is none    */
-    Span span;         /* the layer in the source it comes from                            */
-    int param;         /* PARAM, CONV_DW, CONV_DB and the ADD of two gradients of the same
+    Shape shape; /* unused where param >= 0: a tensor has the shape of the parameter */
+    const char
+        *name;    /* the user's name, or the layer's: "conv1"; "" if there is none    */
+    Span span;    /* the layer in the source it comes from                            */
+    int param;    /* PARAM, CONV_DW, CONV_DB and the ADD of two gradients of the same
                           parameter: its index, else -1                                    */
-    double slope;      /* LEAKY_RELU, LEAKY_RELU_DX                                        */
-    Window window;     /* CONV*, *_POOL, MAX_ARG, *_UNPOOL: of the forward operator        */
+    double slope; /* LEAKY_RELU, LEAKY_RELU_DX                                        */
+    Window
+        window; /* CONV*, *_POOL, MAX_ARG, *_UNPOOL: of the forward operator        */
 } Node;
 
 /* A tensor of parameters, named and laid out as PyTorch does: conv1.weight [out][in][k..],
@@ -106,29 +108,29 @@ typedef struct LayerRow {
 } LayerRow;
 
 typedef struct Graph {
-    const char *name;                /* of the model                                 */
-    int rank;                        /* axes of the input lattice                    */
-    const char *axis[AXES_MAX];      /* their names: T, X                            */
-    int64_t fixed[AXES_MAX];         /* extents fixed by the model, 0 where free     */
+    const char *name;           /* of the model                                 */
+    int rank;                   /* axes of the input lattice                    */
+    const char *axis[AXES_MAX]; /* their names: T, X                            */
+    int64_t fixed[AXES_MAX];    /* extents fixed by the model, 0 where free     */
     const char *input_name;
 
-    Node *node;                      /* node[0] is unused                            */
-    uint32_t nodes;                  /* including node[0]                            */
+    Node *node;     /* node[0] is unused                            */
+    uint32_t nodes; /* including node[0]                            */
     Param *param;
     int params;
-    int64_t param_count;             /* numbers in all parameters together           */
+    int64_t param_count; /* numbers in all parameters together           */
     LayerRow *layer;
     int layers;
 
     LossKind loss;
     Val input;
-    Val output;                      /* y, what forward returns                      */
-    Val logit;                       /* loss BCE: the operand of the final sigmoid   */
+    Val output; /* y, what forward returns                      */
+    Val logit;  /* loss BCE: the operand of the final sigmoid   */
 
     /* Filled by grad_reverse. */
-    Val loss_value;                  /* per-sample loss; none in a vjp               */
-    Val dx;                          /* vjp: adjoint of the input                    */
-    Val *dparam;                     /* [params]                                     */
+    Val loss_value; /* per-sample loss; none in a vjp               */
+    Val dx;         /* vjp: adjoint of the input                    */
+    Val *dparam;    /* [params]                                     */
 } Graph;
 
 /* Building.  A builder grows `node` as needed inside its arena. */
@@ -140,8 +142,10 @@ typedef struct GraphBuilder {
 } GraphBuilder;
 
 void graph_begin(GraphBuilder *b, Arena *arena);
-void graph_continue(GraphBuilder *b, const Graph *g, Arena *arena); /* with a copy of g */
-Val graph_add(GraphBuilder *b, Node node); /* sets node.shape by the operator's shape rule
+void graph_continue(GraphBuilder *b, const Graph *g,
+                    Arena *arena); /* with a copy of g */
+Val graph_add(GraphBuilder *b,
+              Node node); /* sets node.shape by the operator's shape rule
                                               unless node.shape.channels is already set  */
 int graph_add_param(GraphBuilder *b, Param param); /* sets count and offset */
 void graph_add_layer(GraphBuilder *b, LayerRow row);
@@ -163,7 +167,7 @@ bool extent_equal(Extent a, Extent b);
 int64_t extent_value(Extent e, const int64_t *lattice);
 bool shape_same_lattice(const Shape *a, const Shape *b);
 int64_t shape_sites(const Shape *s, const int64_t *lattice); /* 1 for rank 0 */
-Shape shape_windowed(const Shape *in, const Window *w);      /* extents behind a window */
+Shape shape_windowed(const Shape *in, const Window *w); /* extents behind a window */
 
 /* True if every node has at least one site on this lattice and no fixed extent differs.
  * Otherwise *culprit is the first node without a site (0: a fixed extent). */

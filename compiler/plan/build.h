@@ -83,7 +83,7 @@ int64_t build_packing(Build *b, Packing packing);
 
 /* Makes room for one more element of an array that lives in the arena. */
 void *build_grow(Arena *a, void *items, int count, int *cap, size_t size);
-#define GROW(arena, items, count, cap)                                                   \
+#define GROW(arena, items, count, cap) \
     ((items) = build_grow((arena), (items), (count), &(cap), sizeof *(items)))
 
 #endif

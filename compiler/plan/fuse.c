@@ -6,9 +6,9 @@ typedef struct Fuser {
     Fusion *f;
     const Graph *g;
     Arena *arena;
-    int open;          /* the SITES group that may still grow, or -1  */
+    int open; /* the SITES group that may still grow, or -1  */
     bool *for_dx, *for_dparams;
-    Val *waiting;      /* conv_dw, conv_db not yet placed             */
+    Val *waiting; /* conv_dw, conv_db not yet placed             */
     int waitings;
 } Fuser;
 
@@ -79,7 +79,8 @@ static When when_needed(const Fuser *z, Val v)
 
 static bool made(const Fuser *z, Val v)
 {
-    return at(z, v)->op == OP_PARAM || at(z, v)->op == OP_TARGET || z->f->home[v.i] >= 0;
+    return at(z, v)->op == OP_PARAM || at(z, v)->op == OP_TARGET ||
+           z->f->home[v.i] >= 0;
 }
 
 static Group *group_new(Fuser *z, GroupKind kind, Val v)

@@ -34,12 +34,12 @@ typedef enum Place {
 } Place;
 
 typedef struct Step {
-    Val root;   /* made by its operator; or, if `load`, an operand of what follows */
+    Val root; /* made by its operator; or, if `load`, an operand of what follows */
     bool load;
     Val arg;    /* MAX_POOL: the MAX_ARG node made along with it, or none          */
     Val *chain; /* pointwise operators, in order                                   */
     int chains;
-    Val *sink;  /* global pools, of the root or of a value of the chain            */
+    Val *sink; /* global pools, of the root or of a value of the chain            */
     int sinks;
 } Step;
 
@@ -56,10 +56,10 @@ typedef struct Fusion {
     What what;
     Group *group;
     int groups;
-    bool *needed;   /* [nodes]                                        */
-    Place *place;   /* [nodes]                                        */
-    int *home;      /* [nodes] the group that makes the value, or -1  */
-    Val *arg_of;    /* [nodes] of a pool: its MAX_ARG or GLOBAL_ARG   */
+    bool *needed; /* [nodes]                                        */
+    Place *place; /* [nodes]                                        */
+    int *home;    /* [nodes] the group that makes the value, or -1  */
+    Val *arg_of;  /* [nodes] of a pool: its MAX_ARG or GLOBAL_ARG   */
 } Fusion;
 
 Fusion *fuse_graph(const Graph *g, What what, Arena *a);

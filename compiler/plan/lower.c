@@ -9,7 +9,9 @@ static const char *group_name(Lower *l, const Group *group)
     const Node *n = graph_node(l->g, group->value);
     for (int s = 0; s < group->steps; s++) {
         const Step *step = &group->step[s];
-        Val v = !step->load ? step->root : step->chains ? step->chain[0] : step->sink[0];
+        Val v = !step->load    ? step->root
+                : step->chains ? step->chain[0]
+                               : step->sink[0];
         n = graph_node(l->g, v);
         if (!step->load)
             break;
@@ -273,8 +275,7 @@ int lower_group(Lower *l, const Group *group)
             lower_transfer(l, v, "read_input", "x");
         break;
     case GROUP_WRITE:
-        lower_transfer(l, v, "write_field",
-                       l->f->what == WHAT_FORWARD ? "y" : "dx");
+        lower_transfer(l, v, "write_field", l->f->what == WHAT_FORWARD ? "y" : "dx");
         break;
     case GROUP_WEIGHT: lower_weight(l, v); break;
     case GROUP_BIAS: lower_bias(l, v); break;

@@ -64,7 +64,8 @@ void lower_bias(Lower *l, Val v);
 /* lower_value.c: where values lie. */
 BufId lower_buffer(Lower *l, Val v);
 int lower_lattice(Lower *l, Val v);
-BufId lower_sums(Lower *l); /* [param_count] vectors: gradients before lanes are added */
+BufId lower_sums(
+    Lower *l); /* [param_count] vectors: gradients before lanes are added */
 int lower_taps(const Node *window);
 /* The table for reading value `from` at the sites of `to`; a table that can name a ghost
  * site makes room for it in `from`. */
@@ -72,7 +73,8 @@ BufId lower_table(Lower *l, GeometryKind kind, const Node *window, Val from, Val
 bool lower_has_ghost(GeometryKind kind, const Node *window);
 void lower_clear_ghost(Lower *l, Val v);
 /* (site * channels + channel) * 16 + lane; site NULL: only the channel's part. */
-const Ix *lower_index(Lower *l, Val v, const Ix *site, const Ix *channel, const Ix *lane);
+const Ix *lower_index(Lower *l, Val v, const Ix *site, const Ix *channel,
+                      const Ix *lane);
 /* The loop over strips of a lattice: its variable is the first site, *to the end. */
 Var lower_strips(Lower *l, const Ix *sites, const Ix **to);
 /* Points at the first site of the tile, once a tile. */

@@ -16,12 +16,12 @@ static const Ix *number(Build *b, int i, int count)
 /* ---- one pointwise operator ---- */
 
 /* The case labels of every class but POINT: a new pointwise operator must be spelled out. */
-#define CASE_LEAF(id) case OP_##id:
+#define CASE_LEAF(id)     case OP_##id:
 #define CASE_CONTRACT(id) case OP_##id:
-#define CASE_WINDOW(id) case OP_##id:
-#define CASE_GLOBAL(id) case OP_##id:
-#define CASE_RESHAPE(id) case OP_##id:
-#define CASE_LOSS(id) case OP_##id:
+#define CASE_WINDOW(id)   case OP_##id:
+#define CASE_GLOBAL(id)   case OP_##id:
+#define CASE_RESHAPE(id)  case OP_##id:
+#define CASE_LOSS(id)     case OP_##id:
 #define CASE_POINT(id)
 
 static const Vx *point_value(Lower *l, const Node *n, const Vx *const x[2])
@@ -189,11 +189,11 @@ static bool is_sum(Lower *l, Val pool)
 static BufId strip_buffer(Lower *l, Val pool)
 {
     const Buffer *whole = plan_buffer(l->b->p, lower_buffer(l, pool));
-    return build_buffer(l->b,
-                        (Buffer){.name = arena_printf(l->b->arena, "%s_strip", whole->name),
-                                 .space = SPACE_STACK,
-                                 .channels = whole->channels,
-                                 .count = 1});
+    return build_buffer(
+        l->b, (Buffer){.name = arena_printf(l->b->arena, "%s_strip", whole->name),
+                       .space = SPACE_STACK,
+                       .channels = whole->channels,
+                       .count = 1});
 }
 
 /* Calls f on every sink of the group. */

@@ -4,11 +4,11 @@
 typedef struct Conv {
     const Node *node;
     const Step *step;
-    Val x;              /* the value read                                         */
+    Val x; /* the value read                                         */
     int out, in, taps;
-    BufId table;          /* near[tap][site], or none for a 1x1 convolution         */
-    int64_t weights;    /* offset in the packed parameters                        */
-    int64_t bias;       /* likewise, -1: none                                     */
+    BufId table;     /* near[tap][site], or none for a 1x1 convolution         */
+    int64_t weights; /* offset in the packed parameters                        */
+    int64_t bias;    /* likewise, -1: none                                     */
 } Conv;
 
 static BufId packed(Lower *l)
@@ -49,8 +49,8 @@ static Conv conv_of(Lower *l, const Step *step)
     c.in = graph_node(l->g, c.x)->shape.channels;
     c.taps = lower_taps(n);
     if (!fuse_same_site(n))
-        c.table = lower_table(l, n->op == OP_CONV ? NEAR_FORWARD : NEAR_BACKWARD, n, c.x,
-                              step->root);
+        c.table = lower_table(l, n->op == OP_CONV ? NEAR_FORWARD : NEAR_BACKWARD, n,
+                              c.x, step->root);
     c.weights = pack_weights(l, n, &c);
     c.bias = pack_bias(l, n, c.out);
     return c;
@@ -84,7 +84,8 @@ static void point_at_taps(Lower *l, const Conv *c, const Made *m, Ptr x, Var tap
     Var s = put_unroll(b, "s", m->sites);
     const Ix *site = ix_add(b, m->site, ix_var(b, s));
     if (c->table.i) {
-        const Ix *row = ix_mul(b, ix_var(b, tap), ix_sites(b, lower_lattice(l, c->step->root)));
+        const Ix *row =
+            ix_mul(b, ix_var(b, tap), ix_sites(b, lower_lattice(l, c->step->root)));
         site = ix_table(b, c->table, ix_add(b, row, ix_add(b, l->site, site)));
     } else if (l->f->place[c->x.i] == PLACE_WORK) {
         site = ix_add(b, l->site, site);
@@ -145,7 +146,8 @@ static void lower_register_tile(Lower *l, const Conv *c, const Ix *block, int wi
     int64_t block_size = (int64_t)PACK_WIDTH * c->taps * c->in;
     Ptr w = ptr_new(b, "w"), x = ptr_new(b, "x");
     put_point(b, w, NULL, packed(l),
-              ix_add(b, ix(b, c->weights), ix_add(b, ix_scale(b, block, block_size), in_block)));
+              ix_add(b, ix(b, c->weights),
+                     ix_add(b, ix_scale(b, block, block_size), in_block)));
     Var tap = put_for(b, "tap", ix(b, 0), ix(b, c->taps), 1);
     point_at_taps(l, c, &m, x, tap);
     int count = channels_at_once(&b->p->target, c->in, m.sites);

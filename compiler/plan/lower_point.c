@@ -18,11 +18,13 @@ static int ways(const Node *pool)
 {
     int n = 1;
     for (int k = 0; k < pool->shape.rank; k++)
-        n *= (pool->window.kernel[k] + pool->window.stride[k] - 1) / pool->window.stride[k];
+        n *= (pool->window.kernel[k] + pool->window.stride[k] - 1) /
+             pool->window.stride[k];
     return n;
 }
 
-static const Ix *table_entry(Lower *l, BufId table, int row, const Ix *site, int lattice)
+static const Ix *table_entry(Lower *l, BufId table, int row, const Ix *site,
+                             int lattice)
 {
     Build *b = l->b;
     const Ix *at = ix_add(b, ix_scale(b, ix_sites(b, lattice), row), site);
@@ -108,8 +110,9 @@ static void make_max(Lower *l, const Step *step, const Reads *r, Reg y, const Ix
         const Vx *x = vx_reg(b, next, ix(b, k), NULL);
         put_declare(b, next, ix(b, k), NULL, read(l, r, r->x, k, at));
         if (step->arg.i)
-            put_set(b, where, NULL, NULL,
-                    vx_op4(b, VX_GT, x, max, vx_const(b, k), vx_reg(b, where, NULL, NULL)));
+            put_set(
+                b, where, NULL, NULL,
+                vx_op4(b, VX_GT, x, max, vx_const(b, k), vx_reg(b, where, NULL, NULL)));
         put_set(b, y, NULL, NULL, vx_op4(b, VX_GT, x, max, x, max));
     }
     if (step->arg.i)
@@ -135,11 +138,11 @@ static void make_unmax(Lower *l, const Step *step, const Reads *r, Reg y, const 
 }
 
 /* The case labels of the classes that are no roots of a walk without convolution. */
-#define CASE_LEAF(id) case OP_##id:
+#define CASE_LEAF(id)     case OP_##id:
 #define CASE_CONTRACT(id) case OP_##id:
-#define CASE_POINT(id) case OP_##id:
-#define CASE_RESHAPE(id) case OP_##id:
-#define CASE_LOSS(id) case OP_##id:
+#define CASE_POINT(id)    case OP_##id:
+#define CASE_RESHAPE(id)  case OP_##id:
+#define CASE_LOSS(id)     case OP_##id:
 #define CASE_WINDOW(id)
 #define CASE_GLOBAL(id)
 

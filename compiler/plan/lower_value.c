@@ -12,15 +12,17 @@ static bool is_taken(const char *name)
 {
     static const char *const taken[] = {
         /* loops, pointers and registers of a phase; fields of a Frame */
-        "c", "i", "j", "k", "s", "o", "f", "u", "v", "w", "x", "y", "db", "dw", "dx", "dy",
-        "arg", "bias", "block", "call", "dparams", "from", "lane", "loss", "max", "next", "strip",
-        "packed", "real", "sum", "sums", "tap", "target", "to", "where",
+        "c", "i", "j", "k", "s", "o", "f", "u", "v", "w", "x", "y", "db", "dw", "dx",
+        "dy", "arg", "bias", "block", "call", "dparams", "from", "lane", "loss", "max",
+        "next", "strip", "packed", "real", "sum", "sums", "tap", "target", "to",
+        "where",
         /* C */
         "auto", "break", "case", "char", "const", "continue", "default", "do", "double",
         "else", "enum", "extern", "float", "for", "goto", "if", "inline", "int", "long",
-        "register", "restrict", "return", "short", "signed", "sizeof", "static", "struct",
-        "switch", "typedef", "union", "unsigned", "void", "volatile", "while", "asm",
-        "typeof", "linux", "unix", "NULL", "AXES", "PACKED", "INLINE", "Frame", "Window"};
+        "register", "restrict", "return", "short", "signed", "sizeof", "static",
+        "struct", "switch", "typedef", "union", "unsigned", "void", "volatile", "while",
+        "asm", "typeof", "linux", "unix", "NULL", "AXES", "PACKED", "INLINE", "Frame",
+        "Window"};
     for (size_t i = 0; i < countof(taken); i++)
         if (!strcmp(name, taken[i]))
             return true;
@@ -58,9 +60,8 @@ BufId lower_buffer(Lower *l, Val v)
 
 BufId lower_sums(Lower *l)
 {
-    return build_buffer(l->b, (Buffer){.name = "sums",
-                                       .space = SPACE_SUM,
-                                       .count = l->g->param_count});
+    return build_buffer(
+        l->b, (Buffer){.name = "sums", .space = SPACE_SUM, .count = l->g->param_count});
 }
 
 int lower_taps(const Node *window)
@@ -104,12 +105,14 @@ void lower_clear_ghost(Lower *l, Val v)
              (CallArg[]){arg_buf(b, lower_buffer(l, v), end), arg_int(b, size)});
 }
 
-const Ix *lower_index(Lower *l, Val v, const Ix *site, const Ix *channel, const Ix *lane)
+const Ix *lower_index(Lower *l, Val v, const Ix *site, const Ix *channel,
+                      const Ix *lane)
 {
     Build *b = l->b;
     const Ix *element = channel;
     if (site)
-        element = ix_add(b, ix_scale(b, site, graph_node(l->g, v)->shape.channels), channel);
+        element =
+            ix_add(b, ix_scale(b, site, graph_node(l->g, v)->shape.channels), channel);
     return ix_add(b, ix_scale(b, element, LANES), lane);
 }
 

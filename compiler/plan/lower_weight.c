@@ -26,7 +26,8 @@ static void sum_sites(Lower *l, const Weight *w, const Ix *o, const Ix *c, Tile 
         there = ix_table(
             b, w->table,
             ix_add(b, ix_mul(b, w->tap, ix_sites(b, lower_lattice(l, w->dy))), there));
-    put_point(b, dy, NULL, lower_buffer(l, w->dy), lower_index(l, w->dy, ix_var(b, s), o, lane));
+    put_point(b, dy, NULL, lower_buffer(l, w->dy),
+              lower_index(l, w->dy, ix_var(b, s), o, lane));
     put_point(b, x, NULL, lower_buffer(l, w->x), lower_index(l, w->x, there, c, lane));
     Reg v = reg_new(b, "v"), u = reg_new(b, "u");
     Var j = put_unroll(b, "j", tile.sites);
@@ -53,12 +54,15 @@ static void move_sums(Lower *l, const Weight *w, Tile tile, Ptr p, Reg sum, bool
     Var i = put_unroll(b, "i", tile.channels);
     Var j = put_unroll(b, "j", tile.sites);
     const Ix *at_i = element(b, i, tile.channels), *at_j = element(b, j, tile.sites);
-    const Ix *at = ix_scale(b, ix_add(b, ix_scale(b, ix_var(b, i), (int64_t)w->in * w->taps),
-                                      ix_scale(b, ix_var(b, j), w->taps)),
-                            LANES);
+    const Ix *at =
+        ix_scale(b,
+                 ix_add(b, ix_scale(b, ix_var(b, i), (int64_t)w->in * w->taps),
+                        ix_scale(b, ix_var(b, j), w->taps)),
+                 LANES);
     if (out)
-        put_store(b, p, NULL, at,
-                  vx_op(b, VX_ADD, vx_load(b, p, NULL, at), vx_reg(b, sum, at_i, at_j)));
+        put_store(
+            b, p, NULL, at,
+            vx_op(b, VX_ADD, vx_load(b, p, NULL, at), vx_reg(b, sum, at_i, at_j)));
     else
         put_hold(b, sum, at_i, at_j, vx_zero(b));
     put_end(b);
@@ -157,7 +161,8 @@ static void bias_tile(Lower *l, Val v, const Ix *const strip[2], const Ix *o, in
     i = put_unroll(b, "i", count);
     const Vx *old = vx_reg(b, sum, element(b, i, count), NULL);
     put_set(b, sum, element(b, i, count), NULL,
-            vx_op(b, VX_ADD, old, vx_load(b, from, NULL, ix_scale(b, ix_var(b, i), LANES))));
+            vx_op(b, VX_ADD, old,
+                  vx_load(b, from, NULL, ix_scale(b, ix_var(b, i), LANES))));
     put_end(b);
     put_end(b);
     i = put_unroll(b, "i", count);

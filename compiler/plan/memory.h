@@ -1,7 +1,7 @@
 /* memory.h - where the buffers of a kernel lie in `work`.
  *
- * A field lives from the phase that first touches it to the last; fields of one lattice whose lives do
- * not overlap share a slot.  Tables and sums live through the whole call. */
+ * A field lives from the phase that first touches it to the last; fields of one lattice
+ * whose lives do not overlap share a slot.  Tables and sums live through the whole call. */
 #ifndef ARCHC_PLAN_MEMORY_H
 #define ARCHC_PLAN_MEMORY_H
 

@@ -4,8 +4,8 @@
 
 #include "grad/grad.h"
 #include "opt/opt.h"
-#include "plan/memory.h"
 #include "plan/lower.h"
+#include "plan/memory.h"
 
 static void phase_use(PhaseUse **uses, int *count, int *cap, Arena *a, PhaseUse use)
 {
@@ -19,9 +19,9 @@ static int sums_phase(Lower *l, const char *name, const char *function)
     phase_begin(b, name, name, 0);
     const Ix *count = ix(b, l->g->param_count);
     if (function)
-        put_call(b, function, 3, (CallArg[]){arg_word("dparams"),
-                                             arg_buf(b, lower_sums(l), NULL),
-                                             arg_ix(count)});
+        put_call(b, function, 3,
+                 (CallArg[]){arg_word("dparams"), arg_buf(b, lower_sums(l), NULL),
+                             arg_ix(count)});
     else
         put_call(b, "clear", 2,
                  (CallArg[]){arg_buf(b, lower_sums(l), NULL),
@@ -40,9 +40,11 @@ static void count_fma(Build *b, const Fusion *f, Kernel *k)
         if (!f->needed[i] ||
             (n->op != OP_CONV && n->op != OP_CONV_DX && n->op != OP_CONV_DW))
             continue;
-        const Shape *out = n->op == OP_CONV ? &n->shape : &graph_node(g, n->arg[0])->shape;
+        const Shape *out =
+            n->op == OP_CONV ? &n->shape : &graph_node(g, n->arg[0])->shape;
         Val w = n->op == OP_CONV_DW ? (Val){i} : n->arg[1];
-        k->fma[build_lattice(b, out)] += (double)g->param[graph_node(g, w)->param].count;
+        k->fma[build_lattice(b, out)] +=
+            (double)g->param[graph_node(g, w)->param].count;
     }
 }
 

@@ -38,10 +38,24 @@ typedef struct PlanOptions {
     Precision precision;
 } PlanOptions;
 
-typedef struct Var { int i; } Var; /* an integer: loop index, site, tap   */
-typedef struct Reg { int i; } Reg; /* an array of vectors in registers    */
-typedef struct Ptr { int i; } Ptr; /* an array of pointers                */
-typedef struct BufId { int i; } BufId; /* a buffer of the Program; 0 is none  */
+/* Handles, each a type of its own, so that the compiler tells them apart: an integer (loop
+ * index, site, tap), an array of vectors in registers, an array of pointers, and a buffer of
+ * the Program (0 is none). */
+typedef struct Var {
+    int i;
+} Var;
+
+typedef struct Reg {
+    int i;
+} Reg;
+
+typedef struct Ptr {
+    int i;
+} Ptr;
+
+typedef struct BufId {
+    int i;
+} BufId;
 
 /* ---- integer expressions ---- */
 
@@ -73,12 +87,17 @@ typedef enum VxOp {
     VX_BROADCAST, /* buf[ix] of the packed parameters             */
     VX_LOAD,      /* ptr[ix ..]                                   */
     VX_REG,       /* reg                                          */
-    VX_ADD, VX_SUB, VX_MUL, VX_DIV, VX_MAX,
-    VX_FMA,       /* a * b + c                                    */
-    VX_POS,       /* a > 0 ? b : c                                */
-    VX_GT,        /* a > b ? c : d                                */
-    VX_EQ,        /* a == b ? c : d                               */
-    VX_SIGMOID, VX_TANH
+    VX_ADD,
+    VX_SUB,
+    VX_MUL,
+    VX_DIV,
+    VX_MAX,
+    VX_FMA, /* a * b + c                                    */
+    VX_POS, /* a > 0 ? b : c                                */
+    VX_GT,  /* a > b ? c : d                                */
+    VX_EQ,  /* a == b ? c : d                               */
+    VX_SIGMOID,
+    VX_TANH
 } VxOp;
 
 enum { VX_ARGS = 4, INDEX_MAX = 2 };
@@ -106,9 +125,9 @@ typedef enum StmtKind { ST_LOOP, ST_LET, ST_POINT, ST_SET, ST_STORE, ST_CALL } S
 /* An argument of a call of the prelude. */
 typedef struct CallArg {
     enum { ARG_BUF, ARG_IX, ARG_WORD } kind;
-    BufId buf;           /* ARG_BUF: the address of element ix            */
+    BufId buf; /* ARG_BUF: the address of element ix            */
     const Ix *ix;
-    const char *word;  /* ARG_WORD: a variable of every kernel: call, block, y .. */
+    const char *word; /* ARG_WORD: a variable of every kernel: call, block, y .. */
 } CallArg;
 
 enum { CALL_ARGS = 12 };
@@ -124,12 +143,34 @@ typedef struct Stmt {
             const char *over; /* what it runs over: "sites"          */
             struct Stmt *body;
         } loop;
-        struct { Var var; const Ix *value; } let;
-        struct { Ptr ptr; const Ix *at[INDEX_MAX]; BufId buf; const Ix *ix; } point;
+        struct {
+            Var var;
+            const Ix *value;
+        } let;
+        struct {
+            Ptr ptr;
+            const Ix *at[INDEX_MAX];
+            BufId buf;
+            const Ix *ix;
+        } point;
         /* hold: keep it in its register (compilers like to reload a vector they could hold) */
-        struct { Reg reg; const Ix *at[INDEX_MAX]; const Vx *value; bool declare, hold; } set;
-        struct { Ptr ptr; const Ix *at[INDEX_MAX]; const Ix *ix; const Vx *value; } store;
-        struct { const char *function; CallArg arg[CALL_ARGS]; int args; } call;
+        struct {
+            Reg reg;
+            const Ix *at[INDEX_MAX];
+            const Vx *value;
+            bool declare, hold;
+        } set;
+        struct {
+            Ptr ptr;
+            const Ix *at[INDEX_MAX];
+            const Ix *ix;
+            const Vx *value;
+        } store;
+        struct {
+            const char *function;
+            CallArg arg[CALL_ARGS];
+            int args;
+        } call;
     };
     struct Stmt *next;
 } Stmt;
@@ -148,11 +189,11 @@ typedef enum Space {
 typedef struct Buffer {
     const char *name;
     Space space;
-    int channels;   /* WORK, STACK                                       */
-    int lattice;    /* WORK: its sites; TABLE: sites per row             */
-    int64_t count;  /* SUM: vectors; TABLE: rows; STACK: sites           */
-    bool ghost;     /* WORK: one more site, of zeros                     */
-    int geometry;   /* TABLE                                             */
+    int channels;  /* WORK, STACK                                       */
+    int lattice;   /* WORK: its sites; TABLE: sites per row             */
+    int64_t count; /* SUM: vectors; TABLE: rows; STACK: sites           */
+    bool ghost;    /* WORK: one more site, of zeros                     */
+    int geometry;  /* TABLE                                             */
 } Buffer;
 
 /* A set of sites: extents as functions of the input's.  Lattice 0 is a single site,
@@ -189,10 +230,10 @@ typedef struct Phase {
     const char *formula; /* of the sum it is about, or NULL            */
     Span span;           /* the layer it comes from                    */
     const Stmt *body;
-    const char *text;  /* as phase_print has it: equal texts are equal phases */
+    const char *text; /* as phase_print has it: equal texts are equal phases */
     int vars, regs, ptrs;
     const char **var_name, **reg_name, **ptr_name;
-    int lattice;       /* the sites it walks                   */
+    int lattice; /* the sites it walks                   */
 } Phase;
 
 typedef enum What { WHAT_FORWARD, WHAT_GRADIENT, WHAT_VJP, WHAT_COUNT } What;
@@ -217,25 +258,25 @@ typedef struct Kernel {
     int begins, blocks, ends;
     Slot *slot;
     int slots;
-    double *fma;  /* [lattices] multiply-adds per site                  */
+    double *fma; /* [lattices] multiply-adds per site                  */
     int lattices;
-    bool used;    /* false: the gradient of a model without loss        */
+    bool used; /* false: the gradient of a model without loss        */
 } Kernel;
 
 /* One matrix of packed weights: blocks of 8 outputs, [block][tap][in][8], the last block as
  * narrow as the rest; element (out, in, tap) comes from params[offset + out * stride_out + ..]. */
 typedef struct Packing {
     int param;
-    int64_t offset;   /* in the packed parameters */
+    int64_t offset; /* in the packed parameters */
     int out, in, taps;
     int64_t stride_out, stride_in, stride_tap;
 } Packing;
 
 typedef struct Program {
-    const Graph *graph;  /* forward */
+    const Graph *graph; /* forward */
     Precision precision;
     Target target;
-    Buffer *buffer;      /* buffer[0] is none */
+    Buffer *buffer; /* buffer[0] is none */
     int buffers;
     Lattice *lattice;
     int lattices;

@@ -2,17 +2,22 @@
 
 #include "plan/plan.h"
 
-static const char *const space_name[] = {"none", "packed", "table", "work", "sum", "stack"};
+static const char *const space_name[] = {"none", "packed", "table",
+                                         "work", "sum",    "stack"};
 static const char *const what_name[] = {"forward", "gradient", "vjp"};
 static const char *const loop_name[] = {"for", "unroll", "lanes"};
 static const char *const when_name[] = {"", " if dx", " if dparams"};
 static const char *const geometry_name[] = {"near", "back", "cover", "cover_tap"};
 static const char *const vx_name[] = {
-    [VX_ZERO] = "zero", [VX_CONST] = "const", [VX_INDEX] = "index",
-    [VX_BROADCAST] = "broadcast", [VX_LOAD] = "load", [VX_REG] = "reg",
-    [VX_ADD] = "add", [VX_SUB] = "sub", [VX_MUL] = "mul", [VX_DIV] = "div", [VX_MAX] = "max",
-    [VX_FMA] = "fma", [VX_POS] = "select_pos", [VX_GT] = "select_gt",
-    [VX_EQ] = "select_eq", [VX_SIGMOID] = "sigmoid", [VX_TANH] = "tanh",
+    [VX_ZERO] = "zero",      [VX_CONST] = "const",
+    [VX_INDEX] = "index",    [VX_BROADCAST] = "broadcast",
+    [VX_LOAD] = "load",      [VX_REG] = "reg",
+    [VX_ADD] = "add",        [VX_SUB] = "sub",
+    [VX_MUL] = "mul",        [VX_DIV] = "div",
+    [VX_MAX] = "max",        [VX_FMA] = "fma",
+    [VX_POS] = "select_pos", [VX_GT] = "select_gt",
+    [VX_EQ] = "select_eq",   [VX_SIGMOID] = "sigmoid",
+    [VX_TANH] = "tanh",
 };
 
 /* What is printed, and where. */
@@ -175,7 +180,8 @@ static void print_stmts(const Printer *z, const Stmt *s, int depth)
 
 void phase_print(const Program *p, const Phase *phase, FILE *out)
 {
-    fprintf(out, "phase %s, lattice %d: %s\n", phase->name, phase->lattice, phase->note);
+    fprintf(out, "phase %s, lattice %d: %s\n", phase->name, phase->lattice,
+            phase->note);
     if (phase->formula)
         fprintf(out, "  # %s\n", phase->formula);
     print_stmts(&(Printer){p, phase, out}, phase->body, 1);
@@ -197,8 +203,8 @@ static void print_geometries(const Program *p, FILE *out)
 {
     for (int i = 0; i < p->geometries; i++) {
         const Geometry *g = &p->geometry[i];
-        fprintf(out, "table %s: %s, lattice %d -> %d, kernel", plan_buffer(p, g->table)->name,
-                geometry_name[g->kind], g->in, g->out);
+        fprintf(out, "table %s: %s, lattice %d -> %d, kernel",
+                plan_buffer(p, g->table)->name, geometry_name[g->kind], g->in, g->out);
         for (int k = 0; k < p->lattice[g->in].rank; k++)
             fprintf(out, "%s%d", k ? "x" : " ", g->window.kernel[k]);
         fprintf(out, ", %d rows\n", g->rows);
@@ -224,13 +230,13 @@ static void print_packings(const Program *p, FILE *out)
 {
     for (int i = 0; i < p->packings; i++) {
         const Packing *k = &p->packing[i];
-        fprintf(out, "packed %" PRId64 ": %s as [%d out][%d tap][%d in][8]\n", k->offset,
-                p->graph->param[k->param].name, k->out, k->taps, k->in);
+        fprintf(out, "packed %" PRId64 ": %s as [%d out][%d tap][%d in][8]\n",
+                k->offset, p->graph->param[k->param].name, k->out, k->taps, k->in);
     }
 }
 
-static void print_uses(const Program *p, const char *when, const PhaseUse *use, int uses,
-                       FILE *out)
+static void print_uses(const Program *p, const char *when, const PhaseUse *use,
+                       int uses, FILE *out)
 {
     for (int i = 0; i < uses; i++)
         fprintf(out, "  %s %s%s\n", when, p->phase[use[i].phase].name,
@@ -257,7 +263,8 @@ static void print_kernel(const Program *p, const Kernel *k, FILE *out)
 void plan_print(const Program *p, FILE *out)
 {
     fprintf(out, "program %s, %s, %s, %d lanes a register\n", p->graph->name,
-            p->precision == PRECISION_F64 ? "f64" : "f32", p->target.name, plan_width(p));
+            p->precision == PRECISION_F64 ? "f64" : "f32", p->target.name,
+            plan_width(p));
     print_lattices(p, out);
     print_geometries(p, out);
     print_buffers(p, out);

@@ -15,8 +15,8 @@ typedef struct Checker {
 
 static void fault(Checker *z, const char *what, const char *name)
 {
-    fprintf(z->err, "plan: %s, phase %s: %s: %s\n", z->p->graph->name, z->phase->name, what,
-            name);
+    fprintf(z->err, "plan: %s, phase %s: %s: %s\n", z->p->graph->name, z->phase->name,
+            what, name);
     z->good = false;
 }
 
@@ -52,7 +52,8 @@ static void check_vx(Checker *z, const Vx *v)
     if (v->op == VX_REG) {
         check_at(z, v->at, z->phase->reg_name[v->reg.i]);
         if (!z->reg[v->reg.i])
-            fault(z, "register used before it is defined", z->phase->reg_name[v->reg.i]);
+            fault(z, "register used before it is defined",
+                  z->phase->reg_name[v->reg.i]);
     }
     if (v->op == VX_LOAD || v->op == VX_BROADCAST) {
         check_at(z, v->at, z->phase->ptr_name[v->ptr.i]);
@@ -142,8 +143,8 @@ static bool check_slots(const Program *p, const Kernel *k, FILE *err)
                         b->channels <= k->slot[i].channels &&
                         (!b->ghost || k->slot[i].ghost);
             if (b->space == SPACE_WORK && !fits) {
-                fprintf(err, "plan: %s: buffer %s does not fit its slot\n", p->graph->name,
-                        b->name);
+                fprintf(err, "plan: %s: buffer %s does not fit its slot\n",
+                        p->graph->name, b->name);
                 good = false;
             }
         }

@@ -59,10 +59,11 @@ typedef struct Walk {
     int32_t *near, *back; /* the table to fill, the other null */
 } Walk;
 
-/* `row` numbers the input sites by the axes before this one; -1: outside already. */
+/* `row` numbers the input sites by the axes before this one; -1: outside already.  The
+ * limit is for compilers that unroll the recursion and see no other. */
 INLINE void walk(Walk *a, int axis, int64_t row)
 {
-    if (axis == a->window->axes) {
+    if (axis == a->window->axes || axis == ARCH_AXES_MAX) {
         if (a->near)
             a->near[a->site] = (int32_t)(row < 0 ? a->ghost : row);
         else if (row >= 0)
