@@ -11,7 +11,7 @@ typedef struct Command {
 } Command;
 
 static const Command command[] = {
-    {"data",    cmd_data,    "make Monte Carlo data: flux, worms"               },
+    {"data",    cmd_data,    "make Monte Carlo data: flux, open, worms"         },
     {"train",   cmd_train,   "train instances of a network"                     },
     {"eval",    cmd_eval,    "loss and accuracy of a trained network"           },
     {"predict", cmd_predict, "its outputs, into a file"                         },

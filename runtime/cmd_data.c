@@ -18,9 +18,13 @@ typedef struct DataOptions {
     CliTexts at;
     CliInts worms;
     double lambda;
-    int64_t samples, seed, thermal, between, threads;
-    const char *output;
+    int64_t open, samples, seed, thermal, between, threads;
+    const char *output, *length;
+    bool paths;
 } DataOptions;
+
+typedef enum DataKind { DATA_FLUX, DATA_OPEN, DATA_WORMS } DataKind;
+static const char *const kind_name[] = {"data flux", "data open", "data worms"};
 
 /* The same, as flux_data_make() wants it. */
 typedef struct DataRequest {
@@ -42,12 +46,34 @@ static const char flux_summary[] =
     "sweeps.  The file depends on these options alone, not on the number of threads.\n"
     "Sets for training and for tests need different seeds.";
 
+#define LENGTH_SUMMARY                                                                    \
+    "--length: worms take at least m accepted steps, m uniform in 1 .. sites (uniform)\n" \
+    "or in 1 .. MOST (uniform:MOST), m = STEPS (fixed:STEPS), or m >= 1 geometric with\n" \
+    "a given mean (geometric:MEAN).\n"                                                    \
+    "--paths: /path, /path_begin and /path_worm hold the sites each worm visited and\n"   \
+    "the directions it took; archrt/dataset.h has their layout."
+
 static const char worms_summary[] =
     "Configurations as from `archrun data flux` with open worms on top, whose ends\n"
     "violate flux conservation; label y: the number of open worms.  A worm starts at a\n"
-    "random site, takes 1 .. sites (uniform) Metropolis steps or more, and ends apart\n"
-    "from all other ends.  n and |phi|^2 of the closed configuration are kept in /obs.\n"
-    "The chains of a lattice, eta and mu serve the numbers of worms in turn.";
+    "random site, takes at least as many Metropolis steps as --length says (1 .. sites,\n"
+    "uniform), and ends apart from all other ends.  n and |phi|^2 of the closed configuration are kept in /obs.\n"
+    "The chains of a lattice, eta and mu serve the numbers of worms in turn.\n" LENGTH_SUMMARY;
+
+static const char open_summary[] =
+    "Configurations as from `archrun data flux`, half of them with an open worm on top,\n"
+    "whose two ends violate flux conservation; label y: 1 for open, 0 for closed.\n"
+    "--samples counts both halves of a lattice, eta and mu.  On the closed half one worm\n"
+    "more is opened, led and closed as in the chain, so that both halves were last\n"
+    "touched by a worm.  Otherwise as `archrun data worms`; /sets has a row with 0\n"
+    "worms and one with --worms for each eta and mu.\n" LENGTH_SUMMARY;
+
+static const char open_example[] =
+    "  archrun data open --lattice 8x8 --at 4.25:1,4.01:1.5 --samples 2000 -o train.h5\n"
+    "  archrun data open --lattice 8x8,64x64 --eta 4.01,4.04,4.25 --mu 1:1.5:0.25 \\\n"
+    "      --samples 400 --length fixed:20 --seed 2 -o test.h5\n";
+
+static const char *const summary[] = {flux_summary, open_summary, worms_summary};
 
 static const char flux_example[] =
     "  archrun data flux --lattice 8x8 --eta 4.25 --mu 1 --lambda 1 --samples 4000 \\\n"
@@ -61,6 +87,8 @@ static const char worms_example[] =
     "      --samples 5000 --seed 1 -o train.h5\n"
     "  archrun data worms --lattice 8x8,16x16 --eta 4.04 --mu 1.25 --worms 0:10 \\\n"
     "      --samples 100 --seed 2 -o test.h5\n";
+
+static const char *const example[] = {flux_example, open_example, worms_example};
 
 /* --at ETA:MU,..: pairs instead of a grid. */
 static bool take_pairs(const DataOptions *o, DataRequest *r, ArchError *e)
@@ -102,13 +130,63 @@ static bool take_points(const DataOptions *o, DataRequest *r, ArchError *e)
     return true;
 }
 
-static bool take_request(const DataOptions *o, bool open, DataRequest *r, ArchError *e)
+/* --length WORD or WORD:STEPS */
+static bool take_length(const char *text, FluxDataSpec *s, ArchError *e)
+{
+    static const char *const word[] = {"uniform", "fixed", "geometric"};
+    const size_t n = strcspn(text, ":");
+    char *end = NULL;
+    const double steps = text[n] == ':' ? strtod(text + n + 1, &end) : 0;
+    const bool bare = text[n] == '\0', whole = end != NULL && *end == '\0';
+    for (int i = 0; i < 3; i++)
+        if (strlen(word[i]) == n && strncmp(text, word[i], n) == 0 &&
+            (bare ? i == WORMS_UNIFORM : whole && end > text + n + 1 && steps >= 1)) {
+            s->length = (WormsLength)i;
+            s->steps = steps;
+            return true;
+        }
+    return error_set(e, ARCH_EXIT_USAGE,
+                     "--length: '%.60s' is not uniform, uniform:MOST, fixed:STEPS or "
+                     "geometric:MEAN, with at least 1 step",
+                     text);
+}
+
+/* Open and closed are two numbers of worms with half of the samples each. */
+static bool take_halves(const DataOptions *o, DataRequest *r, ArchError *e)
+{
+    if (o->samples % 2 != 0)
+        return error_set(e, ARCH_EXIT_USAGE,
+                         "--samples: %lld cannot be half open and half closed",
+                         (long long)o->samples);
+    r->worms[0] = 0;
+    r->worms[1] = (int)o->open;
+    r->spec.counts = 2;
+    r->spec.samples = o->samples / 2;
+    return true;
+}
+
+static bool take_counts(const DataOptions *o, DataRequest *r, ArchError *e)
+{
+    for (int i = 0; i < o->worms.n; i++) {
+        r->worms[i] = (int)o->worms.v[i];
+        for (int j = 0; j < i; j++)
+            if (r->worms[i] == r->worms[j])
+                return error_set(e, ARCH_EXIT_USAGE, "--worms: %d is given twice",
+                                 r->worms[i]);
+    }
+    return true;
+}
+
+static bool take_request(const DataOptions *o, DataKind kind, DataRequest *r,
+                         ArchError *e)
 {
     r->spec = (FluxDataSpec){.lattices = o->lattice.n,
                              .lattice = r->lattice,
                              .point = r->point,
-                             .counts = open ? o->worms.n : 1,
-                             .worms = open ? r->worms : NULL,
+                             .counts = kind == DATA_WORMS ? o->worms.n : 1,
+                             .worms = kind != DATA_FLUX ? r->worms : NULL,
+                             .detect = kind == DATA_OPEN,
+                             .paths = o->paths,
                              .samples = o->samples,
                              .seed = (uint64_t)o->seed,
                              .thermal = o->thermal,
@@ -118,14 +196,9 @@ static bool take_request(const DataOptions *o, bool open, DataRequest *r, ArchEr
         memcpy(r->lattice[i].extent, o->lattice.v[i].extent,
                sizeof r->lattice[i].extent);
     }
-    for (int i = 0; i < o->worms.n; i++) {
-        r->worms[i] = (int)o->worms.v[i];
-        for (int j = 0; j < i; j++)
-            if (r->worms[i] == r->worms[j])
-                return error_set(e, ARCH_EXIT_USAGE, "--worms: %d is given twice",
-                                 r->worms[i]);
-    }
-    return take_points(o, r, e) && flux_data_check(&r->spec, e);
+    return (kind != DATA_OPEN || take_halves(o, r, e)) && take_counts(o, r, e) &&
+           take_length(o->length, &r->spec, e) && take_points(o, r, e) &&
+           flux_data_check(&r->spec, e);
 }
 
 static void show(void *data, double done)
@@ -141,7 +214,7 @@ static bool make(DataRequest *r, const DataOptions *o, ArchError *e)
     Dataset d;
     if (!dataset_writable(o->output, e))
         return false;
-    progress_begin(&p, "data", "samples", 0, (double)sets * (double)o->samples);
+    progress_begin(&p, "data", "samples", 0, (double)sets * (double)r->spec.samples);
     r->spec.progress = show;
     r->spec.progress_data = &p;
     bool ok = flux_data_make(&r->spec, &d, e);
@@ -152,13 +225,15 @@ static bool make(DataRequest *r, const DataOptions *o, ArchError *e)
     dataset_release(&d);
     if (ok)
         fprintf(stderr, "%s: %lld samples in %d parameter sets\n", o->output,
-                (long long)(sets * o->samples), sets);
+                (long long)(sets * r->spec.samples), sets);
     return ok;
 }
 
-static int run(int argc, char **argv, bool open)
+static int run(int argc, char **argv, DataKind kind)
 {
     DataOptions o = {.lambda = 1,
+                     .open = 1,
+                     .length = "uniform",
                      .samples = 1000,
                      .seed = 1,
                      .thermal = FLUX_THERMAL,
@@ -184,17 +259,24 @@ static int run(int argc, char **argv, bool open)
          .help = "sweeps before the first"},
         {.name = "threads", .kind = CLI_INT, .value = &o.threads, .min = 0, .max = 4096,
          .help = "0: one per core"},
-        {.name = "worms", .kind = CLI_INTS, .value = &o.worms, .min = 0, .max = 1 << 24,
-         .help = "numbers of open worms", .required = true},
+        {.name = "length", .kind = CLI_TEXT, .value = &o.length, .arg = "WORD:STEPS",
+         .help = "least steps of open worms [uniform]"},
+        {.name = "paths", .kind = CLI_FLAG, .value = &o.paths,
+         .help = "keep the ways of the worms in /path"},
+        kind == DATA_WORMS ?
+        (CliOption){.name = "worms", .kind = CLI_INTS, .value = &o.worms, .min = 0,
+         .max = 1 << 24, .help = "numbers of open worms", .required = true} :
+        (CliOption){.name = "worms", .kind = CLI_INT, .value = &o.open, .min = 1,
+         .max = 1 << 24, .help = "open worms of an open sample"},
     };
     /* clang-format on */
     const int options = (int)(sizeof option / sizeof *option);
-    const CliCommand command = {.name = open ? "data worms" : "data flux",
+    const CliCommand command = {.name = kind_name[kind],
                                 .args = "",
-                                .summary = open ? worms_summary : flux_summary,
-                                .example = open ? worms_example : flux_example,
+                                .summary = summary[kind],
+                                .example = example[kind],
                                 .option = option,
-                                .options = open ? options : options - 1};
+                                .options = kind == DATA_FLUX ? options - 3 : options};
     Cli cli;
     ArchError e = {0};
     if (!cli_parse(&command, argc, argv, &cli, &e))
@@ -206,15 +288,16 @@ static int run(int argc, char **argv, bool open)
     DataRequest *r = calloc(1, sizeof *r);
     if (r == NULL)
         error_set(&e, ARCH_EXIT_FILE, "out of memory");
-    const bool ok = r != NULL && take_request(&o, open, r, &e) && make(r, &o, &e);
+    const bool ok = r != NULL && take_request(&o, kind, r, &e) && make(r, &o, &e);
     free(r);
     return ok ? ARCH_EXIT_OK : cli_fail(&e);
 }
 
 static void usage(FILE *out)
 {
-    fputs("usage: archrun data flux|worms [options]\n\n"
+    fputs("usage: archrun data flux|open|worms [options]\n\n"
           "    flux   closed configurations; labels n and |phi|^2\n"
+          "    open   with and without an open worm, half and half; label 1 or 0\n"
           "    worms  with open worms; label: their number\n\n"
           "archrun data flux --help says more.\n",
           out);
@@ -222,7 +305,7 @@ static void usage(FILE *out)
 
 int cmd_data(int argc, char **argv)
 {
-    static const char *const kind[] = {"flux", "worms"};
+    static const char *const kind[] = {"flux", "open", "worms"};
     if (argc >= 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)) {
         usage(stdout);
         return ARCH_EXIT_OK;
@@ -231,13 +314,13 @@ int cmd_data(int argc, char **argv)
         usage(stderr);
         return ARCH_EXIT_USAGE;
     }
-    for (int i = 0; i < 2; i++)
+    for (int i = 0; i < 3; i++)
         if (strcmp(argv[1], kind[i]) == 0)
-            return run(argc - 2, argv + 2, i == 1);
+            return run(argc - 2, argv + 2, (DataKind)i);
     ArchError e;
-    const char *near = cli_nearest(argv[1], kind, 2);
+    const char *near = cli_nearest(argv[1], kind, 3);
     error_set(&e, ARCH_EXIT_USAGE,
-              "data: unknown kind '%.60s', it is flux or worms%s%s%s", argv[1],
+              "data: unknown kind '%.60s', it is flux, open or worms%s%s%s", argv[1],
               near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
     return cli_fail(&e);
 }

@@ -51,6 +51,7 @@ void dataset_release(Dataset *d)
         free(d->group[i].y);
         free(d->group[i].set);
         free(d->group[i].obs);
+        dataset_paths_release(&d->group[i].paths);
     }
     free(d->group);
     free(d->set);
@@ -102,7 +103,7 @@ static bool put_group(hid_t where, const DatasetGroup *g)
     };
     return h5_put(where, &x) && h5_put(where, &y) &&
            (g->set == NULL || h5_put(where, &set)) &&
-           (g->obs == NULL || h5_put(where, &obs));
+           (g->obs == NULL || h5_put(where, &obs)) && dataset_put_paths(where, g);
 }
 
 /* Several lattices: a group each, named after it. */

@@ -14,4 +14,7 @@ hid_t dataset_memory_type(ArchType type);
  * caller closes it. */
 hid_t dataset_set_type(bool in_file);
 
+/* The ways of worms, where there are any. */
+bool dataset_put_paths(hid_t where, const DatasetGroup *g);
+
 #endif

@@ -121,7 +121,8 @@ static bool read_group(const Reader *r, hid_t where)
     return take(r, g, where, "x", take_x) && take(r, g, where, "y", take_y) &&
            (!reader_has(where, "set") || d->sets == 0 ||
             take(r, g, where, "set", take_set)) &&
-           (!reader_has(where, "obs") || take(r, g, where, "obs", take_obs));
+           (!reader_has(where, "obs") || take(r, g, where, "obs", take_obs)) &&
+           reader_paths(r, g, where);
 }
 
 /* A group of one lattice, if `name` is one with an x in it. */

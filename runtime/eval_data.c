@@ -78,6 +78,7 @@ static void append_group(DatasetGroup *to, DatasetGroup *from)
     append(&to->set, m * sizeof(int32_t), from->set, n * sizeof(int32_t));
     free(to->obs); /* not needed here, and not every file has it */
     to->obs = NULL;
+    dataset_paths_release(&to->paths);
     to->samples += from->samples;
 }
 

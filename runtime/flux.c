@@ -236,20 +236,30 @@ const int8_t *flux_links(const FluxChain *c)
     return c->field.links;
 }
 
-double flux_n(const FluxChain *c)
+double flux_field_n(const Lattice *g, const FluxField *f)
 {
     int64_t sum = 0;
-    for (int32_t x = 0; x < c->lattice.sites; x++)
-        sum += c->field.links[x];
-    return (double)sum / c->lattice.sites;
+    for (int32_t x = 0; x < g->sites; x++)
+        sum += f->links[x];
+    return (double)sum / g->sites;
+}
+
+double flux_field_phi2(const Lattice *g, const FluxTable *t, const FluxField *f)
+{
+    double sum = 0;
+    for (int32_t x = 0; x < g->sites; x++)
+        sum += t->r[f->half[x]];
+    return sum / g->sites;
+}
+
+double flux_n(const FluxChain *c)
+{
+    return flux_field_n(&c->lattice, &c->field);
 }
 
 double flux_phi2(const FluxChain *c)
 {
-    double sum = 0;
-    for (int32_t x = 0; x < c->lattice.sites; x++)
-        sum += c->table.r[c->field.half[x]];
-    return sum / c->lattice.sites;
+    return flux_field_phi2(&c->lattice, &c->table, &c->field);
 }
 
 int64_t flux_proposals(const FluxChain *c)

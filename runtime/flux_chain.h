@@ -93,6 +93,10 @@ static inline bool flux_step(const Lattice *g, const FluxTable *t, const FluxFie
     return accepted;
 }
 
+/* n and |phi|^2 of a closed configuration. */
+double flux_field_n(const Lattice *g, const FluxField *f);
+double flux_field_phi2(const Lattice *g, const FluxTable *t, const FluxField *f);
+
 /* Fills the error for a flux at `site` that left its range. */
 bool flux_overflow(const FluxChain *c, int32_t site, ArchError *e);
 

@@ -1,51 +1,41 @@
 #include "archrt/flux_data.h"
 
 #include "archrt/lattice.h"
-#include "archrt/worms.h"
 #include "flux_table.h"
+#include "flux_work.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-/* A chain costs its thermalisation, so it should then give many samples. */
-enum { SAMPLES_PER_CHAIN = 500, CHAINS_MAX = 32 };
-
-static int counts_of(const FluxDataSpec *s)
+static void describe_worms(const FluxDataSpec *s, char text[256])
 {
-    return s->worms == NULL ? 1 : s->counts;
+    char steps[64] = "1 .. sites (uniform)";
+    if (s->length == WORMS_UNIFORM && s->steps > 0)
+        snprintf(steps, sizeof steps, "1 .. %g (uniform)", s->steps);
+    else if (s->length != WORMS_UNIFORM)
+        snprintf(steps, sizeof steps, "%g%s", s->steps,
+                 s->length == WORMS_FIXED ? "" : " on average (geometric)");
+    snprintf(text, 256,
+             " Samples go to the numbers of worms in turn; an open worm takes %s "
+             "Metropolis steps or more, until it stands on a site without an end.%s",
+             steps, s->detect ? " On a sample without, one worm more has closed." : "");
 }
 
-/* Chains of one point on one lattice. */
-static int chains_of(const FluxDataSpec *s)
+void flux_data_protocol(const FluxDataSpec *s, char text[DATASET_PROTOCOL])
 {
-    const int64_t wanted = 1 + (s->samples * counts_of(s) - 1) / SAMPLES_PER_CHAIN;
-    const int64_t most = s->samples < CHAINS_MAX ? s->samples : CHAINS_MAX;
-    return (int)(wanted < most ? wanted : most);
-}
-
-void flux_data_protocol(const FluxDataSpec *s, char text[512])
-{
+    char worms[256] = "";
+    if (s->worms != NULL)
+        describe_worms(s, worms);
     snprintf(
-        text, 512,
+        text, DATASET_PROTOCOL,
         "%d chain(s) per lattice and (eta, lambda, mu), from k = l = 0: %lld sweeps, "
         "then a sample every %lld sweeps. A sweep is a fixed number of worms, found in "
         "the first half of the thermalisation as what makes %d head proposals per link "
         "on average, and one Metropolis proposal l +- 1 per link.%s",
-        chains_of(s), (long long)s->thermal, (long long)s->between, FLUX_STEPS,
-        s->worms == NULL ? ""
-                         : " Samples go to the numbers of worms in turn; an open worm "
-                           "takes 1 .. sites (uniform) Metropolis steps or more, until "
-                           "it stands on a site without an end.");
-}
-
-static double site_count(const FluxLattice *l)
-{
-    double sites = 1;
-    for (int i = 0; i < l->rank; i++)
-        sites *= (double)l->extent[i];
-    return sites;
+        flux_work_chains(s), (long long)s->thermal, (long long)s->between, FLUX_STEPS,
+        worms);
 }
 
 static bool same_lattice(const FluxLattice *a, const FluxLattice *b)
@@ -75,6 +65,8 @@ static bool check_lattice(const FluxDataSpec *s, int i, ArchError *e)
                 "lattice %s: %d open worms asked for, 0 to sites / 4 = %d are "
                 "possible",
                 name, s->worms[j], lattice.sites / 4);
+    if (s->worms != NULL && !worms_length_fits(s->length, s->steps, lattice.sites, e))
+        return false;
     for (int j = 0; j < s->points; j++) {
         FluxTable table;
         if (!flux_table_init(&table, &s->point[j], l->rank, e))
@@ -101,10 +93,10 @@ static bool check_memory(const FluxDataSpec *s, ArchError *e)
 {
     const double memory =
         (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
-    const double rows = (double)s->samples * s->points * counts_of(s);
+    const double rows = (double)s->samples * s->points * flux_work_counts(s);
     double bytes = 0;
     for (int i = 0; i < s->lattices; i++)
-        bytes += rows * (2 * s->lattice[i].rank * site_count(&s->lattice[i]) + 40);
+        bytes += rows * (2 * s->lattice[i].rank * flux_work_sites(&s->lattice[i]) + 40);
     return bytes < memory ||
            error_set(
                e, ARCH_EXIT_USAGE,
@@ -115,7 +107,7 @@ static bool check_memory(const FluxDataSpec *s, ArchError *e)
 
 bool flux_data_check(const FluxDataSpec *s, ArchError *e)
 {
-    if (s->samples < 1 || s->lattices < 1 || s->points < 1 || counts_of(s) < 1)
+    if (s->samples < 1 || s->lattices < 1 || s->points < 1 || flux_work_counts(s) < 1)
         return error_set(
             e, ARCH_EXIT_USAGE,
             "data need at least one sample, lattice, point and number of worms");
@@ -131,7 +123,7 @@ bool flux_data_check(const FluxDataSpec *s, ArchError *e)
 
 static bool group_init(const FluxDataSpec *s, int i, DatasetGroup *g, ArchError *e)
 {
-    const int counts = counts_of(s);
+    const int counts = flux_work_counts(s);
     *g = (DatasetGroup){.rank = s->lattice[i].rank,
                         .channels = 2 * s->lattice[i].rank,
                         .outputs = s->worms == NULL ? 2 : 1,
@@ -152,9 +144,12 @@ static bool group_init(const FluxDataSpec *s, int i, DatasetGroup *g, ArchError 
 
 static bool dataset_prepare(const FluxDataSpec *s, Dataset *d, ArchError *e)
 {
-    const int counts = counts_of(s);
+    const int counts = flux_work_counts(s);
     *d = (Dataset){.sets = s->points * counts, .seed = s->seed};
-    snprintf(d->kind, sizeof d->kind, "%s", s->worms == NULL ? "flux" : "worms");
+    snprintf(d->kind, sizeof d->kind, "%s",
+             s->worms == NULL ? "flux"
+             : s->detect      ? "open"
+                              : "worms");
     flux_data_protocol(s, d->protocol);
     d->set = malloc((size_t)d->sets * sizeof *d->set);
     d->group = calloc((size_t)s->lattices, sizeof *d->group);
@@ -173,145 +168,12 @@ static bool dataset_prepare(const FluxDataSpec *s, Dataset *d, ArchError *e)
     return true;
 }
 
-/* The work of all chains, and how far it is. */
-typedef struct Work {
-    const FluxDataSpec *spec;
-    Dataset *data;
-    double done, total; /* sweeps times sites */
-    bool failed;
-    ArchError *error;
-} Work;
-
-/* One chain of the work. */
-typedef struct Task {
-    int lattice, point, chain;
-    uint32_t stream;
-} Task;
-
-/* Counted from the last, which is the largest if the lattices were given by size. */
-static Task task_at(const FluxDataSpec *s, int index)
-{
-    const int chains = chains_of(s), last = s->lattices * s->points * chains - 1;
-    const int i = last - index;
-    return (Task){.lattice = i / chains / s->points,
-                  .point = i / chains % s->points,
-                  .chain = i % chains,
-                  .stream = (uint32_t)i};
-}
-
-static void advance_work(Work *w, double amount, bool caller)
-{
-    double done;
-#pragma omp atomic capture
-    done = w->done += amount;
-    if (caller && w->spec->progress != NULL)
-        w->spec->progress(w->spec->progress_data, done / w->total);
-}
-
-static void fail_work(Work *w, const ArchError *e)
-{
-#pragma omp critical(flux_data_error)
-    {
-        if (!w->failed)
-            *w->error = *e;
-        w->failed = true;
-    }
-}
-
-static bool has_failed(Work *w)
-{
-    bool failed;
-#pragma omp critical(flux_data_error)
-    failed = w->failed;
-    return failed;
-}
-
-/* Sample `sample` of a point with its number `count` of worms, into its row. */
-static bool take_sample(const Work *w, const Task *t, FluxChain *c, int64_t sample,
-                        int count, ArchError *e)
-{
-    const FluxDataSpec *s = w->spec;
-    DatasetGroup *g = &w->data->group[t->lattice];
-    const int64_t row = (t->point * counts_of(s) + count) * s->samples + sample;
-    const int64_t size = g->channels * dataset_sites(g);
-    const double n = flux_n(c), phi2 = flux_phi2(c);
-    g->obs[2 * row] = n;
-    g->obs[2 * row + 1] = phi2;
-    if (s->worms == NULL) {
-        memcpy((int8_t *)g->x + row * size, flux_links(c), (size_t)size);
-        g->y[2 * row] = n;
-        g->y[2 * row + 1] = phi2;
-        return true;
-    }
-    const uint32_t stream = (uint32_t)(t->lattice * s->points + t->point);
-    Rng rng =
-        rng_init(s->seed, RNG_WORMS, stream, (uint32_t)(sample * s->counts + count));
-    g->y[row] = s->worms[count];
-    return worms_insert(c, s->worms[count], &rng, (int8_t *)g->x + row * size, e);
-}
-
-static bool run_samples(Work *w, const Task *t, FluxChain *c, bool caller, ArchError *e)
-{
-    const FluxDataSpec *s = w->spec;
-    const int chains = chains_of(s);
-    const int64_t first = s->samples * t->chain / chains;
-    const int64_t end = s->samples * (t->chain + 1) / chains;
-    const double sites = site_count(&s->lattice[t->lattice]);
-    for (int64_t i = first; i < end; i++) {
-        for (int j = 0; j < counts_of(s); j++) {
-            if (has_failed(w))
-                return true;
-            if (!flux_advance(c, s->between, e) || !take_sample(w, t, c, i, j, e))
-                return false;
-            advance_work(w, (double)s->between * sites, caller);
-        }
-    }
-    return true;
-}
-
-static void run_task(Work *w, const Task *t, bool caller)
-{
-    const FluxDataSpec *s = w->spec;
-    const FluxLattice *l = &s->lattice[t->lattice];
-    ArchError e = {0};
-    FluxChain *c =
-        flux_new(&s->point[t->point], l->rank, l->extent, s->seed, t->stream, &e);
-    bool ok = c != NULL && flux_thermalise(c, s->thermal, &e);
-    if (ok) {
-        advance_work(w, (double)s->thermal * site_count(l), caller);
-        ok = run_samples(w, t, c, caller, &e);
-    }
-    flux_free(c);
-    if (!ok)
-        fail_work(w, &e);
-}
-
 bool flux_data_make(const FluxDataSpec *s, Dataset *d, ArchError *e)
 {
     *d = (Dataset){0};
-    if (!flux_data_check(s, e) || !dataset_prepare(s, d, e)) {
+    const bool ok =
+        flux_data_check(s, e) && dataset_prepare(s, d, e) && flux_work_run(s, d, e);
+    if (!ok)
         dataset_release(d);
-        return false;
-    }
-    const int chains = chains_of(s), tasks = s->lattices * s->points * chains;
-    Work w = {.spec = s, .data = d, .error = e};
-    for (int i = 0; i < s->lattices; i++)
-        w.total += site_count(&s->lattice[i]) * s->points *
-                   ((double)chains * (double)s->thermal +
-                    (double)s->samples * counts_of(s) * (double)s->between);
-#pragma omp parallel
-    {
-        bool caller = false;
-#pragma omp master
-        caller = true;
-#pragma omp for schedule(dynamic, 1)
-        for (int i = 0; i < tasks; i++) {
-            const Task t = task_at(s, i);
-            if (!has_failed(&w))
-                run_task(&w, &t, caller);
-        }
-    }
-    if (w.failed)
-        dataset_release(d);
-    return !w.failed;
+    return ok;
 }

@@ -6,11 +6,19 @@
  *     /y    (N, outputs)   labels
  *     /set  (N)            row of /sets each sample was made with          (optional)
  *     /obs  (N, 2)         n and |phi|^2 of the closed configuration       (optional)
+ *     /path_worm (N + 1)   worms of sample i: from [i] to before [i + 1]   (optional)
+ *     /path_begin (W + 1)  steps of worm w: from [w] to before [w + 1]     (optional)
+ *     /path (S, 2)         a site, t X + x, and the direction the worm left it by: 0 ..
+ *                          D-1 forward along axis 0 (time), 1, .., D .. 2D-1 backward;
+ *                          -1 behind its last step                        (optional)
  *     /sets                parameters: eta, lambda, mu, worms              (optional):
  *                          a compound per row, or a group with a column each
  *
  * Several lattices: the same in one group for each, /60x4/x, and /sets once.
  * Attributes of the root: kind, seed, protocol, version (of this layout, 1).
+ *
+ * kind "flux": y is (n, |phi|^2).  "worms": y is the number of open worms.  "open": y is
+ * 1 with an open worm and 0 without; there too a path is stored, of a worm that closed.
  *
  * A file with only /x and /y, made by anything that writes HDF5, is a data set; other
  * number types are converted to the narrowest of ours that holds them.  /y may be (N).
@@ -24,11 +32,20 @@
 #include "arch_model.h"
 #include "archrt/error.h"
 
+enum { DATASET_PROTOCOL = 1024 };
+
 /* Parameters shared by many samples. */
 typedef struct DatasetSet {
     double eta, lambda, mu;
     int worms; /* open worms on every sample; 0 for flux data */
 } DatasetSet;
+
+/* The ways of worms, as in the file; all NULL if they were not kept. */
+typedef struct DatasetPaths {
+    int64_t *worm;  /* (samples + 1)            */
+    int64_t *begin; /* (worms + 1)              */
+    int32_t *step;  /* (steps, 2) site, way     */
+} DatasetPaths;
 
 /* The samples of one lattice. */
 typedef struct DatasetGroup {
@@ -41,6 +58,7 @@ typedef struct DatasetGroup {
     double *y;                      /* (samples, outputs)                       */
     int32_t *set;                   /* (samples) index into sets, or NULL       */
     double *obs;                    /* (samples, 2) n, |phi|^2, or NULL         */
+    DatasetPaths paths;
 } DatasetGroup;
 
 typedef struct Dataset {
@@ -49,7 +67,7 @@ typedef struct Dataset {
     DatasetSet *set;
     uint64_t seed;                  /* 0 if the file does not say               */
     char kind[16];                  /* "flux", "worms", or "" for foreign files */
-    char protocol[512];             /* how the samples were made, or ""         */
+    char protocol[DATASET_PROTOCOL];          /* how the samples were made, or ""         */
 } Dataset;
 
 /* Reads a whole file; the groups come by size.  Errors (code FILE): missing, not HDF5,
@@ -66,6 +84,8 @@ bool dataset_write(const Dataset *d, const char *path, ArchError *e);
 bool dataset_writable(const char *path, ArchError *e);
 
 void dataset_release(Dataset *d);
+
+void dataset_paths_release(DatasetPaths *p);
 
 int64_t dataset_sites(const DatasetGroup *g);
 

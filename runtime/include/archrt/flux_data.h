@@ -11,6 +11,7 @@
 
 #include "archrt/dataset.h"
 #include "archrt/flux.h"
+#include "archrt/worms.h"
 
 typedef struct FluxLattice {
     int rank;
@@ -22,6 +23,12 @@ typedef struct FluxDataSpec {
     const FluxLattice *lattice;
     const FluxParams *point;
     const int *worms; /* (counts) y is that number; NULL: closed, y is n and |phi|^2 */
+    /* y is 1 with open worms and 0 without; on a sample without, the last worm is one
+     * that closed, worms_close(), so that both kinds are as fresh */
+    bool detect;
+    WormsLength length; /* of open worms, with `steps` as in WormsSpec */
+    double steps;
+    bool paths;         /* whether to keep the ways of the worms, not for closed data */
     int64_t samples;  /* per lattice, point and number of worms                      */
     uint64_t seed;
     int64_t thermal, between; /* sweeps: FLUX_THERMAL, FLUX_BETWEEN                  */
@@ -41,6 +48,6 @@ bool flux_data_check(const FluxDataSpec *s, ArchError *e);
 bool flux_data_make(const FluxDataSpec *s, Dataset *d, ArchError *e);
 
 /* How, in a few sentences; the same text is the attribute `protocol` of the file. */
-void flux_data_protocol(const FluxDataSpec *s, char text[512]);
+void flux_data_protocol(const FluxDataSpec *s, char text[DATASET_PROTOCOL]);
 
 #endif

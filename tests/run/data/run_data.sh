@@ -63,6 +63,27 @@ accept data flux --lattice 8 --eta 4.01 --mu 1.05 --samples 20 --thermal 40 -o c
 accept info chain.h5 --json
 grep -q '^{"lattice": \[8\], ' out || complain "the chain: $(cat out)"
 
+# Open or closed: a row of each, half of the samples.
+accept data open $small --eta 4.25 --mu 1,1.25 --paths --threads 1 -o open.h5
+accept info open.h5 --json
+[ "$(grep -c '"samples": 15,' out)" -eq 4 ] || complain "halves: $(cat out)"
+[ "$(grep -c '"worms": 1,' out)" -eq 2 ] || complain "halves: $(cat out)"
+accept data open $small --eta 4.25 --mu 1,1.25 --paths --threads 3 -o open3.h5
+cmp open.h5 open3.h5 || complain "paths depend on the number of threads"
+accept data open $small --eta 4.25 --mu 1 --length fixed:3 -o fixed.h5
+accept info fixed.h5
+grep -q 'takes 3 Metropolis steps' out || complain "the length is not recorded"
+grep -q 'one worm more has closed' out || complain "the closed half is not described"
+accept data worms $small --eta 4.25 --mu 1 --worms 1 --length geometric:2.5 -o geometric.h5
+
+refuse 2 "cannot be half open" data open --lattice 4x4 --eta 4 --mu 1 --samples 3 -o no.h5
+refuse 2 "5 open worms" data open $small --eta 4 --mu 1 --worms 5 -o no.h5
+for length in fixed geometric fixed: fixed:x fixed:0 uniform:nan uniform:-1 long:3 fixed:3,; do
+    refuse 2 "--length: '$length' is not" \
+        data open $small --eta 4 --mu 1 --length $length -o no.h5
+done
+refuse 2 "may be no integer" data open $small --eta 4 --mu 1 --length fixed:2.5 -o no.h5
+refuse 2 "1 to 10 sites = 160" data open $small --eta 4 --mu 1 --length fixed:161 -o no.h5
 refuse 2 "steps of 0.3 from 0 never meet 1" data flux $small --eta 4 --mu 0:1:0.3 -o no.h5
 refuse 2 "is no range FIRST:LAST:STEP" data flux $small --eta 4 --mu 0:1 -o no.h5
 refuse 2 "is no range FIRST:LAST:STEP" data flux $small --eta 4 --mu nan:1:1 -o no.h5

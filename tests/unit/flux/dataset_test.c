@@ -35,6 +35,27 @@ static const char *at(const char *name)
     return path[turn];
 }
 
+/* 0, 1, 2, 0, .. worms of 1 to 4 steps. */
+static void add_paths(DatasetGroup *g, Rng *r)
+{
+    DatasetPaths *p = &g->paths;
+    const size_t n = (size_t)g->samples;
+    p->worm = calloc(n + 1, sizeof *p->worm);
+    p->begin = calloc(2 * n + 1, sizeof *p->begin);
+    p->step = malloc(4 * 2 * n * 2 * sizeof *p->step);
+    for (size_t i = 0; i < n; i++) {
+        p->worm[i + 1] = p->worm[i] + (int64_t)(i % 3);
+        for (int64_t w = p->worm[i]; w < p->worm[i + 1]; w++) {
+            const int64_t begin = p->begin[w], end = begin + 1 + rng_below(r, 4);
+            for (int64_t s = begin; s < end; s++) {
+                p->step[2 * s] = (int32_t)rng_below(r, (uint32_t)dataset_sites(g));
+                p->step[2 * s + 1] = s + 1 == end ? -1 : (int32_t)rng_below(r, 4);
+            }
+            p->begin[w + 1] = end;
+        }
+    }
+}
+
 static DatasetGroup make_group(int64_t samples, int64_t t, int64_t x, bool mine)
 {
     DatasetGroup g = {
@@ -60,6 +81,7 @@ static DatasetGroup make_group(int64_t samples, int64_t t, int64_t x, bool mine)
             g.set[i] = (int32_t)(i % 2);
         for (size_t i = 0; i < 2 * n; i++)
             g.obs[i] = rng_uniform(&r);
+        add_paths(&g, &r);
     }
     return g;
 }
@@ -92,6 +114,11 @@ static void assert_same_group(const DatasetGroup *a, const DatasetGroup *b)
     assert_memory_equal(a->y, b->y, n * (size_t)a->outputs * sizeof *a->y);
     assert_memory_equal(a->set, b->set, n * sizeof *a->set);
     assert_memory_equal(a->obs, b->obs, n * 2 * sizeof *a->obs);
+    const size_t worms = (size_t)a->paths.worm[n],
+                 steps = (size_t)a->paths.begin[worms];
+    assert_memory_equal(a->paths.worm, b->paths.worm, (n + 1) * sizeof(int64_t));
+    assert_memory_equal(a->paths.begin, b->paths.begin, (worms + 1) * sizeof(int64_t));
+    assert_memory_equal(a->paths.step, b->paths.step, steps * 2 * sizeof(int32_t));
 }
 
 static void what_is_written_is_read(void **state)
@@ -413,6 +440,32 @@ static void a_set_beyond_the_table_is_refused(void **state)
     dataset_release(&d);
 }
 
+static void paths_that_lead_nowhere_are_refused(void **state)
+{
+    (void)state;
+    ArchError e;
+    for (int damage = 0; damage < 6; damage++) {
+        Dataset d = make_dataset(1);
+        DatasetPaths *p = &d.group[0].paths;
+        int32_t *first = &p->step[0], *way = &p->step[2 * p->begin[1] - 1];
+        if (damage == 0)
+            *first = (int32_t)dataset_sites(&d.group[0]);
+        else if (damage == 1)
+            *first = -1;
+        else if (damage == 2)
+            *way = 0;
+        else if (damage == 3)
+            *way = 4;
+        else if (damage == 4)
+            p->begin[1] = p->begin[2] + 1;
+        else
+            p->worm[5] = p->worm[6] + 1;
+        assert_true(dataset_write(&d, at("paths.h5"), &e));
+        refused(at("paths.h5"), ARCH_EXIT_FILE, "do not fit together");
+        dataset_release(&d);
+    }
+}
+
 /* Whatever is cut off, or wherever a bit flips in the samples, is noticed; elsewhere a flip
  * may be harmless but never more than a refusal. */
 static void damage_is_noticed(void **state)
@@ -495,6 +548,7 @@ int main(void)
         cmocka_unit_test(sizes_beyond_belief_are_refused),
         cmocka_unit_test(nan_is_refused_and_named),
         cmocka_unit_test(a_set_beyond_the_table_is_refused),
+        cmocka_unit_test(paths_that_lead_nowhere_are_refused),
         cmocka_unit_test(damage_is_noticed),
         cmocka_unit_test(what_cannot_be_written_is_said),
     };
