@@ -57,7 +57,7 @@ VEC128 vec128 vec128_fma(vec128 a, vec128 b, vec128 c)
 /* a > b ? c : d */
 VEC128 vec128 vec128_gt(vec128 a, vec128 b, vec128 c, vec128 d)
 {
-    vec128 y;
+    vec128 y = d;
     for (int i = 0; i < VEC128_LANES; i++)
         y[i] = a[i] > b[i] ? c[i] : d[i];
     return y;
@@ -66,7 +66,7 @@ VEC128 vec128 vec128_gt(vec128 a, vec128 b, vec128 c, vec128 d)
 /* a == b ? c : d */
 VEC128 vec128 vec128_eq(vec128 a, vec128 b, vec128 c, vec128 d)
 {
-    vec128 y;
+    vec128 y = d;
     for (int i = 0; i < VEC128_LANES; i++)
         y[i] = a[i] == b[i] ? c[i] : d[i];
     return y;
@@ -75,7 +75,7 @@ VEC128 vec128 vec128_eq(vec128 a, vec128 b, vec128 c, vec128 d)
 /* f in every lane, by the C library. */
 VEC128 vec128 vec128_map(real (*f)(real), vec128 a)
 {
-    vec128 y;
+    vec128 y = a;
     for (int i = 0; i < VEC128_LANES; i++)
         y[i] = f(a[i]);
     return y;
