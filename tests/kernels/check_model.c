@@ -239,9 +239,9 @@ int main(int argc, char **argv)
         usage();
     Arena *a = arena_new();
     k.g = graph_read(argv[i], a);
-    k.tally.name = k.g->name;
     for (i++; i < argc; i += 2)
         k.model[k.models++] = model_load(argv[i], argv[i + 1]);
+    k.tally.name = k.model[0]->name;
     k.vjp = grad_reverse(k.g, GRAD_VJP, a);
     k.loss = k.g->loss ? grad_reverse(k.g, GRAD_LOSS, a) : NULL;
     check_lattices(&k, lattice);
