@@ -27,7 +27,9 @@ static bool parse(Args *a, int argc, char **argv, Cli *cli, ArchError *e)
         .args = "FILE",
         .summary =
             "What a data set (.h5), a weights file (.safetensors) or a model (.arch, .so)\n"
-            "holds.  For data: n and |phi|^2 with errors and autocorrelation times.",
+            "holds.  For data: n and |phi|^2 with errors and autocorrelation times; then flux\n"
+            "conservation (or two violations per open worm) and the labels are checked on\n"
+            "every sample, and a sample that fails is named (exit 3).",
         .example =
             "    archrun info test.h5\n    archrun info eq1.safetensors --json\n",
         .least = 1,

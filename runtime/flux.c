@@ -2,7 +2,6 @@
 
 #include "flux_chain.h"
 
-#include <stdio.h>
 #include <string.h>
 
 FluxChain *flux_new(const FluxParams *p, int rank, const int64_t *extent, uint64_t seed,
@@ -64,14 +63,9 @@ uint32_t flux_below(FluxDraws *d, uint32_t n)
 
 bool flux_overflow(const FluxChain *c, int32_t site, ArchError *e)
 {
-    int64_t position[ARCH_AXES_MAX];
     char lattice[96], where[96];
     lattice_text(c->lattice.rank, c->lattice.extent, lattice);
-    lattice_position(&c->lattice, site, position);
-    int length = 0;
-    for (int i = 0; i < c->lattice.rank; i++)
-        length += snprintf(where + length, sizeof where - (size_t)length, "%s%lld",
-                           i > 0 ? ", " : "", (long long)position[i]);
+    lattice_position_text(&c->lattice, site, where);
     return error_set(
         e, ARCH_EXIT_USAGE,
         "lattice %s, eta %g, lambda %g, mu %g: a flux at site (%s) left -%d .. "

@@ -2,9 +2,11 @@
 
 #include "archrt/dataset.h"
 #include "archrt/stats.h"
+#include "flux_verify.h"
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* The samples of one group with one parameter set. */
 typedef struct Line {
@@ -151,6 +153,18 @@ static bool print_sets(const Dataset *d, const DatasetGroup *g, Print *print, FI
     return ok;
 }
 
+static void print_verdict(const Dataset *d, bool checked, FILE *out)
+{
+    bool back = strcmp(d->kind, "flux") == 0;
+    for (int i = 0; i < d->groups; i++)
+        back = back || d->group[i].paths.worm != NULL;
+    fprintf(out, "\n%s\n",
+            !checked ? "not checked: the file does not say what kind of data it holds"
+            : back   ? "checked on every sample: flux conservation, labels, n, |phi|^2"
+                     : "checked on every sample: flux conservation, labels; n and "
+                       "|phi|^2 where no worm is open");
+}
+
 bool info_dataset(const char *path, bool json, FILE *out, ArchError *e)
 {
     Dataset d;
@@ -168,6 +182,11 @@ bool info_dataset(const char *path, bool json, FILE *out, ArchError *e)
         else
             print_line(&l, print, out);
     }
+    bool checked = false;
+    ok = ok || error_set(e, ARCH_EXIT_FILE, "%s: out of memory", path);
+    ok = ok && flux_verify(&d, path, &checked, e);
+    if (ok && !json)
+        print_verdict(&d, checked, out);
     dataset_release(&d);
-    return ok || error_set(e, ARCH_EXIT_FILE, "%s: out of memory", path);
+    return ok;
 }

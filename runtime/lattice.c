@@ -20,6 +20,16 @@ void lattice_position(const Lattice *l, int32_t site, int64_t position[ARCH_AXES
     }
 }
 
+void lattice_position_text(const Lattice *l, int32_t site, char text[96])
+{
+    int64_t position[ARCH_AXES_MAX];
+    int length = 0;
+    lattice_position(l, site, position);
+    for (int i = 0; i < l->rank; i++)
+        length += snprintf(text + length, 96 - (size_t)length, "%s%lld",
+                           i > 0 ? ", " : "", (long long)position[i]);
+}
+
 static int32_t site_at(const Lattice *l, const int64_t position[ARCH_AXES_MAX])
 {
     int64_t site = 0;

@@ -28,6 +28,9 @@ void lattice_release(Lattice *l);
 /* Coordinates of a site, time first. */
 void lattice_position(const Lattice *l, int32_t site, int64_t position[ARCH_AXES_MAX]);
 
+/* "12, 3" for t = 12, x = 3; `text` holds at least 96 bytes. */
+void lattice_position_text(const Lattice *l, int32_t site, char text[96]);
+
 /* "60x4"; `text` holds at least 96 bytes. */
 void lattice_text(int rank, const int64_t *extent, char text[96]);
 

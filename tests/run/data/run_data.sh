@@ -50,6 +50,8 @@ grep -q '^{"lattice": \[4, 4\], "eta": 4.01, "lambda": 1, "mu": 1.5, "worms": 2,
     complain "keys of info --json: $(head -1 out)"
 accept info flux.h5
 grep -q 'flux data, seed 1' out || complain "info for people"
+grep -q 'checked on every sample: flux conservation, labels, n, |phi|^2' out ||
+    complain "info does not say what it checked"
 accept data flux --help
 grep -q 'Protocol' out || complain "--help does not say how samples are made"
 

@@ -22,7 +22,7 @@ static Dataset make(bool mine, int rank)
         {4.25, 1,   1,    0},
         {4.01, 0.5, -1.5, 7}
     };
-    Dataset d = {.groups = 1, .group = calloc(1, sizeof *d.group), .kind = "worms"};
+    Dataset d = {.groups = 1, .group = calloc(1, sizeof *d.group), .kind = ""};
     DatasetGroup *g = d.group;
     *g = (DatasetGroup){
         .rank = rank,
