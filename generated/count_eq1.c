@@ -89,7 +89,7 @@ typedef struct Walk {
  * limit is for compilers that unroll the recursion and see no other. */
 INLINE void walk(Walk *a, int axis, int64_t row)
 {
-    if (axis == a->window->axes || axis == ARCH_AXES_MAX) {
+    if (axis == a->window->axes || axis == AXES) {
         if (a->near)
             a->near[a->site] = (int32_t)(row < 0 ? a->ghost : row);
         else if (row >= 0)

@@ -1,0 +1,228 @@
+/* The functions that every generated file begins with, against their definitions. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "arch_model.h"
+#include "cmocka_all.h"
+
+#define INLINE static inline __attribute__((unused))
+typedef float real;
+enum { AXES = 2 };
+#include "tables.h"
+
+#include "lanes.h"
+#include "pack.h"
+#include "sums.h"
+
+enum { WINDOWS = 2000, TABLE_MAX = 4 * 4 * 9 * 9 };
+
+static uint64_t random_state = 3;
+
+static int between(int low, int high)
+{
+    random_state = random_state * 6364136223846793005u + 1442695040888963407u;
+    return low + (int)((random_state >> 33) % (uint64_t)(high - low + 1));
+}
+
+/* ---- tables --------------------------------------------------------------------------- */
+
+typedef struct Layout {
+    Window w;
+    int64_t in[2], out[2];
+} Layout;
+
+/* Kernels up to 4, strides up to 3, extents from 1: also lattices smaller than the kernel. */
+static Layout random_layout(int pool)
+{
+    Layout l = {.w = {.axes = 2}};
+    for (int d = 0; d < 2; d++) {
+        int kernel = between(1, 4), stride = between(1, 3),
+            padded = !pool && between(0, 2);
+        l.w.kernel[d] = kernel;
+        l.w.stride[d] = stride;
+        l.w.circular[d] = padded && between(0, 1);
+        l.w.before[d] = padded ? (kernel - 1) / 2 : 0;
+        l.in[d] = between(padded ? 1 : kernel, 9);
+        l.out[d] =
+            padded ? (l.in[d] + stride - 1) / stride : (l.in[d] - kernel) / stride + 1;
+    }
+    return l;
+}
+
+/* The input site that p sees through tap k, straight from the definition; -1: none. */
+static int64_t input_seen(const Layout *l, const int64_t *p, const int64_t *k)
+{
+    int64_t q[2];
+    for (int d = 0; d < 2; d++) {
+        q[d] = p[d] * l->w.stride[d] + k[d] - l->w.before[d];
+        if (l->w.circular[d])
+            q[d] = (q[d] + 100 * l->in[d]) % l->in[d];
+        if (q[d] < 0 || q[d] >= l->in[d])
+            return -1;
+    }
+    return q[0] * l->in[1] + q[1];
+}
+
+static void test_near_and_back(void **state)
+{
+    (void)state;
+    static int32_t near[TABLE_MAX], back[TABLE_MAX], wanted[81];
+    for (int n = 0; n < WINDOWS; n++) {
+        Layout l = random_layout(0);
+        int64_t in = l.in[0] * l.in[1], out = l.out[0] * l.out[1];
+        fill_near(near, &l.w, l.in, l.out);
+        fill_back(back, &l.w, l.in, l.out);
+        for (int64_t tap = 0; tap < l.w.kernel[0] * l.w.kernel[1]; tap++) {
+            int64_t k[] = {tap / l.w.kernel[1], tap % l.w.kernel[1]};
+            for (int64_t q = 0; q < in; q++)
+                wanted[q] = (int32_t)out;
+            for (int64_t p = 0; p < out; p++) {
+                int64_t at[] = {p / l.out[1], p % l.out[1]}, q = input_seen(&l, at, k);
+                assert_int_equal(near[tap * out + p], q < 0 ? in : q);
+                if (q >= 0)
+                    wanted[q] = (int32_t)p;
+            }
+            assert_memory_equal(back + tap * in, wanted, sizeof *wanted * (size_t)in);
+        }
+    }
+}
+
+/* Every pair (window, site in it) stands in the cover once, with its tap. */
+static void test_cover(void **state)
+{
+    (void)state;
+    static int32_t cover[TABLE_MAX], tap[TABLE_MAX];
+    for (int n = 0; n < WINDOWS; n++) {
+        Layout l = random_layout(1);
+        int64_t in = l.in[0] * l.in[1], out = l.out[0] * l.out[1], ways = 1, pairs = 0;
+        for (int d = 0; d < 2; d++)
+            ways *= (l.w.kernel[d] + l.w.stride[d] - 1) / l.w.stride[d];
+        fill_cover(cover, NULL, &l.w, l.in, l.out);
+        fill_cover(NULL, tap, &l.w, l.in, l.out);
+        for (int64_t i = 0; i < ways * in; i++) {
+            if (cover[i] == out)
+                continue;
+            int64_t p[] = {cover[i] / l.out[1], cover[i] % l.out[1]};
+            int64_t k[] = {tap[i] / l.w.kernel[1], tap[i] % l.w.kernel[1]};
+            assert_int_equal(input_seen(&l, p, k), i % in);
+            for (int64_t j = i % in; j < i; j += in)
+                assert_int_not_equal(cover[j], cover[i]);
+            pairs++;
+        }
+        assert_int_equal(pairs, out * l.w.kernel[0] * l.w.kernel[1]);
+    }
+}
+
+static void test_checked_sites(void **state)
+{
+    (void)state;
+    assert_int_equal(checked_sites(2, (int64_t[]){60, 4}), 240);
+    assert_int_equal(checked_sites(2, (int64_t[]){0, 4}), 0);
+    assert_int_equal(checked_sites(2, (int64_t[]){-3, -4}), 0);
+    assert_int_equal(checked_sites(2, (int64_t[]){1 << 15, 1 << 15}), 1 << 30);
+    assert_int_equal(checked_sites(2, (int64_t[]){1 << 16, 1 << 15}), 0);
+    assert_int_equal(checked_sites(2, (int64_t[]){INT64_MAX, INT64_MAX}), 0);
+}
+
+/* ---- sums and packing ----------------------------------------------------------------- */
+
+static void test_lane_sums(void **state)
+{
+    (void)state;
+    float lanes[3 * ARCH_LANES], sum[3];
+    for (int i = 0; i < 3 * ARCH_LANES; i++)
+        lanes[i] = (float)(1 << i % ARCH_LANES) * (float)(1 + i / ARCH_LANES);
+    lane_sums(sum, lanes, 3);
+    for (int i = 0; i < 3; i++)
+        assert_true(sum[i] == 65535.0f * (float)(i + 1));
+}
+
+/* Any number of shards gives the mean, every shard once. */
+static void test_reduce_shards(void **state)
+{
+    (void)state;
+    for (int shards = 1; shards <= 13; shards++) {
+        float d[13 * 2];
+        double loss[13];
+        for (int s = 0; s < shards; s++) {
+            loss[s] = 1 << s;
+            d[2 * s] = (float)(1 << s);
+            d[2 * s + 1] = -3;
+        }
+        reduce_shards(loss, d, shards, 1, 2, 4);
+        assert_true(loss[0] == ((1 << shards) - 1) / 4.0);
+        assert_true(d[0] == (float)((1 << shards) - 1) / 4);
+        assert_true(d[1] == -0.75f * (float)shards);
+    }
+}
+
+static void test_pack_matrix(void **state)
+{
+    (void)state;
+    enum { OUTS_MAX = 19, INS = 3, TAPS = 4 };
+    float w[OUTS_MAX * INS * TAPS], packed[OUTS_MAX * INS * TAPS];
+    for (int i = 0; i < OUTS_MAX * INS * TAPS; i++)
+        w[i] = (float)i;
+    for (int outs = 1; outs <= OUTS_MAX; outs++) {
+        pack_matrix(w, packed, outs, TAPS, INS, INS * TAPS, 1, TAPS);
+        for (int o = 0; o < outs; o++)
+            for (int i = 0; i < INS; i++)
+                for (int k = 0; k < TAPS; k++) {
+                    int block = o / 8,
+                        width = outs - 8 * block < 8 ? outs - 8 * block : 8;
+                    int at = 8 * block * TAPS * INS + (k * INS + i) * width + o % 8;
+                    assert_true(packed[at] == w[(o * INS + i) * TAPS + k]);
+                }
+    }
+}
+
+/* ---- lanes ---------------------------------------------------------------------------- */
+
+/* Bytes of 16 samples come out in the same places as any other type, for any number of
+ * sites, and a block with fewer samples has zeros behind them. */
+static void test_read_input(void **state)
+{
+    (void)state;
+    enum { CHANNELS = 3, BATCH = 21, T = 5, X = 7, MAX = BATCH * CHANNELS * T * X };
+    int8_t bytes[MAX];
+    double doubles[MAX];
+    for (int i = 0; i < MAX; i++)
+        doubles[i] = bytes[i] = (int8_t)between(-128, 127);
+    for (int t = 1; t <= T; t++)
+        for (int x = 1; x <= X; x++)
+            for (int block = 0; block < 2; block++) {
+                float a[CHANNELS * T * X * ARCH_LANES],
+                    b[CHANNELS * T * X * ARCH_LANES];
+                ArchCall call = {
+                    .extent = {t, x},
+                      .batch = BATCH, .x_type = ARCH_I8
+                };
+                int64_t sites = t * x;
+                call.x = bytes;
+                read_input(&call, block, bytes, a, CHANNELS, sites);
+                call.x_type = ARCH_F64;
+                call.x = doubles;
+                read_input(&call, block, doubles, b, CHANNELS, sites);
+                for (int64_t i = 0; i < CHANNELS * sites * ARCH_LANES; i++) {
+                    int64_t lane = i % ARCH_LANES, c = i / ARCH_LANES % CHANNELS;
+                    int64_t n = block * ARCH_LANES + lane,
+                            s = i / ARCH_LANES / CHANNELS;
+                    double wanted =
+                        n < BATCH ? doubles[(n * CHANNELS + c) * sites + s] : 0;
+                    assert_true((double)a[i] == wanted);
+                    assert_true((double)b[i] == wanted);
+                }
+            }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_near_and_back), cmocka_unit_test(test_cover),
+        cmocka_unit_test(test_checked_sites), cmocka_unit_test(test_lane_sums),
+        cmocka_unit_test(test_reduce_shards), cmocka_unit_test(test_pack_matrix),
+        cmocka_unit_test(test_read_input)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
