@@ -1,5 +1,7 @@
 #include "plan/fuse.h"
 
+#include <string.h>
+
 #include <assert.h>
 
 typedef struct Fuser {
@@ -249,18 +251,27 @@ static void place_node(Fuser *z, Val v)
     unreachable();
 }
 
-/* The index of a maximum is found along with the maximum: remember the pair. */
+static bool same_pool(const Node *pool, const Node *arg)
+{
+    Op op = arg->op == OP_MAX_ARG ? OP_MAX_POOL : OP_GLOBAL_MAX;
+    return pool->op == op && pool->arg[0].i == arg->arg[0].i &&
+           !memcmp(&pool->window, &arg->window, sizeof pool->window);
+}
+
+/* The index of a maximum is found along with the maximum: remember the pair.  Whoever
+ * needs the index needs the walk that makes both. */
 static void pair_args(Fuser *z)
 {
     const Graph *g = z->g;
     for (uint32_t i = 1; i < g->nodes; i++) {
         if (!z->f->needed[i] || !is_arg(g->node[i].op))
             continue;
-        Op pool = g->node[i].op == OP_MAX_ARG ? OP_MAX_POOL : OP_GLOBAL_MAX;
         for (uint32_t j = 1; j < g->nodes; j++)
-            if (g->node[j].op == pool && g->node[j].arg[0].i == g->node[i].arg[0].i) {
+            if (same_pool(&g->node[j], &g->node[i])) {
                 z->f->arg_of[j] = (Val){i};
                 z->f->needed[j] = true;
+                z->for_dx[j] |= z->for_dx[i];
+                z->for_dparams[j] |= z->for_dparams[i];
             }
     }
 }
