@@ -5272,7 +5272,7 @@ VEC128 vec128 vec128_div(vec128 a, vec128 b)
 
 VEC128 vec128 vec128_max(vec128 a, vec128 b)
 {
-    vec128 y;
+    vec128 y = b;
     for (int i = 0; i < VEC128_LANES; i++)
         y[i] = a[i] > b[i] ? a[i] : b[i];
     return y;

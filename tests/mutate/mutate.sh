@@ -1,0 +1,81 @@
+#!/bin/sh
+# mutate.sh BUILD - breaks the generator on purpose, one way at a time, in a copy, and shows
+# that the tests see it.  BUILD is a built tree: its test programs judge the code of the
+# broken archc.  Takes some minutes; run by hand or as the ctest label `slow`.
+#
+#     tests/mutate/mutate.sh build
+set -u
+build=$(cd "$1" && pwd) || exit 2
+source=$(cd "$(dirname "$0")/../.." && pwd)
+dir=$(mktemp -d) || exit 1
+trap 'rm -rf "$dir"' EXIT
+cp -r "$source/CMakeLists.txt" "$source/compiler" "$source/cmake" "$dir"
+# Only the compiler: the runtime and the tests are those of BUILD.
+sed -i '/^include(CTest)/,$d' "$dir/CMakeLists.txt"
+echo 'add_subdirectory(compiler)' >>"$dir/CMakeLists.txt"
+cmake -S "$dir" -B "$dir/build" -DBUILD_TESTING=OFF >"$dir/log" 2>&1 &&
+    cmake --build "$dir/build" --target archc -j2 >>"$dir/log" 2>&1 ||
+    { cat "$dir/log"; exit 1; }
+
+# judge NETWORK..: compiled by gcc -O1, held against the oracle and against itself.
+judge() {
+    for file; do
+        rm -rf "$dir/out"
+        "$dir/build/bin/archc" "$file" -o "$dir/out" >/dev/null 2>&1 || return 1
+        name=$(basename "$dir"/out/*.c .c)
+        gcc -std=c11 -O1 -fPIC -shared "$dir/out/$name.c" -o "$dir/out/$name.so" -lm \
+            >/dev/null 2>&1 || return 1
+        timeout 120 "$build/bin/check_model" -lattice 8x8,5x3 "$file" "$dir/out/$name.so" \
+            "$name" >/dev/null 2>&1 || return 1
+        timeout 120 "$build/bin/check_calls" "$file" "$dir/out/$name.so" "$name" \
+            >/dev/null 2>&1 || return 1
+    done
+}
+
+# Together they have every kind of layer.
+networks="$source/archs/task3/st2.arch $source/archs/task2/fl.arch $source/tests/kernels/archs/padded.arch"
+judge $networks || { echo "the unbroken generator fails already"; exit 1; }
+
+survivors=0 mutants=0
+# break NAME FILE SED-EXPRESSION
+break_() {
+    mutants=$((mutants + 1))
+    file=$dir/compiler/$2
+    cp "$file" "$dir/kept"
+    sed -i "$3" "$file"
+    if cmp -s "$file" "$dir/kept"; then
+        verdict='NOT APPLIED: the text to break is gone'
+    elif ! cmake --build "$dir/build" --target archc >"$dir/log" 2>&1; then
+        verdict='NOT BUILT'
+    elif judge $networks; then
+        verdict=SURVIVED
+    else
+        verdict=caught
+    fi
+    [ "$verdict" = caught ] || survivors=$((survivors + 1))
+    printf '%-44s %s\n' "$1" "$verdict"
+    cp "$dir/kept" "$file"
+}
+
+break_ 'drop the wrap' emit/prelude/tables.h 's/if (!w->circular\[axis\])/if (1)/'
+break_ 'shift a tap' emit/prelude/tables.h 's/+ k - w->before\[axis\]/+ k + 1 - w->before[axis]/'
+break_ 'swap strides of taps and inputs' emit/prelude/pack.h \
+    's/tap \* stride_tap + in \* stride_in/tap * stride_in + in * stride_tap/'
+break_ 'skip the sites behind whole tiles' plan/lower.c 's/if (size > 1 \&\&/if (size > 99 \&\&/'
+break_ 'forget to clear the ghost' plan/lower_value.c \
+    's/arg_buf(b, lower_buffer(l, v), end), arg_int(b, size)/arg_buf(b, lower_buffer(l, v), end), arg_int(b, size * 0)/'
+break_ 'slope of the wrong branch' plan/lower_chain.c \
+    's/vx_op3(b, VX_POS, x\[1\], x\[0\],/vx_op3(b, VX_POS, x[0], x[0],/'
+break_ 'lose lanes 8 to 15' emit/prelude/sums.h 's/from\[lane\] + from\[lane + 8\]/from[lane]/'
+break_ 'lose the last odd shard' emit/prelude/sums.h \
+    's/to + step < shards; to += 2/to + 2 * step <= shards; to += 2/'
+break_ 'let absent samples count' emit/prelude/loss.h \
+    's/^    clear(dy, channels \* sites \* ARCH_LANES);//'
+break_ 'ignore the index' emit/prelude/lanes.h 's/call->index ? call->index\[sample\] : sample/sample/'
+break_ 'last of equal maxima' plan/lower_point.c 's/vx_op4(b, VX_GT, x, max, vx_const/vx_op4(b, VX_GT, max, x, vx_const/'
+break_ 'forget the tap of a pooled site' emit/prelude/tables.h 's/k = k \* w->kernel\[axis\] + t/k = 0 * t/'
+break_ 'forget the last packed outputs' emit/prelude/pack.h 's/block < outs; block += 8/block + 8 <= outs; block += 8/'
+break_ 'forward blocks for every shard' emit/kernel.c 's/blocks \* call->shard \/ shards/0 * shards/'
+
+echo "$mutants mutants, $survivors not caught"
+[ $survivors = 0 ]
