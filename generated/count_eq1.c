@@ -507,9 +507,9 @@ typedef struct Frame {
     double *loss;
     int64_t sites0;
     int64_t extent1[AXES], sites1;
+    const real *packed;
     real *flux; /* [sites1][4][16] */
     real *leaky_relu1; /* [sites1][32][16] */
-    const real *packed;
     real *leaky_relu2; /* [sites1][8][16] */
     int32_t *near1; /* [4][sites1] */
     real *global_sum_pool1; /* [sites0][8][16] */

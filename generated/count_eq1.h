@@ -8,8 +8,8 @@
  *   gradient  24 + 5248 * T * X
  *   vjp       16 + 5376 * T * X
  */
-#ifndef COUNT_EQ1_H
-#define COUNT_EQ1_H
+#ifndef ARCHC_GENERATED_count_eq1_H
+#define ARCHC_GENERATED_count_eq1_H
 
 /* arch_model.h - what generated code offers to whoever drives it.
  *

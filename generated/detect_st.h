@@ -8,8 +8,8 @@
  *   gradient  864 + 512 * T * X + 1152 * floor((T + 0) / 2) * floor((X + 0) / 2)
  *   vjp       864 + 768 * T * X + 1152 * floor((T + 0) / 2) * floor((X + 0) / 2)
  */
-#ifndef DETECT_ST_H
-#define DETECT_ST_H
+#ifndef ARCHC_GENERATED_detect_st_H
+#define ARCHC_GENERATED_detect_st_H
 
 /* arch_model.h - what generated code offers to whoever drives it.
  *

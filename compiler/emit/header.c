@@ -1,16 +1,6 @@
-#include <ctype.h>
 #include <inttypes.h>
-#include <string.h>
 
 #include "emit/parts.h"
-
-static const char *upper(const char *name, Arena *a)
-{
-    char *text = arena_strdup(a, name);
-    for (char *c = text; *c; c++)
-        *c = (char)toupper((unsigned char)*c);
-    return text;
-}
 
 static void param_lines(Writer *w, const Graph *g)
 {
@@ -121,7 +111,7 @@ const char *emit_header(const EmitInput *in, Arena *a)
 {
     Writer w;
     w_begin(&w, a);
-    const char *guard = arena_printf(a, "%s_H", upper(in->name, a));
+    const char *guard = arena_printf(a, "ARCHC_GENERATED_%s_H", in->name);
     emit_banner(&w, in, ".h");
     w_line(&w, "#ifndef %s", guard);
     w_line(&w, "#define %s", guard);

@@ -121,7 +121,9 @@ static void keep_largest(Lower *l, Val pool, const Made *m)
 {
     Build *b = l->b;
     Val arg = l->f->arg_of[pool.i];
-    Reg max = reg_new(b, "max"), where = reg_new(b, "where");
+    const char *name = plan_buffer(b->p, lower_buffer(l, pool))->name;
+    Reg max = reg_new(b, arena_printf(b->arena, "%s_max", name));
+    Reg where = reg_new(b, arena_printf(b->arena, "%s_site", name));
     Var i = put_unroll(b, "i", m->channels);
     const Ix *at_i = element(b, i, m->channels);
     const Ix *at =

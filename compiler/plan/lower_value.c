@@ -23,9 +23,17 @@ static bool is_taken(const char *name)
         "struct", "switch", "typedef", "union", "unsigned", "void", "volatile", "while",
         "asm", "typeof", "linux", "unix", "NULL", "AXES", "PACKED", "INLINE", "Frame",
         "Window"};
+    static const char *const numbered[] = {"sites", "extent", "near", "back", "cover",
+                                           "cover_tap"};
     for (size_t i = 0; i < countof(taken); i++)
         if (!strcmp(name, taken[i]))
             return true;
+    for (size_t i = 0; i < countof(numbered); i++) {
+        size_t length = strlen(numbered[i]);
+        if (!strncmp(name, numbered[i], length) &&
+            strspn(name + length, "0123456789") == strlen(name + length))
+            return true;
+    }
     return false;
 }
 

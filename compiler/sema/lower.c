@@ -236,6 +236,21 @@ static Graph *lower_model(Sema *s)
     return g;
 }
 
+/* A file math.h beside the caller's sources would hide the C library's. */
+static bool is_header_of_c(const char *name)
+{
+    static const char *const headers[] = {
+        "assert", "complex",   "ctype",    "errno",   "fenv",   "float",  "inttypes",
+        "iso646", "limits",    "locale",   "math",    "setjmp", "signal", "stdalign",
+        "stdarg", "stdatomic", "stdbool",  "stddef",  "stdint", "stdio",  "stdlib",
+        "string", "tgmath",    "threads",  "time",    "uchar",  "wchar",  "wctype",
+        "malloc", "immintrin", "arch_model"};
+    for (size_t i = 0; i < countof(headers); i++)
+        if (!strcmp(name, headers[i]))
+            return true;
+    return false;
+}
+
 /* Files, symbols and messages are named after the model. */
 static void check_name(const Definition *d, const Definition **defined, Diag *diag)
 {
@@ -243,6 +258,10 @@ static void check_name(const Definition *d, const Definition **defined, Diag *di
     if (strlen(d->name.text) > NAME_LENGTH_MAX)
         diag_error(diag, d->name_span, "a name has at most %d letters",
                    NAME_LENGTH_MAX);
+    if (!d->is_block && is_header_of_c(d->name.text))
+        diag_error(diag, d->name_span,
+                   "a model cannot be called '%s': its header would be taken for <%s.h>",
+                   d->name.text, d->name.text);
     if (!other) {
         defined[d->name.id] = d;
         return;
