@@ -4,51 +4,64 @@ typedef struct Life {
     int first, last; /* phases of the block; first -1: never used */
 } Life;
 
-static void touch(Life *life, BufId buf, int phase)
-{
-    Life *l = &life[buf.i];
-    if (!buf.i)
-        return;
-    if (l->first < 0)
-        l->first = phase;
-    l->last = phase;
-}
+/* ---- which buffers a phase touches ---- */
 
-static void touch_ix(Life *life, const Ix *i, int phase)
+static void touch_ix(bool *touched, const Ix *i)
 {
     if (!i)
         return;
-    touch(life, i->buf, phase);
-    touch_ix(life, i->a, phase);
-    touch_ix(life, i->b, phase);
+    touched[i->buf.i] = true;
+    touch_ix(touched, i->a);
+    touch_ix(touched, i->b);
 }
 
-static void touch_vx(Life *life, const Vx *v, int phase)
+static void touch_vx(bool *touched, const Vx *v)
 {
     if (!v)
         return;
-    touch_ix(life, v->ix, phase);
+    touch_ix(touched, v->ix);
     for (int k = 0; k < VX_ARGS; k++)
-        touch_vx(life, v->arg[k], phase);
+        touch_vx(touched, v->arg[k]);
 }
 
-static void touch_stmts(Life *life, const Stmt *s, int phase)
+static void touch_stmts(bool *touched, const Stmt *s)
 {
     for (; s; s = s->next) {
         switch (s->kind) {
-        case ST_LOOP: touch_stmts(life, s->loop.body, phase); break;
-        case ST_LET: touch_ix(life, s->let.value, phase); break;
+        case ST_LOOP: touch_stmts(touched, s->loop.body); break;
+        case ST_LET: touch_ix(touched, s->let.value); break;
         case ST_POINT:
-            touch(life, s->point.buf, phase);
-            touch_ix(life, s->point.ix, phase);
+            touched[s->point.buf.i] = true;
+            touch_ix(touched, s->point.ix);
             break;
-        case ST_SET: touch_vx(life, s->set.value, phase); break;
-        case ST_STORE: touch_vx(life, s->store.value, phase); break;
+        case ST_SET: touch_vx(touched, s->set.value); break;
+        case ST_STORE: touch_vx(touched, s->store.value); break;
         case ST_CALL:
             for (int k = 0; k < s->call.args; k++)
-                touch(life, s->call.arg[k].buf, phase);
+                touched[s->call.arg[k].buf.i] = true;
             break;
         }
+    }
+}
+
+void memory_touched(const Phase *phase, bool *touched)
+{
+    touch_stmts(touched, phase->body);
+    touched[0] = false;
+}
+
+/* ---- lives and slots ---- */
+
+static void live(const Program *p, const PhaseUse *use, int when, Life *life, Arena *a)
+{
+    bool *touched = NEW_ARRAY(a, bool, p->buffers);
+    memory_touched(&p->phase[use->phase], touched);
+    for (int i = 1; i < p->buffers; i++) {
+        if (!touched[i])
+            continue;
+        if (life[i].first < 0)
+            life[i].first = when;
+        life[i].last = when;
     }
 }
 
@@ -94,9 +107,9 @@ void memory_plan(const Program *p, Kernel *k, Arena *a)
     for (int i = 0; i < p->buffers; i++)
         life[i].first = -1;
     for (int i = 0; i < k->begins; i++)
-        touch_stmts(life, p->phase[k->begin[i].phase].body, 0);
+        live(p, &k->begin[i], 0, life, a);
     for (int i = 0; i < k->blocks; i++)
-        touch_stmts(life, p->phase[k->block[i].phase].body, i);
+        live(p, &k->block[i], i, life, a);
     k->slot = NEW_ARRAY(a, Slot, p->buffers);
     k->slots = 0;
     for (int phase = 0; phase <= k->blocks; phase++)

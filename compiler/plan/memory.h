@@ -7,6 +7,9 @@
 
 #include "plan/plan.h"
 
+/* Marks the buffers that a phase reads or writes: touched[buffers of the Program]. */
+void memory_touched(const Phase *phase, bool *touched);
+
 void memory_plan(const Program *p, Kernel *k, Arena *a);
 
 #endif

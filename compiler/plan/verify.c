@@ -1,6 +1,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "plan/memory.h"
 #include "plan/plan.h"
 
 /* What is known at one place of a phase. */
@@ -151,6 +152,34 @@ static bool check_slots(const Program *p, const Kernel *k, FILE *err)
     return good;
 }
 
+/* What a phase reads must have been made whenever that phase runs: a buffer that is first
+ * touched only on a condition is touched later only on the same. */
+static bool check_conditions(const Program *p, const Kernel *k, FILE *err)
+{
+    Arena *a = arena_new();
+    When *made = NEW_ARRAY(a, When, p->buffers);
+    bool *known = NEW_ARRAY(a, bool, p->buffers), good = true;
+    for (int i = 0; i < k->blocks; i++) {
+        bool *touched = NEW_ARRAY(a, bool, p->buffers);
+        memory_touched(&p->phase[k->block[i].phase], touched);
+        for (int buf = 1; buf < p->buffers; buf++) {
+            if (!touched[buf] || p->buffer[buf].space != SPACE_WORK)
+                continue;
+            if (!known[buf])
+                made[buf] = k->block[i].when;
+            known[buf] = true;
+            if (made[buf] == WHEN_ALWAYS || made[buf] == k->block[i].when)
+                continue;
+            fprintf(err, "plan: %s: phase %s reads %s, which is not always made\n",
+                    p->graph->name, p->phase[k->block[i].phase].name,
+                    p->buffer[buf].name);
+            good = false;
+        }
+    }
+    arena_free(a);
+    return good;
+}
+
 bool plan_verify(const Program *p, FILE *err)
 {
     bool good = true;
@@ -158,6 +187,7 @@ bool plan_verify(const Program *p, FILE *err)
         good &= check_phase(p, &p->phase[i], err);
     for (int what = 0; what < WHAT_COUNT; what++)
         if (p->kernel[what].used)
-            good &= check_slots(p, &p->kernel[what], err);
+            good &= check_slots(p, &p->kernel[what], err) &
+                    check_conditions(p, &p->kernel[what], err);
     return good;
 }
