@@ -1,8 +1,22 @@
 #include "archrt/flux.h"
 
-#include "flux_chain.h"
+#include "flux_lanes.h"
 
 #include <string.h>
+
+/* The cold start: k = l = 0. */
+static bool chain_init(FluxChain *c, uint32_t stream, ArchError *e)
+{
+    const size_t sites = (size_t)c->lattice.sites;
+    c->draws.rng = rng_init(c->seed, RNG_FLUX, stream, 0);
+    c->draws.used = FLUX_DRAWS;
+    c->worms = 1;
+    c->field.links = calloc(sites, 2 * (size_t)c->lattice.rank);
+    c->field.half = calloc(sites, sizeof *c->field.half);
+    return (c->field.links != NULL && c->field.half != NULL && c->place != NULL) ||
+           error_set(e, ARCH_EXIT_FILE, "out of memory for a lattice of %zu sites",
+                     sites);
+}
 
 FluxChain *flux_new(const FluxParams *p, int rank, const int64_t *extent, uint64_t seed,
                     uint32_t stream, ArchError *e)
@@ -13,19 +27,32 @@ FluxChain *flux_new(const FluxParams *p, int rank, const int64_t *extent, uint64
         return NULL;
     }
     c->params = *p;
-    c->draws.rng = rng_init(seed, RNG_FLUX, stream, 0);
-    c->draws.used = FLUX_DRAWS;
-    if (!lattice_init(&c->lattice, rank, extent, 2, e) ||
-        !flux_table_init(&c->table, p, rank, e)) {
+    c->seed = seed;
+    bool ok = lattice_init(&c->lattice, rank, extent, 2, e) &&
+              flux_table_init(&c->table, p, rank, e);
+    if (ok)
+        c->place = flux_places(&c->lattice);
+    if (!ok || !chain_init(c, stream, e)) {
         flux_free(c);
         return NULL;
     }
-    const size_t sites = (size_t)c->lattice.sites;
-    c->worms = 1;
-    c->field.links = calloc(sites, 2 * (size_t)rank);
-    c->field.half = calloc(sites, sizeof *c->field.half);
-    if (c->field.links == NULL || c->field.half == NULL) {
-        error_set(e, ARCH_EXIT_FILE, "out of memory for a lattice of %zu sites", sites);
+    return c;
+}
+
+FluxChain *flux_twin(const FluxChain *of, uint32_t stream, ArchError *e)
+{
+    FluxChain *c = calloc(1, sizeof *c);
+    if (c == NULL) {
+        error_set(e, ARCH_EXIT_FILE, "out of memory for a Markov chain");
+        return NULL;
+    }
+    c->params = of->params;
+    c->seed = of->seed;
+    c->lattice = of->lattice;
+    c->table = of->table;
+    c->place = of->place;
+    c->twin = true;
+    if (!chain_init(c, stream, e)) {
         flux_free(c);
         return NULL;
     }
@@ -36,8 +63,11 @@ void flux_free(FluxChain *c)
 {
     if (c == NULL)
         return;
-    lattice_release(&c->lattice);
-    flux_table_release(&c->table);
+    if (!c->twin) {
+        lattice_release(&c->lattice);
+        flux_table_release(&c->table);
+        free(c->place);
+    }
     free(c->field.links);
     free(c->field.half);
     free(c);
@@ -74,155 +104,54 @@ bool flux_overflow(const FluxChain *c, int32_t site, ArchError *e)
         FLUX_MAX);
 }
 
-/* A worm at home, head on tail: closes or takes its first step.  One draw u of 32 bits
- * gives a number in 0 .. n-1, the high word of u n, and the acceptance, the low word,
- * in steps of n 2^-32. */
-static bool leave_home(FluxChain *c, FluxWorm *w)
-{
-    const uint32_t ways = 2 * (uint32_t)c->lattice.rank;
-    const uint64_t product = (uint64_t)flux_draw(&c->draws) * (2 * ways);
-    const uint32_t way = (uint32_t)(product >> 32), u = (uint32_t)product;
-    int16_t *half = &c->field.half[w->tail];
-    if (way < ways) {
-        flux_step(&c->lattice, &c->table, &c->field, w,
-                  (FluxMove){way, FLUX_OFF_TAIL, u});
-        return true;
-    }
-    if (u >= c->table.close[*half - 1])
-        return true;
-    *half -= 1;
-    return false;
-}
-
-/* Steps until the head is back on the tail; `rank` is a constant of the compiler's for
- * the common case.  Returns the proposals. */
-static inline int64_t walk(FluxChain *c, FluxWorm *w, uint32_t rank)
-{
-    Lattice g = c->lattice;
-    const FluxTable table = c->table;
-    const FluxField f = c->field;
-    const int32_t tail = w->tail;
-    FluxWorm worm = *w;
-    int64_t proposals = 0;
-    g.rank = (int)rank;
-    while (worm.head != tail && !worm.overflow) {
-        const uint64_t product = (uint64_t)flux_draw(&c->draws) * (2 * rank);
-        const uint32_t way = (uint32_t)(product >> 32);
-        const int32_t to = g.neighbour[(uint32_t)worm.head * 2 * rank + way];
-        const uint32_t factor = to == tail ? FLUX_TO_TAIL : FLUX_PLAIN;
-        flux_step(&g, &table, &f, &worm, (FluxMove){way, factor, (uint32_t)product});
-        proposals++;
-    }
-    *w = worm;
-    return proposals;
-}
-
-static int64_t walk_home(FluxChain *c, FluxWorm *w)
-{
-    return c->lattice.rank == 2 ? walk(c, w, 2) : walk(c, w, (uint32_t)c->lattice.rank);
-}
-
-/* One update: a worm from its opening to its closing, or a refused opening. */
-static bool update(FluxChain *c, ArchError *e)
-{
-    const int32_t x = (int32_t)flux_below(&c->draws, (uint32_t)c->lattice.sites);
-    const uint64_t product = (uint64_t)flux_draw(&c->draws) * 2;
-    FluxWorm w = {.head = x, .tail = x, .sign = product >> 32 ? 1 : -1};
-    c->proposals++;
-    if ((uint32_t)product >= c->table.open[c->field.half[x]])
-        return true;
-    c->field.half[x] += 1;
-    while (leave_home(c, &w)) {
-        c->proposals += 1 + walk_home(c, &w);
-        if (w.overflow)
-            return flux_overflow(c, w.head, e);
-    }
-    c->proposals++;
-    return true;
-}
-
-/* l of the link x -> y by one up or down, with
- *     up:    q = r_{F_x/2} r_{F_y/2} / ((|k| + l + 1) (l + 1))
- *     down:  q = (|k| + l) l / (r_{F_x/2 - 1} r_{F_y/2 - 1})
- * Both sides of a comparison are products of doubles, without a sum that a compiler
- * could fuse, so they round alike everywhere. */
-static void propose_l(FluxChain *c, int8_t *k, int16_t *x, int16_t *y)
-{
-    int8_t *l = k + c->lattice.rank * c->lattice.sites;
-    const double *r = c->table.r;
-    const uint64_t product = (uint64_t)flux_draw(&c->draws) * 2;
-    const double u = (double)(uint32_t)product;
-    const int both = abs(*k) + *l;
-    if (product >> 32) {
-        if (u * ((both + 1) * (*l + 1)) >= r[*x] * r[*y] * 0x1p32)
-            return;
-        *l += 1, *x += 1, *y += 1;
-    } else {
-        if (*l == 0 || u * (r[*x - 1] * r[*y - 1]) >= both * *l * 0x1p32)
-            return;
-        *l -= 1, *x -= 1, *y -= 1;
-    }
-}
-
-static bool sweep_l(FluxChain *c, ArchError *e)
-{
-    const Lattice *g = &c->lattice;
-    const int32_t *next = g->neighbour;
-    for (int axis = 0; axis < g->rank; axis++) {
-        int8_t *k = &c->field.links[axis * g->sites];
-        for (int32_t x = 0; x < g->sites; x++) {
-            propose_l(c, &k[x], &c->field.half[x],
-                      &c->field.half[next[x * 2 * g->rank + axis]]);
-            if (k[x + g->rank * g->sites] == FLUX_MAX)
-                return flux_overflow(c, x, e);
-        }
-    }
-    return true;
-}
-
 bool flux_update(FluxChain *c, int64_t updates, ArchError *e)
 {
-    for (int64_t i = 0; i < updates; i++)
-        if (!update(c, e))
-            return false;
-    return sweep_l(c, e);
+    const FluxGoal goal = {.sweeps = 1, .worms = updates};
+    return flux_lanes_run(&c, 1, &goal, e);
 }
 
-/* Worms until the steps of a sweep are done, and their number.  That depends on their
- * lengths, so what comes out is not to be measured. */
-static bool rough_sweep(FluxChain *c, int64_t steps, int64_t *worms, ArchError *e)
+/* In groups that run at once. */
+static bool run(FluxChain *const *c, int n, const FluxGoal *goal, ArchError *e)
 {
-    const int64_t end = c->proposals + steps;
-    for (; c->proposals < end; ++*worms)
-        if (!update(c, e))
+    for (int i = 0; i < n; i += FLUX_LANES)
+        if (!flux_lanes_run(c + i, n - i < FLUX_LANES ? n - i : FLUX_LANES, goal, e))
             return false;
-    return sweep_l(c, e);
+    return true;
 }
 
 /* The length of a worm is that of the second quarter, when most of the way is done. */
+bool flux_thermalise_all(FluxChain *const *c, int n, int64_t sweeps, ArchError *e)
+{
+    const int64_t steps =
+        (int64_t)FLUX_STEPS * c[0]->lattice.rank * c[0]->lattice.sites;
+    FluxGoal goal = {.sweeps = sweeps / 4, .steps = steps};
+    if (!run(c, n, &goal, e))
+        return false;
+    for (int i = 0; i < n; i++)
+        c[i]->proposals = c[i]->updates = 0;
+    goal.sweeps = sweeps / 2 - sweeps / 4;
+    if (!run(c, n, &goal, e))
+        return false;
+    for (int i = 0; i < n; i++) {
+        const int64_t worms = c[i]->updates, proposals = c[i]->proposals;
+        c[i]->worms = worms > 0 ? (steps * worms + proposals - 1) / proposals : 1;
+    }
+    return flux_advance_all(c, n, sweeps / 2, e);
+}
+
+bool flux_advance_all(FluxChain *const *c, int n, int64_t sweeps, ArchError *e)
+{
+    return run(c, n, &(FluxGoal){.sweeps = sweeps, .worms = -1}, e);
+}
+
 bool flux_thermalise(FluxChain *c, int64_t sweeps, ArchError *e)
 {
-    const int64_t steps = (int64_t)FLUX_STEPS * c->lattice.rank * c->lattice.sites;
-    int64_t proposals = 0, worms = 0;
-    for (int64_t i = 0; i < sweeps / 2; i++) {
-        if (i == sweeps / 4) {
-            proposals = c->proposals;
-            worms = 0;
-        }
-        if (!rough_sweep(c, steps, &worms, e))
-            return false;
-    }
-    proposals = c->proposals - proposals;
-    c->worms = worms > 0 ? (steps * worms + proposals - 1) / proposals : 1;
-    return flux_advance(c, sweeps / 2, e);
+    return flux_thermalise_all(&c, 1, sweeps, e);
 }
 
 bool flux_advance(FluxChain *c, int64_t sweeps, ArchError *e)
 {
-    for (int64_t i = 0; i < sweeps; i++)
-        if (!flux_update(c, c->worms, e))
-            return false;
-    return true;
+    return flux_advance_all(&c, 1, sweeps, e);
 }
 
 const int8_t *flux_links(const FluxChain *c)

@@ -25,13 +25,21 @@ typedef struct FluxDraws {
     uint32_t draw[FLUX_DRAWS];
 } FluxDraws;
 
+/* Where a choice of a head leads: a direction, or, behind all of them, closing. */
+typedef struct FluxPlace {
+    uint32_t to, link; /* the site; the k it changes, as an index of links */
+} FluxPlace;
+
 struct FluxChain {
     FluxParams params;
     Lattice lattice;
     FluxTable table;
+    FluxPlace *place; /* (sites, 4 rank) */
     FluxField field;
     FluxDraws draws;
-    int64_t proposals;
+    bool twin; /* lattice, table and places are those of another chain */
+    uint64_t seed;
+    int64_t proposals, updates;
     int64_t worms; /* in a sweep */
 };
 

@@ -2,6 +2,7 @@
 
 #include "archrt/worms.h"
 
+#include <omp.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -39,21 +40,34 @@ typedef struct Work {
     ArchError *error;
 } Work;
 
-/* One chain of the work. */
+/* Chains of one point on one lattice, which one thread runs together. */
 typedef struct Task {
-    int lattice, point, chain;
-    uint32_t stream;
+    int lattice, point, first, chains;
+    FluxChain *chain[FLUX_LANES];
 } Task;
 
-/* Counted from the last, which is the largest if the lattices were given by size. */
-static Task task_at(const FluxDataSpec *s, int index)
+/* Tasks of a point: chains together are faster, but every thread shall have work.  How
+ * chains are grouped changes nothing they do. */
+static int tasks_of(const FluxDataSpec *s)
 {
-    const int chains = flux_work_chains(s), last = s->lattices * s->points * chains - 1;
-    const int i = last - index;
-    return (Task){.lattice = i / chains / s->points,
-                  .point = i / chains % s->points,
-                  .chain = i % chains,
-                  .stream = (uint32_t)i};
+    const int chains = flux_work_chains(s);
+    const int64_t all = (int64_t)chains * s->lattices * s->points;
+    int64_t group = all / omp_get_max_threads();
+    group = group > FLUX_LANES ? FLUX_LANES : group < 1 ? 1 : group;
+    return (int)((chains + group - 1) / group);
+}
+
+/* Counted from the last, which is the largest if the lattices were given by size. */
+static Task task_at(const FluxDataSpec *s, int tasks, int index)
+{
+    const int chains = flux_work_chains(s),
+              i = s->lattices * s->points * tasks - 1 - index;
+    const int first = chains * (i % tasks) / tasks,
+              end = chains * (i % tasks + 1) / tasks;
+    return (Task){.lattice = i / tasks / s->points,
+                  .point = i / tasks % s->points,
+                  .first = first,
+                  .chains = end - first};
 }
 
 static void advance_work(Work *w, double amount, bool caller)
@@ -134,42 +148,87 @@ static bool take_sample(const FluxDataSpec *s, const Place *p, const FluxChain *
     return ok;
 }
 
-static bool run_samples(Work *w, const Task *t, FluxChain *c, bool caller, ArchError *e)
+/* The samples of chain `c`, of all of the point: from [0] to before [1]. */
+static void share_of(const FluxDataSpec *s, int c, int64_t share[2])
+{
+    const int chains = flux_work_chains(s);
+    share[0] = s->samples * c / chains;
+    share[1] = s->samples * (c + 1) / chains;
+}
+
+/* A sample with number `count` of worms from chain i of the task. */
+static bool sample_chain(const Work *w, const Task *t, int i, int64_t sample, int count,
+                         ArchError *e)
 {
     const FluxDataSpec *s = w->spec;
-    const int chains = flux_work_chains(s);
-    const int64_t first = s->samples * t->chain / chains;
-    const int64_t end = s->samples * (t->chain + 1) / chains;
-    const double sites = flux_work_sites(&s->lattice[t->lattice]);
-    for (int64_t i = first; i < end; i++) {
-        for (int j = 0; j < flux_work_counts(s); j++) {
-            if (has_failed(w))
-                return true;
-            const Place p = place_of(w, t, i, j);
-            Rng rng = rng_init(s->seed, RNG_WORMS,
-                               (uint32_t)(t->lattice * s->points + t->point),
-                               (uint32_t)(i * flux_work_counts(s) + j));
-            if (!flux_advance(c, s->between, e) || !take_sample(s, &p, c, &rng, e))
-                return false;
-            advance_work(w, (double)s->between * sites, caller);
+    const Place p = place_of(w, t, sample, count);
+    Rng rng =
+        rng_init(s->seed, RNG_WORMS, (uint32_t)(t->lattice * s->points + t->point),
+                 (uint32_t)(sample * flux_work_counts(s) + count));
+    return take_sample(s, &p, t->chain[i], &rng, e);
+}
+
+/* The k-th sample of every chain that has one, for all numbers of worms in turn. */
+static bool run_row(Work *w, const Task *t, int64_t k, bool caller, ArchError *e)
+{
+    const FluxDataSpec *s = w->spec;
+    FluxChain *active[FLUX_LANES];
+    int64_t sample[FLUX_LANES];
+    int at[FLUX_LANES], n = 0;
+    for (int i = 0; i < t->chains; i++) {
+        int64_t share[2];
+        share_of(s, t->first + i, share);
+        if (share[0] + k < share[1]) {
+            sample[n] = share[0] + k;
+            active[n] = t->chain[i];
+            at[n++] = i;
         }
+    }
+    for (int j = 0; n > 0 && j < flux_work_counts(s); j++) {
+        if (!flux_advance_all(active, n, s->between, e))
+            return false;
+        for (int i = 0; i < n; i++)
+            if (!sample_chain(w, t, at[i], sample[i], j, e))
+                return false;
+        advance_work(w,
+                     n * (double)s->between * flux_work_sites(&s->lattice[t->lattice]),
+                     caller);
     }
     return true;
 }
 
-static void run_task(Work *w, const Task *t, bool caller)
+static bool make_chains(const FluxDataSpec *s, Task *t, ArchError *e)
+{
+    const FluxLattice *l = &s->lattice[t->lattice];
+    const int before =
+        (t->lattice * s->points + t->point) * flux_work_chains(s) + t->first;
+    for (int i = 0; i < t->chains; i++) {
+        const uint32_t stream = (uint32_t)(before + i);
+        t->chain[i] = i == 0 ? flux_new(&s->point[t->point], l->rank, l->extent,
+                                        s->seed, stream, e)
+                             : flux_twin(t->chain[0], stream, e);
+        if (t->chain[i] == NULL)
+            return false;
+    }
+    return true;
+}
+
+static void run_task(Work *w, Task *t, bool caller)
 {
     const FluxDataSpec *s = w->spec;
-    const FluxLattice *l = &s->lattice[t->lattice];
+    const int64_t most = s->samples / flux_work_chains(s) + 1;
     ArchError e = {0};
-    FluxChain *c =
-        flux_new(&s->point[t->point], l->rank, l->extent, s->seed, t->stream, &e);
-    bool ok = c != NULL && flux_thermalise(c, s->thermal, &e);
-    if (ok) {
-        advance_work(w, (double)s->thermal * flux_work_sites(l), caller);
-        ok = run_samples(w, t, c, caller, &e);
-    }
-    flux_free(c);
+    bool ok = make_chains(s, t, &e) &&
+              flux_thermalise_all(t->chain, t->chains, s->thermal, &e);
+    if (ok)
+        advance_work(w,
+                     t->chains * (double)s->thermal *
+                         flux_work_sites(&s->lattice[t->lattice]),
+                     caller);
+    for (int64_t k = 0; ok && k < most && !has_failed(w); k++)
+        ok = run_row(w, t, k, caller, &e);
+    for (int i = t->chains; i-- > 0;)
+        flux_free(t->chain[i]);
     if (!ok)
         fail_work(w, &e);
 }
@@ -229,7 +288,7 @@ static bool join_paths(DatasetGroup *g, const WormsPaths *paths)
 static void run_all(Work *w)
 {
     const FluxDataSpec *s = w->spec;
-    const int chains = flux_work_chains(s), tasks = s->lattices * s->points * chains;
+    const int chains = flux_work_chains(s), tasks = tasks_of(s);
     for (int i = 0; i < s->lattices; i++)
         w->total += flux_work_sites(&s->lattice[i]) * s->points *
                     ((double)chains * (double)s->thermal +
@@ -240,8 +299,8 @@ static void run_all(Work *w)
 #pragma omp master
         caller = true;
 #pragma omp for schedule(dynamic, 1)
-        for (int i = 0; i < tasks; i++) {
-            const Task t = task_at(s, i);
+        for (int i = 0; i < s->lattices * s->points * tasks; i++) {
+            Task t = task_at(s, tasks, i);
             if (!has_failed(w))
                 run_task(w, &t, caller);
         }

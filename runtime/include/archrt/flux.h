@@ -75,6 +75,15 @@ bool flux_thermalise(FluxChain *c, int64_t sweeps, ArchError *e);
 /* Goes on by this many sweeps; after flux_thermalise(). */
 bool flux_advance(FluxChain *c, int64_t sweeps, ArchError *e);
 
+/* Chains of one lattice and one point advance together: in one core their steps are taken
+ * in turn, up to FLUX_LANES at once, which hides what each has to wait for.  Each does
+ * exactly what it would do alone.  flux_twin() makes a chain of another stream that uses
+ * the tables of `of`, which has to outlive it. */
+enum { FLUX_LANES = 8 };
+FluxChain *flux_twin(const FluxChain *of, uint32_t stream, ArchError *e);
+bool flux_thermalise_all(FluxChain *const *c, int n, int64_t sweeps, ArchError *e);
+bool flux_advance_all(FluxChain *const *c, int n, int64_t sweeps, ArchError *e);
+
 /* (2 rank, sites): k along axis 0 (time), 1, .., then l along axis 0, 1, ..; on T x X
  * the channels k_t, k_x, l_t, l_x.  Belongs to the chain and changes with it. */
 const int8_t *flux_links(const FluxChain *c);

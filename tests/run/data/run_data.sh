@@ -55,6 +55,10 @@ grep -q 'checked on every sample: flux conservation, labels, n, |phi|^2' out ||
 accept data flux --help
 grep -q 'Protocol' out || complain "--help does not say how samples are made"
 
+accept bench flux --lattice 4x4,8 --bursts 1 --json
+grep -q '"lattice": \[8\], .*"proposals_per_s": [0-9.]*, ' out || complain "bench: $(cat out)"
+refuse 2 "lambda = -1" bench flux --lambda -1
+
 # Ranges, and the chain in 0+1 dimensions.
 accept data worms --lattice 4x4 --eta 4:4.2:0.1 --mu 1 --worms 0:2 --samples 3 \
     --thermal 4 --between 1 -o range.h5

@@ -82,6 +82,39 @@ static void chains_repeat_and_differ_by_stream(void **state)
         flux_free(c[i]);
 }
 
+/* Chains that advance together do what each does alone, also if they are more than run
+ * at once, in one dimension and in three. */
+static void together_is_as_alone(void **state)
+{
+    (void)state;
+    enum { CHAINS = 2 * FLUX_LANES + 1 };
+    const int64_t box[] = {4, 3, 2};
+    ArchError e;
+    for (int rank = 1; rank <= 3; rank++) {
+        FluxChain *all[CHAINS];
+        all[0] = flux_new(&usual, rank, box, 1, 0, &e);
+        for (uint32_t i = 1; i < CHAINS; i++)
+            all[i] = flux_twin(all[0], i, &e);
+        assert_true(flux_thermalise_all(all, CHAINS, 40, &e));
+        assert_true(flux_advance_all(all, CHAINS, 7, &e));
+        for (uint32_t i = 0; i < CHAINS; i++) {
+            FluxChain *alone = flux_new(&usual, rank, box, 1, i, &e);
+            assert_true(flux_thermalise(alone, 40, &e));
+            assert_true(flux_advance(alone, 7, &e));
+            int64_t sites = 1;
+            for (int a = 0; a < rank; a++)
+                sites *= box[a];
+            assert_memory_equal(flux_links(alone), flux_links(all[i]),
+                                2 * rank * sites);
+            assert_int_equal(flux_proposals(alone), flux_proposals(all[i]));
+            assert_int_equal(flux_worms(alone), flux_worms(all[i]));
+            flux_free(alone);
+        }
+        for (int i = CHAINS; i-- > 0;)
+            flux_free(all[i]);
+    }
+}
+
 /* Neighbours come back; with two sites forward and backward are the same site. */
 static void neighbours_are_periodic(void **state)
 {
@@ -194,6 +227,7 @@ int main(void)
         cmocka_unit_test(impossible_parameters_are_refused),
         cmocka_unit_test(an_overflow_names_parameters_and_site),
         cmocka_unit_test(chains_repeat_and_differ_by_stream),
+        cmocka_unit_test(together_is_as_alone),
         cmocka_unit_test(neighbours_are_periodic),
         cmocka_unit_test(impossible_worms_are_refused),
         cmocka_unit_test(impossible_data_are_refused),
