@@ -127,13 +127,13 @@ static inline void propose_l(const double *r, uint32_t draw, const int8_t *k, in
                              int16_t *half[2])
 {
     const uint64_t product = (uint64_t)draw * 2;
-    const bool up = product >> 32;
-    const int count = *l, both = abs(*k) + count, less = !up & (count > 0);
+    const int up = (int)(product >> 32), count = *l, both = abs(*k) + count,
+              less = !up & (count > 0);
     const double u = (double)(uint32_t)product;
-    const double m = up ? (both + 1) * (count + 1) : both * count;
-    const double rr = r[*half[0] - less] * r[*half[1] - less];
-    const bool accepted = u * (up ? m : rr) < (up ? rr : m) * 0x1p32;
-    const int change = accepted ? (up ? 1 : -1) : 0;
+    const double m = (both + up) * (count + up);
+    const double side[2] = {r[*half[0] - less] * r[*half[1] - less], m};
+    const int accepted = u * side[up] < side[!up] * 0x1p32;
+    const int change = (2 * up - 1) & -accepted;
     *l = (int8_t)(count + change);
     *half[0] = (int16_t)(*half[0] + change);
     *half[1] = (int16_t)(*half[1] + change);
