@@ -48,6 +48,14 @@ static void point_at_window(Lower *l, const Node *n, Val v, GeometryKind kind, R
     }
 }
 
+/* Only the index of a maximum is wanted, and there is but one site to choose from: nothing
+ * is read. */
+static bool is_read(Lower *l, const Step *step)
+{
+    return step->chains || step->sinks || l->f->place[step->root.i] >= PLACE_STACK ||
+           lower_taps(graph_node(l->g, step->root)) > 1;
+}
+
 static Reads reads_of(Lower *l, const Step *step, const Ix *site)
 {
     Build *b = l->b;
@@ -58,7 +66,8 @@ static Reads reads_of(Lower *l, const Step *step, const Ix *site)
     r.x = ptr_new(b, "x");
     if (n->op == OP_AVG_POOL || n->op == OP_MAX_POOL) {
         r.count = lower_taps(n);
-        point_at_window(l, n, step->root, NEAR_FORWARD, &r);
+        if (is_read(l, step))
+            point_at_window(l, n, step->root, NEAR_FORWARD, &r);
     } else if (n->op == OP_AVG_UNPOOL || n->op == OP_MAX_UNPOOL) {
         r.count = ways(n);
         r.arg = ptr_new(b, "arg");
@@ -100,7 +109,8 @@ static void make_max(Lower *l, const Step *step, const Reads *r, Reg y, const Ix
 {
     Build *b = l->b;
     const Vx *max = vx_reg(b, y, NULL, NULL);
-    put_declare(b, y, NULL, NULL, read(l, r, r->x, 0, at));
+    if (is_read(l, step))
+        put_declare(b, y, NULL, NULL, read(l, r, r->x, 0, at));
     Reg where = {0}, next = reg_new(b, "next");
     if (step->arg.i) {
         where = reg_new(b, "where");
