@@ -44,6 +44,15 @@ static int unknown_command(const char *word)
     return ARCH_EXIT_USAGE;
 }
 
+/* Results that did not reach stdout, on a full disk say, are no success. */
+static int check_output(int code)
+{
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return code;
+    fprintf(stderr, "archrun: error: cannot write to the standard output\n");
+    return code ? code : ARCH_EXIT_FILE;
+}
+
 int main(int argc, char **argv)
 {
     if (argc < 2) {
@@ -54,8 +63,12 @@ int main(int argc, char **argv)
         print_usage(stdout);
         return ARCH_EXIT_OK;
     }
+    if (strcmp(argv[1], "--version") == 0) {
+        printf("archrun %s\n", ARCHC_VERSION);
+        return ARCH_EXIT_OK;
+    }
     for (int i = 0; i < COMMANDS; i++)
         if (strcmp(argv[1], command[i].name) == 0)
-            return command[i].run(argc - 1, argv + 1);
+            return check_output(command[i].run(argc - 1, argv + 1));
     return unknown_command(argv[1]);
 }

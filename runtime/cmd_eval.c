@@ -59,14 +59,15 @@ static void print_json(const EvalTable *t)
         json_t *lattice = json_array();
         for (int a = 0; a < r->group->rank; a++)
             json_array_append_new(lattice, json_integer(r->group->extent[a]));
-        json_t *line = json_pack(
-            "{s:i, s:o, s:o, s:o, s:o, s:o, s:I, s:o, s:o}", "instance", r->instance,
-            "lattice", lattice, "eta", number_or_null(r->set ? r->set->eta : NAN),
-            "lambda", number_or_null(r->set ? r->set->lambda : NAN), "mu",
-            number_or_null(r->set ? r->set->mu : NAN), "worms",
-            r->set ? json_integer(r->set->worms) : json_null(), "samples",
-            (json_int_t)r->samples, "loss", number_or_null(r->loss), "accuracy",
-            number_or_null(r->accuracy));
+        json_t *line =
+            json_pack("{s:i, s:o, s:o, s:o, s:o, s:o, s:I, s:o, s:o, s:b}", "instance",
+                      r->instance, "lattice", lattice, "eta",
+                      number_or_null(r->set ? r->set->eta : NAN), "lambda",
+                      number_or_null(r->set ? r->set->lambda : NAN), "mu",
+                      number_or_null(r->set ? r->set->mu : NAN), "worms",
+                      r->set ? json_integer(r->set->worms) : json_null(), "samples",
+                      (json_int_t)r->samples, "loss", number_or_null(r->loss),
+                      "accuracy", number_or_null(r->accuracy), "total", r->total);
         json_dumpf(line, stdout, 0);
         putchar('\n');
         json_decref(line);

@@ -118,7 +118,10 @@ static bool run(const Args *a, const char *path, ArchError *e)
 {
     Model model;
     Weights w = {0};
-    if (!file_check_writable(a->out, e) || !model_open(&model, path, &a->choice, e))
+    const char *const read[] = {path, a->weights};
+    if (!file_check_output(a->out, read, 2, e) ||
+        !file_check_output(a->out, a->data.v, a->data.n, e) ||
+        !file_check_writable(a->out, e) || !model_open(&model, path, &a->choice, e))
         return false;
     bool ok = weights_read(&w, model.m, a->weights, e);
     if (ok) {

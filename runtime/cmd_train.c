@@ -106,9 +106,11 @@ static bool write_metrics(const TrainResult *r, const char *out, ArchError *e)
     return file_commit(&d, e);
 }
 
-static void print_result(const TrainResult *r)
+/* Without validation samples the training loss decides. */
+static void print_result(const TrainResult *r, bool validated)
 {
-    printf("instance  best epoch  validation loss\n");
+    printf("instance  best epoch  %15s\n",
+           validated ? "validation loss" : "training loss");
     for (int64_t k = 0; k < r->best.instances; k++)
         printf("%8lld  %10lld  %15.6e\n", (long long)k, (long long)r->best_epoch[k],
                r->best_loss[k]);
@@ -126,7 +128,7 @@ static bool train(const Args *a, const ArchModel *m, const Dataset *d, ArchError
     bool ok = weights_write(&r.best, m, a->out, e) && write_metrics(&r, a->out, e);
     if (ok) {
         unlink(checkpoint);
-        print_result(&r);
+        print_result(&r, a->train.validation > 0);
     }
     train_release(&r);
     return ok;
@@ -136,7 +138,9 @@ static bool run(const Args *a, const char *path, ArchError *e)
 {
     Model model;
     Dataset d;
-    if (!file_check_writable(a->out, e) || !model_open(&model, path, &a->choice, e))
+    if (!file_check_output(a->out, &path, 1, e) ||
+        !file_check_output(a->out, a->data.v, a->data.n, e) ||
+        !file_check_writable(a->out, e) || !model_open(&model, path, &a->choice, e))
         return false;
     bool ok = model.m->loss != ARCH_LOSS_NONE && model.m->gradient && model.m->reduce;
     if (!ok)

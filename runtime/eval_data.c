@@ -137,6 +137,8 @@ static int compare_group(const void *a, const void *b)
 
 bool dataset_read_all(Dataset *all, const char *const *path, int n, ArchError *e)
 {
+    if (!file_check_distinct(path, n, e))
+        return false;
     *all = (Dataset){.group = memory_new(0)};
     for (int i = 0; i < n; i++) {
         Dataset d;

@@ -97,11 +97,45 @@ static bool write_error(const char *path, int why, ArchError *e)
     return error_set(e, ARCH_EXIT_FILE, "cannot write %.300s: %s", path, strerror(why));
 }
 
-bool file_begin(FileDraft *d, const char *path, ArchError *e)
+bool file_check_place(const char *path, ArchError *e)
 {
     struct stat s;
-    if (stat(path, &s) == 0 && S_ISDIR(s.st_mode))
-        return write_error(path, EISDIR, e);
+    if (stat(path, &s) != 0 || S_ISREG(s.st_mode))
+        return true;
+    return error_set(e, ARCH_EXIT_FILE, "cannot write %.300s: it is %s", path,
+                     S_ISDIR(s.st_mode) ? "a folder" : "no regular file");
+}
+
+static bool same_file(const char *a, const char *b)
+{
+    struct stat s, t;
+    return a && b && stat(a, &s) == 0 && stat(b, &t) == 0 && s.st_dev == t.st_dev &&
+           s.st_ino == t.st_ino;
+}
+
+bool file_check_output(const char *path, const char *const *input, int n, ArchError *e)
+{
+    for (int i = 0; i < n; i++)
+        if (same_file(path, input[i]))
+            return error_set(e, ARCH_EXIT_USAGE,
+                             "the output %.300s is an input, too: it would be lost",
+                             path);
+    return true;
+}
+
+bool file_check_distinct(const char *const *input, int n, ArchError *e)
+{
+    for (int i = 0; i < n; i++)
+        for (int k = 0; k < i; k++)
+            if (same_file(input[i], input[k]))
+                return error_set(e, ARCH_EXIT_USAGE, "%.300s is given twice", input[i]);
+    return true;
+}
+
+bool file_begin(FileDraft *d, const char *path, ArchError *e)
+{
+    if (!file_check_place(path, e))
+        return false;
     if (!path_set(d->path, "%s", path) || !path_set(d->draft, "%s.XXXXXX", path))
         return write_error(path, ENAMETOOLONG, e);
     int fd = mkstemp(d->draft);

@@ -37,6 +37,16 @@ bool file_begin(FileDraft *d, const char *path, ArchError *e);
 bool file_commit(FileDraft *d, ArchError *e);
 void file_abandon(FileDraft *d);
 
+/* Whether a file may come to stand at PATH: nothing is there, or a regular file.  A rename
+ * would put a file in the place of a device, too. */
+bool file_check_place(const char *path, ArchError *e);
+
+/* Whether PATH is none of the n inputs (NULLs are passed over): error USAGE names the one. */
+bool file_check_output(const char *path, const char *const *input, int n, ArchError *e);
+
+/* Whether no two of the n inputs are one file. */
+bool file_check_distinct(const char *const *input, int n, ArchError *e);
+
 /* Whether PATH can be written, found out without touching it: for long work, beforehand. */
 bool file_check_writable(const char *path, ArchError *e);
 

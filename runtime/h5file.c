@@ -5,8 +5,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
+
+#include "file.h"
 
 enum { CHUNK_BYTES = 1 << 20 };
 
@@ -35,12 +36,11 @@ static char *temporary_name(const char *path)
 /* HDF5 does not say why it cannot create a file, so the system is asked first. */
 bool h5_create(H5File *f, const char *path, ArchError *e)
 {
-    struct stat s;
     *f = (H5File){.id = -1, .path = path};
     if (*path == '\0')
         return error_set(e, ARCH_EXIT_FILE, "the name of the output file is empty");
-    if (stat(path, &s) == 0 && S_ISDIR(s.st_mode))
-        return error_set(e, ARCH_EXIT_FILE, "cannot write %s: it is a folder", path);
+    if (!file_check_place(path, e))
+        return false;
     if ((f->temporary = temporary_name(path)) == NULL)
         return error_set(e, ARCH_EXIT_FILE, "cannot write %s: out of memory", path);
     const int fd = open(f->temporary, O_WRONLY | O_CREAT | O_TRUNC, 0666);

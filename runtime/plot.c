@@ -72,12 +72,9 @@ static Point *find_point(Points *all, json_t *lattice)
     return &all->at[all->n++];
 }
 
-/* Totals of a lattice are the lines without parameters, the last of each instance: a file
- * without parameter sets has one such line before, with the same numbers. */
 static bool is_total(json_t *line)
 {
-    return json_is_null(json_object_get(line, "eta")) &&
-           json_is_null(json_object_get(line, "worms"));
+    return json_is_true(json_object_get(line, "total"));
 }
 
 static bool add_line(Points *all, const char *text, size_t length)
@@ -229,7 +226,7 @@ bool plot_accuracy(const char *lines, const char *picture, bool *drawn, ArchErro
     all->n = 0;
     beside(script, picture, ".gp");
     beside(data, picture, ".dat");
-    bool ok = read_points(all, lines, e) && file_check_writable(picture, e) &&
+    bool ok = file_check_output(picture, &lines, 1, e) && read_points(all, lines, e) && file_check_writable(picture, e) &&
               write_data(all, data, e) && write_script(all, script, data, picture, e);
     free(all);
     *drawn = ok && process_find("gnuplot", program, sizeof program);

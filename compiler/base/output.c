@@ -44,6 +44,16 @@ static bool write_one(const char *path, const Output *file, Arena *a, const char
     return ok || failed("write", path, a, why);
 }
 
+/* A rename would put a file in the place of a device, too. */
+static bool check_place(const char *path, Arena *a, const char **why)
+{
+    struct stat s;
+    if (stat(path, &s) != 0 || S_ISREG(s.st_mode))
+        return true;
+    *why = arena_printf(a, "cannot write %s: it is no regular file", path);
+    return false;
+}
+
 static void remove_temporaries(const char *directory, const Output *file, int files,
                                Arena *a)
 {
@@ -58,7 +68,8 @@ bool output_write(const char *directory, const Output *file, int files, Arena *a
         return false;
     bool ok = true;
     for (int i = 0; ok && i < files; i++)
-        ok = write_one(temporary(directory, &file[i], a), &file[i], a, why);
+        ok = check_place(arena_printf(a, "%s/%s", directory, file[i].name), a, why) &&
+             write_one(temporary(directory, &file[i], a), &file[i], a, why);
     for (int i = 0; ok && i < files; i++) {
         const char *place = arena_printf(a, "%s/%s", directory, file[i].name);
         if (rename(temporary(directory, &file[i], a), place))

@@ -111,6 +111,30 @@ static void check_nothing_lost(void **state)
     assert_int_equal(read_bytes("old.safetensors", after), n);
 }
 
+/* An output never takes the place of an input, of a folder or of a device. */
+static void check_outputs_apart(void **state)
+{
+    World *w = *state;
+    static char before[SAID_MAX], after[SAID_MAX];
+    size_t n = read_bytes("a.h5", before);
+    world_expect(w, 2, "output a.h5 is an input",
+                 "train @/tiny.so --data a.h5 --epochs 1 -o a.h5");
+    world_expect(w, 2, "output ./a.h5 is an input",
+                 "predict @/tiny.so --weights w.safetensors --data a.h5 -o ./a.h5");
+    world_expect(
+        w, 2, "output w.safetensors is an input",
+        "predict @/tiny.so --weights w.safetensors --data a.h5 -o w.safetensors");
+    world_expect(w, 2, "a.h5 is given twice",
+                 "train @/tiny.so --data a.h5,./a.h5 --epochs 1 -o bad.safetensors");
+    assert_int_equal(read_bytes("a.h5", after), n);
+    assert_memory_equal(before, after, n);
+    assert_int_equal(mkfifo("pipe", 0600), 0);
+    world_expect(w, 3, "cannot write pipe: it is no regular file",
+                 "train @/tiny.so --data a.h5 --epochs 1 -o pipe");
+    world_expect(w, 3, "cannot write pipe: it is no regular file",
+                 "predict @/tiny.so --weights w.safetensors --data a.h5 -o pipe");
+}
+
 static void check_bad_models(void **state)
 {
     World *w = *state;
@@ -208,6 +232,7 @@ int main(int argc, char **argv)
         cmocka_unit_test_prestate(check_bad_weights, &w),
         cmocka_unit_test_prestate(check_bad_data, &w),
         cmocka_unit_test_prestate(check_nothing_lost, &w),
+        cmocka_unit_test_prestate(check_outputs_apart, &w),
         cmocka_unit_test_prestate(check_bad_models, &w),
         cmocka_unit_test_prestate(check_cache, &w),
         cmocka_unit_test_prestate(check_toolchain, &w)};

@@ -98,7 +98,7 @@ static void check_eval(void **state)
         "{\"instance\": 0, \"lattice\": [3, 5], \"eta\": null, \"lambda\": null, "
         "\"mu\": null, \"worms\": null, \"samples\": 150, \"loss\": ",
         "eval @/tiny.so --weights w.safetensors --data a.h5,b.h5 --json");
-    assert_non_null(strstr(w->out, "\"accuracy\": null}\n"));
+    assert_non_null(strstr(w->out, "\"accuracy\": null, \"total\": true}\n"));
     world_expect(w, 0, "lattice", "eval @/tiny.so --weights w.safetensors --data a.h5");
     world_expect(w, 0, "", "eval @/tiny64.so --weights w.safetensors --data a.h5");
 }
