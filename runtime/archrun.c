@@ -11,13 +11,13 @@ typedef struct Command {
 } Command;
 
 static const Command command[] = {
-    {"data",    cmd_data,    "make Monte Carlo data: flux, open, worms"         },
-    {"train",   cmd_train,   "train instances of a network"                     },
-    {"eval",    cmd_eval,    "loss and accuracy of a trained network"           },
-    {"predict", cmd_predict, "its outputs, into a file"                         },
-    {"bench",   cmd_bench,   "its speed, against the peak of this machine"      },
-    {"info",    cmd_info,    "what a data set, a weights file or a model holds" },
-    {"plot",    cmd_plot,    "accuracy and loss against the size of the lattice"},
+    {"data",    cmd_data,    "make Monte Carlo data: flux, open, worms"        },
+    {"train",   cmd_train,   "train instances of a network"                    },
+    {"eval",    cmd_eval,    "loss and accuracy of a trained network"          },
+    {"predict", cmd_predict, "its outputs, into a file"                        },
+    {"bench",   cmd_bench,   "its speed, against the peak of this machine"     },
+    {"info",    cmd_info,    "what a data set, a weights file or a model holds"},
+    {"plot",    cmd_plot,    "pictures: accuracy, configurations, observables" },
 };
 
 #define COMMANDS ((int)(sizeof command / sizeof *command))

@@ -145,6 +145,7 @@ static bool bench(Args *a, const ArchModel *m, ArchError *e)
                 fprintf(stderr, "archrun: note: skipped, %s\n", e->text);
             continue;
         }
+        warn_of_dropped_sites(m, l->rank, l->extent);
         if (!bench_lattice(a, m, l, e))
             return false;
         measured++;

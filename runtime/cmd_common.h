@@ -2,6 +2,9 @@
 #ifndef ARCHRT_CMD_COMMON_H
 #define ARCHRT_CMD_COMMON_H
 
+#include <stdio.h>
+
+#include "archrt/eval.h"
 #include "archrt/model.h"
 #include "cli.h"
 
@@ -24,6 +27,29 @@ static const char *const precision_word[] = {"f32", "f64", NULL};
         .name = "threads", .kind = CLI_INT, .value = (value_), .min = 0, .max = 4096, \
         .help = "0: one for each core"                                                \
     }
+
+/* A stride that does not divide the lattice changes what the network sees: say so. */
+static inline void warn_of_dropped_sites(const ArchModel *m, int rank,
+                                         const int64_t *extent)
+{
+    char text[96];
+    if (m->drops_sites && m->drops_sites(extent))
+        fprintf(stderr,
+                "archrun: warning: on %s a pool of %s drops the sites that its stride "
+                "leaves over\n",
+                cli_lattice_text(text, rank, extent), m->name);
+}
+
+/* dataset_fits, with a warning for each lattice that a pool does not divide. */
+static inline bool data_fits(const Dataset *d, const ArchModel *m, bool labels,
+                             ArchError *e)
+{
+    if (!dataset_fits(d, m, labels, e))
+        return false;
+    for (int i = 0; i < d->groups; i++)
+        warn_of_dropped_sites(m, d->group[i].rank, d->group[i].extent);
+    return true;
+}
 
 /* --precision, if it was given, as the choice of a model. */
 static inline void choose_precision(ModelChoice *choice, bool given, int word)

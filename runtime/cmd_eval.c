@@ -119,8 +119,7 @@ static bool eval(const Args *a, const ArchModel *m, const Weights *w, ArchError 
     EvalTable t;
     if (!dataset_read_all(&d, a->data.v, a->data.n, e))
         return false;
-    bool ok =
-        dataset_fits(&d, m, true, e) && eval_run(&t, m, w, &d, (int)a->threads, e);
+    bool ok = data_fits(&d, m, true, e) && eval_run(&t, m, w, &d, (int)a->threads, e);
     if (ok) {
         if (a->json)
             print_json(&t);

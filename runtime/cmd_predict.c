@@ -100,7 +100,7 @@ static bool predict(const Args *a, const ArchModel *m, const Weights *w, ArchErr
     H5File f;
     if (!dataset_read_all(&d, a->data.v, a->data.n, e))
         return false;
-    bool ok = dataset_fits(&d, m, false, e) && h5_create(&f, a->out, e);
+    bool ok = data_fits(&d, m, false, e) && h5_create(&f, a->out, e);
     if (ok) {
         H5Quiet quiet = h5_quiet();
         ok = put_all(f.id, a, m, w, &d);

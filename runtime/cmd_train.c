@@ -150,7 +150,7 @@ static bool run(const Args *a, const char *path, ArchError *e)
                   model.m->name);
     ok = ok && dataset_read_all(&d, a->data.v, a->data.n, e);
     if (ok) {
-        ok = dataset_fits(&d, model.m, true, e) && train(a, model.m, &d, e);
+        ok = data_fits(&d, model.m, true, e) && train(a, model.m, &d, e);
         dataset_release(&d);
     }
     model_release(&model);

@@ -1,4 +1,5 @@
 #include "plot.h"
+#include "plot_script.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -9,7 +10,6 @@
 
 #include "cli.h"
 #include "file.h"
-#include "process.h"
 
 #define POINTS_MAX 256
 
@@ -145,27 +145,15 @@ static bool write_data(const Points *all, const char *path, ArchError *e)
     return file_commit(&d, e);
 }
 
-/* A name in a gnuplot string of single quotes, where '' stands for a quote. */
-static void print_quoted(FILE *out, const char *name)
-{
-    fputc('\'', out);
-    for (; *name; name++) {
-        if (*name == '\'')
-            fputc('\'', out);
-        fputc(*name, out);
-    }
-    fputc('\'', out);
-}
-
 static void print_panel(FILE *out, const char *data, const char *label, int column)
 {
     fprintf(out, "set ylabel '%s'\nplot ", label);
-    print_quoted(out, data);
+    plot_quoted(out, data);
     fprintf(out,
             " using 2:%d:%d:xtic(1) with filledcurves fs transparent solid 0.25 lc 1 "
             "title 'best to worst', \\\n     ",
             column, column + 2);
-    print_quoted(out, data);
+    plot_quoted(out, data);
     fprintf(out, " using 2:%d with linespoints lw 2 pt 7 lc 1 title 'mean'\n",
             column + 1);
 }
@@ -190,13 +178,9 @@ static bool write_script(const Points *all, const char *path, const char *data,
         accuracy = accuracy || all->at[i].has_accuracy;
     if (!file_begin(&d, path, e))
         return false;
-    fprintf(d.out, "set terminal %s\nset output ",
-            text_ends_with(picture, ".svg")   ? "svg size 800,600"
-            : text_ends_with(picture, ".pdf") ? "pdfcairo"
-                                              : "png size 900,700");
-    print_quoted(d.out, picture);
+    plot_terminal(d.out, picture, 900, 700);
     fprintf(d.out,
-            "\nset logscale x 2\nset xlabel 'lattice'\nset grid\n"
+            "set logscale x 2\nset xlabel 'lattice'\nset grid\n"
             "set multiplot layout %d,1\n",
             accuracy ? 2 : 1);
     print_range(d.out, all);
@@ -211,30 +195,15 @@ static bool write_script(const Points *all, const char *path, const char *data,
     return file_commit(&d, e);
 }
 
-/* Path with its last suffix replaced. */
-static void beside(char to[FILE_PATH_MAX], const char *path, const char *suffix)
-{
-    const char *slash = strrchr(path, '/'), *dot = strrchr(path, '.');
-    bool has = dot && dot > (slash ? slash + 1 : path);
-    file_sibling(to, path, has ? dot : "", suffix);
-}
-
 bool plot_accuracy(const char *lines, const char *picture, bool *drawn, ArchError *e)
 {
-    char script[FILE_PATH_MAX], data[FILE_PATH_MAX], program[FILE_PATH_MAX];
+    PlotFiles f;
     Points *all = memory_new(sizeof *all);
     all->n = 0;
-    beside(script, picture, ".gp");
-    beside(data, picture, ".dat");
-    bool ok = file_check_output(picture, &lines, 1, e) && read_points(all, lines, e) && file_check_writable(picture, e) &&
-              write_data(all, data, e) && write_script(all, script, data, picture, e);
+    plot_files(&f, picture);
+    bool ok = read_points(all, lines, e) && file_check_writable(picture, e) &&
+              write_data(all, f.data, e) &&
+              write_script(all, f.script, f.data, picture, e);
     free(all);
-    *drawn = ok && process_find("gnuplot", program, sizeof program);
-    if (!*drawn)
-        return ok;
-    const char *argv[] = {program, script, NULL};
-    int code = process_run(argv);
-    return code == 0 ? true
-                     : error_set(e, ARCH_EXIT_FILE,
-                                 "gnuplot failed on %.300s (exit %d)", script, code);
+    return ok && plot_draw(&f, drawn, e);
 }

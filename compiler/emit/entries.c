@@ -42,6 +42,29 @@ static void emit_sizes(Writer *w, const EmitInput *in)
     w_blank(w);
 }
 
+/* (extent - kernel) % stride, of every pool and axis. */
+static void emit_drops_sites(Writer *w, const EmitInput *in)
+{
+    const Graph *g = in->graph;
+    w_line(w, "static int drops_sites(const int64_t *extent)");
+    w_brace(w);
+    w_line(w, "Frame f = {0};");
+    w_line(w, "int drops = 0;");
+    w_line(w, "lay_out(&f, extent, ARCH_FORWARD, NULL);");
+    for (uint32_t i = 1; i < g->nodes; i++) {
+        const Node *n = &g->node[i];
+        if (n->op != OP_AVG_POOL && n->op != OP_MAX_POOL)
+            continue;
+        int lattice = lattice_of(in->program[0], &graph_node(g, n->arg[0])->shape);
+        for (int d = 0; d < n->shape.rank; d++)
+            w_line(w, "drops |= (f.extent%d[%d] - %d) %% %d != 0; /* %s */", lattice, d,
+                   n->window.kernel[d], n->window.stride[d], n->name);
+    }
+    w_line(w, "return drops;");
+    w_close(w, "");
+    w_blank(w);
+}
+
 static void emit_flops(Writer *w, const EmitInput *in)
 {
     const Program *p = in->program[0];
@@ -176,6 +199,7 @@ static void emit_reduce(Writer *w, const EmitInput *in)
 void emit_entries(Writer *w, const EmitInput *in)
 {
     emit_sizes(w, in);
+    emit_drops_sites(w, in);
     emit_flops(w, in);
     emit_pack(w, in);
     emit_forward(w, in);
@@ -275,6 +299,7 @@ void emit_model(Writer *w, const EmitInput *in)
     emit_shape_fields(w, in);
     w_line(w, ".work_bytes = %s_work_bytes,", in->name);
     w_line(w, ".output_sites = output_sites,");
+    w_line(w, ".drops_sites = drops_sites,");
     w_line(w, ".flops = flops,");
     w_line(w, ".pack = %s_pack,", in->name);
     w_line(w, ".forward = %s_forward,", in->name);

@@ -17,15 +17,30 @@ static bool has_edge(const Node *n, int d)
     unreachable();
 }
 
-static bool breaks_all(const Node *n)
+/* A stride that does not divide a fixed extent: the seam of the lattice is a special place,
+ * and only the whole way around the axis is a symmetry. */
+static bool has_seam(const Graph *g, const Node *n, int d)
 {
-    if (n->op == OP_FLATTEN)
-        return true;
-    bool windowed = n->op == OP_CONV || n->op == OP_AVG_POOL || n->op == OP_MAX_POOL;
-    for (int d = 0; windowed && d < n->shape.rank; d++)
+    Extent in = graph_node(g, n->arg[0])->shape.extent[d];
+    return in.axis < 0 && in.add % n->window.stride[d] != 0;
+}
+
+static bool is_windowed(const Node *n)
+{
+    return n->op == OP_CONV || n->op == OP_AVG_POOL || n->op == OP_MAX_POOL;
+}
+
+static bool sees_edges(const Node *n)
+{
+    for (int d = 0; is_windowed(n) && d < n->shape.rank; d++)
         if (has_edge(n, d))
             return true;
     return false;
+}
+
+static bool breaks_all(const Node *n)
+{
+    return n->op == OP_FLATTEN || sees_edges(n);
 }
 
 static bool is_strided(const Node *n)
@@ -36,7 +51,8 @@ static bool is_strided(const Node *n)
     return false;
 }
 
-/* step[v][d] of every node: the product of the strides before it. */
+/* step[v][d] of every node: the product of the strides before it, or the extent of the axis
+ * behind a seam. */
 static void steps(const Graph *g, int64_t (*step)[AXES_MAX])
 {
     for (uint32_t i = 1; i < g->nodes; i++) {
@@ -48,8 +64,10 @@ static void steps(const Graph *g, int64_t (*step)[AXES_MAX])
                     step[i][d] = step[n->arg[k].i][d];
             if (d < n->shape.rank && n->window.stride[d] > 1)
                 step[i][d] *= n->window.stride[d];
-            if (step[i][d] > STEP_MAX)
-                step[i][d] = STEP_MAX;
+            int64_t most = g->fixed[d] ? g->fixed[d] : STEP_MAX;
+            bool seam = d < n->shape.rank && is_windowed(n) && has_seam(g, n, d);
+            if (seam || step[i][d] > most)
+                step[i][d] = most;
         }
     }
 }
@@ -71,8 +89,13 @@ Symmetry symmetry_of(const Graph *g)
     Arena *scratch = arena_new();
     int64_t(*step)[AXES_MAX] = arena_alloc(scratch, g->nodes * sizeof *step);
     steps(g, step);
-    for (int d = 0; d < g->rank; d++)
+    bool trivial = true;
+    for (int d = 0; d < g->rank; d++) {
         s.step[d] = step[g->output.i][d];
+        trivial &= s.step[d] == g->fixed[d];
+    }
+    if (s.kind == SYMMETRY_STRIDED && trivial)
+        s.kind = SYMMETRY_NONE;
     arena_free(scratch);
     return s;
 }
@@ -81,13 +104,22 @@ static const char *describe_none(const Graph *g, Val breaker, Arena *a)
 {
     const Node *n = graph_node(g, breaker);
     if (n->op != OP_FLATTEN)
-        return arena_printf(a, "none: %s sees the edges of the lattice",
-                            layer_row_text(g, breaker));
+        return arena_printf(a, "none: %s %s", layer_row_text(g, breaker),
+                            sees_edges(n) ? "sees the edges of the lattice"
+                                          : "leaves no translation of this lattice");
     TextBuf lattice = buf_in(a);
     for (int d = 0; d < g->rank; d++)
         buf_printf(&lattice, "%s%" PRId64, d ? "x" : "", g->fixed[d]);
     return arena_printf(a, "none: %s fixes the lattice at %s",
                         layer_row_text(g, breaker), lattice.data);
+}
+
+static bool is_free(const Graph *g)
+{
+    for (int d = 0; d < g->rank; d++)
+        if (!g->fixed[d])
+            return true;
+    return false;
 }
 
 const char *symmetry_describe(const Graph *g, Arena *a)
@@ -103,8 +135,10 @@ const char *symmetry_describe(const Graph *g, Arena *a)
         for (int d = 0; d < g->rank; d++)
             buf_printf(&steps, "%s%" PRId64, d ? "x" : "", s.step[d]);
         return arena_printf(
-            a, "equivariant only under translations divisible by %s, from %s on",
-            steps.data, layer_row_text(g, s.breaker));
+            a, "equivariant only under translations divisible by %s, from %s on%s%s",
+            steps.data, layer_row_text(g, s.breaker),
+            is_free(g) ? "; none on lattices not divisible by " : "",
+            is_free(g) ? steps.data : "");
     }
     unreachable();
 }

@@ -94,6 +94,8 @@ typedef struct ArchModel {
     size_t (*work_bytes)(const int64_t *extent, int64_t batch, ArchWhat what);
     /* Sites of the output: 1 behind a global pool or Flatten. */
     int64_t (*output_sites)(const int64_t *extent);
+    /* Whether a pool leaves out sites at the end of an axis, where it does not divide. */
+    int (*drops_sites)(const int64_t *extent);
     /* Floating-point operations per sample, a convolution counted directly (2 per product). */
     double (*flops)(const int64_t *extent, ArchWhat what);
 
