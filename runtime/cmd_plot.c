@@ -87,7 +87,7 @@ static bool choose_picture(const Args *a, Kind kind, const char *file,
 static bool plot(const Args *a, const Cli *cli, char picture[FILE_PATH_MAX],
                  bool *drawn, ArchError *e)
 {
-    Kind kind;
+    Kind kind = ACCURACY;
     const char *file = cli->arg[1];
     if (!find_kind(cli->arg[0], &kind, e) || !choose_picture(a, kind, file, picture, e))
         return false;

@@ -82,6 +82,31 @@ grep -q 'takes 3 Metropolis steps' out || complain "the length is not recorded"
 grep -q 'one worm more has closed' out || complain "the closed half is not described"
 accept data worms $small --eta 4.25 --mu 1 --worms 1 --length geometric:2.5 -o geometric.h5
 
+# Pictures: with or without gnuplot there are the script and its data.
+accept data worms --lattice 4x4,6x2 --eta 4.25 --mu 1,1.2 --worms 0,2 --samples 20 \
+    --thermal 40 --between 1 --paths -o drawn.h5
+accept plot config drawn.h5 --lattice 4x4 --sample 25
+[ "$(grep -c '^[0-9 ]*$' drawn.config25.dat)" -ge 4 ] || complain "no violations drawn"
+grep -q "index .* with points .* title 'violation -1'" drawn.config25.gp ||
+    complain "script of a configuration: $(cat drawn.config25.gp)"
+grep -q "way of the worm" drawn.config25.gp || complain "no way of the worm drawn"
+sed -n '/violations +1/,/^$/p' drawn.config25.dat | grep -c '^[0-9]' >count
+[ "$(cat count)" -eq 2 ] || complain "$(cat count) violations of 2 worms drawn"
+accept plot observables drawn.h5 -o curves.svg
+[ "$(grep -c '^# [0-9]' curves.dat)" -eq 2 ] || complain "not a curve for each lattice"
+[ "$(grep -c '^1' curves.dat)" -eq 4 ] || complain "points of curves: $(cat curves.dat)"
+grep -q ' 40$' curves.dat || complain "numbers of worms are not taken together"
+grep -q "index 1 using 1:5:6 with yerrorlines" curves.gp || complain "$(cat curves.gp)"
+accept plot config chain.h5 -o chain.svg
+
+refuse 2 "holds 2 lattices: say --lattice" plot config drawn.h5 -o no.png
+refuse 2 "holds no lattice 5x5" plot config drawn.h5 --lattice 5x5 -o no.png
+refuse 2 "--sample: 80 is not one of the 80" \
+    plot config drawn.h5 --lattice 4x4 --sample 80 -o no.png
+refuse 2 "did you mean config?" plot confg drawn.h5 -o no.png
+refuse 3 "cannot read absent.h5" plot observables absent.h5 -o no.png
+refuse 3 "absent" plot config chain.h5 -o absent/no.png
+
 refuse 2 "cannot be half open" data open --lattice 4x4 --eta 4 --mu 1 --samples 3 -o no.h5
 refuse 2 "5 open worms" data open $small --eta 4 --mu 1 --worms 5 -o no.h5
 for length in fixed geometric fixed: fixed:x fixed:0 uniform:nan uniform:-1 long:3 fixed:3,; do
