@@ -183,6 +183,8 @@ static int parse_command_line(int argc, char **argv, Options *o)
         if (code >= 0)
             return code;
     }
+    if (o->check + o->explain + (o->dump != DUMP_NONE) > 1)
+        return usage_error("--check, --explain and --dump exclude each other");
     if (optind == argc)
         return usage_error("no file is given");
     if (optind + 1 < argc)

@@ -6240,6 +6240,14 @@ static int64_t output_sites(const int64_t *extent)
     return f.sites0;
 }
 
+static int drops_sites(const int64_t *extent)
+{
+    Frame f = {0};
+    int drops = 0;
+    lay_out(&f, extent, ARCH_FORWARD, NULL);
+    return drops;
+}
+
 static double flops(const int64_t *extent, ArchWhat what)
 {
     Frame f = {0};
@@ -6377,6 +6385,7 @@ const ArchModel *count_eq1_model(void)
         .packed_bytes = PACKED * sizeof(real),
         .work_bytes = count_eq1_work_bytes,
         .output_sites = output_sites,
+        .drops_sites = drops_sites,
         .flops = flops,
         .pack = count_eq1_pack,
         .forward = count_eq1_forward,

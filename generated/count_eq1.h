@@ -107,6 +107,8 @@ typedef struct ArchModel {
     size_t (*work_bytes)(const int64_t *extent, int64_t batch, ArchWhat what);
     /* Sites of the output: 1 behind a global pool or Flatten. */
     int64_t (*output_sites)(const int64_t *extent);
+    /* Whether a pool leaves out sites at the end of an axis, where it does not divide. */
+    int (*drops_sites)(const int64_t *extent);
     /* Floating-point operations per sample, a convolution counted directly (2 per product). */
     double (*flops)(const int64_t *extent, ArchWhat what);
 
@@ -158,23 +160,34 @@ extern "C" {
  *     count_eq1_forward(&call, y);
  */
 
-/* Bytes of `work` for one call; 0: the network cannot take this lattice. */
+/* Bytes of `work` for one call; 0: the network cannot take this lattice.  One `work` serves
+ * any number of instances and of calls one after the other; calls at the same time, shards
+ * on several threads say, need one each. */
 size_t count_eq1_work_bytes(const int64_t *extent, int64_t batch, ArchWhat what);
-/* After every change of the weights. */
+
+/* Weights as the kernels want them, packed_bytes of count_eq1_model() for an instance; after every
+ * change of the weights. */
 void count_eq1_pack(const void *params, void *packed, int64_t instances);
-/* y (instances, batch, outputs, sites of the output) */
+
+/* y (instances, batch, outputs, sites of the output); a shard writes its samples. */
 void count_eq1_forward(const ArchCall *call, void *y);
-/* dx = dy dy/dx, shaped as x; dparams = dy dy/dparams summed over the shard; either
- * may be NULL. */
+
+/* With dy shaped as y: dx = dy dy/dx (instances, batch, channels, sites), contiguous whatever
+ * the strides of x, and dparams = dy dy/dparams (instances, parameters), summed over the
+ * samples of the shard (add up those of several shards yourself).  Either may be NULL. */
 void count_eq1_vjp(const ArchCall *call, const void *dy, void *dx, void *dparams);
-/* The loss and its gradient, summed over samples and outputs of the shard. */
-void count_eq1_gradient(const ArchCall *call, const void *target, double *loss,
-                 void *dparams);
-/* Adds the results of all shards, in a fixed order, and takes the mean. */
-void count_eq1_reduce(double *loss, void *dparams, int64_t shards, int64_t instances,
-               int64_t batch, const int64_t *extent);
-/* All of the above, for programs that drive any model. */
+
+/* Adds what gradient() left for `shards` shards, in a fixed order, into the first, and takes
+ * the mean over samples and outputs. */
+void count_eq1_reduce(double *loss, void *dparams, int64_t shards, int64_t instances, int64_t batch,
+              const int64_t *extent);
+
+/* All of these, sizes, names and shapes, for programs that drive any model. */
 const ArchModel *count_eq1_model(void);
+
+/* The loss [instances] and its gradient (instances, parameters), summed over samples and
+ * outputs of the shard; target (rows, outputs), row as x. */
+void count_eq1_gradient(const ArchCall *call, const void *target, double *loss, void *dparams);
 
 #ifdef __cplusplus
 }

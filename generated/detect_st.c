@@ -2,7 +2,7 @@
  *
  *     cc -O2 -std=c11 -c detect_st.c
  *
- * 953 parameters; equivariant only under translations divisible by 2x2, from MaxPool(2x2, 2) on.
+ * 953 parameters; equivariant only under translations divisible by 2x2, from MaxPool(2x2, 2) on; none on lattices not divisible by 2x2.
  * Multiply-adds per sample:
  *   forward   288 + 256 * T * X + 384 * floor((T + 0) / 2) * floor((X + 0) / 2)
  *   gradient  864 + 512 * T * X + 1152 * floor((T + 0) / 2) * floor((X + 0) / 2)
@@ -7002,6 +7002,16 @@ static int64_t output_sites(const int64_t *extent)
     return f.sites0;
 }
 
+static int drops_sites(const int64_t *extent)
+{
+    Frame f = {0};
+    int drops = 0;
+    lay_out(&f, extent, ARCH_FORWARD, NULL);
+    drops |= (f.extent1[0] - 2) % 2 != 0; /* max_pool1 */
+    drops |= (f.extent1[1] - 2) % 2 != 0; /* max_pool1 */
+    return drops;
+}
+
 static double flops(const int64_t *extent, ArchWhat what)
 {
     Frame f = {0};
@@ -7134,7 +7144,7 @@ const ArchModel *detect_st_model(void)
         .source = source,
         .source_hash = 0x031998c8ac9dbfadu,
         .real = ARCH_F32,
-        .symmetry = "equivariant only under translations divisible by 2x2, from MaxPool(2x2, 2) on",
+        .symmetry = "equivariant only under translations divisible by 2x2, from MaxPool(2x2, 2) on; none on lattices not divisible by 2x2",
         .channels = 4,
         .rank = 2,
         .axis[0] = "T", .fixed_extent[0] = 0,
@@ -7147,6 +7157,7 @@ const ArchModel *detect_st_model(void)
         .packed_bytes = PACKED * sizeof(real),
         .work_bytes = detect_st_work_bytes,
         .output_sites = output_sites,
+        .drops_sites = drops_sites,
         .flops = flops,
         .pack = detect_st_pack,
         .forward = detect_st_forward,

@@ -2,7 +2,7 @@
  *
  *     cc -O2 -std=c11 -c detect_st.c
  *
- * 953 parameters; equivariant only under translations divisible by 2x2, from MaxPool(2x2, 2) on.
+ * 953 parameters; equivariant only under translations divisible by 2x2, from MaxPool(2x2, 2) on; none on lattices not divisible by 2x2.
  * Multiply-adds per sample:
  *   forward   288 + 256 * T * X + 384 * floor((T + 0) / 2) * floor((X + 0) / 2)
  *   gradient  864 + 512 * T * X + 1152 * floor((T + 0) / 2) * floor((X + 0) / 2)
@@ -107,6 +107,8 @@ typedef struct ArchModel {
     size_t (*work_bytes)(const int64_t *extent, int64_t batch, ArchWhat what);
     /* Sites of the output: 1 behind a global pool or Flatten. */
     int64_t (*output_sites)(const int64_t *extent);
+    /* Whether a pool leaves out sites at the end of an axis, where it does not divide. */
+    int (*drops_sites)(const int64_t *extent);
     /* Floating-point operations per sample, a convolution counted directly (2 per product). */
     double (*flops)(const int64_t *extent, ArchWhat what);
 
@@ -161,23 +163,34 @@ extern "C" {
  *     detect_st_forward(&call, y);
  */
 
-/* Bytes of `work` for one call; 0: the network cannot take this lattice. */
+/* Bytes of `work` for one call; 0: the network cannot take this lattice.  One `work` serves
+ * any number of instances and of calls one after the other; calls at the same time, shards
+ * on several threads say, need one each. */
 size_t detect_st_work_bytes(const int64_t *extent, int64_t batch, ArchWhat what);
-/* After every change of the weights. */
+
+/* Weights as the kernels want them, packed_bytes of detect_st_model() for an instance; after every
+ * change of the weights. */
 void detect_st_pack(const void *params, void *packed, int64_t instances);
-/* y (instances, batch, outputs, sites of the output) */
+
+/* y (instances, batch, outputs, sites of the output); a shard writes its samples. */
 void detect_st_forward(const ArchCall *call, void *y);
-/* dx = dy dy/dx, shaped as x; dparams = dy dy/dparams summed over the shard; either
- * may be NULL. */
+
+/* With dy shaped as y: dx = dy dy/dx (instances, batch, channels, sites), contiguous whatever
+ * the strides of x, and dparams = dy dy/dparams (instances, parameters), summed over the
+ * samples of the shard (add up those of several shards yourself).  Either may be NULL. */
 void detect_st_vjp(const ArchCall *call, const void *dy, void *dx, void *dparams);
-/* The loss and its gradient, summed over samples and outputs of the shard. */
-void detect_st_gradient(const ArchCall *call, const void *target, double *loss,
-                 void *dparams);
-/* Adds the results of all shards, in a fixed order, and takes the mean. */
-void detect_st_reduce(double *loss, void *dparams, int64_t shards, int64_t instances,
-               int64_t batch, const int64_t *extent);
-/* All of the above, for programs that drive any model. */
+
+/* Adds what gradient() left for `shards` shards, in a fixed order, into the first, and takes
+ * the mean over samples and outputs. */
+void detect_st_reduce(double *loss, void *dparams, int64_t shards, int64_t instances, int64_t batch,
+              const int64_t *extent);
+
+/* All of these, sizes, names and shapes, for programs that drive any model. */
 const ArchModel *detect_st_model(void);
+
+/* The loss [instances] and its gradient (instances, parameters), summed over samples and
+ * outputs of the shard; target (rows, outputs), row as x. */
+void detect_st_gradient(const ArchCall *call, const void *target, double *loss, void *dparams);
 
 #ifdef __cplusplus
 }

@@ -123,6 +123,8 @@ static bool train(const Args *a, const ArchModel *m, const Dataset *d, ArchError
     TrainOptions o = a->train;
     file_sibling(checkpoint, a->out, ".safetensors", ".checkpoint.safetensors");
     o.checkpoint = checkpoint;
+    if (file_exists(checkpoint))
+        fprintf(stderr, "archrun: going on from %s\n", checkpoint);
     if (!train_run(&r, m, d, &o, e))
         return false;
     bool ok = weights_write(&r.best, m, a->out, e) && write_metrics(&r, a->out, e);

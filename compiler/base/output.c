@@ -68,8 +68,9 @@ bool output_write(const char *directory, const Output *file, int files, Arena *a
         return false;
     bool ok = true;
     for (int i = 0; ok && i < files; i++)
-        ok = check_place(arena_printf(a, "%s/%s", directory, file[i].name), a, why) &&
-             write_one(temporary(directory, &file[i], a), &file[i], a, why);
+        ok = check_place(arena_printf(a, "%s/%s", directory, file[i].name), a, why);
+    for (int i = 0; ok && i < files; i++)
+        ok = write_one(temporary(directory, &file[i], a), &file[i], a, why);
     for (int i = 0; ok && i < files; i++) {
         const char *place = arena_printf(a, "%s/%s", directory, file[i].name);
         if (rename(temporary(directory, &file[i], a), place))

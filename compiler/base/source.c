@@ -61,6 +61,11 @@ const Source *source_from(const char *name, const char *text, size_t size, Arena
                             SOURCE_BYTES_MAX / 1024);
         return NULL;
     }
+    if (size >= 3 &&
+        !memcmp(text, "\xef\xbb\xbf", 3)) { /* the mark some editors put first */
+        text += 3;
+        size -= 3;
+    }
     *why = not_text(text, size, a);
     if (*why)
         return NULL;

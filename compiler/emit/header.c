@@ -1,4 +1,5 @@
 #include <inttypes.h>
+#include <string.h>
 
 #include "emit/parts.h"
 
@@ -64,47 +65,18 @@ static void doc_lines(Writer *w, const EmitInput *in)
     w_line(w, " */");
 }
 
-static void declarations(Writer *w, const EmitInput *in)
+/* The declarations, from the files of the prelude: @ stands for the model's name. */
+static void declarations(Writer *w, const EmitInput *in, const char *text)
 {
-    const char *n = in->name;
-    w_line(
-        w,
-        "/* Bytes of `work` for one call; 0: the network cannot take this lattice. */");
-    w_line(w,
-           "size_t %s_work_bytes(const int64_t *extent, int64_t batch, ArchWhat what);",
-           n);
-    w_line(w, "/* After every change of the weights. */");
-    w_line(w, "void %s_pack(const void *params, void *packed, int64_t instances);", n);
-    w_line(w, "/* y (instances, batch, outputs, sites of the output) */");
-    w_line(w, "void %s_forward(const ArchCall *call, void *y);", n);
-    w_line(
-        w,
-        "/* dx = dy dy/dx, shaped as x; dparams = dy dy/dparams summed over the shard; either");
-    w_line(w, " * may be NULL. */");
-    w_line(
-        w,
-        "void %s_vjp(const ArchCall *call, const void *dy, void *dx, void *dparams);",
-        n);
-    if (in->graph->loss != LOSS_NONE) {
-        w_line(
-            w,
-            "/* The loss and its gradient, summed over samples and outputs of the shard. */");
-        w_line(
-            w,
-            "void %s_gradient(const ArchCall *call, const void *target, double *loss,",
-            n);
-        w_line(w, "                 void *dparams);");
+    while (*text) {
+        size_t length = strcspn(text, "@");
+        w_text(w, arena_strndup(w->arena, text, length));
+        text += length;
+        if (*text == '@') {
+            w_text(w, in->name);
+            text++;
+        }
     }
-    w_line(
-        w,
-        "/* Adds the results of all shards, in a fixed order, and takes the mean. */");
-    w_line(
-        w,
-        "void %s_reduce(double *loss, void *dparams, int64_t shards, int64_t instances,",
-        n);
-    w_line(w, "               int64_t batch, const int64_t *extent);");
-    w_line(w, "/* All of the above, for programs that drive any model. */");
-    w_line(w, "const ArchModel *%s_model(void);", n);
 }
 
 const char *emit_header(const EmitInput *in, Arena *a)
@@ -124,7 +96,9 @@ const char *emit_header(const EmitInput *in, Arena *a)
     w_blank(&w);
     doc_lines(&w, in);
     w_blank(&w);
-    declarations(&w, in);
+    declarations(&w, in, prelude_entries);
+    if (in->graph->loss != LOSS_NONE)
+        declarations(&w, in, prelude_entries_loss);
     w_blank(&w);
     w_line(&w, "#ifdef __cplusplus");
     w_line(&w, "}");

@@ -21,10 +21,10 @@ static bool is_taken(const char *name)
         "else", "enum", "extern", "float", "for", "goto", "if", "inline", "int", "long",
         "register", "restrict", "return", "short", "signed", "sizeof", "static",
         "struct", "switch", "typedef", "union", "unsigned", "void", "volatile", "while",
-        "asm", "typeof", "linux", "unix", "NULL", "AXES", "PACKED", "INLINE", "Frame",
-        "Window"};
-    static const char *const numbered[] = {"sites", "extent", "near", "back", "cover",
-                                           "cover_tap"};
+        "asm", "typeof", "_Bool", "_Complex", "_Imaginary", "_Atomic", "linux", "unix",
+        "NULL", "AXES", "PACKED", "INLINE", "Frame", "Window"};
+    static const char *const numbered[] = {"sites", "extent", "near",
+                                           "back",  "cover",  "cover_tap"};
     for (size_t i = 0; i < countof(taken); i++)
         if (!strcmp(name, taken[i]))
             return true;

@@ -73,7 +73,7 @@ void layers_print_help(FILE *out)
         const LayerInfo *info = &layer_info[i];
         TextBuf options = buf_in(a);
         options_text(info->options, &options);
-        fprintf(out, "  %-18s %s", info->example, info->help);
+        fprintf(out, "  %-20s %s", info->example, info->help);
         if (info->alias)
             fprintf(out, "; also %s", info->alias);
         fprintf(out, "\n");
