@@ -1,5 +1,6 @@
 /* archrun data: Monte Carlo configurations with labels, into an HDF5 file. */
 #include "cli.h"
+#include "file.h"
 #include "progress.h"
 
 #include "archrt/flux_data.h"
@@ -44,7 +45,10 @@ static const char flux_summary[] =
     "each from k = l = 0; --thermal sweeps, whose first half finds how many worms make\n"
     "a sweep (3 head proposals per link on average); then a sample every --between\n"
     "sweeps.  The file depends on these options alone, not on the number of threads.\n"
-    "Sets for training and for tests need different seeds.";
+    "Sets for training and for tests need different seeds.\n"
+    "\n"
+    "Every 30 seconds, and when stopped by a signal (exit 75), what is done is saved in\n"
+    "FILE.h5.parts; the same command goes on from there, to the same bytes.";
 
 #define LENGTH_SUMMARY                                                                    \
     "--length: worms take at least m accepted steps, m uniform in 1 .. sites (uniform)\n" \
@@ -215,14 +219,23 @@ static bool make(DataRequest *r, const DataOptions *o, ArchError *e)
     if (!dataset_writable(o->output, e))
         return false;
     progress_begin(&p, "data", "samples", 0, (double)sets * (double)r->spec.samples);
+    char parts[FILE_PATH_MAX];
+    int64_t resumed = 0;
+    if (!path_set(parts, "%s.parts", o->output))
+        return error_set(e, ARCH_EXIT_USAGE, "--output: the name is too long");
+    r->spec.parts = parts;
+    r->spec.resumed = &resumed;
     r->spec.progress = show;
     r->spec.progress_data = &p;
     bool ok = flux_data_make(&r->spec, &d, e);
     progress_end(&p);
     if (!ok)
         return false;
-    ok = dataset_write(&d, o->output, e);
+    ok = dataset_write(&d, o->output, e) && flux_data_forget(parts, e);
     dataset_release(&d);
+    if (ok && resumed > 0)
+        fprintf(stderr, "%s: %lld samples were there already\n", o->output,
+                (long long)resumed);
     if (ok)
         fprintf(stderr, "%s: %lld samples in %d parameter sets\n", o->output,
                 (long long)(sets * r->spec.samples), sets);

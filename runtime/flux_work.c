@@ -1,8 +1,12 @@
 #include "flux_work.h"
 
 #include "archrt/worms.h"
+#include "flux_parts.h"
+#include "flux_paths.h"
+#include "progress.h"
 
 #include <omp.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -38,12 +42,19 @@ typedef struct Work {
     double done, total; /* sweeps times sites */
     bool failed;
     ArchError *error;
+    FluxParts *parts; /* or NULL */
+    double start;     /* of the work, in seconds */
 } Work;
+
+/* Seconds between two saves of a chain; parts of less work are not worth a file. */
+static const double save_period = 30, save_least = 5;
 
 /* Chains of one point on one lattice, which one thread runs together. */
 typedef struct Task {
     int lattice, point, first, chains;
     FluxChain *chain[FLUX_LANES];
+    int64_t done[FLUX_LANES]; /* samples of each chain */
+    double saved;             /* when, in seconds      */
 } Task;
 
 /* Tasks of a point: chains together are faster, but every thread shall have work.  How
@@ -169,7 +180,7 @@ static bool sample_chain(const Work *w, const Task *t, int i, int64_t sample, in
 }
 
 /* The k-th sample of every chain that has one, for all numbers of worms in turn. */
-static bool run_row(Work *w, const Task *t, int64_t k, bool caller, ArchError *e)
+static bool run_row(Work *w, Task *t, int64_t k, bool caller, ArchError *e)
 {
     const FluxDataSpec *s = w->spec;
     FluxChain *active[FLUX_LANES];
@@ -178,7 +189,7 @@ static bool run_row(Work *w, const Task *t, int64_t k, bool caller, ArchError *e
     for (int i = 0; i < t->chains; i++) {
         int64_t share[2];
         share_of(s, t->first + i, share);
-        if (share[0] + k < share[1]) {
+        if (share[0] + k < share[1] && k >= t->done[i]) {
             sample[n] = share[0] + k;
             active[n] = t->chain[i];
             at[n++] = i;
@@ -194,6 +205,8 @@ static bool run_row(Work *w, const Task *t, int64_t k, bool caller, ArchError *e
                      n * (double)s->between * flux_work_sites(&s->lattice[t->lattice]),
                      caller);
     }
+    for (int i = 0; i < n; i++)
+        t->done[at[i]] = k + 1;
     return true;
 }
 
@@ -213,76 +226,108 @@ static bool make_chains(const FluxDataSpec *s, Task *t, ArchError *e)
     return true;
 }
 
-static void run_task(Work *w, Task *t, bool caller)
+static FluxPart part_of(const Work *w, const Task *t, int i)
 {
     const FluxDataSpec *s = w->spec;
-    const int64_t most = s->samples / flux_work_chains(s) + 1;
+    const int counts = flux_work_counts(s);
+    int64_t share[2];
+    share_of(s, t->first + i, share);
+    return (FluxPart){.index =
+                          (t->lattice * s->points + t->point) * flux_work_chains(s) +
+                          t->first + i,
+                      .chain = t->chain[i],
+                      .done = t->done[i],
+                      .all = share[1] - share[0],
+                      .first = (int64_t)t->point * counts * s->samples + share[0],
+                      .stride = s->samples,
+                      .counts = counts,
+                      .group = &w->data->group[t->lattice],
+                      .paths = w->paths == NULL ? NULL : w->paths[t->lattice]};
+}
+
+/* Whether SIGINT or SIGTERM waits: both are blocked while there are parts to save. */
+static bool stop_asked(const Work *w)
+{
+    sigset_t waiting;
+    if (w->parts == NULL)
+        return false;
+    sigpending(&waiting);
+    return sigismember(&waiting, SIGINT) || sigismember(&waiting, SIGTERM);
+}
+
+/* One thread at a time: the first makes the folder. */
+static bool save(const Work *w, Task *t, ArchError *e)
+{
+    bool ok = true;
+#pragma omp critical(flux_parts_save)
+    for (int i = 0; ok && i < t->chains; i++) {
+        const FluxPart p = part_of(w, t, i);
+        ok = p.done == 0 || flux_parts_save(w->parts, &p, e);
+    }
+    t->saved = progress_clock();
+    return ok;
+}
+
+/* Saves if it is time, the work is done, or a signal came, and says so. */
+static bool save_if_due(const Work *w, Task *t, bool finished, ArchError *e)
+{
+    const double now = progress_clock();
+    if (w->parts == NULL)
+        return true;
+    if (stop_asked(w))
+        return save(w, t, e) &&
+               error_set(e, ARCH_EXIT_STOPPED,
+                         "stopped by a signal; the same command goes on "
+                         "from the parts in %.300s",
+                         w->parts->folder);
+    if (finished ? now - w->start < save_least : now - t->saved < save_period)
+        return true;
+    return save(w, t, e);
+}
+
+/* Goes on from parts; the chains without one begin. */
+static bool begin_chains(Work *w, Task *t, bool caller, ArchError *e)
+{
+    const FluxDataSpec *s = w->spec;
+    const double sites = flux_work_sites(&s->lattice[t->lattice]);
+    FluxChain *cold[FLUX_LANES];
+    int n = 0;
+    int64_t there = 0;
+    for (int i = 0; i < t->chains; i++) {
+        FluxPart p = part_of(w, t, i);
+        if (w->parts != NULL && flux_parts_load(w->parts, &p))
+            there += p.done * p.counts;
+        else
+            cold[n++] = t->chain[i];
+        t->done[i] = p.done;
+    }
+    if (n > 0 && !flux_thermalise_all(cold, n, s->thermal, e))
+        return false;
+    if (s->resumed != NULL) {
+#pragma omp atomic
+        *s->resumed += there;
+    }
+    advance_work(w,
+                 ((double)there * (double)s->between + t->chains * (double)s->thermal) *
+                     sites,
+                 caller);
+    return true;
+}
+
+static void run_task(Work *w, Task *t, bool caller)
+{
+    const int64_t most = w->spec->samples / flux_work_chains(w->spec) + 1;
     ArchError e = {0};
-    bool ok = make_chains(s, t, &e) &&
-              flux_thermalise_all(t->chain, t->chains, s->thermal, &e);
-    if (ok)
-        advance_work(w,
-                     t->chains * (double)s->thermal *
-                         flux_work_sites(&s->lattice[t->lattice]),
-                     caller);
+    bool ok = make_chains(w->spec, t, &e) && begin_chains(w, t, caller, &e);
+    t->saved = progress_clock();
     for (int64_t k = 0; ok && k < most && !has_failed(w); k++)
-        ok = run_row(w, t, k, caller, &e);
+        ok = run_row(w, t, k, caller, &e) && save_if_due(w, t, k + 1 == most, &e);
+    if (ok && has_failed(w) && stop_asked(w))
+        ok = save(w, t, &e);
     for (int i = t->chains; i-- > 0;)
         flux_free(t->chain[i]);
     if (!ok)
         fail_work(w, &e);
-}
-
-static bool paths_init(Work *w)
-{
-    const FluxDataSpec *s = w->spec;
-    if (!s->paths || s->worms == NULL)
-        return true;
-    w->paths = calloc((size_t)s->lattices, sizeof *w->paths);
-    for (int i = 0; w->paths != NULL && i < s->lattices; i++) {
-        w->paths[i] = calloc((size_t)w->data->group[i].samples, sizeof **w->paths);
-        if (w->paths[i] == NULL)
-            return false;
-    }
-    return w->paths != NULL;
-}
-
-static void paths_release(Work *w)
-{
-    for (int i = 0; w->paths != NULL && i < w->spec->lattices; i++) {
-        for (int64_t row = 0; w->paths[i] && row < w->data->group[i].samples; row++)
-            worms_paths_release(&w->paths[i][row]);
-        free(w->paths[i]);
-    }
-    free(w->paths);
-}
-
-/* The paths of single samples, one behind the other. */
-static bool join_paths(DatasetGroup *g, const WormsPaths *paths)
-{
-    int64_t worms = 0, steps = 0;
-    for (int64_t i = 0; i < g->samples; i++) {
-        worms += paths[i].worms;
-        steps += paths[i].steps;
-    }
-    DatasetPaths *all = &g->paths;
-    all->worm = malloc((size_t)(g->samples + 1) * sizeof *all->worm);
-    all->begin = malloc((size_t)(worms + 1) * sizeof *all->begin);
-    all->step = malloc((size_t)(steps + 1) * 2 * sizeof *all->step);
-    if (all->worm == NULL || all->begin == NULL || all->step == NULL)
-        return false;
-    worms = steps = 0;
-    all->worm[0] = all->begin[0] = 0;
-    for (int64_t i = 0; i < g->samples; i++) {
-        for (int j = 0; j < paths[i].worms; j++)
-            all->begin[++worms] = steps + paths[i].end[j];
-        if (paths[i].steps > 0)
-            memcpy(all->step + 2 * steps, paths[i].step,
-                   (size_t)paths[i].steps * 2 * sizeof *all->step);
-        steps += paths[i].steps;
-        all->worm[i + 1] = worms;
-    }
-    return true;
 }
 
 static void run_all(Work *w)
@@ -307,16 +352,47 @@ static void run_all(Work *w)
     }
 }
 
+static bool run_work(Work *w)
+{
+    const FluxDataSpec *s = w->spec;
+    const bool wanted = s->paths && s->worms != NULL;
+    if (wanted)
+        w->paths = flux_paths_new(w->data);
+    bool ok = !wanted || w->paths != NULL;
+    if (ok)
+        run_all(w);
+    for (int i = 0; ok && !w->failed && wanted && i < s->lattices; i++)
+        ok = flux_paths_join(&w->data->group[i], w->paths[i]);
+    flux_paths_free(w->paths, w->data);
+    if (!ok)
+        error_set(w->error, ARCH_EXIT_FILE, "out of memory for the paths of worms");
+    return ok && !w->failed;
+}
+
+/* Signals wait for a place between two samples. */
+static bool run_with_parts(Work *w)
+{
+    FluxParts parts;
+    sigset_t stop, before;
+    if (!flux_parts_open(&parts, w->spec, w->error)) {
+        flux_parts_release(&parts);
+        return false;
+    }
+    w->parts = &parts;
+    sigemptyset(&stop);
+    sigaddset(&stop, SIGINT);
+    sigaddset(&stop, SIGTERM);
+    pthread_sigmask(SIG_BLOCK, &stop, &before);
+    const bool ok = run_work(w);
+    for (int signal; stop_asked(w);) /* they have been answered, or come too late */
+        sigwait(&stop, &signal);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    flux_parts_release(&parts);
+    return ok;
+}
+
 bool flux_work_run(const FluxDataSpec *s, Dataset *d, ArchError *e)
 {
-    Work w = {.spec = s, .data = d, .error = e};
-    bool ok = paths_init(&w);
-    if (ok)
-        run_all(&w);
-    for (int i = 0; ok && !w.failed && w.paths != NULL && i < s->lattices; i++)
-        ok = join_paths(&d->group[i], w.paths[i]);
-    paths_release(&w);
-    if (!ok)
-        error_set(e, ARCH_EXIT_FILE, "out of memory for the paths of worms");
-    return ok && !w.failed;
+    Work w = {.spec = s, .data = d, .error = e, .start = progress_clock()};
+    return s->parts != NULL ? run_with_parts(&w) : run_work(&w);
 }

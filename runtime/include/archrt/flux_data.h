@@ -28,10 +28,15 @@ typedef struct FluxDataSpec {
     bool detect;
     WormsLength length; /* of open worms, with `steps` as in WormsSpec */
     double steps;
-    bool paths;         /* whether to keep the ways of the worms, not for closed data */
-    int64_t samples;  /* per lattice, point and number of worms                      */
+    bool paths;      /* whether to keep the ways of the worms, not for closed data */
+    int64_t samples; /* per lattice, point and number of worms                      */
     uint64_t seed;
     int64_t thermal, between; /* sweeps: FLUX_THERMAL, FLUX_BETWEEN                  */
+    /* NULL, or a folder for parts: what chains have done is saved there now and then, and
+     * on SIGTERM or SIGINT, which are blocked meanwhile; a later call of the same
+     * specification goes on from there, to the same samples */
+    const char *parts;
+    int64_t *resumed; /* NULL, or grows by the samples that were there already */
     /* NULL, or called now and then by the calling thread: share of the work done in 0
      * .. 1 */
     void (*progress)(void *data, double done);
@@ -43,9 +48,13 @@ typedef struct FluxDataSpec {
  * memory. */
 bool flux_data_check(const FluxDataSpec *s, ArchError *e);
 
-/* Errors: as flux_data_check(), and a flux that left its range.  The caller releases
+/* Errors: as flux_data_check(), and a flux that left its range; with parts also USAGE,
+ * parts of another specification; FILE; STOPPED, by a signal.  The caller releases
  * *d. */
 bool flux_data_make(const FluxDataSpec *s, Dataset *d, ArchError *e);
+
+/* Removes the folder of parts, once their data are written. */
+bool flux_data_forget(const char *folder, ArchError *e);
 
 /* How, in a few sentences; the same text is the attribute `protocol` of the file. */
 void flux_data_protocol(const FluxDataSpec *s, char text[DATASET_PROTOCOL]);

@@ -59,6 +59,30 @@ accept bench flux --lattice 4x4,8 --bursts 1 --json
 grep -q '"lattice": \[8\], .*"proposals_per_s": [0-9.]*, ' out || complain "bench: $(cat out)"
 refuse 2 "lambda = -1" bench flux --lambda -1
 
+# Stopped, killed and resumed, on other threads: the same bytes.
+job="data worms --lattice 8x8 --eta 4.25 --mu 1 --worms 0,2 --samples 600 --between 400"
+accept $job --paths -o straight.h5
+[ -e straight.h5.parts ] && complain "parts of a finished job remain"
+"$archrun" $job --paths --threads 1 -o resumed.h5 2>err &
+sleep 1
+kill -TERM $!
+wait $!
+[ $? -eq 75 ] || complain "exit $? after SIGTERM: $(cat err)"
+grep -q 'the same command goes on' err || complain "a stop does not say how to go on"
+[ -e resumed.h5 ] && complain "a stopped job wrote its output"
+ls resumed.h5.parts/*.part >list || complain "a stopped job saved nothing"
+refuse 2 "parts of another job ('seed 1', not 'seed 2')" $job --paths --seed 2 -o resumed.h5
+refuse 2 "parts of another job ('paths 1', not 'paths 0')" $job -o resumed.h5
+"$archrun" $job --paths --threads 1 -o resumed.h5 2>err &
+sleep 0.5
+kill -KILL $!
+wait $! 2>err
+printf x | dd of=resumed.h5.parts/0.part bs=1 seek=5000 conv=notrunc 2>err
+accept $job --paths --threads 3 -o resumed.h5
+grep -q 'samples were there already' err || complain "nothing was resumed"
+cmp straight.h5 resumed.h5 || complain "a resumed job makes other bytes"
+[ -e resumed.h5.parts ] && complain "parts of a resumed job remain"
+
 # Ranges, and the chain in 0+1 dimensions.
 accept data worms --lattice 4x4 --eta 4:4.2:0.1 --mu 1 --worms 0:2 --samples 3 \
     --thermal 4 --between 1 -o range.h5

@@ -1,0 +1,274 @@
+#include "flux_parts.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static const char job_version[] = "archrun data, parts of version 1";
+
+/* Everything the samples depend on. */
+static char *describe_job(const FluxDataSpec *s)
+{
+    char *text = NULL, lattice[96];
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+    if (out == NULL)
+        return NULL;
+    fprintf(out,
+            "%s\nseed %" PRIu64 "\nsamples %" PRId64 "\nthermal %" PRId64
+            "\nbetween %" PRId64 "\nkind %s\nlength %d %.17g\npaths %d\nlattice",
+            job_version, s->seed, s->samples, s->thermal, s->between,
+            s->worms == NULL ? "flux"
+            : s->detect      ? "open"
+                             : "worms",
+            (int)s->length, s->steps, s->paths);
+    for (int i = 0; i < s->lattices; i++) {
+        lattice_text(s->lattice[i].rank, s->lattice[i].extent, lattice);
+        fprintf(out, " %s", lattice);
+    }
+    for (int i = 0; i < s->points; i++)
+        fprintf(out, "\npoint eta %.17g lambda %.17g mu %.17g", s->point[i].eta,
+                s->point[i].lambda, s->point[i].mu);
+    fputs("\nworms", out);
+    for (int i = 0; s->worms != NULL && i < s->counts; i++)
+        fprintf(out, " %d", s->worms[i]);
+    fputc('\n', out);
+    return fclose(out) == 0 ? text : NULL;
+}
+
+/* The first line in which two jobs differ, without its end. */
+static void first_difference(const char *there, const char *asked, char text[2][100])
+{
+    const char *a = there, *b = asked;
+    for (;;) {
+        const size_t m = strcspn(a, "\n"), n = strcspn(b, "\n");
+        if (m != n || strncmp(a, b, m) != 0 || a[m] == '\0' || b[n] == '\0') {
+            snprintf(text[0], 100, "%.*s", m < 90 ? (int)m : 90, a);
+            snprintf(text[1], 100, "%.*s", n < 90 ? (int)n : 90, b);
+            return;
+        }
+        a += m + 1;
+        b += n + 1;
+    }
+}
+
+bool flux_parts_open(FluxParts *p, const FluxDataSpec *s, ArchError *e)
+{
+    char path[FILE_PATH_MAX], line[2][100], *there;
+    size_t size;
+    *p = (FluxParts){0};
+    if (!path_set(p->folder, "%s", s->parts) || !path_set(path, "%s/job", s->parts))
+        return error_set(e, ARCH_EXIT_USAGE, "the name of the output is too long");
+    if ((p->job = describe_job(s)) == NULL)
+        return error_set(e, ARCH_EXIT_FILE, "out of memory for a job");
+    p->hash = hash_text(HASH_INIT, p->job);
+    if (!file_exists(path))
+        return true;
+    if (!file_read(path, &there, &size, e))
+        return false;
+    p->there = true;
+    const bool same = strcmp(there, p->job) == 0;
+    first_difference(there, p->job, line);
+    free(there);
+    return same ||
+           error_set(e, ARCH_EXIT_USAGE,
+                     "%.200s holds parts of another job ('%s', not '%s'): finish "
+                     "that one, or remove the folder",
+                     p->folder, line[0], line[1]);
+}
+
+void flux_parts_release(FluxParts *p)
+{
+    free(p->job);
+    p->job = NULL;
+}
+
+/* Bytes on their way into a file, with their hash. */
+typedef struct Sink {
+    FILE *out;
+    uint64_t hash;
+} Sink;
+
+static void put(Sink *s, const void *data, size_t n)
+{
+    fwrite(data, 1, n, s->out);
+    s->hash = hash_bytes(s->hash, data, n);
+}
+
+/* Bytes of a file whose hash is right. */
+typedef struct Source {
+    const char *at, *end;
+} Source;
+
+static bool get(Source *s, void *data, size_t n)
+{
+    if ((size_t)(s->end - s->at) < n)
+        return false;
+    memcpy(data, s->at, n);
+    s->at += n;
+    return true;
+}
+
+static size_t sample_bytes(const FluxPart *p)
+{
+    return (size_t)p->group->channels * (size_t)dataset_sites(p->group);
+}
+
+static void put_chain(Sink *s, const FluxChain *c)
+{
+    const size_t sites = (size_t)c->lattice.sites;
+    put(s, &c->draws, sizeof c->draws);
+    put(s, &c->proposals, sizeof c->proposals);
+    put(s, &c->updates, sizeof c->updates);
+    put(s, &c->worms, sizeof c->worms);
+    put(s, c->field.links, sites * 2 * (size_t)c->lattice.rank);
+    put(s, c->field.half, sites * sizeof *c->field.half);
+}
+
+static bool get_chain(Source *s, FluxChain *c)
+{
+    const size_t sites = (size_t)c->lattice.sites;
+    return get(s, &c->draws, sizeof c->draws) &&
+           get(s, &c->proposals, sizeof c->proposals) &&
+           get(s, &c->updates, sizeof c->updates) &&
+           get(s, &c->worms, sizeof c->worms) &&
+           get(s, c->field.links, sites * 2 * (size_t)c->lattice.rank) &&
+           get(s, c->field.half, sites * sizeof *c->field.half);
+}
+
+static void put_row(Sink *s, const FluxPart *p, int64_t row)
+{
+    const DatasetGroup *g = p->group;
+    put(s, (const int8_t *)g->x + (size_t)row * sample_bytes(p), sample_bytes(p));
+    put(s, g->obs + 2 * row, 2 * sizeof *g->obs);
+    put(s, g->y + row * g->outputs, (size_t)g->outputs * sizeof *g->y);
+    if (p->paths == NULL)
+        return;
+    const WormsPaths *w = &p->paths[row];
+    put(s, &w->worms, sizeof w->worms);
+    put(s, &w->steps, sizeof w->steps);
+    if (w->worms > 0) {
+        put(s, w->end, (size_t)w->worms * sizeof *w->end);
+        put(s, w->step, (size_t)w->steps * 2 * sizeof *w->step);
+    }
+}
+
+static bool get_paths(Source *s, WormsPaths *w)
+{
+    worms_paths_release(w);
+    if (!get(s, &w->worms, sizeof w->worms) || !get(s, &w->steps, sizeof w->steps) ||
+        w->worms < 0 || w->steps < w->worms || w->steps > s->end - s->at) {
+        *w = (WormsPaths){0};
+        return false;
+    }
+    w->space = w->steps;
+    w->end = memory_new((size_t)w->worms * sizeof *w->end);
+    w->step = memory_new((size_t)w->steps * 2 * sizeof *w->step);
+    return get(s, w->end, (size_t)w->worms * sizeof *w->end) &&
+           get(s, w->step, (size_t)w->steps * 2 * sizeof *w->step);
+}
+
+static bool get_row(Source *s, const FluxPart *p, int64_t row)
+{
+    const DatasetGroup *g = p->group;
+    return get(s, (int8_t *)g->x + (size_t)row * sample_bytes(p), sample_bytes(p)) &&
+           get(s, g->obs + 2 * row, 2 * sizeof *g->obs) &&
+           get(s, g->y + row * g->outputs, (size_t)g->outputs * sizeof *g->y) &&
+           (p->paths == NULL || get_paths(s, &p->paths[row]));
+}
+
+static bool part_path(const FluxParts *f, const FluxPart *p, char path[FILE_PATH_MAX])
+{
+    return path_set(path, "%s/%" PRId64 ".part", f->folder, p->index);
+}
+
+static bool get_part(Source *s, const FluxParts *f, FluxPart *p)
+{
+    uint64_t job;
+    int64_t index, done;
+    if (!get(s, &job, sizeof job) || !get(s, &index, sizeof index) ||
+        !get(s, &done, sizeof done) || job != f->hash || index != p->index ||
+        done < 1 || done > p->all || !get_chain(s, p->chain))
+        return false;
+    for (int j = 0; j < p->counts; j++)
+        for (int64_t i = 0; i < done; i++)
+            if (!get_row(s, p, p->first + j * p->stride + i))
+                return false;
+    p->done = done;
+    return s->at == s->end;
+}
+
+bool flux_parts_load(const FluxParts *f, FluxPart *p)
+{
+    char path[FILE_PATH_MAX], *data;
+    size_t size;
+    ArchError e;
+    p->done = 0;
+    if (!f->there || !part_path(f, p, path) || !file_exists(path) ||
+        !file_read(path, &data, &size, &e))
+        return false;
+    uint64_t hash = 0;
+    bool ok = size >= sizeof hash;
+    if (ok) {
+        size -= sizeof hash;
+        memcpy(&hash, data + size, sizeof hash);
+        ok = hash == hash_bytes(HASH_INIT, data, size);
+    }
+    Source s = {data, data + (ok ? size : 0)};
+    ok = ok && get_part(&s, f, p);
+    free(data);
+    return ok;
+}
+
+/* The folder with its job, when the first part is saved. */
+static bool make_folder(FluxParts *f, ArchError *e)
+{
+    char path[FILE_PATH_MAX];
+    FileDraft d;
+    if (mkdir(f->folder, 0777) != 0 && errno != EEXIST)
+        return error_set(e, ARCH_EXIT_FILE, "cannot make the folder %.300s: %s",
+                         f->folder, strerror(errno));
+    if (!path_set(path, "%s/job", f->folder) || !file_begin(&d, path, e))
+        return false;
+    fputs(f->job, d.out);
+    return f->there = file_commit(&d, e);
+}
+
+bool flux_parts_save(FluxParts *f, const FluxPart *p, ArchError *e)
+{
+    char path[FILE_PATH_MAX];
+    FileDraft d;
+    if (!f->there && !make_folder(f, e))
+        return false;
+    if (!part_path(f, p, path) || !file_begin(&d, path, e))
+        return false;
+    Sink s = {d.out, HASH_INIT};
+    put(&s, &f->hash, sizeof f->hash);
+    put(&s, &p->index, sizeof p->index);
+    put(&s, &p->done, sizeof p->done);
+    put_chain(&s, p->chain);
+    for (int j = 0; j < p->counts; j++)
+        for (int64_t i = 0; i < p->done; i++)
+            put_row(&s, p, p->first + j * p->stride + i);
+    const uint64_t hash = s.hash;
+    fwrite(&hash, sizeof hash, 1, d.out);
+    return file_commit(&d, e);
+}
+
+bool flux_data_forget(const char *folder, ArchError *e)
+{
+    char path[FILE_PATH_MAX];
+    DIR *all = opendir(folder);
+    if (all == NULL)
+        return true;
+    for (struct dirent *i; (i = readdir(all)) != NULL;)
+        if (i->d_name[0] != '.' && path_set(path, "%s/%s", folder, i->d_name))
+            unlink(path);
+    closedir(all);
+    return rmdir(folder) == 0 ||
+           error_set(e, ARCH_EXIT_FILE, "cannot remove the parts in %.300s: %s", folder,
+                     strerror(errno));
+}
