@@ -146,27 +146,42 @@ static void transfer(const Slice *s, const State *state, int count, double *z,
         }
 }
 
-Exact exact_two_by_two(const FluxParams *p)
+/* out = m^n for n >= 1; `spare` is overwritten. */
+static void power(const double *m, int n, int size, double *out, double *spare)
+{
+    const size_t bytes = sizeof *m * (size_t)size * (size_t)size;
+    memcpy(out, m, bytes);
+    for (int i = 1; i < n; i++) {
+        multiply(out, m, spare, size);
+        memcpy(out, spare, bytes);
+    }
+}
+
+Exact exact_two_columns(const FluxParams *p, int extent)
 {
     enum { STATES = (2 * K2 + 1) * L2 * L2 };
     const size_t bytes = sizeof(double) * STATES * STATES;
     Slice *slice = malloc(sizeof *slice);
     State *state = malloc(sizeof *state * STATES);
-    double *z = malloc(bytes), *phi2 = malloc(bytes);
+    double *z = malloc(bytes), *phi2 = malloc(bytes), *rest = malloc(bytes),
+           *spare = malloc(bytes);
     double sum_z = 0, sum_n = 0, sum_phi2 = 0;
     sum_slice(p, slice);
     for (int q = -2 * K2; q <= 2 * K2; q++) {
         const int count = states_of(q, state);
-        const double factor = exp(2 * p->mu * q);
+        const double factor = exp(extent * p->mu * q);
         transfer(slice, state, count, z, phi2);
-        sum_z += factor * trace(z, z, count);
-        sum_n += factor * trace(z, z, count) * q / 2;
-        sum_phi2 += factor * trace(z, phi2, count);
+        power(z, extent - 1, count, rest, spare);
+        sum_z += factor * trace(rest, z, count);
+        sum_n += factor * trace(rest, z, count) * q / 2;
+        sum_phi2 += factor * trace(rest, phi2, count);
     }
     free(slice);
     free(state);
     free(z);
     free(phi2);
+    free(rest);
+    free(spare);
     return (Exact){sum_n / sum_z, sum_phi2 / sum_z};
 }
 

@@ -16,10 +16,10 @@ double exact_integral(double eta, double lambda, int p);
  * M_ll' = W(2|k| + 2l + 2l') / sqrt((|k|+l)! l! (|k|+l')! l'!). */
 Exact exact_ring(const FluxParams *p, int extent);
 
-/* The 2x2 lattice, by the transfer matrix between its two time slices in the states (k,
- * l) of both temporal links; |k| <= 12 and l < 5 there leave an error of 1e-4 at n =
- * 1.2. */
-Exact exact_two_by_two(const FluxParams *p);
+/* Two sites in space and `extent` >= 2 in time, by the transfer matrix between time slices
+ * in the states (k, l) of both temporal links; |k| <= 12 and l < 5 there leave an error of
+ * 1e-4 at n = 1.2. */
+Exact exact_two_columns(const FluxParams *p, int extent);
 
 /* lambda = 0, any rank: 2 cosh w_q = eta - 2 sum_i cos(q_i) over the spatial momenta q,
  *     n       = mean over q of sinh(T mu) / (cosh T w - cosh T mu)

@@ -26,7 +26,7 @@ static void check_two_by_two(void **state)
     };
     Pulls n = {0}, phi2 = {0};
     for (size_t i = 0; i < sizeof run / sizeof *run; i++) {
-        const Exact e = exact_two_by_two(&run[i].params);
+        const Exact e = exact_two_columns(&run[i].params, 2);
         const Measured m = measure(&run[i]);
         pulls_add(&n, "n", m.n.mean, m.n.error, e.n);
         pulls_add(&phi2, "|phi|^2", m.phi2.mean, m.phi2.error, e.phi2);
