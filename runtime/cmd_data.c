@@ -61,7 +61,8 @@ static const char worms_summary[] =
     "Configurations as from `archrun data flux` with open worms on top, whose ends\n"
     "violate flux conservation; label y: the number of open worms.  A worm starts at a\n"
     "random site, takes at least as many Metropolis steps as --length says (1 .. sites,\n"
-    "uniform), and ends apart from all other ends.  n and |phi|^2 of the closed configuration are kept in /obs.\n"
+    "uniform), and ends apart from all other ends.  n and |phi|^2 of the closed\n"
+    "configuration are kept in /obs.\n"
     "The chains of a lattice, eta and mu serve the numbers of worms in turn.\n" LENGTH_SUMMARY;
 
 static const char open_summary[] =

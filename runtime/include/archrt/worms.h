@@ -56,7 +56,8 @@ typedef struct WormsClosed {
 } WormsClosed;
 
 /* to->links receives the configuration of the chain after one worm more, opened, led
- * and closed as those of the chain; if the opening is refused its path is one site.  It is distributed like the chain's, which does not change. */
+ * and closed as those of the chain; if the opening is refused its path is one site.  It
+ * is distributed like the chain's, which does not change. */
 bool worms_close(const FluxChain *c, WormsPaths *paths, Rng *rng, WormsClosed *to,
                  ArchError *e);
 
@@ -65,9 +66,9 @@ bool worms_close(const FluxChain *c, WormsPaths *paths, Rng *rng, WormsClosed *t
 bool worms_length_fits(WormsLength length, double steps, int64_t sites, ArchError *e);
 
 /* `links`, (2 rank, sites), receives the present configuration of the chain with
- * `worms` open worms of WORMS_UNIFORM length; the chain itself does not change.  Errors (code USAGE): worms < 0
- * or above sites / 4; a flux beyond -127 .. 127; a worm that has not found its place
- * after 1000 (sites + m) proposals. */
+ * `worms` open worms of WORMS_UNIFORM length; the chain itself does not change.  Errors
+ * (code USAGE): worms < 0 or above sites / 4; a flux beyond -127 .. 127; a worm that has
+ * not found its place after 1000 (sites + m) proposals. */
 bool worms_insert(const FluxChain *c, int worms, Rng *rng, int8_t *links, ArchError *e);
 
 /* Whether `worms` worms fit on so many sites. */
