@@ -19,15 +19,15 @@ cmake -S "$dir" -B "$dir/build" -DBUILD_TESTING=OFF >"$dir/log" 2>&1 &&
 
 # judge NETWORK..: compiled by gcc -O1, held against the oracle and against itself.
 judge() {
-    for file; do
+    for network; do
         rm -rf "$dir/out"
-        "$dir/build/bin/archc" "$file" -o "$dir/out" >/dev/null 2>&1 || return 1
+        "$dir/build/bin/archc" "$network" -o "$dir/out" >/dev/null 2>&1 || return 1
         name=$(basename "$dir"/out/*.c .c)
         gcc -std=c11 -O1 -fPIC -shared "$dir/out/$name.c" -o "$dir/out/$name.so" -lm \
             >/dev/null 2>&1 || return 1
-        timeout 120 "$build/bin/check_model" -lattice 8x8,5x3 "$file" "$dir/out/$name.so" \
+        timeout 120 "$build/bin/check_model" -lattice 8x8,5x3 "$network" "$dir/out/$name.so" \
             "$name" >/dev/null 2>&1 || return 1
-        timeout 120 "$build/bin/check_calls" "$file" "$dir/out/$name.so" "$name" \
+        timeout 120 "$build/bin/check_calls" "$network" "$dir/out/$name.so" "$name" \
             >/dev/null 2>&1 || return 1
     done
 }
@@ -40,10 +40,10 @@ survivors=0 mutants=0
 # break NAME FILE SED-EXPRESSION
 break_() {
     mutants=$((mutants + 1))
-    file=$dir/compiler/$2
-    cp "$file" "$dir/kept"
-    sed -i "$3" "$file"
-    if cmp -s "$file" "$dir/kept"; then
+    broken=$dir/compiler/$2
+    cp "$broken" "$dir/kept"
+    sed -i "$3" "$broken"
+    if cmp -s "$broken" "$dir/kept"; then
         verdict='NOT APPLIED: the text to break is gone'
     elif ! cmake --build "$dir/build" --target archc >"$dir/log" 2>&1; then
         verdict='NOT BUILT'
@@ -54,7 +54,7 @@ break_() {
     fi
     [ "$verdict" = caught ] || survivors=$((survivors + 1))
     printf '%-44s %s\n' "$1" "$verdict"
-    cp "$dir/kept" "$file"
+    cp "$dir/kept" "$broken"
 }
 
 break_ 'drop the wrap' emit/prelude/tables.h 's/if (!w->circular\[axis\])/if (1)/'
