@@ -3,6 +3,9 @@
 
 #include "emit/parts.h"
 
+const char *const emit_what_enum[WHAT_COUNT] = {"ARCH_FORWARD", "ARCH_GRADIENT",
+                                                "ARCH_VJP"};
+
 uint64_t emit_hash(const char *text)
 {
     uint64_t hash = 0xcbf29ce484222325u;
@@ -10,8 +13,6 @@ uint64_t emit_hash(const char *text)
         hash = (hash ^ (unsigned char)*text) * 0x100000001b3u;
     return hash;
 }
-
-static const char *const what_name[] = {"forward", "gradient", "vjp"};
 
 /* 2 (1664 T X + 8) flop */
 static void cost_line(Writer *w, const Program *p, const Kernel *k)
@@ -35,7 +36,7 @@ static void cost_line(Writer *w, const Program *p, const Kernel *k)
                                    p->graph->axis[e->axis], e->add, e->div);
         }
     }
-    w_line(w, " *   %-9s %s", what_name[k->what], sum[0] ? sum : "0");
+    w_line(w, " *   %-9s %s", plan_what_name[k->what], sum[0] ? sum : "0");
 }
 
 void emit_banner(Writer *w, const EmitInput *in, const char *suffix)

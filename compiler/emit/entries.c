@@ -3,8 +3,6 @@
 
 #include "emit/parts.h"
 
-static const char *const what_enum[] = {"ARCH_FORWARD", "ARCH_GRADIENT", "ARCH_VJP"};
-
 static int lattice_of(const Program *p, const Shape *shape)
 {
     for (int i = 0; i < p->lattices; i++) {
@@ -80,7 +78,7 @@ static void emit_flops(Writer *w, const EmitInput *in)
             if (k->fma[i] > 0)
                 sum = arena_printf(w->arena, "%s + %.1f * (double)f.sites%d", sum,
                                    k->fma[i], i);
-        w_line(w, "case %s: return 2 * (%s);", what_enum[what], sum);
+        w_line(w, "case %s: return 2 * (%s);", emit_what_enum[what], sum);
     }
     w_close(w, "");
     w_line(w, "return 0;");

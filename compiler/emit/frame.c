@@ -2,8 +2,6 @@
 
 #include "emit/parts.h"
 
-static const char *const what_enum[] = {"ARCH_FORWARD", "ARCH_GRADIENT", "ARCH_VJP"};
-
 /* ---- struct Frame ---- */
 
 static void frame_buffers(Writer *w, const Program *p)
@@ -132,7 +130,7 @@ void emit_layout(Writer *w, const Program *p)
     lattice_lines(w, p);
     w_open(w, "switch (what)");
     for (int what = 0; what < WHAT_COUNT; what++) {
-        w_line(w, "case %s:", what_enum[what]);
+        w_line(w, "case %s:", emit_what_enum[what]);
         w->depth++;
         if (p->kernel[what].used)
             slot_lines(w, p, &p->kernel[what]);

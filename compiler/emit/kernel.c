@@ -3,7 +3,6 @@
 #include "emit/parts.h"
 #include "emit/phase.h"
 
-static const char *const what_name[] = {"forward", "gradient", "vjp"};
 static const char *const condition[] = {"", "if (f->dx)", "if (f->dparams)"};
 
 static void calls(Writer *w, const Program *p, const PhaseUse *use, int uses)
@@ -27,7 +26,7 @@ static void calls(Writer *w, const Program *p, const PhaseUse *use, int uses)
 static void emit_kernel(Writer *w, const Program *p, const Kernel *k)
 {
     w_line(w, "static void run_%s_%s(Frame *f, int64_t first, int64_t last)",
-           what_name[k->what], p->target.name);
+           plan_what_name[k->what], p->target.name);
     w_brace(w);
     calls(w, p, k->begin, k->begins);
     w_open(w, "for (f->block = first; f->block < last; f->block++)");
@@ -70,7 +69,7 @@ static void choice_row(Writer *w, const Program *p, const char *isa, const char 
     for (int what = 0; what < WHAT_COUNT; what++)
         row = p->kernel[what].used
                   ? arena_printf(w->arena, "%s%srun_%s_%s", row, what ? ", " : "",
-                                 what_name[what], name)
+                                 plan_what_name[what], name)
                   : arena_printf(w->arena, "%s%sNULL", row, what ? ", " : "");
     w_line(w, "[%s] = {%s},", isa, row);
 }

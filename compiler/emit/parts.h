@@ -7,7 +7,8 @@
 
 /* banner.c: the comment at the top of both files. */
 void emit_banner(Writer *w, const EmitInput *in, const char *suffix);
-uint64_t emit_hash(const char *text); /* FNV-1a */
+extern const char *const emit_what_enum[WHAT_COUNT]; /* ARCH_FORWARD .. */
+uint64_t emit_hash(const char *text);                /* FNV-1a */
 
 /* frame.c: the struct Frame, where its buffers lie, the tables. */
 void emit_frame(Writer *w, const Program *p);

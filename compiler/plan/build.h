@@ -34,6 +34,9 @@ const Ix *ix_trunc(Build *b, const Ix *l, int64_t multiple);
 const Ix *ix_min(Build *b, const Ix *l, const Ix *r);
 const Ix *ix_table(Build *b, BufId table, const Ix *at);
 bool ix_is(const Ix *i, int64_t value);
+/* The index of an element of an array of `count` registers or pointers; NULL where one
+ * will do. */
+const Ix *ix_element(const Ix *i, int count);
 
 /* Vectors.  `i`, `j` select an element of an array of registers or pointers; NULL: it is
  * not an array. */

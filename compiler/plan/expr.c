@@ -84,6 +84,11 @@ const Ix *ix_table(Build *b, BufId table, const Ix *at)
     return ix_new(b, (Ix){.kind = IX_TABLE, .buf = table, .a = at});
 }
 
+const Ix *ix_element(const Ix *i, int count)
+{
+    return count > 1 ? i : NULL;
+}
+
 /* ---- vectors ---- */
 
 static const Vx *vx_new(Build *b, Vx value)

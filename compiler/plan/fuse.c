@@ -2,8 +2,6 @@
 
 #include <string.h>
 
-#include <assert.h>
-
 typedef struct Fuser {
     Fusion *f;
     const Graph *g;
@@ -27,6 +25,11 @@ static bool is_sum(Op op)
 static bool is_arg(Op op)
 {
     return op == OP_MAX_ARG || op == OP_GLOBAL_ARG;
+}
+
+bool fuse_is_conv(const Node *n)
+{
+    return n->op == OP_CONV || n->op == OP_CONV_DX;
 }
 
 bool fuse_same_site(const Node *conv)

@@ -64,6 +64,9 @@ typedef struct Fusion {
 
 Fusion *fuse_graph(const Graph *g, What what, Arena *a);
 
+/* A convolution or its adjoint by x: a sum over taps and channels at every site. */
+bool fuse_is_conv(const Node *n);
+
 /* True for a convolution that reads only the site it writes. */
 bool fuse_same_site(const Node *conv);
 

@@ -108,11 +108,6 @@ static void point_at_step(Lower *l, const Step *step)
     }
 }
 
-static bool is_conv(const Node *n)
-{
-    return n->op == OP_CONV || n->op == OP_CONV_DX;
-}
-
 static void lower_tile(Lower *l, const Group *group, const Ix *site, int sites)
 {
     int whole = l->tile.sites;
@@ -123,7 +118,7 @@ static void lower_tile(Lower *l, const Group *group, const Ix *site, int sites)
         point_at_step(l, &group->step[s]);
     for (int s = 0; s < group->steps; s++) {
         const Step *step = &group->step[s];
-        if (!step->load && is_conv(graph_node(l->g, step->root)))
+        if (!step->load && fuse_is_conv(graph_node(l->g, step->root)))
             lower_conv(l, step);
         else
             lower_pointwise(l, step);
@@ -141,7 +136,7 @@ static void clear_ghosts(Lower *l, const Group *group)
         GeometryKind kind = undo                  ? COVER
                             : n->op == OP_CONV_DX ? NEAR_BACKWARD
                                                   : NEAR_FORWARD;
-        bool table = undo || (is_conv(n) && !fuse_same_site(n));
+        bool table = undo || (fuse_is_conv(n) && !fuse_same_site(n));
         if (!table || !lower_has_ghost(kind, n))
             continue;
         l->b->p->buffer[lower_buffer(l, n->arg[0]).i].ghost = true;

@@ -1,17 +1,4 @@
-#include <assert.h>
-
 #include "plan/lower.h"
-
-/* Index into an array of registers, or NULL where one will do. */
-static const Ix *element(Build *b, Var v, int count)
-{
-    return count > 1 ? ix_var(b, v) : NULL;
-}
-
-static const Ix *number(Build *b, int i, int count)
-{
-    return count > 1 ? ix(b, i) : NULL;
-}
 
 /* ---- one pointwise operator ---- */
 
@@ -64,7 +51,8 @@ static void apply(Lower *l, Val v, Val current, const Made *m)
     const Node *n = graph_node(l->g, v);
     Var i = put_unroll(b, "i", m->channels);
     Var s = put_unroll(b, "s", m->sites);
-    const Ix *at_i = element(b, i, m->channels), *at_s = element(b, s, m->sites);
+    const Ix *at_i = ix_element(ix_var(b, i), m->channels),
+             *at_s = ix_element(ix_var(b, s), m->sites);
     const Vx *x[2] = {NULL, NULL};
     for (int k = 0; k < op_info[n->op].operands; k++) {
         const Ix *at = lower_index(l, n->arg[k], ix_add(b, m->site, ix_var(b, s)),
@@ -87,7 +75,8 @@ static void store(Lower *l, Val v, const Made *m)
     const Ix *at = lower_index(l, v, ix_add(b, m->site, ix_var(b, s)),
                                ix_add(b, m->channel, ix_var(b, i)), m->lane);
     put_store(b, l->ptr[v.i], NULL, at,
-              vx_reg(b, m->y, element(b, i, m->channels), element(b, s, m->sites)));
+              vx_reg(b, m->y, ix_element(ix_var(b, i), m->channels),
+                     ix_element(ix_var(b, s), m->sites)));
     put_end(b);
     put_end(b);
 }
@@ -99,7 +88,8 @@ static const Vx *sum_of_sites(Lower *l, const Made *m, Var i, int from, int site
 {
     Build *b = l->b;
     if (sites == 1)
-        return vx_reg(b, m->y, element(b, i, m->channels), number(b, from, m->sites));
+        return vx_reg(b, m->y, ix_element(ix_var(b, i), m->channels),
+                      ix_element(ix(b, from), m->sites));
     return vx_op(b, VX_ADD, sum_of_sites(l, m, i, from, sites / 2),
                  sum_of_sites(l, m, i, from + sites / 2, sites - sites / 2));
 }
@@ -125,15 +115,15 @@ static void keep_largest(Lower *l, Val pool, const Made *m)
     Reg max = reg_new(b, arena_printf(b->arena, "%s_max", name));
     Reg where = reg_new(b, arena_printf(b->arena, "%s_site", name));
     Var i = put_unroll(b, "i", m->channels);
-    const Ix *at_i = element(b, i, m->channels);
+    const Ix *at_i = ix_element(ix_var(b, i), m->channels);
     const Ix *at =
         lower_index(l, pool, NULL, ix_add(b, m->channel, ix_var(b, i)), m->lane);
     put_declare(b, max, at_i, NULL, vx_load(b, l->ptr[pool.i], NULL, at));
     if (arg.i)
         put_declare(b, where, at_i, NULL, vx_load(b, l->ptr[arg.i], NULL, at));
     for (int s = 0; s < m->sites; s++) {
-        const Vx *y =
-            vx_reg(b, m->y, element(b, i, m->channels), number(b, s, m->sites));
+        const Vx *y = vx_reg(b, m->y, ix_element(ix_var(b, i), m->channels),
+                             ix_element(ix(b, s), m->sites));
         const Vx *old = vx_reg(b, max, at_i, NULL);
         const Ix *site = ix_add(b, l->site, ix_add(b, m->site, ix(b, s)));
         if (arg.i)

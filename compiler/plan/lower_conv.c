@@ -56,11 +56,6 @@ static Conv conv_of(Lower *l, const Step *step)
     return c;
 }
 
-static const Ix *element(Build *b, Var v, int count)
-{
-    return count > 1 ? ix_var(b, v) : NULL;
-}
-
 static void begin_sums(Lower *l, const Conv *c, const Made *m)
 {
     Build *b = l->b;
@@ -72,7 +67,8 @@ static void begin_sums(Lower *l, const Conv *c, const Made *m)
     Var i = put_unroll(b, "i", m->channels);
     Var s = put_unroll(b, "s", m->sites);
     const Vx *start = c->bias >= 0 ? vx_broadcast(b, bias, ix_var(b, i)) : vx_zero(b);
-    put_hold(b, m->y, element(b, i, m->channels), element(b, s, m->sites), start);
+    put_hold(b, m->y, ix_element(ix_var(b, i), m->channels),
+             ix_element(ix_var(b, s), m->sites), start);
     put_end(b);
     put_end(b);
 }
@@ -90,7 +86,7 @@ static void point_at_taps(Lower *l, const Conv *c, const Made *m, Ptr x, Var tap
     } else if (l->f->place[c->x.i] == PLACE_WORK) {
         site = ix_add(b, l->site, site);
     }
-    put_point(b, x, element(b, s, m->sites), lower_buffer(l, c->x),
+    put_point(b, x, ix_element(ix_var(b, s), m->sites), lower_buffer(l, c->x),
               lower_index(l, c->x, site, ix(b, 0), m->lane));
     put_end(b);
 }
@@ -102,18 +98,18 @@ static void multiply_add(Lower *l, const Made *m, Ptr x, Ptr w, const Ix *c,
     Build *b = l->b;
     Reg v = reg_new(b, "v"), u = reg_new(b, "u");
     Var k = put_unroll(b, "k", count);
-    const Ix *at_k = element(b, k, count);
+    const Ix *at_k = ix_element(ix_var(b, k), count);
     Var s = put_unroll(b, "s", m->sites);
-    put_hold(b, v, at_k, element(b, s, m->sites),
-             vx_load(b, x, element(b, s, m->sites),
+    put_hold(b, v, at_k, ix_element(ix_var(b, s), m->sites),
+             vx_load(b, x, ix_element(ix_var(b, s), m->sites),
                      ix_scale(b, ix_add(b, c, ix_var(b, k)), LANES)));
     put_end(b);
     Var i = put_unroll(b, "i", m->channels);
-    const Ix *at_i = element(b, i, m->channels);
+    const Ix *at_i = ix_element(ix_var(b, i), m->channels);
     const Ix *from = ix_add(b, w_at, ix_scale(b, ix_var(b, k), width));
     put_declare(b, u, at_k, at_i, vx_broadcast(b, w, ix_add(b, from, ix_var(b, i))));
     s = put_unroll(b, "s", m->sites);
-    const Ix *at_s = element(b, s, m->sites);
+    const Ix *at_s = ix_element(ix_var(b, s), m->sites);
     put_set(b, m->y, at_i, at_s,
             vx_op3(b, VX_FMA, vx_reg(b, u, at_k, at_i), vx_reg(b, v, at_k, at_s),
                    vx_reg(b, m->y, at_i, at_s)));

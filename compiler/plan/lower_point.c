@@ -1,5 +1,3 @@
-#include <assert.h>
-
 #include "plan/lower.h"
 
 /* What the root reads: one pointer for every site it looks at. */
@@ -8,11 +6,6 @@ typedef struct Reads {
     int count;      /* taps or ways; 1 for a plain load */
     const Ix *site; /* in the tile                      */
 } Reads;
-
-static const Ix *element(Build *b, int k, int count)
-{
-    return count > 1 ? ix(b, k) : NULL;
-}
 
 static int ways(const Node *pool)
 {
@@ -40,10 +33,11 @@ static void point_at_window(Lower *l, const Node *n, Val v, GeometryKind kind, R
     const Ix *site = ix_add(b, l->site, r->site);
     for (int k = 0; k < r->count; k++) {
         const Ix *there = table_entry(l, table, k, site, lower_lattice(l, v));
-        put_point(b, r->x, element(b, k, r->count), lower_buffer(l, x),
+        put_point(b, r->x, ix_element(ix(b, k), r->count), lower_buffer(l, x),
                   lower_index(l, x, there, ix(b, 0), ix(b, 0)));
         if (n->op == OP_MAX_UNPOOL)
-            put_point(b, r->arg, element(b, k, r->count), lower_buffer(l, n->arg[1]),
+            put_point(b, r->arg, ix_element(ix(b, k), r->count),
+                      lower_buffer(l, n->arg[1]),
                       lower_index(l, n->arg[1], there, ix(b, 0), ix(b, 0)));
     }
 }
@@ -92,7 +86,7 @@ static double window_size(const Node *pool)
 
 static const Vx *read(Lower *l, const Reads *r, Ptr p, int k, const Ix *at)
 {
-    return vx_load(l->b, p, element(l->b, k, r->count), at);
+    return vx_load(l->b, p, ix_element(ix(l->b, k), r->count), at);
 }
 
 /* The mean over a window, and dy / window at every site that a window covers. */

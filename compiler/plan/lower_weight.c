@@ -9,11 +9,6 @@ typedef struct Weight {
     const Ix *tap;
 } Weight;
 
-static const Ix *element(Build *b, Var v, int count)
-{
-    return count > 1 ? ix_var(b, v) : NULL;
-}
-
 /* sum[i][j] += dy[o+i] x[c+j] over the sites of the strip. */
 static void sum_sites(Lower *l, const Weight *w, const Ix *o, const Ix *c, Tile tile,
                       Reg sum, const Ix *lane)
@@ -31,14 +26,14 @@ static void sum_sites(Lower *l, const Weight *w, const Ix *o, const Ix *c, Tile 
     put_point(b, x, NULL, lower_buffer(l, w->x), lower_index(l, w->x, there, c, lane));
     Reg v = reg_new(b, "v"), u = reg_new(b, "u");
     Var j = put_unroll(b, "j", tile.sites);
-    put_hold(b, v, element(b, j, tile.sites), NULL,
+    put_hold(b, v, ix_element(ix_var(b, j), tile.sites), NULL,
              vx_load(b, x, NULL, ix_scale(b, ix_var(b, j), LANES)));
     put_end(b);
     Var i = put_unroll(b, "i", tile.channels);
-    const Ix *at_i = element(b, i, tile.channels);
+    const Ix *at_i = ix_element(ix_var(b, i), tile.channels);
     put_hold(b, u, at_i, NULL, vx_load(b, dy, NULL, ix_scale(b, ix_var(b, i), LANES)));
     j = put_unroll(b, "j", tile.sites);
-    const Ix *at_j = element(b, j, tile.sites);
+    const Ix *at_j = ix_element(ix_var(b, j), tile.sites);
     put_set(b, sum, at_i, at_j,
             vx_op3(b, VX_FMA, vx_reg(b, u, at_i, NULL), vx_reg(b, v, at_j, NULL),
                    vx_reg(b, sum, at_i, at_j)));
@@ -53,7 +48,8 @@ static void move_sums(Lower *l, const Weight *w, Tile tile, Ptr p, Reg sum, bool
     Build *b = l->b;
     Var i = put_unroll(b, "i", tile.channels);
     Var j = put_unroll(b, "j", tile.sites);
-    const Ix *at_i = element(b, i, tile.channels), *at_j = element(b, j, tile.sites);
+    const Ix *at_i = ix_element(ix_var(b, i), tile.channels),
+             *at_j = ix_element(ix_var(b, j), tile.sites);
     const Ix *at =
         ix_scale(b,
                  ix_add(b, ix_scale(b, ix_var(b, i), (int64_t)w->in * w->taps),
@@ -153,14 +149,14 @@ static void bias_tile(Lower *l, Val v, const Ix *const strip[2], const Ix *o, in
     put_point(b, p, NULL, lower_sums(l),
               ix_add(b, ix_scale(b, first, LANES), ix_var(b, lane)));
     Var i = put_unroll(b, "i", count);
-    put_declare(b, sum, element(b, i, count), NULL, vx_zero(b));
+    put_declare(b, sum, ix_element(ix_var(b, i), count), NULL, vx_zero(b));
     put_end(b);
     Var s = put_for(b, "s", strip[0], strip[1], 1);
     put_point(b, from, NULL, lower_buffer(l, dy),
               lower_index(l, dy, ix_var(b, s), o, ix_var(b, lane)));
     i = put_unroll(b, "i", count);
-    const Vx *old = vx_reg(b, sum, element(b, i, count), NULL);
-    put_set(b, sum, element(b, i, count), NULL,
+    const Vx *old = vx_reg(b, sum, ix_element(ix_var(b, i), count), NULL);
+    put_set(b, sum, ix_element(ix_var(b, i), count), NULL,
             vx_op(b, VX_ADD, old,
                   vx_load(b, from, NULL, ix_scale(b, ix_var(b, i), LANES))));
     put_end(b);
@@ -169,7 +165,7 @@ static void bias_tile(Lower *l, Val v, const Ix *const strip[2], const Ix *o, in
     const Ix *at = ix_scale(b, ix_var(b, i), LANES);
     put_store(b, p, NULL, at,
               vx_op(b, VX_ADD, vx_load(b, p, NULL, at),
-                    vx_reg(b, sum, element(b, i, count), NULL)));
+                    vx_reg(b, sum, ix_element(ix_var(b, i), count), NULL)));
     put_end(b);
     put_end(b);
 }

@@ -87,7 +87,8 @@ Program *plan_make(const Graph *g, const Target *target, const PlanOptions *opti
     for (int what = 0; what < WHAT_COUNT; what++) /* ghosts are known by now */
         if (p->kernel[what].used)
             memory_plan(p, &p->kernel[what], a);
-    if (!plan_verify(p, stderr)) /* rather no code than code that computes wrong forces */
+    if (!plan_verify(p,
+                     stderr)) /* rather no code than code that computes wrong forces */
         unreachable();
     return p;
 }

@@ -238,6 +238,8 @@ typedef struct Phase {
 
 typedef enum What { WHAT_FORWARD, WHAT_GRADIENT, WHAT_VJP, WHAT_COUNT } What;
 
+extern const char *const plan_what_name[WHAT_COUNT]; /* forward, gradient, vjp */
+
 typedef struct PhaseUse {
     int phase;
     When when;

@@ -4,7 +4,7 @@
 
 static const char *const space_name[] = {"none", "packed", "table",
                                          "work", "sum",    "stack"};
-static const char *const what_name[] = {"forward", "gradient", "vjp"};
+const char *const plan_what_name[WHAT_COUNT] = {"forward", "gradient", "vjp"};
 static const char *const loop_name[] = {"for", "unroll", "lanes"};
 static const char *const when_name[] = {"", " if dx", " if dparams"};
 static const char *const geometry_name[] = {"near", "back", "cover", "cover_tap"};
@@ -245,7 +245,7 @@ static void print_uses(const Program *p, const char *when, const PhaseUse *use,
 
 static void print_kernel(const Program *p, const Kernel *k, FILE *out)
 {
-    fprintf(out, "kernel %s\n", what_name[k->what]);
+    fprintf(out, "kernel %s\n", plan_what_name[k->what]);
     print_uses(p, "begin", k->begin, k->begins, out);
     print_uses(p, "block", k->block, k->blocks, out);
     print_uses(p, "end  ", k->end, k->ends, out);

@@ -6,17 +6,12 @@ const Target plan_target[TARGETS] = {
     {.name = "plain",  .vector = "vec128", .vector_bytes = 16, .registers = 16},
 };
 
-static bool is_conv(Op op)
-{
-    return op == OP_CONV || op == OP_CONV_DX;
-}
-
 static int narrowest_conv(const Graph *g, const Group *group)
 {
     int narrowest = 0;
     for (int s = 0; s < group->steps; s++) {
         const Node *n = graph_node(g, group->step[s].root);
-        if (group->step[s].load || !is_conv(n->op))
+        if (group->step[s].load || !fuse_is_conv(n))
             continue;
         if (!narrowest || n->shape.channels < narrowest)
             narrowest = n->shape.channels;
