@@ -104,8 +104,16 @@ static Linear linear_of(const Scope *scope, const Ix *i)
             return number(a.constant / i->value * i->value);
         return atom(arena_printf(scope->arena, "%s / %" PRId64 " * %" PRId64,
                                  in_parentheses(scope, &a), i->value, i->value));
+    case IX_DIV:
+        if (a.terms == 0 && b.terms == 0)
+            return number(a.constant / b.constant);
+        return atom(arena_printf(scope->arena, "%s / %s", in_parentheses(scope, &a),
+                                 in_parentheses(scope, &b)));
+    case IX_SHARES:
+        return atom(arena_printf(scope->arena, "shares(%s, %" PRId64 ")",
+                                 linear_text(scope, &a), i->value));
     case IX_TABLE:
-        return atom(arena_printf(scope->arena, "(int64_t)f->%s[%s]",
+        return atom(arena_printf(scope->arena, "%sf->%s[%s]", scope->table_cast,
                                  plan_buffer(scope->p, i->buf)->name,
                                  linear_text(scope, &a)));
     }

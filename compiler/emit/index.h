@@ -11,8 +11,9 @@
 typedef struct Scope {
     const Program *p;
     const Phase *phase;
-    bool *known;    /* [vars] */
-    int64_t *value; /* [vars] */
+    bool *known;            /* [vars] */
+    int64_t *value;         /* [vars] */
+    const char *table_cast; /* from int32 to the type of an index */
     Arena *arena;
 } Scope;
 

@@ -53,7 +53,7 @@ void emit_kernels(Writer *w, const EmitInput *in, const Program *p)
     w_text(w, vector_prelude(&p->target));
     w_blank(w);
     for (int i = 0; i < p->phases; i++)
-        emit_phase(w, &source, p, &p->phase[i]);
+        emit_phase(w, &source, &dialect_c, p, &p->phase[i]);
     for (int what = 0; what < WHAT_COUNT; what++)
         if (p->kernel[what].used)
             emit_kernel(w, p, &p->kernel[what]);

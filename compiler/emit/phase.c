@@ -3,16 +3,16 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "emit/dialect.h"
 #include "emit/index.h"
 
 typedef struct Emitter {
     Writer *w;
+    const Dialect *dialect;
     Scope scope;
     bool *written; /* [ptrs] something is stored through it */
     const char *vec;
 } Emitter;
-
-static const char *text_of_vx(const Emitter *e, const Vx *v);
 
 /* x, x_3 or x_3_1 */
 static const char *element_name(const Emitter *e, const char *name,
@@ -38,21 +38,6 @@ static const char *reg_name(const Emitter *e, Reg r, const Ix *const at[INDEX_MA
 
 /* ---- vectors ---- */
 
-static const char *text_of_call(const Emitter *e, const char *function, const Vx *v)
-{
-    const char *text = arena_printf(e->scope.arena, "%s_%s(", e->vec, function);
-    for (int k = 0; k < VX_ARGS && v->arg[k]; k++)
-        text = arena_printf(e->scope.arena, "%s%s%s", text, k ? ", " : "",
-                            text_of_vx(e, v->arg[k]));
-    return arena_printf(e->scope.arena, "%s)", text);
-}
-
-static const char *text_of_map(const Emitter *e, const char *function, const Vx *v)
-{
-    return arena_printf(e->scope.arena, "%s_map(%s, %s)", e->vec, function,
-                        text_of_vx(e, v->arg[0]));
-}
-
 /* Numbers read back exactly. */
 static const char *text_of_number(const Emitter *e, double number)
 {
@@ -64,44 +49,21 @@ static const char *text_of_number(const Emitter *e, double number)
     }
 }
 
-static const char *text_of_load(const Emitter *e, const Vx *v)
-{
-    return arena_printf(e->scope.arena, "%s_load(%s%s)", e->vec,
-                        ptr_name(e, v->ptr, v->at), index_offset(&e->scope, v->ix));
-}
-
 static const char *text_of_vx(const Emitter *e, const Vx *v)
 {
     Arena *a = e->scope.arena;
-    switch (v->op) {
-    case VX_ZERO: return arena_printf(a, "%s_set(0)", e->vec);
-    case VX_CONST:
-        return arena_printf(a, "%s_set((real)%s)", e->vec,
-                            text_of_number(e, v->number));
-    case VX_INDEX:
-        return arena_printf(a, "%s_set((real)(%s))", e->vec,
-                            index_text(&e->scope, v->ix));
-    case VX_BROADCAST:
-        return arena_printf(a, "%s_set(%s[%s])", e->vec, ptr_name(e, v->ptr, v->at),
-                            index_text(&e->scope, v->ix));
-    case VX_LOAD: return text_of_load(e, v);
-    case VX_REG: return reg_name(e, v->reg, v->at);
-    case VX_ADD: return text_of_call(e, "add", v);
-    case VX_SUB: return text_of_call(e, "sub", v);
-    case VX_MUL: return text_of_call(e, "mul", v);
-    case VX_DIV: return text_of_call(e, "div", v);
-    case VX_MAX: return text_of_call(e, "max", v);
-    case VX_FMA: return text_of_call(e, "fma", v);
-    case VX_POS:
-        return arena_printf(a, "%s_gt(%s, %s_set(0), %s, %s)", e->vec,
-                            text_of_vx(e, v->arg[0]), e->vec, text_of_vx(e, v->arg[1]),
-                            text_of_vx(e, v->arg[2]));
-    case VX_GT: return text_of_call(e, "gt", v);
-    case VX_EQ: return text_of_call(e, "eq", v);
-    case VX_SIGMOID: return text_of_map(e, "real_sigmoid", v);
-    case VX_TANH: return text_of_map(e, "real_tanh", v);
-    }
-    unreachable();
+    Spelling s = {.v = e->vec};
+    for (int k = 0; k < VX_ARGS && v->arg[k]; k++)
+        s.operand[k] = text_of_vx(e, v->arg[k]);
+    if (v->op == VX_REG)
+        s.p = reg_name(e, v->reg, v->at);
+    if (v->op == VX_LOAD || v->op == VX_BROADCAST)
+        s.p = ptr_name(e, v->ptr, v->at);
+    if (v->op == VX_CONST)
+        s.n = text_of_number(e, v->number);
+    if (v->ix)
+        s.i = index_text(&e->scope, v->ix);
+    return dialect_spell(e->dialect->vx[v->op], &s, a);
 }
 
 /* ---- statements ---- */
@@ -113,25 +75,42 @@ static const char *text_of_set(const Emitter *e, const Stmt *s)
     const char *type = s->set.declare ? arena_printf(a, "%s ", e->vec) : "";
     const char *text =
         arena_printf(a, "%s%s = %s;", type, name, text_of_vx(e, s->set.value));
-    if (s->set.hold && strcmp(e->vec, "vec128"))
-        text = arena_printf(a, "%s %s_hold(%s);", text, e->vec, name);
+    if (s->set.hold && e->dialect->hold && strcmp(e->vec, "vec128"))
+        text = arena_printf(
+            a, "%s%s", text,
+            dialect_spell(e->dialect->hold, &(Spelling){.v = e->vec, .p = name}, a));
     return text;
 }
 
 static const char *text_of_buffer(const Emitter *e, BufId buf)
 {
     const Buffer *b = plan_buffer(e->scope.p, buf);
-    return arena_printf(e->scope.arena, "%s%s", b->space == SPACE_STACK ? "" : "f->",
-                        b->name);
+    const char *pattern = b->space == SPACE_STACK    ? e->dialect->stack
+                          : b->space == SPACE_PACKED ? e->dialect->packed
+                          : b->space == SPACE_SUM    ? e->dialect->sums
+                                                     : e->dialect->field;
+    return dialect_spell(pattern, &(Spelling){.p = b->name}, e->scope.arena);
 }
 
 static const char *text_of_point(const Emitter *e, const Stmt *s)
 {
-    return arena_printf(e->scope.arena, "%sreal *%s = %s%s;",
+    Arena *a = e->scope.arena;
+    const char *to = arena_printf(a, "%s%s", text_of_buffer(e, s->point.buf),
+                                  index_offset(&e->scope, s->point.ix));
+    if (s->point.aligned)
+        to = dialect_spell(e->dialect->aligned, &(Spelling){.p = to}, a);
+    return arena_printf(a, "%sreal *%s = %s;",
                         e->written[s->point.ptr.i] ? "" : "const ",
-                        ptr_name(e, s->point.ptr, s->point.at),
-                        text_of_buffer(e, s->point.buf),
-                        index_offset(&e->scope, s->point.ix));
+                        ptr_name(e, s->point.ptr, s->point.at), to);
+}
+
+static const char *text_of_store(const Emitter *e, const Stmt *s)
+{
+    Spelling spelling = {.v = e->vec,
+                         .p = ptr_name(e, s->store.ptr, s->store.at),
+                         .i = index_text(&e->scope, s->store.ix),
+                         .operand = {text_of_vx(e, s->store.value)}};
+    return dialect_spell(e->dialect->store, &spelling, e->scope.arena);
 }
 
 static const char *text_of_arg(const Emitter *e, const CallArg *arg)
@@ -142,7 +121,8 @@ static const char *text_of_arg(const Emitter *e, const CallArg *arg)
         return arena_printf(a, "%s%s", text_of_buffer(e, arg->buf),
                             index_offset(&e->scope, arg->ix));
     case ARG_IX: return index_text(&e->scope, arg->ix);
-    case ARG_WORD: return arena_printf(a, "f->%s", arg->word);
+    case ARG_WORD:
+        return dialect_spell(e->dialect->word, &(Spelling){.p = arg->word}, a);
     }
     unreachable();
 }
@@ -161,16 +141,12 @@ static const char *text_of_leaf(const Emitter *e, const Stmt *s)
 {
     switch (s->kind) {
     case ST_LET:
-        return arena_printf(e->scope.arena, "const int64_t %s = %s;",
+        return arena_printf(e->scope.arena, "const %s %s = %s;", e->dialect->index,
                             e->scope.phase->var_name[s->let.var.i],
                             index_text(&e->scope, s->let.value));
     case ST_POINT: return text_of_point(e, s);
     case ST_SET: return text_of_set(e, s);
-    case ST_STORE:
-        return arena_printf(e->scope.arena, "%s_store(%s%s, %s);", e->vec,
-                            ptr_name(e, s->store.ptr, s->store.at),
-                            index_offset(&e->scope, s->store.ix),
-                            text_of_vx(e, s->store.value));
+    case ST_STORE: return text_of_store(e, s);
     case ST_CALL: return text_of_prelude_call(e, s);
     case ST_LOOP: break;
     }
@@ -240,20 +216,27 @@ static void open_loop(Emitter *e, const Stmt *s)
     const char *name = e->scope.phase->var_name[s->loop.var.i];
     const char *from = index_text(&e->scope, s->loop.from);
     const char *to = index_text(&e->scope, s->loop.to);
-    const char *over = s->loop.over;
+    const char *over = s->loop.over, *type = e->dialect->index;
     int64_t step = s->loop.step, first, last;
     bool constant = index_known(&e->scope, s->loop.from, &first) &&
                     index_known(&e->scope, s->loop.to, &last);
-    if (step == 1) {
-        w_open_note(e->w, over, "for (int64_t %s = %s; %s < %s; %s++)", name, from,
+    if (s->loop.kind == LOOP_THREADS) {
+        w_open_note(e->w, over, "%s",
+                    dialect_spell(e->dialect->item,
+                                  &(Spelling){
+                                      .p = name, .operand = {from, to}
+        },
+                                  e->scope.arena));
+    } else if (step == 1) {
+        w_open_note(e->w, over, "for (%s %s = %s; %s < %s; %s++)", type, name, from,
                     name, to, name);
     } else if (constant) {
-        w_open_note(e->w, over,
-                    "for (int64_t %s = %s; %s < %" PRId64 "; %s += %" PRId64 ")", name,
-                    from, name, first + (last - first) / step * step, name, step);
+        w_open_note(e->w, over, "for (%s %s = %s; %s < %" PRId64 "; %s += %" PRId64 ")",
+                    type, name, from, name, first + (last - first) / step * step, name,
+                    step);
     } else {
         w_open_note(e->w, over,
-                    "for (int64_t %s = %s; %s + %" PRId64 " <= %s; %s += %" PRId64 ")",
+                    "for (%s %s = %s; %s + %" PRId64 " <= %s; %s += %" PRId64 ")", type,
                     name, from, name, step, to, name, step);
     }
 }
@@ -277,7 +260,7 @@ static void emit_loop(Emitter *e, const Stmt *s, bool alone)
     int64_t n = turns(e, s);
     if (n == 0)
         return;
-    if (n == 1) {
+    if (n == 1 && s->loop.kind != LOOP_THREADS) {
         int64_t from;
         index_known(&e->scope, s->loop.from, &from);
         bind(e, s->loop.var, from);
@@ -331,9 +314,9 @@ static void declare_stacks(Emitter *e, const Stmt *s, bool *declared)
     }
 }
 
-static const char *attribute(const Target *target, Arena *a)
+static const char *attribute(const Dialect *dialect, const Target *target, Arena *a)
 {
-    if (!strcmp(target->name, "plain"))
+    if (dialect != &dialect_c || !strcmp(target->name, "plain"))
         return "";
     char *name = arena_printf(a, "TARGET_%s ", target->name);
     for (char *c = name; *c; c++)
@@ -357,19 +340,21 @@ static void comment(Writer *w, const PhaseSource *source, const Phase *phase)
         w_line(w, " * %s */", phase->formula);
 }
 
-void emit_phase(Writer *w, const PhaseSource *source, const Program *p,
-                const Phase *phase)
+void emit_phase(Writer *w, const PhaseSource *source, const Dialect *dialect,
+                const Program *p, const Phase *phase)
 {
     Arena *a = w->arena;
-    Emitter e = {.w = w, .vec = p->target.vector};
-    e.scope = (Scope){.p = p, .phase = phase, .arena = a};
+    Emitter e = {.w = w, .dialect = dialect, .vec = p->target.vector};
+    e.scope =
+        (Scope){.p = p, .phase = phase, .arena = a, .table_cast = dialect->table_cast};
     e.scope.known = NEW_ARRAY(a, bool, phase->vars + 1);
     e.scope.value = NEW_ARRAY(a, int64_t, phase->vars + 1);
     e.written = NEW_ARRAY(a, bool, phase->ptrs + 1);
     find_stores(phase->body, e.written);
     comment(w, source, phase);
-    w_line(w, "%sstatic void %s_%s(const Frame *f)", attribute(&p->target, a),
-           phase->name, p->target.name);
+    const char *name = arena_printf(a, "%s_%s", phase->name, p->target.name);
+    w_line(w, "%s%s", attribute(dialect, &p->target, a),
+           dialect_spell(dialect->head, &(Spelling){.p = name}, a));
     w_brace(w);
     declare_stacks(&e, phase->body, NEW_ARRAY(a, bool, p->buffers));
     emit_stmts(&e, phase->body);

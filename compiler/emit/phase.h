@@ -2,6 +2,7 @@
 #ifndef ARCHC_EMIT_PHASE_H
 #define ARCHC_EMIT_PHASE_H
 
+#include "emit/dialect.h"
 #include "emit/writer.h"
 #include "plan/plan.h"
 
@@ -10,7 +11,7 @@ typedef struct PhaseSource {
     const char *name, *text;
 } PhaseSource;
 
-void emit_phase(Writer *w, const PhaseSource *source, const Program *p,
-                const Phase *phase);
+void emit_phase(Writer *w, const PhaseSource *source, const Dialect *dialect,
+                const Program *p, const Phase *phase);
 
 #endif

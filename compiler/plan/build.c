@@ -124,7 +124,14 @@ Var put_let(Build *b, const char *name, const Ix *value)
 void put_point(Build *b, Ptr p, const Ix *i, BufId buf, const Ix *at)
 {
     put(b, (Stmt){
-               .kind = ST_POINT, .point = {p, {i}, buf, at}
+               .kind = ST_POINT, .point = {p, {i}, buf, at, false}
+    });
+}
+
+void put_point_aligned(Build *b, Ptr p, const Ix *i, BufId buf, const Ix *at)
+{
+    put(b, (Stmt){
+               .kind = ST_POINT, .point = {p, {i}, buf, at, true}
     });
 }
 

@@ -32,6 +32,8 @@ const Ix *ix_mul(Build *b, const Ix *l, const Ix *r);
 const Ix *ix_scale(Build *b, const Ix *l, int64_t factor);
 const Ix *ix_trunc(Build *b, const Ix *l, int64_t multiple);
 const Ix *ix_min(Build *b, const Ix *l, const Ix *r);
+const Ix *ix_div(Build *b, const Ix *l, const Ix *r);
+const Ix *ix_shares(Build *b, const Ix *sites, int64_t at_once);
 const Ix *ix_table(Build *b, BufId table, const Ix *at);
 bool ix_is(const Ix *i, int64_t value);
 /* The index of an element of an array of `count` registers or pointers; NULL where one
@@ -66,6 +68,7 @@ Var put_lanes(Build *b); /* over the 16 lanes in steps of a register */
 void put_end(Build *b);  /* closes the innermost loop */
 Var put_let(Build *b, const char *name, const Ix *value);
 void put_point(Build *b, Ptr p, const Ix *i, BufId buf, const Ix *at);
+void put_point_aligned(Build *b, Ptr p, const Ix *i, BufId buf, const Ix *at);
 void put_set(Build *b, Reg r, const Ix *i, const Ix *j, const Vx *value);
 void put_declare(Build *b, Reg r, const Ix *i, const Ix *j, const Vx *value);
 void put_hold(Build *b, Reg r, const Ix *i, const Ix *j, const Vx *value);

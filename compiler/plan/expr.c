@@ -79,6 +79,20 @@ const Ix *ix_min(Build *b, const Ix *l, const Ix *r)
     return ix_new(b, (Ix){.kind = IX_MIN, .a = l, .b = r});
 }
 
+const Ix *ix_div(Build *b, const Ix *l, const Ix *r)
+{
+    if (l->kind == IX_CONST && r->kind == IX_CONST)
+        return ix(b, l->value / r->value);
+    if (ix_is(r, 1))
+        return l;
+    return ix_new(b, (Ix){.kind = IX_DIV, .a = l, .b = r});
+}
+
+const Ix *ix_shares(Build *b, const Ix *sites, int64_t at_once)
+{
+    return ix_new(b, (Ix){.kind = IX_SHARES, .a = sites, .value = at_once});
+}
+
 const Ix *ix_table(Build *b, BufId table, const Ix *at)
 {
     return ix_new(b, (Ix){.kind = IX_TABLE, .buf = table, .a = at});

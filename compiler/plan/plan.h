@@ -67,7 +67,10 @@ typedef enum IxKind {
     IX_MUL,   /* a * b                                 */
     IX_TRUNC, /* a rounded down to a multiple of value */
     IX_MIN,   /* the smaller of a and b                */
-    IX_TABLE  /* buf[a], a table of int32              */
+    IX_DIV,   /* a / b, rounded down                   */
+    IX_TABLE, /* buf[a], a table of int32              */
+    IX_SHARES /* into how many shares the threads of a block cut a sum over a sites that
+                 `value` of them can do at once        */
 } IxKind;
 
 typedef struct Ix {
@@ -97,7 +100,8 @@ typedef enum VxOp {
     VX_GT,  /* a > b ? c : d                                */
     VX_EQ,  /* a == b ? c : d                               */
     VX_SIGMOID,
-    VX_TANH
+    VX_TANH,
+    VX_OPS
 } VxOp;
 
 enum { VX_ARGS = 4, INDEX_MAX = 2 };
@@ -117,7 +121,8 @@ typedef struct Vx {
 typedef enum LoopKind {
     LOOP_FOR,    /* a loop                                          */
     LOOP_UNROLL, /* straight-line code                              */
-    LOOP_LANES   /* the 16 lanes, one vector at a time              */
+    LOOP_LANES,  /* the 16 lanes, one vector at a time              */
+    LOOP_THREADS /* dealt to the threads of a block, in any order   */
 } LoopKind;
 
 typedef enum StmtKind { ST_LOOP, ST_LET, ST_POINT, ST_SET, ST_STORE, ST_CALL } StmtKind;
@@ -147,11 +152,13 @@ typedef struct Stmt {
             Var var;
             const Ix *value;
         } let;
+        /* aligned: to four numbers, so that these may be loaded at once */
         struct {
             Ptr ptr;
             const Ix *at[INDEX_MAX];
             BufId buf;
             const Ix *ix;
+            bool aligned;
         } point;
         /* hold: keep it in its register (compilers like to reload a vector they could hold) */
         struct {

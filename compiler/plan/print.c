@@ -5,7 +5,7 @@
 static const char *const space_name[] = {"none", "packed", "table",
                                          "work", "sum",    "stack"};
 const char *const plan_what_name[WHAT_COUNT] = {"forward", "gradient", "vjp"};
-static const char *const loop_name[] = {"for", "unroll", "lanes"};
+static const char *const loop_name[] = {"for", "unroll", "lanes", "threads"};
 static const char *const when_name[] = {"", " if dx", " if dparams"};
 static const char *const geometry_name[] = {"near", "back", "cover", "cover_tap"};
 static const char *const vx_name[] = {
@@ -44,12 +44,22 @@ static void print_ix(const Printer *z, const Ix *i)
         print_ix(z, i->a);
         fprintf(out, ", %" PRId64 ")", i->value);
         return;
+    case IX_SHARES:
+        fputs("shares(", out);
+        print_ix(z, i->a);
+        fprintf(out, ", %" PRId64 ")", i->value);
+        return;
     case IX_ADD:
     case IX_MUL:
     case IX_MIN:
+    case IX_DIV:
         fputc('(', out);
         print_ix(z, i->a);
-        fputs(i->kind == IX_ADD ? " + " : i->kind == IX_MUL ? " * " : " min ", out);
+        fputs(i->kind == IX_ADD   ? " + "
+              : i->kind == IX_MUL ? " * "
+              : i->kind == IX_DIV ? " / "
+                                  : " min ",
+              out);
         print_ix(z, i->b);
         fputc(')', out);
         return;
@@ -139,7 +149,7 @@ static void print_stmt(const Printer *z, const Stmt *s)
         print_ptr(z, s->point.ptr, s->point.at);
         fprintf(out, " = &%s[", plan_buffer(z->p, s->point.buf)->name);
         print_ix(z, s->point.ix);
-        fputc(']', out);
+        fputs(s->point.aligned ? "] aligned" : "]", out);
         return;
     case ST_SET:
         fputs(s->set.declare ? s->set.hold ? "hold " : "new " : "", out);

@@ -1,0 +1,89 @@
+#include "emit/dialect.h"
+
+#include <string.h>
+
+const Dialect dialect_c = {
+    .vx = {[VX_ZERO] = "$v_set(0)",
+           [VX_CONST] = "$v_set((real)$n)",
+           [VX_INDEX] = "$v_set((real)($i))",
+           [VX_BROADCAST] = "$v_set($p[$i])",
+           [VX_LOAD] = "$v_load($p$o)",
+           [VX_REG] = "$p",
+           [VX_ADD] = "$v_add($0, $1)",
+           [VX_SUB] = "$v_sub($0, $1)",
+           [VX_MUL] = "$v_mul($0, $1)",
+           [VX_DIV] = "$v_div($0, $1)",
+           [VX_MAX] = "$v_max($0, $1)",
+           [VX_FMA] = "$v_fma($0, $1, $2)",
+           [VX_POS] = "$v_gt($0, $v_set(0), $1, $2)",
+           [VX_GT] = "$v_gt($0, $1, $2, $3)",
+           [VX_EQ] = "$v_eq($0, $1, $2, $3)",
+           [VX_SIGMOID] = "$v_map(real_sigmoid, $0)",
+           [VX_TANH] = "$v_map(real_tanh, $0)"},
+    .store = "$v_store($p$o, $0);",
+    .field = "f->$p",
+    .packed = "f->$p",
+    .sums = "f->$p",
+    .stack = "$p",
+    .aligned = "$p",
+    .index = "int64_t",
+    .table_cast = "(int64_t)",
+    .word = "f->$p",
+    .hold = " $v_hold($p);",
+    .head = "static void $p(const Frame *f)",
+};
+
+const Dialect dialect_cuda = {
+    .vx = {[VX_ZERO] = "0",
+           [VX_CONST] = "(real)$n",
+           [VX_INDEX] = "(real)($i)",
+           [VX_BROADCAST] = "$p[$i]",
+           [VX_LOAD] = "$p[$i]",
+           [VX_REG] = "$p",
+           [VX_ADD] = "($0 + $1)",
+           [VX_SUB] = "($0 - $1)",
+           [VX_MUL] = "($0 * $1)",
+           [VX_DIV] = "($0 / $1)",
+           [VX_MAX] = "real_max($0, $1)",
+           [VX_FMA] = "real_fma($0, $1, $2)",
+           [VX_POS] = "($0 > 0 ? $1 : $2)",
+           [VX_GT] = "($0 > $1 ? $2 : $3)",
+           [VX_EQ] = "($0 == $1 ? $2 : $3)",
+           [VX_SIGMOID] = "real_sigmoid($0)",
+           [VX_TANH] = "real_tanh($0)"},
+    .store = "$p[$i] = $0;",
+    .field = "at.field + f->$p",
+    .packed = "at.packed",
+    .sums = "at.sums",
+    .stack = "$p",
+    .aligned = "ALIGNED($p)",
+    .index = "int",
+    .table_cast = "",
+    .item = "for (int $p = $0 + THREAD; $p < $1; $p += THREADS)",
+    .word = "$p",
+    .head = "DEVICE void $p(const Frame *f, Block at)",
+};
+
+static const char *letter(const Spelling *s, char c, Arena *a)
+{
+    switch (c) {
+    case 'v': return s->v;
+    case 'p': return s->p;
+    case 'i': return s->i;
+    case 'o': return strcmp(s->i, "0") ? arena_printf(a, " + %s", s->i) : "";
+    case 'n': return s->n;
+    }
+    return s->operand[c - '0'];
+}
+
+const char *dialect_spell(const char *pattern, const Spelling *s, Arena *a)
+{
+    const char *text = "";
+    for (const char *p = pattern; *p;) {
+        size_t plain = strcspn(p, "$");
+        const char *word = p[plain] ? letter(s, p[plain + 1], a) : "";
+        text = arena_printf(a, "%s%.*s%s", text, (int)plain, p, word);
+        p += plain + (p[plain] ? 2 : 0);
+    }
+    return text;
+}
