@@ -126,17 +126,21 @@ static const char *linear_text(const Scope *scope, const Linear *l)
     for (int k = 0; k < l->terms; k++) {
         if (!l->term[k].factor)
             continue;
-        const char *plus = text[0] ? " + " : "";
-        text = l->term[k].factor == 1
-                   ? arena_printf(scope->arena, "%s%s%s", text, plus, l->term[k].atom)
-                   : arena_printf(scope->arena, "%s%s%s * %" PRId64, text, plus,
-                                  l->term[k].atom, l->term[k].factor);
+        const int64_t factor = l->term[k].factor;
+        const bool minus = factor < 0 && text[0];
+        const char *sign = minus ? " - " : text[0] ? " + " : "";
+        text = factor == 1 || (minus && factor == -1)
+                   ? arena_printf(scope->arena, "%s%s%s", text, sign, l->term[k].atom)
+                   : arena_printf(scope->arena, "%s%s%s * %" PRId64, text, sign,
+                                  l->term[k].atom, minus ? -factor : factor);
     }
     if (!text[0])
         return arena_printf(scope->arena, "%" PRId64, l->constant);
     if (!l->constant)
         return text;
-    return arena_printf(scope->arena, "%s + %" PRId64, text, l->constant);
+    return arena_printf(scope->arena, "%s %c %" PRId64, text,
+                        l->constant < 0 ? '-' : '+',
+                        l->constant < 0 ? -l->constant : l->constant);
 }
 
 bool index_known(const Scope *scope, const Ix *i, int64_t *value)

@@ -64,6 +64,8 @@ static const char *loop_over(const char *name)
         {"s",     "sites"                     },
         {"from",  "strips of sites"           },
         {"tap",   "taps"                      },
+        {"item",  "tiles, one to a thread"    },
+        {"share", "shares of the sum"         },
         {"c",     "channels read"             },
         {"o",     "channels made"             },
         {"block", "channels made, 8 at a time"},

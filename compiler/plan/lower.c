@@ -1,4 +1,5 @@
 #include "plan/lower.h"
+#include "plan/value.h"
 
 #include <string.h>
 
@@ -52,17 +53,6 @@ static const char *group_note(Lower *l, const Group *group)
     return note[0] ? note : op_info[graph_node(l->g, group->value)->op].name;
 }
 
-static const char *formula_of(Op op)
-{
-    if (op == OP_CONV)
-        return "y[o,p] = b[o] + sum over taps k and channels c of w[o,c,k] x[c,near[k][p]]";
-    if (op == OP_CONV_DX)
-        return "dx[c,q] = sum over taps k and channels o of w[o,c,k] dy[o,back[k][q]]";
-    if (op == OP_CONV_DW)
-        return "dw[o,c,k] += sum over sites p of dy[o,p] x[c,near[k][p]]";
-    return NULL;
-}
-
 /* The formula of the sum that a group is about, and how much it costs. */
 static const char *formula(Lower *l, const Group *group)
 {
@@ -72,11 +62,11 @@ static const char *formula(Lower *l, const Group *group)
         Val v = group->kind == GROUP_SITES ? group->step[s].root : group->value;
         const Node *n = graph_node(l->g, v);
         bool load = group->kind == GROUP_SITES && group->step[s].load;
-        if (load || !formula_of(n->op))
+        if (load || !value_formula(n->op))
             continue;
         int param = n->op == OP_CONV_DW ? n->param : graph_node(l->g, n->arg[1])->param;
         fma += (double)l->g->param[param].count;
-        text = text ? text : formula_of(n->op);
+        text = text ? text : value_formula(n->op);
     }
     return text ? arena_printf(l->b->arena, "%s; %.0f multiply-adds a site", text, fma)
                 : NULL;

@@ -1,48 +1,7 @@
 #include "plan/lower.h"
+#include "plan/value.h"
 
 /* ---- one pointwise operator ---- */
-
-/* The case labels of every class but POINT: a new pointwise operator must be spelled out. */
-#define CASE_LEAF(id)     case OP_##id:
-#define CASE_CONTRACT(id) case OP_##id:
-#define CASE_WINDOW(id)   case OP_##id:
-#define CASE_GLOBAL(id)   case OP_##id:
-#define CASE_RESHAPE(id)  case OP_##id:
-#define CASE_LOSS(id)     case OP_##id:
-#define CASE_POINT(id)
-
-static const Vx *point_value(Lower *l, const Node *n, const Vx *const x[2])
-{
-    Build *b = l->b;
-    const Vx *one = vx_const(b, 1.0);
-    switch (n->op) {
-    case OP_LEAKY_RELU: {
-        const Vx *below = vx_op(b, VX_MUL, x[0], vx_const(b, n->slope));
-        return n->slope <= 1 ? vx_op(b, VX_MAX, x[0], below)
-                             : vx_op3(b, VX_POS, x[0], x[0], below);
-    }
-    case OP_LEAKY_RELU_DX:
-        return vx_op3(b, VX_POS, x[1], x[0],
-                      vx_op(b, VX_MUL, x[0], vx_const(b, n->slope)));
-    case OP_SIGMOID: return vx_op(b, VX_SIGMOID, x[0], NULL);
-    case OP_TANH: return vx_op(b, VX_TANH, x[0], NULL);
-    case OP_SIGMOID_DX:
-        return vx_op(b, VX_MUL, x[0],
-                     vx_op(b, VX_MUL, x[1], vx_op(b, VX_SUB, one, x[1])));
-    case OP_TANH_DX:
-        return vx_op(b, VX_MUL, x[0],
-                     vx_op(b, VX_SUB, one, vx_op(b, VX_MUL, x[1], x[1])));
-    case OP_ADD: return vx_op(b, VX_ADD, x[0], x[1]);
-    case OP_SUB: return vx_op(b, VX_SUB, x[0], x[1]);
-    case OP_MUL: return vx_op(b, VX_MUL, x[0], x[1]);
-#define OP(id, name, operands, class) CASE_##class(id)
-#include "ir/ops.def"
-#undef OP
-    case OP_NONE:
-    case OP_COUNT: break;
-    }
-    unreachable();
-}
 
 /* y[i][s] = op(y[i][s], ..) for the whole tile; other operands are loaded. */
 static void apply(Lower *l, Val v, Val current, const Made *m)
@@ -60,7 +19,7 @@ static void apply(Lower *l, Val v, Val current, const Made *m)
         x[k] = n->arg[k].i == current.i ? vx_reg(b, m->y, at_i, at_s)
                                         : vx_load(b, l->ptr[n->arg[k].i], NULL, at);
     }
-    put_set(b, m->y, at_i, at_s, point_value(l, n, x));
+    put_set(b, m->y, at_i, at_s, value_point(b, n, x));
     put_end(b);
     put_end(b);
 }

@@ -1,59 +1,15 @@
-#include <string.h>
-
 #include "plan/lower.h"
+#include "plan/value.h"
 
 int lower_lattice(Lower *l, Val v)
 {
     return build_lattice(l->b, &graph_node(l->g, v)->shape);
 }
 
-/* Names that stand for something else in generated code. */
-static bool is_taken(const char *name)
-{
-    static const char *const taken[] = {
-        /* loops, pointers and registers of a phase; fields of a Frame */
-        "c", "i", "j", "k", "s", "o", "f", "u", "v", "w", "x", "y", "db", "dw", "dx",
-        "dy", "arg", "bias", "block", "call", "dparams", "from", "lane", "loss", "max",
-        "next", "strip", "packed", "real", "sum", "sums", "tap", "target", "to",
-        "where",
-        /* C */
-        "auto", "break", "case", "char", "const", "continue", "default", "do", "double",
-        "else", "enum", "extern", "float", "for", "goto", "if", "inline", "int", "long",
-        "register", "restrict", "return", "short", "signed", "sizeof", "static",
-        "struct", "switch", "typedef", "union", "unsigned", "void", "volatile", "while",
-        "asm", "typeof", "_Bool", "_Complex", "_Imaginary", "_Atomic", "linux", "unix",
-        "NULL", "AXES", "PACKED", "INLINE", "Frame", "Window"};
-    static const char *const numbered[] = {"sites", "extent", "near",
-                                           "back",  "cover",  "cover_tap"};
-    for (size_t i = 0; i < countof(taken); i++)
-        if (!strcmp(name, taken[i]))
-            return true;
-    for (size_t i = 0; i < countof(numbered); i++) {
-        size_t length = strlen(numbered[i]);
-        if (!strncmp(name, numbered[i], length) &&
-            strspn(name + length, "0123456789") == strlen(name + length))
-            return true;
-    }
-    return false;
-}
-
-/* A name of the Graph as a C identifier. */
-static const char *value_name(Lower *l, Val v)
-{
-    const Node *n = graph_node(l->g, v);
-    if (!n->name || !n->name[0])
-        return arena_printf(l->b->arena, "%s_%u", op_info[n->op].name, v.i);
-    char *name = arena_printf(l->b->arena, is_taken(n->name) ? "%s_" : "%s", n->name);
-    for (char *c = name; *c; c++)
-        if (*c == '.')
-            *c = '_';
-    return name;
-}
-
 BufId lower_buffer(Lower *l, Val v)
 {
     const Node *n = graph_node(l->g, v);
-    const char *name = value_name(l, v);
+    const char *name = value_name(l->g, v, l->b->arena);
     if (l->f->place[v.i] == PLACE_STACK)
         return build_buffer(l->b,
                             (Buffer){.name = arena_printf(l->b->arena, "%s_tile", name),
@@ -141,7 +97,7 @@ void lower_point_at(Lower *l, Val v)
     const Node *n = graph_node(l->g, v);
     bool whole = l->f->place[v.i] == PLACE_WORK && n->shape.rank > 0;
     const Ix *first = whole ? lower_index(l, v, l->site, ix(b, 0), ix(b, 0)) : ix(b, 0);
-    l->ptr[v.i] = ptr_new(b, value_name(l, v));
+    l->ptr[v.i] = ptr_new(b, value_name(l->g, v, l->b->arena));
     l->has_ptr[v.i] = true;
     put_point(b, l->ptr[v.i], NULL, lower_buffer(l, v), first);
 }

@@ -1,0 +1,101 @@
+#include "plan/value.h"
+
+#include <string.h>
+
+/* ---- names ---- */
+
+/* Names that stand for something else in generated code. */
+static bool is_taken(const char *name)
+{
+    static const char *const taken[] = {
+        /* loops, pointers and registers of a phase; fields of a Frame */
+        "c", "i", "j", "k", "s", "o", "f", "u", "v", "w", "x", "y", "db", "dw", "dx",
+        "dy", "arg", "bias", "block", "call", "dparams", "from", "lane", "loss", "max",
+        "next", "strip", "packed", "real", "sum", "sums", "tap", "target", "to",
+        "where",
+        /* C */
+        "auto", "break", "case", "char", "const", "continue", "default", "do", "double",
+        "else", "enum", "extern", "float", "for", "goto", "if", "inline", "int", "long",
+        "register", "restrict", "return", "short", "signed", "sizeof", "static",
+        "struct", "switch", "typedef", "union", "unsigned", "void", "volatile", "while",
+        "asm", "typeof", "_Bool", "_Complex", "_Imaginary", "_Atomic", "linux", "unix",
+        "NULL", "AXES", "PACKED", "INLINE", "Frame", "Window"};
+    static const char *const numbered[] = {"sites", "extent", "near",
+                                           "back",  "cover",  "cover_tap"};
+    for (size_t i = 0; i < countof(taken); i++)
+        if (!strcmp(name, taken[i]))
+            return true;
+    for (size_t i = 0; i < countof(numbered); i++) {
+        size_t length = strlen(numbered[i]);
+        if (!strncmp(name, numbered[i], length) &&
+            strspn(name + length, "0123456789") == strlen(name + length))
+            return true;
+    }
+    return false;
+}
+
+const char *value_name(const Graph *g, Val v, Arena *a)
+{
+    const Node *n = graph_node(g, v);
+    if (!n->name || !n->name[0])
+        return arena_printf(a, "%s_%u", op_info[n->op].name, v.i);
+    char *name = arena_printf(a, is_taken(n->name) ? "%s_" : "%s", n->name);
+    for (char *c = name; *c; c++)
+        if (*c == '.')
+            *c = '_';
+    return name;
+}
+
+const char *value_formula(Op op)
+{
+    if (op == OP_CONV)
+        return "y[o,p] = b[o] + sum over taps k and channels c of w[o,c,k] x[c,near[k][p]]";
+    if (op == OP_CONV_DX)
+        return "dx[c,q] = sum over taps k and channels o of w[o,c,k] dy[o,back[k][q]]";
+    if (op == OP_CONV_DW)
+        return "dw[o,c,k] += sum over sites p of dy[o,p] x[c,near[k][p]]";
+    return NULL;
+}
+
+/* ---- one pointwise operator ---- */
+
+/* The case labels of every class but POINT: a new pointwise operator must be spelled out. */
+#define CASE_LEAF(id)     case OP_##id:
+#define CASE_CONTRACT(id) case OP_##id:
+#define CASE_WINDOW(id)   case OP_##id:
+#define CASE_GLOBAL(id)   case OP_##id:
+#define CASE_RESHAPE(id)  case OP_##id:
+#define CASE_LOSS(id)     case OP_##id:
+#define CASE_POINT(id)
+
+const Vx *value_point(Build *b, const Node *n, const Vx *const x[2])
+{
+    const Vx *one = vx_const(b, 1.0);
+    switch (n->op) {
+    case OP_LEAKY_RELU: {
+        const Vx *below = vx_op(b, VX_MUL, x[0], vx_const(b, n->slope));
+        return n->slope <= 1 ? vx_op(b, VX_MAX, x[0], below)
+                             : vx_op3(b, VX_POS, x[0], x[0], below);
+    }
+    case OP_LEAKY_RELU_DX:
+        return vx_op3(b, VX_POS, x[1], x[0],
+                      vx_op(b, VX_MUL, x[0], vx_const(b, n->slope)));
+    case OP_SIGMOID: return vx_op(b, VX_SIGMOID, x[0], NULL);
+    case OP_TANH: return vx_op(b, VX_TANH, x[0], NULL);
+    case OP_SIGMOID_DX:
+        return vx_op(b, VX_MUL, x[0],
+                     vx_op(b, VX_MUL, x[1], vx_op(b, VX_SUB, one, x[1])));
+    case OP_TANH_DX:
+        return vx_op(b, VX_MUL, x[0],
+                     vx_op(b, VX_SUB, one, vx_op(b, VX_MUL, x[1], x[1])));
+    case OP_ADD: return vx_op(b, VX_ADD, x[0], x[1]);
+    case OP_SUB: return vx_op(b, VX_SUB, x[0], x[1]);
+    case OP_MUL: return vx_op(b, VX_MUL, x[0], x[1]);
+#define OP(id, name, operands, class) CASE_##class(id)
+#include "ir/ops.def"
+#undef OP
+    case OP_NONE:
+    case OP_COUNT: break;
+    }
+    unreachable();
+}

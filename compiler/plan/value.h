@@ -1,0 +1,16 @@
+/* value.h - what the planners of both machines ask of an operator. */
+#ifndef ARCHC_PLAN_VALUE_H
+#define ARCHC_PLAN_VALUE_H
+
+#include "plan/build.h"
+
+/* The name of a value as a C identifier that stands for nothing else. */
+const char *value_name(const Graph *g, Val v, Arena *a);
+
+/* The sum that a convolution or one of its adjoints computes; NULL for other operators. */
+const char *value_formula(Op op);
+
+/* A pointwise operator of x[0] and x[1]. */
+const Vx *value_point(Build *b, const Node *n, const Vx *const x[2]);
+
+#endif
