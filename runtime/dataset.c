@@ -163,22 +163,18 @@ bool dataset_write(const Dataset *d, const char *path, ArchError *e)
     const H5Quiet quiet = h5_quiet();
     H5File f;
     bool ok = h5_create(&f, path, e);
-    if (ok && !put_all(f.id, d))
+    if (ok && !put_all(f.id, d)) {
+        h5_abort(&f);
         ok = error_set(e, ARCH_EXIT_FILE,
                        "cannot write %s: the disk is full, or HDF5 refuses the data",
                        path);
+    }
     ok = ok && h5_commit(&f, e);
-    h5_abort(&f);
     h5_loud(&quiet);
     return ok;
 }
 
 bool dataset_writable(const char *path, ArchError *e)
 {
-    const H5Quiet quiet = h5_quiet();
-    H5File f;
-    const bool ok = h5_create(&f, path, e);
-    h5_abort(&f);
-    h5_loud(&quiet);
-    return ok;
+    return file_check_writable(path, e);
 }

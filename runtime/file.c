@@ -1,6 +1,7 @@
 #include "file.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -134,6 +135,8 @@ bool file_check_distinct(const char *const *input, int n, ArchError *e)
 
 bool file_begin(FileDraft *d, const char *path, ArchError *e)
 {
+    if (!*path)
+        return error_set(e, ARCH_EXIT_FILE, "the name of the output file is empty");
     if (!file_check_place(path, e))
         return false;
     if (!path_set(d->path, "%s", path) || !path_set(d->draft, "%s.XXXXXX", path))
@@ -146,7 +149,12 @@ bool file_begin(FileDraft *d, const char *path, ArchError *e)
     umask(mask);
     fchmod(fd, 0666 & ~mask);
     d->out = fdopen(fd, "wb");
-    return d->out ? true : write_error(path, errno, e);
+    if (d->out)
+        return true;
+    const int why = errno;
+    close(fd);
+    unlink(d->draft);
+    return write_error(path, why, e);
 }
 
 void file_abandon(FileDraft *d)
@@ -155,13 +163,29 @@ void file_abandon(FileDraft *d)
     unlink(d->draft);
 }
 
+/* A rename is on the disk when the folder is. */
+static void sync_folder(const char *path)
+{
+    char folder[FILE_PATH_MAX] = ".";
+    const char *slash = strrchr(path, '/');
+    if (slash)
+        path_set(folder, "%.*s", slash == path ? 1 : (int)(slash - path), path);
+    const int fd = open(folder, O_RDONLY);
+    if (fd < 0)
+        return;
+    fsync(fd);
+    close(fd);
+}
+
 bool file_commit(FileDraft *d, ArchError *e)
 {
     bool ok = !ferror(d->out) && fflush(d->out) == 0 && fsync(fileno(d->out)) == 0;
     int why = errno;
     ok = fclose(d->out) == 0 && ok;
-    if (ok && rename(d->draft, d->path) == 0)
+    if (ok && rename(d->draft, d->path) == 0) {
+        sync_folder(d->path);
         return true;
+    }
     why = ok ? errno : why;
     unlink(d->draft);
     return write_error(d->path, why, e);

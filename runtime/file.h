@@ -25,7 +25,8 @@ bool file_read(const char *path, char **data, size_t *size, ArchError *e);
 
 bool file_exists(const char *path);
 
-/* A file on its way: PATH.XXXXXX in the same folder until file_commit renames it to PATH. */
+/* A file on its way: PATH.XXXXXX in the same folder until file_commit renames it to PATH.
+ * It is written through `out`, or by another library that opens `draft`. */
 typedef struct FileDraft {
     FILE *out;
     char path[FILE_PATH_MAX], draft[FILE_PATH_MAX];

@@ -1,13 +1,7 @@
 #include "h5file.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
-
-#include "file.h"
 
 enum { CHUNK_BYTES = 1 << 20 };
 
@@ -24,91 +18,39 @@ void h5_loud(const H5Quiet *q)
     H5Eset_auto2(H5E_DEFAULT, q->print, q->data);
 }
 
-static char *temporary_name(const char *path)
-{
-    const size_t length = strlen(path) + 32;
-    char *name = malloc(length);
-    if (name != NULL)
-        snprintf(name, length, "%s.%ld.tmp", path, (long)getpid());
-    return name;
-}
-
-/* HDF5 does not say why it cannot create a file, so the system is asked first. */
 bool h5_create(H5File *f, const char *path, ArchError *e)
 {
-    *f = (H5File){.id = -1, .path = path};
-    if (*path == '\0')
-        return error_set(e, ARCH_EXIT_FILE, "the name of the output file is empty");
-    if (!file_check_place(path, e))
+    f->id = -1;
+    if (!file_begin(&f->draft, path, e))
         return false;
-    if ((f->temporary = temporary_name(path)) == NULL)
-        return error_set(e, ARCH_EXIT_FILE, "cannot write %s: out of memory", path);
-    const int fd = open(f->temporary, O_WRONLY | O_CREAT | O_TRUNC, 0666);
-    if (fd < 0) {
-        error_set(e, ARCH_EXIT_FILE, "cannot write %s: %s", path, strerror(errno));
-        free(f->temporary);
-        f->temporary = NULL;
-        return false;
-    }
-    close(fd);
-    f->id = H5Fcreate(f->temporary, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
-    if (f->id < 0) {
-        h5_abort(f);
-        return error_set(e, ARCH_EXIT_FILE, "cannot write %s: HDF5 cannot create it",
-                         path);
-    }
-    return true;
-}
-
-/* A rename is on the disk when the folder is. */
-static void sync_folder(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    char *folder = slash == NULL   ? strdup(".")
-                   : slash == path ? strdup("/")
-                                   : strndup(path, (size_t)(slash - path));
-    const int fd = folder == NULL ? -1 : open(folder, O_RDONLY);
-    if (fd >= 0) {
-        fsync(fd);
-        close(fd);
-    }
-    free(folder);
-}
-
-static bool sync_file(const char *path)
-{
-    const int fd = open(path, O_RDWR);
-    if (fd < 0)
-        return false;
-    const bool synced = fsync(fd) == 0;
-    return close(fd) == 0 && synced;
+    f->id = H5Fcreate(f->draft.draft, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
+    if (f->id >= 0)
+        return true;
+    file_abandon(&f->draft);
+    return error_set(e, ARCH_EXIT_FILE, "cannot write %.300s: HDF5 cannot create it",
+                     path);
 }
 
 bool h5_commit(H5File *f, ArchError *e)
 {
+    errno = 0;
     const herr_t closed = H5Fclose(f->id);
+    const int why = errno ? errno : EIO;
     f->id = -1;
-    errno = closed < 0 ? EIO : 0;
-    if (closed < 0 || !sync_file(f->temporary) || rename(f->temporary, f->path) != 0) {
-        error_set(e, ARCH_EXIT_FILE, "cannot write %s: %s", f->path, strerror(errno));
-        h5_abort(f);
-        return false;
-    }
-    sync_folder(f->path);
-    free(f->temporary);
-    f->temporary = NULL;
-    return true;
+    if (closed >= 0)
+        return file_commit(&f->draft, e);
+    file_abandon(&f->draft);
+    return error_set(e, ARCH_EXIT_FILE, "cannot write %.300s: %s", f->draft.path,
+                     strerror(why));
 }
 
 void h5_abort(H5File *f)
 {
-    if (f->id >= 0)
-        H5Fclose(f->id);
+    if (f->id < 0)
+        return;
+    H5Fclose(f->id);
     f->id = -1;
-    if (f->temporary != NULL)
-        unlink(f->temporary);
-    free(f->temporary);
-    f->temporary = NULL;
+    file_abandon(&f->draft);
 }
 
 /* Halves the leading axes until a chunk is about a megabyte. */

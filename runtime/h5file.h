@@ -1,14 +1,14 @@
-/* h5file.h - an HDF5 file that is there whole or not at all.
+/* h5file.h - an HDF5 file that is there whole or not at all: a FileDraft that HDF5
+ * writes.
  *
- * Written beside its place under a temporary name, synced, then renamed.  Equal content
- * gives equal bytes: no object times.  HDF5 prints nothing; errors are one line of
- * ours. */
+ * Equal content gives equal bytes: no object times.  HDF5 prints nothing; errors are one
+ * line of ours. */
 #ifndef H5FILE_H
 #define H5FILE_H
 
 #include <hdf5.h>
 
-#include "archrt/error.h"
+#include "file.h"
 
 enum { H5FILE_RANK_MAX = 8 };
 
@@ -22,9 +22,8 @@ H5Quiet h5_quiet(void);
 void h5_loud(const H5Quiet *q);
 
 typedef struct H5File {
-    hid_t id;
-    const char *path; /* where it shall be, the caller's   */
-    char *temporary;  /* where it is until h5_commit()     */
+    hid_t id; /* -1: it is not there, or no longer open */
+    FileDraft draft;
 } H5File;
 
 /* Errors (code FILE): no such folder, no permission, `path` is a folder. */

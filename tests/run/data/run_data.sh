@@ -24,7 +24,7 @@ refuse() {
     grep -qF -- "$part" err || complain "'$part' is not said by: $*: $(cat err)"
     [ "$(grep -c 'error:' err)" -eq 1 ] || complain "not one error line: $*"
     rm -f out err
-    [ -z "$(find . -name '*.tmp' -o -name 'no*.h5')" ] || complain "left behind: $(ls)"
+    [ -z "$(find . -name '*.h5.??????' -o -name 'no*.h5*')" ] || complain "left behind: $(ls)"
 }
 
 # accept ARGUMENTS..: the command succeeds; its output is in the file out.
