@@ -8,12 +8,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "cache.h"
 #include "process.h"
 
 #define WORDS_MAX 32 /* of the compiler's command line */
-#define SEAL_SIZE 16
-
-static const char seal_mark[8] = "ARCHSEAL";
 
 /* What a build depends on. */
 typedef struct Recipe {
@@ -90,29 +88,6 @@ static bool recipe_hash(const Recipe *r, uint64_t *hash, ArchError *e)
     return true;
 }
 
-/* Makes a folder and those above it. */
-static bool make_folder(char *path)
-{
-    for (char *s = path + 1; *s; s++)
-        if (*s == '/') {
-            *s = '\0';
-            mkdir(path, 0700);
-            *s = '/';
-        }
-    return mkdir(path, 0700) == 0 || errno == EEXIST;
-}
-
-/* The cache's folder; false if there can be none. */
-static bool cache_folder(char *path)
-{
-    const char *xdg = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
-    if (xdg && *xdg == '/')
-        return path_set(path, "%s/archc", xdg) && make_folder(path);
-    if (home && *home == '/')
-        return path_set(path, "%s/.cache/archc", home) && make_folder(path);
-    return false;
-}
-
 /* A folder of our own, in the cache (so that a rename can move a file there) or in /tmp. */
 static bool make_scratch(char *path, const char *cache, ArchError *e)
 {
@@ -131,36 +106,14 @@ static bool make_scratch(char *path, const char *cache, ArchError *e)
                      "no folder to compile in: set XDG_CACHE_HOME or TMPDIR to one");
 }
 
-static bool is_sealed(const char *path)
+static bool is_cached(const char *path)
 {
     char *data;
     size_t size;
-    ArchError ignored;
-    if (!file_exists(path) || !file_read(path, &data, &size, &ignored))
-        return false;
-    bool ok = size > SEAL_SIZE;
-    if (ok) {
-        uint64_t hash = hash_bytes(HASH_INIT, data, size - SEAL_SIZE), found;
-        memcpy(&found, data + size - 8, 8);
-        ok = found == hash && memcmp(data + size - SEAL_SIZE, seal_mark, 8) == 0;
-    }
-    free(data);
+    bool ok = cache_read(path, &data, &size);
+    if (ok)
+        free(data);
     return ok;
-}
-
-static bool seal(const char *path, ArchError *e)
-{
-    char *data;
-    size_t size;
-    if (!file_read(path, &data, &size, e))
-        return false;
-    uint64_t hash = hash_bytes(HASH_INIT, data, size);
-    free(data);
-    FILE *out = fopen(path, "ab");
-    bool ok = out && fwrite(seal_mark, 8, 1, out) == 1 && fwrite(&hash, 8, 1, out) == 1;
-    if (out)
-        ok = fclose(out) == 0 && ok;
-    return ok ? true : error_set(e, ARCH_EXIT_FILE, "cannot write %.300s", path);
 }
 
 /* The one generated NAME.c of a folder, or the one of the model asked for. */
@@ -271,7 +224,8 @@ static bool build(ModelBuild *b, const Recipe *r, const char *cached, ArchError 
     char library[FILE_PATH_MAX];
     if (!path_set(library, "%s/model.so", b->scratch))
         return too_long(b->scratch, e);
-    if (!run_archc(b, r, e) || !run_compiler(b, r, library, e) || !seal(library, e))
+    if (!run_archc(b, r, e) || !run_compiler(b, r, library, e) ||
+        !cache_seal(library, e))
         return false;
     bool moved = *cached && rename(library, cached) == 0;
     memcpy(b->library, moved ? cached : library, FILE_PATH_MAX);
@@ -296,7 +250,7 @@ bool model_build(ModelBuild *b, const char *arch, const ModelChoice *choice,
         cache_folder(cache) && path_set(cached, "%s/%016" PRIx64 ".so", cache, hash);
     if (!has_cache)
         *cached = '\0';
-    if (has_cache && is_sealed(cached)) {
+    if (has_cache && is_cached(cached)) {
         memcpy(b->library, cached, sizeof cached);
         return true;
     }

@@ -1,8 +1,5 @@
-/* model_build.h - from .arch to a shared object, behind a cache.
- *
- * An entry of the cache is one file, HASH.so: the library, and behind it 16 bytes, a mark
- * and the hash of the rest.  It appears by a rename, so that several builders never meet;
- * one whose hash is wrong is built again. */
+/* model_build.h - from .arch to a shared object, behind a cache: an entry of cache.h,
+ * HASH.so. */
 #ifndef ARCHRT_MODEL_BUILD_H
 #define ARCHRT_MODEL_BUILD_H
 
