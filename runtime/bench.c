@@ -4,6 +4,7 @@
 #include <omp.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "archrt/model.h"
 #include "archrt/rng.h"
@@ -14,13 +15,13 @@
 #include "progress.h"
 
 #define BURST_SECONDS 0.003
+#define STEP_PARTS    3
 
 /* Everything that a burst touches. */
 typedef struct Bench {
     const ArchModel *m;
     const BenchCase *c;
     ArchCall call;
-    int64_t shards;
     size_t work_bytes; /* of one thread */
     Weights w, m1, m2, top;
     int8_t *x;
@@ -33,6 +34,15 @@ typedef struct Bench {
 static ArchWhat what_of(BenchKind kind)
 {
     return kind == BENCH_STEP ? ARCH_GRADIENT : ARCH_FORWARD;
+}
+
+/* A step has as many as in training; a forward pass, one for each thread. */
+static int64_t shards_of(const BenchCase *c)
+{
+    int64_t blocks = (c->batch + ARCH_LANES - 1) / ARCH_LANES;
+    if (c->kind == BENCH_STEP)
+        return train_shards(c->batch);
+    return blocks < c->threads ? blocks : c->threads;
 }
 
 /* Fluxes: -2 .. 2, as sums of four signs have them. */
@@ -68,7 +78,7 @@ static void init_call(Bench *b)
                          .x_type = ARCH_I8,
                          .packed = b->w.packed,
                          .instances = 1,
-                         .shards = b->shards,
+                         .shards = shards_of(b->c),
                          .isa = b->c->isa,
                          .training = b->c->kind == BENCH_STEP};
     memcpy(b->call.extent, b->c->extent, sizeof b->call.extent);
@@ -78,14 +88,10 @@ static void init(Bench *b)
 {
     const ArchModel *m = b->m;
     const BenchCase *c = b->c;
-    int64_t sites = 1, blocks = (c->batch + ARCH_LANES - 1) / ARCH_LANES;
+    int64_t sites = 1, shards = shards_of(c);
     for (int i = 0; i < m->rank; i++)
         sites *= c->extent[i];
     int64_t outputs = c->batch * m->outputs * m->output_sites(c->extent);
-    b->shards = c->kind == BENCH_STEP ? train_shards(c->batch)
-                : c->threads == 1     ? 1
-                : blocks < c->threads ? blocks
-                                      : c->threads;
     Weights *all[] = {&b->w, &b->m1, &b->m2, &b->top};
     for (int i = 0; i < 4; i++)
         weights_init(all[i], m, 1);
@@ -94,8 +100,8 @@ static void init(Bench *b)
     b->x = memory_aligned((size_t)(c->batch * m->channels * sites));
     b->target = memory_aligned((size_t)outputs * model_real_size(m));
     b->y = memory_aligned((size_t)outputs * model_real_size(m));
-    b->grad = memory_aligned((size_t)(b->shards * m->param_count) * model_real_size(m));
-    b->loss = memory_aligned(sizeof(double) * (size_t)b->shards);
+    b->grad = memory_aligned((size_t)(shards * m->param_count) * model_real_size(m));
+    b->loss = memory_aligned(sizeof(double) * (size_t)shards);
     b->work_bytes =
         (m->work_bytes(c->extent, c->batch, what_of(c->kind)) + 4095) / 4096 * 4096;
     b->work = memory_aligned((size_t)c->threads * b->work_bytes);
@@ -130,8 +136,32 @@ static void run_shard(const Bench *b, int64_t shard, int thread)
                            (size_t)(shard * b->m->param_count) * model_real_size(b->m));
 }
 
-/* What follows the gradient in a training step. */
-static void finish_step(Bench *b)
+static void run_shards(Bench *b, int threads)
+{
+    if (threads == 1) {
+        for (int64_t i = 0; i < b->call.shards; i++)
+            run_shard(b, i, 0);
+        return;
+    }
+#pragma omp parallel for schedule(static, 1) num_threads(threads)
+    for (int64_t i = 0; i < b->call.shards; i++) {
+        unsigned before = denormal_flush();
+        run_shard(b, i, omp_get_thread_num());
+        denormal_restore(before);
+    }
+}
+
+/* Seconds of one call, and of what it consists. */
+typedef struct Times {
+    double all, part[STEP_PARTS];
+} Times;
+
+static void take_reduce(Bench *b)
+{
+    b->m->reduce(b->loss, b->grad, b->call.shards, 1, b->c->batch, b->c->extent);
+}
+
+static void take_optimiser(Bench *b)
 {
     static const AdamW adamw = {.lr = 1e-6,
                                 .beta1 = 0.9,
@@ -144,38 +174,50 @@ static void finish_step(Bench *b)
                     .m = b->m1.value,
                     .v = b->m2.value,
                     .u = b->top.value};
-    b->m->reduce(b->loss, b->grad, b->shards, 1, b->c->batch, b->c->extent);
     adamw_step(&adamw, &s, b->grad, ++b->step);
+}
+
+static void take_pack(Bench *b)
+{
     weights_pack(&b->w, b->m);
 }
 
-static void run_once(Bench *b)
+/* Behind the gradient of a training step, in this order. */
+static void (*const step_part[STEP_PARTS])(Bench *) = {take_reduce, take_optimiser,
+                                                       take_pack};
+
+static void run_once(Bench *b, int threads)
 {
-    if (b->c->threads == 1) {
-        for (int64_t i = 0; i < b->shards; i++)
-            run_shard(b, i, 0);
-    } else {
-#pragma omp parallel for schedule(static, 1) num_threads(b->c->threads)
-        for (int64_t i = 0; i < b->shards; i++) {
-            unsigned before = denormal_flush();
-            run_shard(b, i, omp_get_thread_num());
-            denormal_restore(before);
-        }
-    }
-    if (b->c->kind == BENCH_STEP)
-        finish_step(b);
+    run_shards(b, threads);
+    for (int i = 0; b->c->kind == BENCH_STEP && i < STEP_PARTS; i++)
+        step_part[i](b);
 }
 
-/* Seconds of one call. */
-static double kernel_burst(Bench *b)
+static void run_timed(Bench *b, int threads, Times *t)
 {
-    double start = progress_clock(), now = start;
-    int64_t n = 0;
-    do {
-        run_once(b);
-        n++;
+    double start = progress_clock(), before, now;
+    run_shards(b, threads);
+    now = progress_clock();
+    for (int i = 0; b->c->kind == BENCH_STEP && i < STEP_PARTS; i++) {
+        before = now;
+        step_part[i](b);
         now = progress_clock();
-    } while (now - start < BURST_SECONDS);
+        t->part[i] = now - before;
+    }
+    t->all = now - start;
+}
+
+/* Seconds of one call.  The first is timed in parts: looking at the clock costs little in
+ * one of many. */
+static double kernel_burst(Bench *b, int threads, Times *first)
+{
+    double start = progress_clock(), now;
+    int64_t n = 1;
+    run_timed(b, threads, first);
+    while ((now = progress_clock()) - start < BURST_SECONDS) {
+        run_once(b, threads);
+        n++;
+    }
     return (now - start) / (double)n;
 }
 
@@ -184,18 +226,12 @@ static double peak_together(ArchIsa isa, ArchType real, int threads)
     double sum = 0;
     if (threads == 1)
         return peak_burst(isa, real, BURST_SECONDS);
-#pragma omp parallel for schedule(static, 1) num_threads(threads) reduction(+ : sum)
-    for (int i = 0; i < threads; i++)
+#pragma omp parallel num_threads(threads) reduction(+ : sum)
+    {
+#pragma omp barrier
         sum += peak_burst(isa, real, BURST_SECONDS);
+    }
     return sum;
-}
-
-double bench_peak(ArchIsa isa, ArchType real, int threads, int bursts)
-{
-    double best = 0;
-    for (int i = 0; i < bursts; i++)
-        best = fmax(best, peak_together(isa, real, threads));
-    return best / 1e9;
 }
 
 static int compare_double(const void *a, const void *b)
@@ -204,30 +240,126 @@ static int compare_double(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static void measure(Bench *b, BenchResult *r)
+static void sort(double *v, int n)
 {
-    const BenchCase *c = b->c;
-    double *seconds = memory_new(sizeof *seconds * (size_t)c->bursts), peak = 0;
-    double flops = b->m->flops(c->extent, what_of(c->kind)) * (double)c->batch;
-    unsigned before = denormal_flush();
-    run_once(b); /* memory and caches are touched */
-    for (int i = 0; i < c->bursts; i++) {
-        peak = fmax(peak, peak_together(c->isa, b->m->real, c->threads));
-        seconds[i] = kernel_burst(b);
-    }
-    denormal_restore(before);
-    qsort(seconds, (size_t)c->bursts, sizeof *seconds, compare_double);
-    *r = (BenchResult){.us_per_sample = 1e6 * seconds[0] / (double)c->batch,
-                       .gflops = flops / seconds[0] / 1e9,
-                       .peak_gflops = peak / 1e9,
-                       .share = flops / seconds[0] / peak,
-                       .spread = seconds[c->bursts / 2] / seconds[0] - 1};
-    free(seconds);
+    qsort(v, (size_t)n, sizeof *v, compare_double);
 }
 
-bool bench_run(BenchResult *r, const ArchModel *m, const BenchCase *c, ArchError *e)
+/* Of sorted numbers. */
+static double median(const double *v, int n)
 {
-    Bench b = {.m = m, .c = c};
+    return (v[(n - 1) / 2] + v[n / 2]) / 2;
+}
+
+BenchPeak bench_peak(ArchIsa isa, ArchType real, int threads, int bursts)
+{
+    double *v = memory_new(sizeof *v * (size_t)bursts);
+    BenchPeak p = {0};
+    for (int i = 0; i < bursts; i++) {
+        v[i] = peak_together(isa, real, threads) / 1e9;
+        p.best = fmax(p.best, v[i]);
+        p.alone =
+            fmax(p.alone, threads == 1 ? v[i] : peak_together(isa, real, 1) / 1e9);
+    }
+    sort(v, bursts);
+    p.median = median(v, bursts);
+    free(v);
+    return p;
+}
+
+/* What the rounds have shown so far. */
+typedef struct Rounds {
+    double *seconds, *peak, *part[STEP_PARTS]; /* (bursts)       */
+    double seconds_alone, peak_alone;          /* best, with one */
+} Rounds;
+
+static void take_round(Bench *b, Rounds *all, int i)
+{
+    const BenchCase *c = b->c;
+    Times t;
+    all->peak[i] = peak_together(c->isa, b->m->real, c->threads);
+    all->seconds[i] = kernel_burst(b, c->threads, &t);
+    for (int k = 0; c->kind == BENCH_STEP && k < STEP_PARTS; k++)
+        all->part[k][i] = t.part[k] / t.all;
+    if (c->threads == 1)
+        return;
+    all->peak_alone = fmax(all->peak_alone, peak_together(c->isa, b->m->real, 1));
+    all->seconds_alone = fmin(all->seconds_alone, kernel_burst(b, 1, &t));
+}
+
+static void summarise(const Bench *b, Rounds *all, double flops, BenchResult *r)
+{
+    const BenchCase *c = b->c;
+    const int n = c->bursts;
+    const double us = 1e6 / (double)c->batch;
+    double *share[STEP_PARTS] = {&r->reduce_share, &r->optimiser_share, &r->pack_share};
+    sort(all->seconds, n);
+    sort(all->peak, n);
+    const double best = all->seconds[0], middle = median(all->seconds, n),
+                 peak = all->peak[n - 1], peak_middle = median(all->peak, n);
+    *r = (BenchResult){
+        .us_per_sample = us * best,
+        .samples_per_s = (double)c->batch / best,
+        .gflops = flops / best / 1e9,
+        .peak_gflops = peak / 1e9,
+        .share = flops / best / peak,
+        .us_median = us * middle,
+        .us_low = us * all->seconds[n / 4],
+        .us_high = us * all->seconds[n - 1 - n / 4],
+        .spread = (all->seconds[n - 1 - n / 4] - all->seconds[n / 4]) / middle,
+        .peak_median = peak_middle / 1e9,
+        .share_median = flops / middle / peak_middle,
+        .work_bytes = (double)b->m->work_bytes(c->extent, c->batch, what_of(c->kind)),
+        .speedup = c->threads > 1 ? all->seconds_alone / best : NAN,
+        .peak_speedup = c->threads > 1 ? peak / all->peak_alone : NAN};
+    for (int k = 0; k < STEP_PARTS; k++) {
+        *share[k] = NAN;
+        if (c->kind != BENCH_STEP)
+            continue;
+        sort(all->part[k], n);
+        *share[k] = median(all->part[k], n);
+    }
+}
+
+static void measure(Bench *b, BenchResult *r)
+{
+    const size_t n = (size_t)b->c->bursts;
+    double flops = b->m->flops(b->c->extent, what_of(b->c->kind)) * (double)b->c->batch;
+    double *numbers = memory_new(sizeof *numbers * n * (2 + STEP_PARTS));
+    Rounds all = {.seconds = numbers, .peak = numbers + n, .seconds_alone = INFINITY};
+    for (size_t k = 0; k < STEP_PARTS; k++)
+        all.part[k] = numbers + (2 + k) * n;
+    unsigned before = denormal_flush();
+    run_once(b, b->c->threads); /* memory and caches are touched */
+    for (int i = 0; i < b->c->bursts; i++)
+        take_round(b, &all, i);
+    denormal_restore(before);
+    summarise(b, &all, flops, r);
+    free(numbers);
+}
+
+static bool check_memory(const ArchModel *m, const BenchCase *c, ArchError *e)
+{
+    const double memory =
+        (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
+    const double real = (double)model_real_size(m), batch = (double)c->batch;
+    double input = batch * m->channels;
+    for (int i = 0; i < m->rank; i++)
+        input *= (double)c->extent[i];
+    const double bytes =
+        input + 2 * batch * m->outputs * (double)m->output_sites(c->extent) * real +
+        (double)shards_of(c) * (double)m->param_count * real +
+        (double)c->threads *
+            (double)m->work_bytes(c->extent, c->batch, what_of(c->kind));
+    return bytes < memory ||
+           error_set(
+               e, ARCH_EXIT_USAGE,
+               "a batch of %lld needs %.3g GB, this machine has %.3g GB of memory",
+               (long long)c->batch, bytes * 1e-9, memory * 1e-9);
+}
+
+bool bench_check(const ArchModel *m, const BenchCase *c, ArchError *e)
+{
     if (!peak_has(c->isa))
         return error_set(e, ARCH_EXIT_DEVICE, "this machine has no %s",
                          peak_name(c->isa));
@@ -236,6 +368,14 @@ bool bench_run(BenchResult *r, const ArchModel *m, const BenchCase *c, ArchError
     if (c->kind == BENCH_STEP && !m->gradient)
         return error_set(e, ARCH_EXIT_USAGE, "%s has no loss, so there is no step",
                          m->name);
+    return check_memory(m, c, e);
+}
+
+bool bench_run(BenchResult *r, const ArchModel *m, const BenchCase *c, ArchError *e)
+{
+    Bench b = {.m = m, .c = c};
+    if (!bench_check(m, c, e))
+        return false;
     init(&b);
     measure(&b, r);
     release(&b);

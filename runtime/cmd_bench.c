@@ -1,16 +1,17 @@
 #include <stdio.h>
 #include <string.h>
 
-#include <jansson.h>
-
-#include "archrt/bench.h"
+#include "bench_row.h"
 #include "cmd_common.h"
+#include "file.h"
 #include "peak.h"
+#include "plot_bench.h"
+#include "plot_script.h"
 
-#define BURSTS 24
+#define BURSTS     24
+#define SPREAD_MAX 0.25
 
 static const char *const isa_word[] = {"best", "plain", "avx2", "avx512", NULL};
-static const char *const kind_word[] = {"forward", "step"};
 
 typedef struct Args {
     ModelChoice choice;
@@ -18,8 +19,34 @@ typedef struct Args {
     CliInts batch;
     int64_t threads, bursts;
     int precision, isa;
-    bool json;
+    const char *csv, *plot;
+    bool json, detail;
 } Args;
+
+/* The networks of the command line, and what has been found. */
+typedef struct Work {
+    const Args *a;
+    ArchIsa isa;
+    int models;
+    Model model[CLI_ARGS_MAX];
+    BenchStyle style;
+    BenchRows rows;
+} Work;
+
+static const char summary[] =
+    "Times forward pass and training step (loss, gradient, AdamW, packing) against the\n"
+    "peak of multiply-adds, measured in alternating bursts of 3 ms.  Share of the peak:\n"
+    "best burst over best burst, median over median.  Spread: the distance of the\n"
+    "quartiles over the median.\n"
+    "\n"
+    "Several threads are compared with one, and that with what the loops of\n"
+    "multiply-adds gain.  archrun bench flux [--help] times the Monte Carlo instead.";
+
+static const char example[] =
+    "    archrun bench archs/task3/eq1.arch --lattice 8x8,64x64 --batch 1,16,128\n"
+    "    archrun bench archs/task3/*.arch --lattice 8x8,16x16,60x4,64x64 --plot s.png\n"
+    "    archrun bench archs/task1/eq.arch --lattice 60x4 --batch 100 --detail\n"
+    "    archrun bench archs/task1/eq.arch --lattice 60x4 --threads 2 --csv speed.csv\n";
 
 static bool parse(Args *a, int argc, char **argv, Cli *cli, ArchError *e)
 {
@@ -34,123 +61,204 @@ static bool parse(Args *a, int argc, char **argv, Cli *cli, ArchError *e)
         {"isa", 0, CLI_CHOICE, &a->isa, 0, 0, isa_word, NULL, "instruction set", false},
         {"bursts", 0, CLI_INT, &a->bursts, 1, 100000, NULL, NULL,
          "of peak and kernel in turns", false},
+        {"detail", 0, CLI_FLAG, &a->detail, 0, 0, NULL, NULL,
+         "also memory, and what a step consists of", false},
         {"json", 0, CLI_FLAG, &a->json, 0, 0, NULL, NULL, "one object a line", false},
+        {"csv", 0, CLI_TEXT, &a->csv, 0, 0, NULL, "FILE", "also write a table", false},
+        {"plot", 0, CLI_TEXT, &a->plot, 0, 0, NULL, "FILE",
+         "also draw: .png, .svg or .pdf, script and data beside it", false},
         OPTION_PRECISION(&a->precision),
         OPTION_MODEL(&a->choice),
     };
     /* clang-format on */
-    const CliCommand command = {
-        .name = "bench",
-        .args = "MODEL",
-        .summary =
-            "Times forward and training step against the peak of multiply-adds,\n"
-            "measured in alternating bursts: share is the best over the best.\n"
-            "archrun bench flux [--help] times the Monte Carlo instead.",
-        .example = "    archrun bench archs/task3/eq1.arch --lattice 8x8,64x64 --batch "
-                   "1,16,128\n",
-        .least = 1,
-        .most = 1,
-        .option = option,
-        .options = sizeof option / sizeof *option};
+    const CliCommand command = {.name = "bench",
+                                .args = "MODEL..",
+                                .summary = summary,
+                                .example = example,
+                                .least = 1,
+                                .most = CLI_ARGS_MAX,
+                                .option = option,
+                                .options = sizeof option / sizeof *option};
     if (!cli_parse(&command, argc, argv, cli, e))
         return false;
     choose_precision(&a->choice, cli_given(&command, cli, &a->precision), a->precision);
     return true;
 }
 
-/* The network's own lattice, where it has one and none was given. */
-static bool complete_lattices(Args *a, const ArchModel *m, ArchError *e)
+/* Before the work, because it is long. */
+static bool check_outputs(const Args *a, const Cli *cli, ArchError *e)
 {
-    if (a->lattice.n)
+    const char *const output[] = {a->csv, a->plot};
+    PlotFiles f = {0};
+    if (a->plot && !text_ends_with(a->plot, ".png") &&
+        !text_ends_with(a->plot, ".svg") && !text_ends_with(a->plot, ".pdf"))
+        return error_set(e, ARCH_EXIT_USAGE,
+                         "--plot: '%.100s' ends in none of .png, .svg, .pdf", a->plot);
+    if (a->plot)
+        plot_files(&f, a->plot);
+    if (a->plot && a->csv &&
+        (strcmp(a->csv, a->plot) == 0 || strcmp(a->csv, f.script) == 0 ||
+         strcmp(a->csv, f.data) == 0))
+        return error_set(e, ARCH_EXIT_USAGE, "--csv: --plot writes %.300s, too",
+                         a->csv);
+    for (int i = 0; i < 2; i++)
+        if (output[i] && (!file_check_output(output[i], cli->arg, cli->args, e) ||
+                          !file_check_writable(output[i], e)))
+            return false;
+    return true;
+}
+
+static bool open_models(Work *w, const Cli *cli, ArchError *e)
+{
+    for (int i = 0; i < cli->args; i++, w->models++) {
+        if (!model_open(&w->model[i], cli->arg[i], &w->a->choice, e))
+            return false;
+        int n = (int)strlen(w->model[i].m->name);
+        w->style.name_width = n > w->style.name_width ? n : w->style.name_width;
+    }
+    return true;
+}
+
+/* Those asked for, or the network's own. */
+static bool lattices_of(const Args *a, const ArchModel *m, CliLattices *to,
+                        ArchError *e)
+{
+    *to = a->lattice;
+    if (to->n)
         return true;
-    CliLattice *l = &a->lattice.v[0];
-    l->rank = m->rank;
+    *to = (CliLattices){1, {{.rank = m->rank}}};
     for (int i = 0; i < m->rank; i++) {
-        l->extent[i] = m->fixed_extent[i];
-        if (!l->extent[i])
+        to->v[0].extent[i] = m->fixed_extent[i];
+        if (!m->fixed_extent[i])
             return error_set(e, ARCH_EXIT_USAGE,
                              "bench: --lattice is missing, %s works on any", m->name);
     }
-    a->lattice.n = 1;
     return true;
 }
 
-static void print_line(const Args *a, const ArchModel *m, const CliLattice *l,
-                       const BenchCase *c, const BenchResult *r)
+static bool plan_lattice(Work *w, const ArchModel *m, const CliLattice *l, ArchError *e)
 {
-    char text[96];
-    if (!a->json) {
-        printf("%-9s %6lld  %-7s  %12.3f  %8.1f  %8.1f  %5.1f %%  %5.1f %%\n",
-               cli_lattice_text(text, l->rank, l->extent), (long long)c->batch,
-               kind_word[c->kind], r->us_per_sample, r->gflops, r->peak_gflops,
-               100 * r->share, 100 * r->spread);
-        return;
-    }
-    json_t *lattice = json_array();
-    for (int i = 0; i < l->rank; i++)
-        json_array_append_new(lattice, json_integer(l->extent[i]));
-    json_t *line = json_pack(
-        "{s:s, s:o, s:I, s:i, s:s, s:f, s:f, s:f, s:f, s:f, s:s, s:s}", "model",
-        m->name, "lattice", lattice, "batch", (json_int_t)c->batch, "threads",
-        c->threads, "kind", kind_word[c->kind], "us_per_sample", r->us_per_sample,
-        "gflops", r->gflops, "peak_gflops", r->peak_gflops, "share", r->share, "spread",
-        r->spread, "isa", peak_name(c->isa), "precision", model_real_name(m));
-    json_dumpf(line, stdout, 0);
-    putchar('\n');
-    json_decref(line);
-}
-
-/* All batches and both kinds on one lattice. */
-static bool bench_lattice(const Args *a, const ArchModel *m, const CliLattice *l,
-                          ArchError *e)
-{
+    const Args *a = w->a;
+    warn_of_dropped_sites(m, l->rank, l->extent);
     for (int i = 0; i < a->batch.n; i++)
-        for (int kind = BENCH_FORWARD; kind <= BENCH_STEP; kind++) {
-            BenchResult r;
-            BenchCase c = {.batch = a->batch.v[i],
-                           .kind = (BenchKind)kind,
-                           .isa = a->isa ? (ArchIsa)a->isa : peak_best(),
-                           .threads = (int)a->threads,
-                           .bursts = (int)a->bursts};
-            memcpy(c.extent, l->extent, sizeof c.extent);
-            if (kind == BENCH_STEP && !m->gradient)
-                continue;
-            if (!bench_run(&r, m, &c, e))
+        for (int kind = BENCH_FORWARD;
+             kind <= (m->gradient ? BENCH_STEP : BENCH_FORWARD); kind++) {
+            BenchRow row = {
+                .m = m,
+                .c = {.batch = a->batch.v[i],
+                      .kind = (BenchKind)kind,
+                      .isa = w->isa,
+                      .threads = (int)a->threads,
+                      .bursts = (int)a->bursts}
+            };
+            memcpy(row.c.extent, l->extent, sizeof row.c.extent);
+            if (!bench_check(m, &row.c, e))
                 return false;
-            print_line(a, m, l, &c, &r);
-            fflush(stdout);
+            bench_rows_add(&w->rows, &row);
         }
     return true;
 }
 
-static bool bench(Args *a, const ArchModel *m, ArchError *e)
+/* What is to be measured, before anything is: all that can be wrong is found here.  A
+ * lattice that a network cannot take is passed over with a note, unless nothing remains. */
+static bool plan(Work *w, ArchError *e)
 {
-    ArchIsa isa = a->isa ? (ArchIsa)a->isa : peak_best();
-    if (!complete_lattices(a, m, e))
-        return false;
-    if (!peak_has(isa))
-        return error_set(e, ARCH_EXIT_DEVICE, "this machine has no %s", peak_name(isa));
-    fprintf(a->json ? stderr : stdout,
-            "peak of multiply-adds: %.1f GF/s (%s, %s, threads: %d)\n",
-            bench_peak(isa, m->real, (int)a->threads, (int)a->bursts), peak_name(isa),
-            model_real_name(m), (int)a->threads);
-    if (!a->json)
-        printf("%-9s %6s  %-7s  %12s  %8s  %8s  %7s  %7s\n", "lattice", "batch", "kind",
-               "us/sample", "GF/s", "peak", "share", "spread");
-    int measured = 0;
-    for (int i = 0; i < a->lattice.n; i++) {
-        const CliLattice *l = &a->lattice.v[i];
-        if (!model_takes(m, l->rank, l->extent, e)) {
-            if (measured || i + 1 < a->lattice.n)
-                fprintf(stderr, "archrun: note: skipped, %s\n", e->text);
-            continue;
-        }
-        warn_of_dropped_sites(m, l->rank, l->extent);
-        if (!bench_lattice(a, m, l, e))
+    for (int i = 0; i < w->models; i++) {
+        const ArchModel *m = w->model[i].m;
+        CliLattices lattice;
+        if (!lattices_of(w->a, m, &lattice, e))
             return false;
-        measured++;
+        for (int k = 0; k < lattice.n; k++) {
+            const CliLattice *l = &lattice.v[k];
+            const bool last = i + 1 == w->models && k + 1 == lattice.n;
+            if (model_takes(m, l->rank, l->extent, e)) {
+                if (!plan_lattice(w, m, l, e))
+                    return false;
+            } else if (last && w->rows.n == 0) {
+                return false;
+            } else {
+                fprintf(stderr, "archrun: note: skipped, %s\n", e->text);
+            }
+        }
     }
-    return measured > 0; /* else *e says why the last one could not be taken */
+    return true;
+}
+
+static void print_peak(const Work *w, const ArchModel *m)
+{
+    const Args *a = w->a;
+    FILE *out = a->json ? stderr : stdout;
+    BenchPeak p = bench_peak(w->isa, m->real, (int)a->threads, (int)a->bursts);
+    fprintf(out,
+            "peak of multiply-adds: %.1f GF/s, median %.1f (%s, %s, threads: %d)\n",
+            p.best, p.median, peak_name(w->isa), model_real_name(m), (int)a->threads);
+    if (a->threads > 1)
+        fprintf(out, "together %.2f times what one thread does alone\n",
+                p.best / p.alone);
+    fflush(out);
+}
+
+static bool run(Work *w, ArchError *e)
+{
+    const ArchModel *before = NULL;
+    for (int i = 0; i < w->rows.n; i++) {
+        BenchRow *row = &w->rows.at[i];
+        if (!before || before->real != row->m->real)
+            print_peak(w, row->m);
+        if (!before && !w->a->json)
+            bench_print_head(&w->style, stdout);
+        before = row->m;
+        if (!bench_run(&row->r, row->m, &row->c, e))
+            return false;
+        if (w->a->json)
+            bench_print_json(row, stdout);
+        else
+            bench_print_row(&w->style, row, stdout);
+        fflush(stdout);
+    }
+    return true;
+}
+
+/* Neighbours on the machine make figures that mean little: say so. */
+static void warn_of_spread(const BenchRows *all)
+{
+    int wide = 0;
+    for (int i = 0; i < all->n; i++)
+        wide += all->at[i].r.spread > SPREAD_MAX;
+    if (wide)
+        fprintf(
+            stderr,
+            "archrun: note: a spread of more than %.0f %% in %d of %d lines: is this "
+            "machine busy?\n",
+            100 * SPREAD_MAX, wide, all->n);
+}
+
+static bool write_outputs(const Work *w, ArchError *e)
+{
+    bool drawn = true;
+    warn_of_spread(&w->rows);
+    if (w->a->csv && !bench_write_csv(&w->rows, w->a->csv, e))
+        return false;
+    if (w->a->plot && !plot_bench(&w->rows, w->a->plot, &drawn, e))
+        return false;
+    if (!drawn)
+        fprintf(stderr,
+                "archrun: note: no gnuplot here: run the script beside %s where there "
+                "is one\n",
+                w->a->plot);
+    return true;
+}
+
+static bool bench(Work *w, const Cli *cli, ArchError *e)
+{
+    if (!check_outputs(w->a, cli, e))
+        return false;
+    if (!peak_has(w->isa))
+        return error_set(e, ARCH_EXIT_DEVICE, "this machine has no %s",
+                         peak_name(w->isa));
+    if (!open_models(w, cli, e))
+        return false;
+    return plan(w, e) && run(w, e) && write_outputs(w, e);
 }
 
 int cmd_bench(int argc, char **argv)
@@ -159,7 +267,6 @@ int cmd_bench(int argc, char **argv)
         return cmd_bench_flux(argc - 1, argv + 1);
     ArchError e;
     Cli cli;
-    Model model;
     Args a = {
         .threads = 1, .bursts = BURSTS, .batch = {1, {128}}
     };
@@ -167,9 +274,14 @@ int cmd_bench(int argc, char **argv)
         return cli_fail(&e);
     if (cli.help)
         return ARCH_EXIT_OK;
-    if (!model_open(&model, cli.arg[0], &a.choice, &e))
-        return cli_fail(&e);
-    bool ok = bench(&a, model.m, &e);
-    model_release(&model);
+    Work w = {
+        .a = &a,
+        .isa = a.isa ? (ArchIsa)a.isa : peak_best(),
+        .style = {.name_width = 5, .several = a.threads > 1, .detail = a.detail}
+    };
+    bool ok = bench(&w, &cli, &e);
+    for (int i = 0; i < w.models; i++)
+        model_release(&w.model[i]);
+    bench_rows_release(&w.rows);
     return ok ? ARCH_EXIT_OK : cli_fail(&e);
 }

@@ -1,7 +1,9 @@
 /* bench.h - how fast a network runs, as a share of what the machine can do.
  *
  * The clock of a processor moves, so the peak of multiply-adds and the kernel are measured
- * in alternating short bursts; the share is the best of one over the best of the other. */
+ * in alternating short bursts, a pair a round.  "Best" is the best burst, and the share
+ * then the best kernel over the best peak; "median" is that of all bursts, and the share
+ * then the median kernel over the median peak. */
 #ifndef ARCHRT_BENCH_H
 #define ARCHRT_BENCH_H
 
@@ -22,18 +24,32 @@ typedef struct BenchCase {
     int bursts;  /* at least 1 */
 } BenchCase;
 
+/* NaN: not measured.  flop counts a convolution directly, 2 for a multiply-add. */
 typedef struct BenchResult {
-    double us_per_sample; /* of the best burst                                    */
-    double gflops, peak_gflops, share;
-    double spread; /* of the kernel: median time of a burst over the best, - 1 */
+    double us_per_sample, samples_per_s, gflops, peak_gflops, share; /* best      */
+    double us_median, us_low, us_high; /* median and quartiles                   */
+    double spread;                     /* (us_high - us_low) / us_median         */
+    double peak_median, share_median;  /* GF/s; 1                                */
+    double work_bytes;                 /* memory of a call, for each thread      */
+
+    /* Step: what follows the gradient, as parts of the whole; medians. */
+    double reduce_share, optimiser_share, pack_share;
+    /* Several threads: best rate over that of one, and the same of the peak. */
+    double speedup, peak_speedup;
 } BenchResult;
 
-/* Random input as flux data have it: small int8.  Errors: USAGE for a lattice that the
- * network cannot take, or a step of one without a loss; DEVICE for an instruction set that
- * this machine lacks. */
+/* Errors: USAGE for a lattice that the network cannot take, a step of one without a loss,
+ * and more memory than there is; DEVICE for an instruction set that this machine lacks. */
+bool bench_check(const ArchModel *m, const BenchCase *c, ArchError *e);
+
+/* Random input as flux data have it: small int8.  Errors: as bench_check(). */
 bool bench_run(BenchResult *r, const ArchModel *m, const BenchCase *c, ArchError *e);
 
-/* Best of `bursts` bursts of multiply-adds in `threads` threads together; GF/s. */
-double bench_peak(ArchIsa isa, ArchType real, int threads, int bursts);
+/* Multiply-adds in `threads` threads together, and in one alone in turns with that; GF/s. */
+typedef struct BenchPeak {
+    double best, median, alone;
+} BenchPeak;
+
+BenchPeak bench_peak(ArchIsa isa, ArchType real, int threads, int bursts);
 
 #endif
