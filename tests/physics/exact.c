@@ -1,189 +1,10 @@
 #include "exact.h"
 
+#include "radial.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* The trapezoidal rule after u = exp(t - exp(-t)) converges double exponentially. */
-double exact_integral(double eta, double lambda, int p)
-{
-    const double step = 1.0 / 128;
-    double sum = 0;
-    for (double t = -5; t < 9; t += step) {
-        const double log_u = t - exp(-t), u = exp(log_u);
-        sum += exp((p + 1) * log_u - eta * u - lambda * u * u) * (1 + exp(-t));
-    }
-    return sum * step;
-}
-
-enum { KS = 16, LS = 20, PS = 2 * KS + 2 * LS + 2 }; /* where sums are cut */
-
-/* sqrt of the weight of a link, which two matrices share. */
-static double half_weight(int k, int l)
-{
-    return exp(-(lgamma(abs(k) + l + 1.0) + lgamma(l + 1.0)) / 2);
-}
-
-/* tr a b, (size, size) */
-static double trace(const double *a, const double *b, int size)
-{
-    double sum = 0;
-    for (int i = 0; i < size; i++)
-        for (int j = 0; j < size; j++)
-            sum += a[i * size + j] * b[j * size + i];
-    return sum;
-}
-
-/* c = a b */
-static void multiply(const double *a, const double *b, double *c, int size)
-{
-    memset(c, 0, sizeof *c * (size_t)size * (size_t)size);
-    for (int i = 0; i < size; i++)
-        for (int j = 0; j < size; j++)
-            for (int k = 0; k < size; k++)
-                c[i * size + k] += a[i * size + j] * b[j * size + k];
-}
-
-Exact exact_ring(const FluxParams *p, int extent)
-{
-    double w[PS], z = 0, n = 0, phi2 = 0;
-    static double m[LS * LS], insert[LS * LS], power[LS * LS], next[LS * LS];
-    for (int i = 0; i < PS; i++)
-        w[i] = exact_integral(p->eta, p->lambda, i) / 2;
-    for (int k = -KS; k <= KS; k++) {
-        for (int i = 0; i < LS * LS; i++) {
-            const int l = i / LS, r = i % LS;
-            const double links = half_weight(k, l) * half_weight(k, r);
-            m[i] = w[abs(k) + l + r] * links;
-            insert[i] = w[abs(k) + l + r + 1] * links;
-            power[i] = l == r;
-        }
-        for (int t = 1; t < extent; t++) {
-            multiply(power, m, next, LS);
-            memcpy(power, next, sizeof power);
-        }
-        const double factor = exp(p->mu * k * extent);
-        z += factor * trace(power, m, LS);
-        n += factor * trace(power, m, LS) * k;
-        phi2 += factor * trace(power, insert, LS);
-    }
-    return (Exact){n / z, phi2 / z};
-}
-
-/* The states of the two temporal links of a time step, of charge k0 + k1 = Q. */
-typedef struct State {
-    int k[2], l[2];
-} State;
-
-enum { K2 = 12, L2 = 5, A2 = 2 * (K2 + 2 * (L2 - 1)) + 1, B2 = 44, D2 = 2 * K2 };
-
-/* Both spatial links between the columns, of net flux d: the weight by their f = B. */
-static void spatial_links(double g[2 * D2 + 1][B2])
-{
-    memset(g, 0, sizeof(double) * (2 * D2 + 1) * B2);
-    for (int d = -D2; d <= D2; d++)
-        for (int k = -K2 - D2; k <= K2 + D2; k++)
-            for (int i = 0; i < L2 * L2; i++) {
-                const int l = i / L2, m = i % L2, f = abs(k) + abs(k + d) + 2 * (l + m);
-                if (f < B2)
-                    g[d + D2][f] += pow(half_weight(k, l) * half_weight(k + d, m), 2);
-            }
-}
-
-/* Sum over the spatial links of a slice, by f of the temporal ones at either site and
- * d. */
-typedef struct Slice {
-    double z[A2][A2][2 * D2 + 1], phi2[A2][A2][2 * D2 + 1];
-} Slice;
-
-static void sum_slice(const FluxParams *p, Slice *s)
-{
-    static double g[2 * D2 + 1][B2];
-    double w[(A2 + B2) / 2 + 2];
-    spatial_links(g);
-    for (int i = 0; i < (A2 + B2) / 2 + 2; i++)
-        w[i] = exact_integral(p->eta, p->lambda, i) / 2;
-    memset(s, 0, sizeof *s);
-    for (int a = 0; a < A2; a++)
-        for (int b = a % 2; b < A2; b += 2)
-            for (int d = -D2; d <= D2; d++)
-                for (int f = a % 2; f < B2; f += 2) {
-                    const int i = (a + f) / 2, j = (b + f) / 2;
-                    const double h = g[d + D2][f];
-                    s->z[a][b][d + D2] += h * w[i] * w[j];
-                    s->phi2[a][b][d + D2] +=
-                        h * (w[i + 1] * w[j] + w[i] * w[j + 1]) / 2;
-                }
-}
-
-static int states_of(int q, State *state)
-{
-    int count = 0;
-    for (int k = -K2; k <= K2; k++)
-        for (int i = 0; abs(q - k) <= K2 && i < L2 * L2; i++)
-            state[count++] = (State){
-                {k,      q - k },
-                {i / L2, i % L2}
-            };
-    return count;
-}
-
-static void transfer(const Slice *s, const State *state, int count, double *z,
-                     double *phi2)
-{
-    for (int i = 0; i < count; i++)
-        for (int j = 0; j < count; j++) {
-            const State *a = &state[i], *b = &state[j];
-            int f[2];
-            double links = 1;
-            for (int x = 0; x < 2; x++) {
-                f[x] = abs(a->k[x]) + 2 * a->l[x] + abs(b->k[x]) + 2 * b->l[x];
-                links *= half_weight(a->k[x], a->l[x]) * half_weight(b->k[x], b->l[x]);
-            }
-            const int d = a->k[0] - b->k[0];
-            z[i * count + j] = links * s->z[f[0]][f[1]][d + D2];
-            phi2[i * count + j] = links * s->phi2[f[0]][f[1]][d + D2];
-        }
-}
-
-/* out = m^n for n >= 1; `spare` is overwritten. */
-static void power(const double *m, int n, int size, double *out, double *spare)
-{
-    const size_t bytes = sizeof *m * (size_t)size * (size_t)size;
-    memcpy(out, m, bytes);
-    for (int i = 1; i < n; i++) {
-        multiply(out, m, spare, size);
-        memcpy(out, spare, bytes);
-    }
-}
-
-Exact exact_two_columns(const FluxParams *p, int extent)
-{
-    enum { STATES = (2 * K2 + 1) * L2 * L2 };
-    const size_t bytes = sizeof(double) * STATES * STATES;
-    Slice *slice = malloc(sizeof *slice);
-    State *state = malloc(sizeof *state * STATES);
-    double *z = malloc(bytes), *phi2 = malloc(bytes), *rest = malloc(bytes),
-           *spare = malloc(bytes);
-    double sum_z = 0, sum_n = 0, sum_phi2 = 0;
-    sum_slice(p, slice);
-    for (int q = -2 * K2; q <= 2 * K2; q++) {
-        const int count = states_of(q, state);
-        const double factor = exp(extent * p->mu * q);
-        transfer(slice, state, count, z, phi2);
-        power(z, extent - 1, count, rest, spare);
-        sum_z += factor * trace(rest, z, count);
-        sum_n += factor * trace(rest, z, count) * q / 2;
-        sum_phi2 += factor * trace(rest, phi2, count);
-    }
-    free(slice);
-    free(state);
-    free(z);
-    free(phi2);
-    free(rest);
-    free(spare);
-    return (Exact){sum_n / sum_z, sum_phi2 / sum_z};
-}
 
 Exact exact_free(const FluxParams *p, int rank, const int64_t *extent)
 {
@@ -204,4 +25,195 @@ Exact exact_free(const FluxParams *p, int rank, const int64_t *extent)
         sum.phi2 += sinh(time * w) / (2 * sinh(w)) / below / (double)momenta;
     }
     return sum;
+}
+
+/* sqrt of the weight of a link, which two matrices share. */
+static double half_weight(int k, int l)
+{
+    return exp(-(lgamma(abs(k) + l + 1.0) + lgamma(l + 1.0)) / 2);
+}
+
+/* tr a b, (size, size) */
+static double trace(const double *a, const double *b, int size)
+{
+    double sum = 0;
+    for (int i = 0; i < size; i++)
+        for (int j = 0; j < size; j++)
+            sum += a[i * size + j] * b[j * size + i];
+    return sum;
+}
+
+/* out = m^n for n >= 1; `spare` is overwritten. */
+static void power(const double *m, int n, int size, double *out, double *spare)
+{
+    const size_t bytes = sizeof *m * (size_t)size * (size_t)size;
+    memcpy(out, m, bytes);
+    for (int i = 1; i < n; i++) {
+        memset(spare, 0, bytes);
+        for (int r = 0; r < size; r++)
+            for (int s = 0; s < size; s++)
+                for (int c = 0; c < size; c++)
+                    spare[r * size + c] += out[r * size + s] * m[s * size + c];
+        memcpy(out, spare, bytes);
+    }
+}
+
+/* Between time slices at one charge: the matrix, the same with |phi|^2 of the slice,
+ * and room for two more, (size, size). */
+typedef struct Transfer {
+    double *z, *phi2, *rest, *spare;
+} Transfer;
+
+static Transfer transfer_new(int size)
+{
+    const size_t entries = (size_t)size * (size_t)size;
+    double *m = malloc(4 * entries * sizeof *m);
+    return (Transfer){m, m + entries, m + 2 * entries, m + 3 * entries};
+}
+
+typedef struct Sums {
+    double z, n, phi2;
+} Sums;
+
+/* The traces of one charge Q >= 0, and of -Q, which are the same, with their
+ * e^{mu Q T}. */
+static Sums sum_charge(const Transfer *t, int size, int q, double mu, int extent)
+{
+    power(t->z, extent - 1, size, t->rest, t->spare);
+    const double z = trace(t->rest, t->z, size), phi2 = trace(t->rest, t->phi2, size);
+    const double up = exp(mu * q * extent), down = q > 0 ? exp(-mu * q * extent) : 0;
+    return (Sums){(up + down) * z, (up - down) * z * q, (up + down) * phi2};
+}
+
+static void sums_add(Sums *a, Sums b)
+{
+    a->z += b.z;
+    a->n += b.n;
+    a->phi2 += b.phi2;
+}
+
+Exact exact_ring(const FluxParams *p, int extent, int order)
+{
+    double *w = malloc(sizeof *w * (size_t)(3 * order));
+    const Transfer t = transfer_new(order);
+    Sums sum = {0};
+    radial_weights(p->eta, p->lambda, 3 * order, w);
+    for (int k = 0; k < order; k++) {
+        for (int l = 0; l < order; l++)
+            for (int m = 0; m < order; m++) {
+                const double links = half_weight(k, l) * half_weight(k, m);
+                t.z[l * order + m] = links * w[k + l + m];
+                t.phi2[l * order + m] = links * w[k + l + m + 1];
+            }
+        sums_add(&sum, sum_charge(&t, order, k, p->mu, extent));
+    }
+    free(t.z);
+    free(w);
+    return (Exact){sum.n / sum.z, sum.phi2 / sum.z};
+}
+
+/* The temporal links of a time step, of charge k[0] + k[1] = Q. */
+typedef struct State {
+    int k[2], f[2]; /* f = |k| + 2 l */
+    double weight;
+} State;
+
+static int states_of(int q, int order, State *state)
+{
+    int count = 0;
+    for (int k = -order; k <= order; k++)
+        for (int f = abs(k); f <= order; f += 2)
+            for (int g = abs(q - k); f + g <= order; g += 2)
+                state[count++] = (State){
+                    {k, q - k},
+                    {f, g    },
+                    half_weight(k, (f - abs(k)) / 2) *
+                        half_weight(q - k, (g - abs(q - k)) / 2)
+                };
+    return count;
+}
+
+/* Sums over both spatial links of a slice, of net flux d >= 0 between the columns, by
+ * f of the temporal links at either site, (2 order + 1, 2 order + 1, order + 1). */
+typedef struct Slice {
+    int order;
+    double *z, *phi2;
+} Slice;
+
+static size_t slice_at(const Slice *s, int f, int g, int d)
+{
+    const size_t fs = 2 * (size_t)s->order + 1, ds = (size_t)s->order + 1;
+    return ((size_t)f * fs + (size_t)g) * ds + (size_t)d;
+}
+
+/* g[b] = the weight of both spatial links, |k| + 2l summed over them being b */
+static void spatial_links(int d, int order, double *g)
+{
+    memset(g, 0, sizeof *g * (size_t)(order + 1));
+    for (int k = -order; k <= order; k++)
+        for (int f = abs(k); f <= order; f += 2)
+            for (int h = abs(k + d); f + h <= order; h += 2)
+                g[f + h] += pow(half_weight(k, (f - abs(k)) / 2) *
+                                    half_weight(k + d, (h - abs(k + d)) / 2),
+                                2);
+}
+
+static Slice slice_new(const FluxParams *p, int order)
+{
+    const int fs = 2 * order + 1;
+    const size_t entries = (size_t)(fs * fs) * (size_t)(order + 1);
+    Slice s = {order, malloc(2 * entries * sizeof *s.z), NULL};
+    double *w = malloc(sizeof *w * (size_t)(2 * order + 2));
+    double *g = malloc(sizeof *g * (size_t)(order + 1));
+    s.phi2 = s.z + entries;
+    radial_weights(p->eta, p->lambda, 2 * order + 2, w);
+    for (int d = 0; d <= order; d++) {
+        spatial_links(d, order, g);
+        for (int i = 0; i < fs * fs; i++) {
+            const size_t at = slice_at(&s, i / fs, i % fs, d);
+            s.z[at] = s.phi2[at] = 0;
+            for (int b = d; b <= order; b += 2) {
+                const int f = (i / fs + b) / 2, h = (i % fs + b) / 2;
+                s.z[at] += g[b] * w[f] * w[h];
+                s.phi2[at] += g[b] * (w[f + 1] * w[h] + w[f] * w[h + 1]) / 2;
+            }
+        }
+    }
+    free(g);
+    free(w);
+    return s;
+}
+
+static void fill_transfer(const Slice *s, const State *state, int count, Transfer *t)
+{
+    for (int i = 0; i < count; i++)
+        for (int j = 0; j < count; j++) {
+            const State *a = &state[i], *b = &state[j];
+            const int d = abs(a->k[0] - b->k[0]);
+            const double links = a->weight * b->weight;
+            t->z[i * count + j] = t->phi2[i * count + j] = 0;
+            if (d > s->order)
+                continue;
+            const size_t at = slice_at(s, a->f[0] + b->f[0], a->f[1] + b->f[1], d);
+            t->z[i * count + j] = links * s->z[at];
+            t->phi2[i * count + j] = links * s->phi2[at];
+        }
+}
+
+Exact exact_two_columns(const FluxParams *p, int extent, int order)
+{
+    const int most = (2 * order + 1) * (order + 1) * (order + 1);
+    State *state = malloc(sizeof *state * (size_t)most);
+    const Slice slice = slice_new(p, order);
+    Transfer t = transfer_new(states_of(0, order, state));
+    Sums sum = {0};
+    for (int q = 0; q <= order; q++) {
+        const int count = states_of(q, order, state);
+        fill_transfer(&slice, state, count, &t);
+        sums_add(&sum, sum_charge(&t, count, q, p->mu, extent));
+    }
+    free(t.z);
+    free(slice.z);
+    free(state);
+    return (Exact){sum.n / sum.z / 2, sum.phi2 / sum.z};
 }

@@ -1,8 +1,9 @@
-/* The ratios r_p = W(2p+2) / W(2p) against quadrature, closed forms and their
- * recurrence. Deterministic: no false alarms. */
-#include "exact.h"
+/* The ratios r_p = W(2p+2) / W(2p) against quadrature and closed forms, to 1e-13, and
+ * what follows from their definition.  Deterministic: no false alarms. */
 #include "flux_table.h"
+#include "radial.h"
 
+#include <float.h>
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,42 +14,84 @@
 
 enum { SIZE = 764 };
 
-static void close_to(double a, double b, double tolerance)
+static void close_to(long double a, long double b, double tolerance)
 {
-    if (!(fabs(a - b) <= tolerance * fabs(b)))
-        fail_msg("%.17g is not %.17g within %g", a, b, tolerance);
+    if (!(fabsl(a - b) <= tolerance * fabsl(b)))
+        fail_msg("%.20Lg is not %.20Lg within %g", a, b, tolerance);
 }
 
-/* |phi|^2 of a single site without links is r_0 = I_1 / I_0. */
-static void check_single_site_by_quadrature(void **state)
+/* |phi|^2 of a single site without links is r_0; all others are those of a weight with
+ * u^p.  The whole table, as far as the fluxes of a site can go. */
+static void check_ratios_by_quadrature(void **state)
 {
     (void)state;
-    const double eta[] = {-6, -1, 0, 1e-6, 0.01, 0.1, 1, 4.01, 4.25, 30};
-    const double lambda[] = {0.1, 1, 20};
-    double r[SIZE];
-    for (int i = 0; i < 10; i++)
-        for (int j = 0; j < 3; j++) {
+    static const double eta[] = {-2,  -1, -0.3, 0,    1e-6, 1e-4, 0.01, 0.08,
+                                 0.3, 1,  2,    4.01, 4.25, 7.44, 10,   20};
+    static const double lambda[] = {1e-4, 3e-4, 1e-3, 0.01, 0.1, 0.3, 1, 3, 10};
+    double r[SIZE], worst = 0;
+    for (size_t i = 0; i < sizeof eta / sizeof *eta; i++)
+        for (size_t j = 0; j < sizeof lambda / sizeof *lambda; j++) {
             assert_true(flux_ratios(eta[i], lambda[j], SIZE, r));
-            for (int p = 0; p < 40; p++)
-                close_to(r[p],
-                         exact_integral(eta[i], lambda[j], p + 1) /
-                             exact_integral(eta[i], lambda[j], p),
-                         2e-13);
+            for (int p = 0; p < SIZE; p++) {
+                const long double exact = radial_ratio(eta[i], lambda[j], p);
+                close_to(r[p], exact, 1e-13);
+                worst = fmax(worst, (double)fabsl(r[p] / exact - 1));
+            }
+        }
+    printf("  r_p, p < %d, eta -2 .. 20, lambda 1e-4 .. 10: largest relative "
+           "difference from quadrature %.1e\n",
+           SIZE, worst);
+}
+
+static void check_ratios_beyond(void **state)
+{
+    (void)state;
+    const double eta[] = {-20, -6, 30, 100}, lambda[] = {0.1, 1, 20, 1e4};
+    double r[SIZE];
+    for (int i = 0; i < 4; i++)
+        for (int j = 0; j < 4; j++) {
+            assert_true(flux_ratios(eta[i], lambda[j], SIZE, r));
+            for (int p = 0; p < SIZE; p += 7)
+                close_to(r[p], radial_ratio(eta[i], lambda[j], p), 1e-13);
         }
 }
 
-/* I_0 = sqrt(pi / lambda) / 2 e^{z^2} erfc z with z = eta / (2 sqrt lambda), and
- * 2 lambda I_1 = 1 - eta I_0. */
+/* r_0 = I_1 / I_0 with
+ *     I_0 = sqrt(pi / lambda) / 2 e^{z^2} erfc z,   z = eta / (2 sqrt lambda)
+ *     2 lambda I_1 = 1 - eta I_0
+ * which loses 2 z^2 for z > 0.  The quadrature agrees to the rounding of a long
+ * double. */
 static void check_single_site_in_closed_form(void **state)
 {
     (void)state;
-    const double eta[] = {-3, 0, 0.5, 2, 4.01};
+    const double eta[] = {-2, -0.5, 0, 0.5, 2, 4.01, 4.25},
+                 lambda[] = {0.5, 1, 3, 10, 100};
     double r[SIZE];
-    for (int i = 0; i < 5; i++) {
-        const double z = eta[i] / 2;
-        const double i0 = sqrt(acos(-1)) / 2 * exp(z * z) * erfc(z);
-        assert_true(flux_ratios(eta[i], 1, SIZE, r));
-        close_to(r[0], (1 - eta[i] * i0) / 2 / i0, 1e-12);
+    for (int i = 0; i < 7; i++)
+        for (int j = 0; j < 5; j++) {
+            const long double l = lambda[j], z = eta[i] / (2 * sqrtl(l));
+            const long double i0 = sqrtl(acosl(-1) / l) / 2 * expl(z * z) * erfcl(z);
+            const long double exact = (1 / i0 - eta[i]) / (2 * l);
+            assert_true(flux_ratios(eta[i], lambda[j], SIZE, r));
+            close_to(r[0], exact, 1e-13);
+            close_to(radial_ratio(eta[i], lambda[j], 0), exact, 1e3 * LDBL_EPSILON);
+        }
+}
+
+/* At eta = 0, I_p = Gamma((p + 1) / 2) / (2 lambda^{(p + 1) / 2}). */
+static void check_pure_quartic(void **state)
+{
+    (void)state;
+    const double lambda[] = {1e-4, 0.1, 1, 10};
+    double r[SIZE];
+    for (int j = 0; j < 4; j++) {
+        assert_true(flux_ratios(0, lambda[j], SIZE, r));
+        for (int p = 0; p < SIZE; p++) {
+            const long double exact =
+                tgammal((p + 2) / 2.0L) / tgammal((p + 1) / 2.0L) / sqrtl(lambda[j]);
+            close_to(r[p], exact, 1e-13);
+            close_to(radial_ratio(0, lambda[j], p), exact, 1e3 * LDBL_EPSILON);
+        }
     }
 }
 
@@ -85,8 +128,10 @@ static void check_free_field_ratios(void **state)
     (void)state;
     double r[SIZE];
     assert_true(flux_ratios(5, 0, SIZE, r));
-    for (int p = 0; p < SIZE; p++)
-        close_to(r[p], (p + 1) / 5.0, 1e-15);
+    for (int p = 0; p < SIZE; p++) {
+        close_to(r[p], (p + 1) / 5.0L, 1e-15);
+        close_to(radial_ratio(5, 0, p), (p + 1) / 5.0L, 1e3 * LDBL_EPSILON);
+    }
 }
 
 /* Integration by parts: p + 1 = eta r_p + 2 lambda r_p r_{p+1}, over the whole
@@ -124,8 +169,10 @@ static void check_ratios_grow(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(check_single_site_by_quadrature),
+        cmocka_unit_test(check_ratios_by_quadrature),
+        cmocka_unit_test(check_ratios_beyond),
         cmocka_unit_test(check_single_site_in_closed_form),
+        cmocka_unit_test(check_pure_quartic),
         cmocka_unit_test(check_known_values),
         cmocka_unit_test(check_free_field_ratios),
         cmocka_unit_test(check_integration_by_parts),
