@@ -21,12 +21,13 @@ static const char *value_name(const CliOption *o)
     return "";
 }
 
-/* The value an option keeps if it is not given, where that says something. */
+/* The value an option keeps if it is not given, where that says something: below the
+ * least that can be given it stands for "chosen by the program". */
 static void print_default(const CliOption *o, FILE *out)
 {
     if (o->required)
         fprintf(out, " (required)");
-    else if (o->kind == CLI_INT)
+    else if (o->kind == CLI_INT && (double)*(const int64_t *)o->value >= o->min)
         fprintf(out, " [%lld]", (long long)*(const int64_t *)o->value);
     else if (o->kind == CLI_DOUBLE)
         fprintf(out, " [%g]", *(const double *)o->value);

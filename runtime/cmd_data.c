@@ -35,43 +35,55 @@ typedef struct DataRequest {
     FluxDataSpec spec;
 } DataRequest;
 
+/* How samples are made independent: the same for all kinds. */
+#define PROTOCOL_SUMMARY                                                                    \
+    "Protocol.  A sweep is a fixed number of worms, as many as make 3 head proposals per\n" \
+    "link on average, and one proposal for every l.  For every lattice, eta, lambda and\n"  \
+    "mu a pilot, a chain with random numbers of its own, finds that number and measures\n"  \
+    "tau, the larger of the integrated autocorrelation times of n and |phi|^2 in sweeps\n"  \
+    "(0.5: independent).  Then one chain for every 500 samples (1 to 32) starts at\n"       \
+    "k = l = 0, forgets that for 20 tau (at least 100 sweeps), and gives a sample every\n"  \
+    "4 tau: neighbours correlate by 2 % or less.  tau is taken with its error on top.\n"    \
+    "--thermal and --between say these sweeps instead.  What was found stands in the\n"     \
+    "file and in `archrun info`.  The file depends on these options alone, not on the\n"    \
+    "number of threads.  Sets for training and for tests need different seeds.\n"           \
+    "\n"                                                                                    \
+    "Every 30 seconds, and when stopped by a signal (exit 75), what is done is saved in\n"  \
+    "FILE.h5.parts; the same command goes on from there, to the same bytes."
+
 static const char flux_summary[] =
     "Closed configurations of the complex scalar field at chemical potential mu, as\n"
     "integer fluxes on the links of a lattice of 1 to 4 dimensions: x (samples,\n"
     "channels, lattice), int8, in two dimensions the channels k_t, k_x, l_t, l_x;\n"
     "labels y: n and |phi|^2.  --samples counts per parameter set.\n"
-    "\n"
-    "Protocol: one chain for every 500 samples of a lattice, eta and mu (1 to 32),\n"
-    "each from k = l = 0; --thermal sweeps, whose first half finds how many worms make\n"
-    "a sweep (3 head proposals per link on average); then a sample every --between\n"
-    "sweeps.  The file depends on these options alone, not on the number of threads.\n"
-    "Sets for training and for tests need different seeds.\n"
-    "\n"
-    "Every 30 seconds, and when stopped by a signal (exit 75), what is done is saved in\n"
-    "FILE.h5.parts; the same command goes on from there, to the same bytes.";
+    "\n" PROTOCOL_SUMMARY;
 
 #define LENGTH_SUMMARY                                                                    \
     "--length: worms take at least m accepted steps, m uniform in 1 .. sites (uniform)\n" \
     "or in 1 .. MOST (uniform:MOST), m = STEPS (fixed:STEPS), or m >= 1 geometric with\n" \
     "a given mean (geometric:MEAN).\n"                                                    \
     "--paths: /path, /path_begin and /path_worm hold the sites each worm visited and\n"   \
-    "the directions it took; archrt/dataset.h has their layout."
+    "the directions it took; archrt/dataset.h has their layout.\n"                        \
+    "\n" PROTOCOL_SUMMARY
 
 static const char worms_summary[] =
     "Configurations as from `archrun data flux` with open worms on top, whose ends\n"
     "violate flux conservation; label y: the number of open worms.  A worm starts at a\n"
-    "random site, takes at least as many Metropolis steps as --length says (1 .. sites,\n"
-    "uniform), and ends apart from all other ends.  n and |phi|^2 of the closed\n"
-    "configuration are kept in /obs.\n"
-    "The chains of a lattice, eta and mu serve the numbers of worms in turn.\n" LENGTH_SUMMARY;
+    "site uniform over those without an end, takes at least as many Metropolis steps as\n"
+    "--length says (1 .. sites, uniform), and stops at the first site after that without\n"
+    "an end.  Samples with 0 worms are the configurations of the chain.  n and |phi|^2\n"
+    "of the closed configuration are kept in /obs.\n"
+    "The chains of a lattice, eta, lambda and mu serve the numbers of worms in turn.\n" LENGTH_SUMMARY;
 
 static const char open_summary[] =
     "Configurations as from `archrun data flux`, half of them with an open worm on top,\n"
     "whose two ends violate flux conservation; label y: 1 for open, 0 for closed.\n"
-    "--samples counts both halves of a lattice, eta and mu.  On the closed half one worm\n"
-    "more is opened, led and closed as in the chain, so that both halves were last\n"
-    "touched by a worm.  Otherwise as `archrun data worms`; /sets has a row with 0\n"
-    "worms and one with --worms for each eta and mu.\n" LENGTH_SUMMARY;
+    "--samples counts both halves of a lattice, eta, lambda and mu.  On the closed half\n"
+    "one worm more is opened, led and closed as in the chain, so that both halves were\n"
+    "last touched by a worm.  An open worm starts at a site uniform over those without\n"
+    "an end, takes at least as many Metropolis steps as --length says (1 .. sites,\n"
+    "uniform), and stops at the first site after that without an end.  /sets has a row\n"
+    "with 0 worms and one with --worms for each point.\n" LENGTH_SUMMARY;
 
 static const char open_example[] =
     "  archrun data open --lattice 8x8 --at 4.25:1,4.01:1.5 --samples 2000 -o train.h5\n"
@@ -206,20 +218,34 @@ static bool take_request(const DataOptions *o, DataKind kind, DataRequest *r,
            flux_data_check(&r->spec, e);
 }
 
-static void show(void *data, double done)
+/* The pilots, then the samples. */
+typedef struct Show {
+    Progress line;
+    FluxDataStage stage;
+    double pilots, samples;
+} Show;
+
+static void show(void *data, const FluxDataProgress *p)
 {
-    Progress *p = data;
-    progress_at(p, done * p->total, NULL);
+    Show *s = data;
+    if (s->stage != p->stage) {
+        progress_end(&s->line);
+        progress_begin(&s->line, "data", "samples", 0, s->samples);
+        s->stage = p->stage;
+    }
+    s->line.from = p->from * s->line.total;
+    progress_at(&s->line, p->done * s->line.total, NULL);
 }
 
 static bool make(DataRequest *r, const DataOptions *o, ArchError *e)
 {
     const int sets = r->spec.lattices * r->spec.points * r->spec.counts;
-    Progress p;
+    Show p = {.pilots = (double)r->spec.lattices * r->spec.points,
+              .samples = (double)sets * (double)r->spec.samples};
     Dataset d;
     if (!dataset_writable(o->output, e))
         return false;
-    progress_begin(&p, "data", "samples", 0, (double)sets * (double)r->spec.samples);
+    progress_begin(&p.line, "pilot", "parameter sets", 0, p.pilots);
     char parts[FILE_PATH_MAX];
     int64_t resumed = 0;
     if (!path_set(parts, "%s.parts", o->output))
@@ -229,7 +255,7 @@ static bool make(DataRequest *r, const DataOptions *o, ArchError *e)
     r->spec.progress = show;
     r->spec.progress_data = &p;
     bool ok = flux_data_make(&r->spec, &d, e);
-    progress_end(&p);
+    progress_end(&p.line);
     if (!ok)
         return false;
     ok = dataset_write(&d, o->output, e) && flux_data_forget(parts, e);
@@ -250,8 +276,8 @@ static int run(int argc, char **argv, DataKind kind)
                      .length = "uniform",
                      .samples = 1000,
                      .seed = 1,
-                     .thermal = FLUX_THERMAL,
-                     .between = FLUX_BETWEEN};
+                     .thermal = FLUX_DATA_AUTO,
+                     .between = FLUX_DATA_AUTO};
     /* clang-format off */
     const CliOption option[] = {
         {.name = "output", .letter = 'o', .kind = CLI_TEXT, .value = &o.output, .arg = "FILE.h5",
@@ -268,9 +294,9 @@ static int run(int argc, char **argv, DataKind kind)
         {.name = "seed", .kind = CLI_INT, .value = &o.seed, .min = 0, .max = 1e18,
          .help = "of the random numbers"},
         {.name = "between", .kind = CLI_INT, .value = &o.between, .min = 1, .max = 1e9,
-         .help = "sweeps between samples"},
+         .help = "sweeps from sample to sample [4 tau]"},
         {.name = "thermal", .kind = CLI_INT, .value = &o.thermal, .min = 0, .max = 1e9,
-         .help = "sweeps before the first"},
+         .help = "sweeps before the first [20 tau]"},
         {.name = "threads", .kind = CLI_INT, .value = &o.threads, .min = 0, .max = 4096,
          .help = "0: one per core"},
         {.name = "length", .kind = CLI_TEXT, .value = &o.length, .arg = "WORD:STEPS",

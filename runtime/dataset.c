@@ -52,6 +52,7 @@ void dataset_release(Dataset *d)
         free(d->group[i].set);
         free(d->group[i].obs);
         dataset_paths_release(&d->group[i].paths);
+        free(d->group[i].sampling);
     }
     free(d->group);
     free(d->set);
@@ -82,7 +83,51 @@ static hid_t file_type(ArchType type)
     return -1;
 }
 
-static bool put_group(hid_t where, const DatasetGroup *g)
+hid_t dataset_set_type(bool in_file)
+{
+    const hid_t real = in_file ? H5T_IEEE_F64LE : H5T_NATIVE_DOUBLE;
+    const hid_t count = in_file ? H5T_STD_I32LE : H5T_NATIVE_INT;
+    const hid_t type = H5Tcreate(H5T_COMPOUND, sizeof(DatasetSet));
+    if (type >= 0) {
+        H5Tinsert(type, "eta", offsetof(DatasetSet, eta), real);
+        H5Tinsert(type, "lambda", offsetof(DatasetSet, lambda), real);
+        H5Tinsert(type, "mu", offsetof(DatasetSet, mu), real);
+        H5Tinsert(type, "worms", offsetof(DatasetSet, worms), count);
+    }
+    return type;
+}
+
+hid_t dataset_sampling_type(bool in_file)
+{
+    const hid_t real = in_file ? H5T_IEEE_F64LE : H5T_NATIVE_DOUBLE;
+    const hid_t count = in_file ? H5T_STD_I64LE : H5T_NATIVE_INT64;
+    const hid_t type = H5Tcreate(H5T_COMPOUND, sizeof(DatasetSampling));
+    if (type >= 0) {
+        H5Tinsert(type, "tau", offsetof(DatasetSampling, tau), real);
+        H5Tinsert(type, "error", offsetof(DatasetSampling, error), real);
+        H5Tinsert(type, "between", offsetof(DatasetSampling, between), count);
+        H5Tinsert(type, "thermal", offsetof(DatasetSampling, thermal), count);
+        H5Tinsert(type, "worms", offsetof(DatasetSampling, worms), count);
+    }
+    return type;
+}
+
+/* A table of `rows` compounds. */
+static bool put_table(hid_t where, const char *name, hid_t type(bool in_file), int rows,
+                      const void *data)
+{
+    const hid_t in_file = type(true), in_memory = type(false);
+    const H5Array table = {name, in_file, in_memory, 1, {(hsize_t)rows}, data};
+    const bool ok = in_file >= 0 && in_memory >= 0 && H5Tpack(in_file) >= 0 &&
+                    h5_put(where, &table);
+    if (in_file >= 0)
+        H5Tclose(in_file);
+    if (in_memory >= 0)
+        H5Tclose(in_memory);
+    return ok;
+}
+
+static bool put_group(hid_t where, const DatasetGroup *g, int sets)
 {
     const hsize_t n = (hsize_t)g->samples;
     H5Array x = {
@@ -103,58 +148,34 @@ static bool put_group(hid_t where, const DatasetGroup *g)
     };
     return h5_put(where, &x) && h5_put(where, &y) &&
            (g->set == NULL || h5_put(where, &set)) &&
-           (g->obs == NULL || h5_put(where, &obs)) && dataset_put_paths(where, g);
+           (g->obs == NULL || h5_put(where, &obs)) && dataset_put_paths(where, g) &&
+           (g->sampling == NULL ||
+            put_table(where, "sampling", dataset_sampling_type, sets, g->sampling));
 }
 
 /* Several lattices: a group each, named after it. */
-static bool put_named_group(hid_t file, const DatasetGroup *g)
+static bool put_named_group(hid_t file, const DatasetGroup *g, int sets)
 {
     char name[96];
     dataset_lattice(g, name);
     const hid_t where = H5Gcreate2(file, name, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
-    bool ok = where >= 0 && put_group(where, g);
+    bool ok = where >= 0 && put_group(where, g, sets);
     if (where >= 0)
         ok = H5Gclose(where) >= 0 && ok;
     return ok;
 }
 
-hid_t dataset_set_type(bool in_file)
-{
-    const hid_t real = in_file ? H5T_IEEE_F64LE : H5T_NATIVE_DOUBLE;
-    const hid_t count = in_file ? H5T_STD_I32LE : H5T_NATIVE_INT;
-    const hid_t type = H5Tcreate(H5T_COMPOUND, sizeof(DatasetSet));
-    if (type >= 0) {
-        H5Tinsert(type, "eta", offsetof(DatasetSet, eta), real);
-        H5Tinsert(type, "lambda", offsetof(DatasetSet, lambda), real);
-        H5Tinsert(type, "mu", offsetof(DatasetSet, mu), real);
-        H5Tinsert(type, "worms", offsetof(DatasetSet, worms), count);
-    }
-    return type;
-}
-
-static bool put_sets(hid_t file, const Dataset *d)
-{
-    const hid_t in_file = dataset_set_type(true), in_memory = dataset_set_type(false);
-    bool ok = in_file >= 0 && in_memory >= 0 && H5Tpack(in_file) >= 0;
-    const H5Array sets = {"sets", in_file, in_memory, 1, {(hsize_t)d->sets}, d->set};
-    ok = ok && h5_put(file, &sets);
-    if (in_file >= 0)
-        H5Tclose(in_file);
-    if (in_memory >= 0)
-        H5Tclose(in_memory);
-    return ok;
-}
-
 static bool put_all(hid_t file, const Dataset *d)
 {
-    bool ok = h5_put_text(file, "kind", d->kind) && h5_put_u64(file, "seed", d->seed) &&
-              h5_put_u64(file, "version", DATASET_VERSION) &&
-              h5_put_text(file, "protocol", d->protocol) &&
-              (d->sets == 0 || put_sets(file, d));
+    bool ok =
+        h5_put_text(file, "kind", d->kind) && h5_put_u64(file, "seed", d->seed) &&
+        h5_put_u64(file, "version", DATASET_VERSION) &&
+        h5_put_text(file, "protocol", d->protocol) &&
+        (d->sets == 0 || put_table(file, "sets", dataset_set_type, d->sets, d->set));
     if (d->groups == 1)
-        return ok && put_group(file, &d->group[0]);
+        return ok && put_group(file, &d->group[0], d->sets);
     for (int i = 0; ok && i < d->groups; i++)
-        ok = put_named_group(file, &d->group[i]);
+        ok = put_named_group(file, &d->group[i], d->sets);
     return ok;
 }
 

@@ -1,5 +1,6 @@
 #include "archrt/dataset.h"
 
+#include "dataset_file.h"
 #include "dataset_source.h"
 #include "h5file.h"
 
@@ -122,7 +123,7 @@ static bool read_group(const Reader *r, hid_t where)
            (!reader_has(where, "set") || d->sets == 0 ||
             take(r, g, where, "set", take_set)) &&
            (!reader_has(where, "obs") || take(r, g, where, "obs", take_obs)) &&
-           reader_paths(r, g, where);
+           reader_paths(r, g, where) && reader_sampling(r, g, where);
 }
 
 /* A group of one lattice, if `name` is one with an x in it. */
@@ -190,21 +191,35 @@ static void read_text(hid_t file, const char *name, char *text, size_t size)
         H5Aclose(id);
 }
 
-static uint64_t read_seed(hid_t file)
+/* A number that is an attribute of the root; 0 if there is none. */
+static uint64_t read_number(hid_t file, const char *name)
 {
-    uint64_t seed = 0;
-    if (H5Aexists(file, "seed") <= 0)
+    uint64_t value = 0;
+    if (H5Aexists(file, name) <= 0)
         return 0;
-    const hid_t id = H5Aopen(file, "seed", H5P_DEFAULT);
+    const hid_t id = H5Aopen(file, name, H5P_DEFAULT);
     if (id >= 0) {
         const hid_t space = H5Aget_space(id);
         if (H5Sget_simple_extent_npoints(space) != 1 ||
-            H5Aread(id, H5T_NATIVE_UINT64, &seed) < 0)
-            seed = 0;
+            H5Aread(id, H5T_NATIVE_UINT64, &value) < 0)
+            value = 0;
         H5Sclose(space);
         H5Aclose(id);
     }
-    return seed;
+    return value;
+}
+
+/* Foreign files may mean anything by "version". */
+static bool check_version(const Reader *r, hid_t file)
+{
+    const uint64_t version = read_number(file, "version");
+    if (r->data->kind[0] == '\0' || version <= DATASET_VERSION)
+        return true;
+    return error_set(
+        r->error, ARCH_EXIT_FILE,
+        "%s has layout %llu, of a later archrun; this one reads layouts up "
+        "to %d",
+        r->path, (unsigned long long)version, DATASET_VERSION);
 }
 
 static bool read_root(Reader *r, hid_t file)
@@ -212,8 +227,8 @@ static bool read_root(Reader *r, hid_t file)
     Dataset *d = r->data;
     read_text(file, "kind", d->kind, sizeof d->kind);
     read_text(file, "protocol", d->protocol, sizeof d->protocol);
-    d->seed = read_seed(file);
-    if (!reader_sets(r, file))
+    d->seed = read_number(file, "seed");
+    if (!check_version(r, file) || !reader_sets(r, file))
         return false;
     const bool ok =
         reader_has(file, "x") ? read_group(r, file) : read_named_groups(r, file);

@@ -53,36 +53,91 @@ static bool read_set_columns(Reader *r, hid_t file)
     return ok;
 }
 
-static bool set_type_fits(hid_t type)
+/* A table of compounds that have at least these members. */
+typedef struct Table {
+    const char *name, *member[6];
+    hid_t (*type)(bool in_file);
+    size_t size; /* of a row in memory */
+} Table;
+
+static const Table set_table = {
+    "sets", {"eta", "lambda", "mu"},
+     dataset_set_type, sizeof(DatasetSet)
+};
+static const Table sampling_table = {
+    "sampling",
+    {"tau", "error", "between", "thermal", "worms"},
+    dataset_sampling_type,
+    sizeof(DatasetSampling)
+};
+
+static bool type_fits(const Table *t, hid_t type)
 {
-    return type >= 0 && H5Tget_class(type) == H5T_COMPOUND &&
-           H5Tget_member_index(type, "eta") >= 0 &&
-           H5Tget_member_index(type, "lambda") >= 0 &&
-           H5Tget_member_index(type, "mu") >= 0;
+    bool fits = type >= 0 && H5Tget_class(type) == H5T_COMPOUND;
+    for (int i = 0; fits && t->member[i] != NULL; i++)
+        fits = H5Tget_member_index(type, t->member[i]) >= 0;
+    return fits;
 }
 
-static bool read_set_rows(const Reader *r, hid_t id)
+/* How many rows there are; -1 if it is another table. */
+static hssize_t table_rows(const Table *t, hid_t id)
 {
-    Dataset *d = r->data;
     const hid_t type = H5Dget_type(id), space = H5Dget_space(id);
-    const bool fits = set_type_fits(type);
+    const bool fits = type_fits(t, type);
     const hssize_t rows = space < 0 ? -1 : H5Sget_simple_extent_npoints(space);
     if (type >= 0)
         H5Tclose(type);
     if (space >= 0)
         H5Sclose(space);
-    if (!fits || rows < 1 || rows > 10000000)
+    return fits && rows >= 1 && rows <= 10000000 ? rows : -1;
+}
+
+/* In memory of malloc; NULL after an error. */
+static void *read_rows(const Reader *r, const Table *t, hid_t id, hssize_t rows)
+{
+    void *data = calloc((size_t)rows, t->size);
+    if (data == NULL) {
+        reader_out_of_memory(r);
+        return NULL;
+    }
+    const hid_t memory = t->type(false);
+    const bool ok = H5Dread(id, memory, H5S_ALL, H5S_ALL, H5P_DEFAULT, data) >= 0;
+    H5Tclose(memory);
+    if (ok)
+        return data;
+    free(data);
+    reader_damaged(r, t->name);
+    return NULL;
+}
+
+static bool read_set_rows(const Reader *r, hid_t id)
+{
+    const hssize_t rows = table_rows(&set_table, id);
+    if (rows < 0)
         return error_set(r->error, ARCH_EXIT_FILE,
                          "%s: /sets is not a table with eta, lambda, mu and worms",
                          r->path);
-    d->sets = (int)rows;
-    d->set = calloc((size_t)rows, sizeof *d->set);
-    if (d->set == NULL)
-        return reader_out_of_memory(r);
-    const hid_t memory = dataset_set_type(false);
-    const bool ok = H5Dread(id, memory, H5S_ALL, H5S_ALL, H5P_DEFAULT, d->set) >= 0;
-    H5Tclose(memory);
-    return ok || reader_damaged(r, "sets");
+    r->data->set = read_rows(r, &set_table, id, rows);
+    r->data->sets = r->data->set == NULL ? 0 : (int)rows;
+    return r->data->set != NULL;
+}
+
+bool reader_sampling(const Reader *r, DatasetGroup *g, hid_t where)
+{
+    if (!reader_has(where, "sampling"))
+        return true;
+    const hid_t id = H5Dopen2(where, "sampling", H5P_DEFAULT);
+    if (id < 0)
+        return reader_damaged(r, "sampling");
+    if (table_rows(&sampling_table, id) == r->data->sets)
+        g->sampling = read_rows(r, &sampling_table, id, r->data->sets);
+    else
+        error_set(r->error, ARCH_EXIT_FILE,
+                  "%s: %ssampling is not a table with tau, error, between, thermal and "
+                  "worms for each row of /sets",
+                  r->path, r->place);
+    H5Dclose(id);
+    return g->sampling != NULL;
 }
 
 bool reader_sets(Reader *r, hid_t file)

@@ -44,6 +44,9 @@ bool source_finite(const Reader *r, const Source *s, const char *name, const voi
 /* Fills the sets of r->data from /sets, if the file has it. */
 bool reader_sets(Reader *r, hid_t file);
 
+/* Fills the sampling of a group, if the file has it: a row for each of r->data->sets. */
+bool reader_sampling(const Reader *r, DatasetGroup *g, hid_t where);
+
 /* Fills the paths of a group whose x is read, if the file has them. */
 bool reader_paths(const Reader *r, DatasetGroup *g, hid_t where);
 

@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-static void describe_worms(const FluxDataSpec *s, char text[256])
+static void describe_worms(const FluxDataSpec *s, char text[384])
 {
     char steps[64] = "1 .. sites (uniform)";
     if (s->length == WORMS_UNIFORM && s->steps > 0)
@@ -17,25 +17,42 @@ static void describe_worms(const FluxDataSpec *s, char text[256])
     else if (s->length != WORMS_UNIFORM)
         snprintf(steps, sizeof steps, "%g%s", s->steps,
                  s->length == WORMS_FIXED ? "" : " on average (geometric)");
-    snprintf(text, 256,
-             " Samples go to the numbers of worms in turn; an open worm takes %s "
-             "Metropolis steps or more, until it stands on a site without an end.%s",
-             steps, s->detect ? " On a sample without, one worm more has closed." : "");
+    snprintf(
+        text, 384,
+        " Samples go to the numbers of worms in turn; an open worm starts at a "
+        "random site without an end and takes %s Metropolis steps or more, until it "
+        "stands on a site without an end.%s",
+        steps, s->detect ? " On a sample without, one worm more has closed." : "");
+}
+
+/* What is chosen, and by whom. */
+static void describe_sweeps(const FluxDataSpec *s, char text[512])
+{
+    char thermal[64] = "max(100, 20 (tau + error))", between[64] = "4 (tau + error)";
+    if (s->thermal != FLUX_DATA_AUTO)
+        snprintf(thermal, sizeof thermal, "%lld", (long long)s->thermal);
+    if (s->between != FLUX_DATA_AUTO)
+        snprintf(between, sizeof between, "%lld", (long long)s->between);
+    const bool measured = s->thermal == FLUX_DATA_AUTO || s->between == FLUX_DATA_AUTO;
+    snprintf(text, 512, "%s%s sweeps of thermalisation, then a sample every %s sweeps.",
+             measured ? "The pilot also measures tau, the larger of the integrated "
+                        "autocorrelation times of n and |phi|^2 (0.5: independent). "
+                      : "",
+             thermal, between);
 }
 
 void flux_data_protocol(const FluxDataSpec *s, char text[DATASET_PROTOCOL])
 {
-    char worms[256] = "";
+    char worms[384] = "", sweeps[512];
+    describe_sweeps(s, sweeps);
     if (s->worms != NULL)
         describe_worms(s, worms);
     snprintf(
         text, DATASET_PROTOCOL,
-        "%d chain(s) per lattice and (eta, lambda, mu), from k = l = 0: %lld sweeps, "
-        "then a sample every %lld sweeps. A sweep is a fixed number of worms, found in "
-        "the first half of the thermalisation as what makes %d head proposals per link "
-        "on average, and one Metropolis proposal l +- 1 per link.%s",
-        flux_work_chains(s), (long long)s->thermal, (long long)s->between, FLUX_STEPS,
-        worms);
+        "%d chain(s) per lattice and (eta, lambda, mu), from k = l = 0. A sweep is a "
+        "fixed number of worms, found by a pilot chain as what makes %d head proposals "
+        "per link on average, and one Metropolis proposal l +- 1 per link. %s%s",
+        flux_work_chains(s), FLUX_STEPS, sweeps, worms);
 }
 
 static bool same_lattice(const FluxLattice *a, const FluxLattice *b)
@@ -111,7 +128,8 @@ bool flux_data_check(const FluxDataSpec *s, ArchError *e)
         return error_set(
             e, ARCH_EXIT_USAGE,
             "data need at least one sample, lattice, point and number of worms");
-    if (s->thermal < 0 || s->between < 1)
+    if ((s->thermal < 0 && s->thermal != FLUX_DATA_AUTO) ||
+        (s->between < 1 && s->between != FLUX_DATA_AUTO))
         return error_set(
             e, ARCH_EXIT_USAGE,
             "data need a thermalisation >= 0 and >= 1 sweep between samples");
@@ -135,7 +153,9 @@ static bool group_init(const FluxDataSpec *s, int i, DatasetGroup *g, ArchError 
     g->y = malloc(n * (size_t)g->outputs * sizeof *g->y);
     g->obs = malloc(n * 2 * sizeof *g->obs);
     g->set = malloc(n * sizeof *g->set);
-    if (g->x == NULL || g->y == NULL || g->obs == NULL || g->set == NULL)
+    g->sampling = calloc((size_t)(s->points * counts), sizeof *g->sampling);
+    if (g->x == NULL || g->y == NULL || g->obs == NULL || g->set == NULL ||
+        g->sampling == NULL)
         return error_set(e, ARCH_EXIT_FILE, "out of memory for %zu samples", n);
     for (size_t row = 0; row < n; row++)
         g->set[row] = (int32_t)(row / (size_t)s->samples);

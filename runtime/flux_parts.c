@@ -7,7 +7,15 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static const char job_version[] = "archrun data, parts of version 1";
+static const char job_version[] = "archrun data, parts of version 2";
+
+static void describe_sweeps(FILE *out, const char *name, int64_t sweeps)
+{
+    if (sweeps == FLUX_DATA_AUTO)
+        fprintf(out, "%s by a pilot\n", name);
+    else
+        fprintf(out, "%s %" PRId64 "\n", name, sweeps);
+}
 
 /* Everything the samples depend on. */
 static char *describe_job(const FluxDataSpec *s)
@@ -18,13 +26,16 @@ static char *describe_job(const FluxDataSpec *s)
     if (out == NULL)
         return NULL;
     fprintf(out,
-            "%s\nseed %" PRIu64 "\nsamples %" PRId64 "\nthermal %" PRId64
-            "\nbetween %" PRId64 "\nkind %s\nlength %d %.17g\npaths %d\nlattice",
-            job_version, s->seed, s->samples, s->thermal, s->between,
+            "%s\nseed %" PRIu64 "\nsamples %" PRId64 "\nkind %s\nlength %d %.17g\n"
+            "paths %d\n",
+            job_version, s->seed, s->samples,
             s->worms == NULL ? "flux"
             : s->detect      ? "open"
                              : "worms",
             (int)s->length, s->steps, s->paths);
+    describe_sweeps(out, "thermal", s->thermal);
+    describe_sweeps(out, "between", s->between);
+    fputs("lattice", out);
     for (int i = 0; i < s->lattices; i++) {
         lattice_text(s->lattice[i].rank, s->lattice[i].extent, lattice);
         fprintf(out, " %s", lattice);
@@ -201,26 +212,44 @@ static bool get_part(Source *s, const FluxParts *f, FluxPart *p)
     return s->at == s->end;
 }
 
+/* Opens a file of parts if its hash is right; *data is freed by the caller. */
+static bool open_source(Source *s, const char *path, char **data)
+{
+    size_t size;
+    uint64_t hash = 0;
+    ArchError e;
+    *data = NULL;
+    if (!file_exists(path) || !file_read(path, data, &size, &e) || size < sizeof hash)
+        return false;
+    size -= sizeof hash;
+    memcpy(&hash, *data + size, sizeof hash);
+    *s = (Source){*data, *data + size};
+    return hash == hash_bytes(HASH_INIT, *data, size);
+}
+
 bool flux_parts_load(const FluxParts *f, FluxPart *p)
 {
-    char path[FILE_PATH_MAX], *data;
-    size_t size;
-    ArchError e;
+    char path[FILE_PATH_MAX], *data = NULL;
+    Source s;
     p->done = 0;
-    if (!f->there || !part_path(f, p, path) || !file_exists(path) ||
-        !file_read(path, &data, &size, &e))
-        return false;
-    uint64_t hash = 0;
-    bool ok = size >= sizeof hash;
-    if (ok) {
-        size -= sizeof hash;
-        memcpy(&hash, data + size, sizeof hash);
-        ok = hash == hash_bytes(HASH_INIT, data, size);
-    }
-    Source s = {data, data + (ok ? size : 0)};
-    ok = ok && get_part(&s, f, p);
+    const bool ok = f->there && part_path(f, p, path) && open_source(&s, path, &data) &&
+                    get_part(&s, f, p);
     free(data);
     return ok;
+}
+
+void flux_parts_load_pilots(const FluxParts *f, Dataset *d)
+{
+    char path[FILE_PATH_MAX], *data = NULL;
+    Source s;
+    uint64_t job;
+    const size_t bytes = (size_t)d->sets * sizeof *d->group->sampling;
+    if (f->there && path_set(path, "%s/pilots", f->folder) &&
+        open_source(&s, path, &data) && get(&s, &job, sizeof job) && job == f->hash &&
+        (size_t)(s.end - s.at) == (size_t)d->groups * bytes)
+        for (int i = 0; i < d->groups; i++)
+            get(&s, d->group[i].sampling, bytes);
+    free(data);
 }
 
 /* The folder with its job, when the first part is saved. */
@@ -235,6 +264,12 @@ static bool make_folder(FluxParts *f, ArchError *e)
         return false;
     fputs(f->job, d.out);
     return f->there = file_commit(&d, e);
+}
+
+static bool close_sink(const Sink *s, FileDraft *d, ArchError *e)
+{
+    fwrite(&s->hash, sizeof s->hash, 1, d->out);
+    return file_commit(d, e);
 }
 
 bool flux_parts_save(FluxParts *f, const FluxPart *p, ArchError *e)
@@ -253,9 +288,22 @@ bool flux_parts_save(FluxParts *f, const FluxPart *p, ArchError *e)
     for (int j = 0; j < p->counts; j++)
         for (int64_t i = 0; i < p->done; i++)
             put_row(&s, p, p->first + j * p->stride + i);
-    const uint64_t hash = s.hash;
-    fwrite(&hash, sizeof hash, 1, d.out);
-    return file_commit(&d, e);
+    return close_sink(&s, &d, e);
+}
+
+bool flux_parts_save_pilots(FluxParts *f, const Dataset *d, ArchError *e)
+{
+    char path[FILE_PATH_MAX];
+    FileDraft draft;
+    if (!f->there && !make_folder(f, e))
+        return false;
+    if (!path_set(path, "%s/pilots", f->folder) || !file_begin(&draft, path, e))
+        return false;
+    Sink s = {draft.out, HASH_INIT};
+    put(&s, &f->hash, sizeof f->hash);
+    for (int i = 0; i < d->groups; i++)
+        put(&s, d->group[i].sampling, (size_t)d->sets * sizeof *d->group[i].sampling);
+    return close_sink(&s, &draft, e);
 }
 
 bool flux_data_forget(const char *folder, ArchError *e)

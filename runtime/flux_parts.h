@@ -1,7 +1,7 @@
 /* flux_parts.h - what a stopped job has done so far: a file for each chain.
  *
- * In a folder beside the output, `job` says in words what is made, and N.part holds chain
- * N: its state, and its samples.  Each is written whole (temporary, fsync, rename) and
+ * In a folder beside the output, `job` says in words what is made, `pilots` holds what
+ * pilots have found, and N.part chain N: its state, and its samples.  Each is written whole (temporary, fsync, rename) and
  * carries a checksum; one that is damaged counts as absent, because its chain can be made
  * again to the same bytes.  Parts are for the machine that wrote them. */
 #ifndef FLUX_PARTS_H
@@ -37,5 +37,10 @@ void flux_parts_release(FluxParts *p);
 bool flux_parts_load(const FluxParts *f, FluxPart *p);
 
 bool flux_parts_save(FluxParts *f, const FluxPart *p, ArchError *e);
+
+/* Into the `sampling` of the groups, and from there: pilots that are not done have
+ * between = 0. */
+void flux_parts_load_pilots(const FluxParts *f, Dataset *d);
+bool flux_parts_save_pilots(FluxParts *f, const Dataset *d, ArchError *e);
 
 #endif

@@ -1,13 +1,12 @@
 #include "flux_work.h"
 
-#include "archrt/worms.h"
-#include "flux_parts.h"
 #include "flux_paths.h"
+#include "flux_pilot.h"
+#include "flux_task.h"
 #include "progress.h"
 
 #include <omp.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* A chain costs its thermalisation, so it should then give many samples. */
@@ -34,28 +33,153 @@ double flux_work_sites(const FluxLattice *l)
     return sites;
 }
 
-/* The work of all chains, and how far it is. */
-typedef struct Work {
-    const FluxDataSpec *spec;
-    Dataset *data;
-    WormsPaths **paths; /* (lattices, samples of one), or NULL */
-    double done, total; /* sweeps times sites */
-    bool failed;
-    ArchError *error;
-    FluxParts *parts; /* or NULL */
-    double start;     /* of the work, in seconds */
-} Work;
-
-/* Seconds between two saves of a chain; parts of less work are not worth a file. */
+/* Seconds between two saves of the pilots; fewer seconds are not worth a file. */
 static const double save_period = 30, save_least = 5;
 
-/* Chains of one point on one lattice, which one thread runs together. */
-typedef struct Task {
-    int lattice, point, first, chains;
-    FluxChain *chain[FLUX_LANES];
-    int64_t done[FLUX_LANES]; /* samples of each chain */
-    double saved;             /* when, in seconds      */
-} Task;
+/* Pilots have the upper half of the streams. */
+static const uint32_t pilot_stream = UINT32_C(1) << 31;
+
+DatasetSampling *work_sampling(const Work *w, int lattice, int point)
+{
+    return w->data->group[lattice].sampling + point * flux_work_counts(w->spec);
+}
+
+void work_show(const Work *w, FluxDataStage stage, double done)
+{
+    const FluxDataSpec *s = w->spec;
+    if (s->progress == NULL)
+        return;
+    double resumed;
+#pragma omp atomic read
+    resumed = w->resumed;
+    s->progress(s->progress_data,
+                &(FluxDataProgress){stage, done / w->total, resumed / w->total});
+}
+
+void work_fail(Work *w, const ArchError *e)
+{
+#pragma omp critical(flux_data_error)
+    {
+        if (!w->failed)
+            *w->error = *e;
+        w->failed = true;
+    }
+}
+
+bool work_failed(Work *w)
+{
+    bool failed;
+#pragma omp critical(flux_data_error)
+    failed = w->failed;
+    return failed;
+}
+
+bool work_stop_asked(const Work *w)
+{
+    sigset_t waiting;
+    if (w->parts == NULL)
+        return false;
+    sigpending(&waiting);
+    return sigismember(&waiting, SIGINT) || sigismember(&waiting, SIGTERM);
+}
+
+bool work_stopped(const Work *w, ArchError *e)
+{
+    return error_set(e, ARCH_EXIT_STOPPED,
+                     "stopped by a signal; the same command goes on from the parts in "
+                     "%.300s",
+                     w->parts->folder);
+}
+
+static bool save_pilots(Work *w, double period, ArchError *e)
+{
+    bool ok = true;
+#pragma omp critical(flux_parts_save)
+    if (w->parts != NULL && progress_clock() - w->saved >= period) {
+        ok = flux_parts_save_pilots(w->parts, w->data, e);
+        w->saved = progress_clock();
+    }
+    return ok;
+}
+
+/* A pilot being run. */
+typedef struct Pilot {
+    Work *work;
+    bool caller;
+} Pilot;
+
+static bool tick(void *data, double share, ArchError *e)
+{
+    const Pilot *p = data;
+    Work *w = p->work;
+    double done;
+#pragma omp atomic read
+    done = w->done;
+    if (p->caller)
+        work_show(w, FLUX_DATA_PILOT, done + share);
+    return !work_stop_asked(w) || (save_pilots(w, 0, e) && work_stopped(w, e));
+}
+
+/* The same for all numbers of worms of the point. */
+static void run_pilot(Work *w, int lattice, int point, bool caller)
+{
+    const FluxDataSpec *s = w->spec;
+    const FluxLattice *l = &s->lattice[lattice];
+    const int counts = flux_work_counts(s);
+    Pilot p = {w, caller};
+    const FluxPilotSpec spec = {.taus = flux_pilot_taus((double)s->samples * counts),
+                                .most = PILOT_MOST,
+                                .between = s->between,
+                                .thermal = s->thermal,
+                                .tick = tick,
+                                .data = &p};
+    DatasetSampling found, *row = work_sampling(w, lattice, point);
+    ArchError e = {0};
+    FluxChain *c = flux_new(&s->point[point], l->rank, l->extent, s->seed,
+                            pilot_stream + (uint32_t)(lattice * s->points + point), &e);
+    bool ok = c != NULL && flux_pilot_run(&spec, c, &found, &e);
+    flux_free(c);
+    if (ok) {
+#pragma omp critical(flux_parts_save)
+        for (int i = 0; i < counts; i++)
+            row[i] = found;
+#pragma omp atomic
+        w->done++;
+        ok = save_pilots(w, save_period, &e);
+    }
+    if (!ok)
+        work_fail(w, &e);
+}
+
+/* The largest lattice first, if they were given by size. */
+static void run_pilots(Work *w)
+{
+    const FluxDataSpec *s = w->spec;
+    const int all = s->lattices * s->points;
+    if (w->parts != NULL)
+        flux_parts_load_pilots(w->parts, w->data);
+    for (int i = 0; i < all; i++)
+        w->done += work_sampling(w, i / s->points, i % s->points)->between > 0;
+    w->resumed = w->done;
+    w->total = all;
+#pragma omp parallel
+    {
+        bool caller = false;
+#pragma omp master
+        caller = true;
+#pragma omp for schedule(dynamic, 1)
+        for (int i = 0; i < all; i++) {
+            const int lattice = (all - 1 - i) / s->points,
+                      point = (all - 1 - i) % s->points;
+            if (work_sampling(w, lattice, point)->between == 0 && !work_failed(w))
+                run_pilot(w, lattice, point, caller);
+        }
+    }
+    ArchError e;
+    if (!w->failed && w->resumed < all && progress_clock() - w->start >= save_least &&
+        !save_pilots(w, 0, &e))
+        work_fail(w, &e);
+}
 
 /* Tasks of a point: chains together are faster, but every thread shall have work.  How
  * chains are grouped changes nothing they do. */
@@ -81,263 +205,19 @@ static Task task_at(const FluxDataSpec *s, int tasks, int index)
                   .chains = end - first};
 }
 
-static void advance_work(Work *w, double amount, bool caller)
-{
-    double done;
-#pragma omp atomic capture
-    done = w->done += amount;
-    if (caller && w->spec->progress != NULL)
-        w->spec->progress(w->spec->progress_data, done / w->total);
-}
-
-static void fail_work(Work *w, const ArchError *e)
-{
-#pragma omp critical(flux_data_error)
-    {
-        if (!w->failed)
-            *w->error = *e;
-        w->failed = true;
-    }
-}
-
-static bool has_failed(Work *w)
-{
-    bool failed;
-#pragma omp critical(flux_data_error)
-    failed = w->failed;
-    return failed;
-}
-
-/* A sample to be taken: number `sample` of a point with its number `count` of worms. */
-typedef struct Place {
-    DatasetGroup *group;
-    int64_t row;
-    int8_t *x;
-    int worms;
-    WormsPaths *paths;
-} Place;
-
-static Place place_of(const Work *w, const Task *t, int64_t sample, int count)
-{
-    const FluxDataSpec *s = w->spec;
-    DatasetGroup *g = &w->data->group[t->lattice];
-    const int64_t row = (t->point * flux_work_counts(s) + count) * s->samples + sample;
-    return (Place){.group = g,
-                   .row = row,
-                   .x = (int8_t *)g->x + row * g->channels * dataset_sites(g),
-                   .worms = s->worms == NULL ? 0 : s->worms[count],
-                   .paths = w->paths == NULL ? NULL : &w->paths[t->lattice][row]};
-}
-
-static void label(const FluxDataSpec *s, const Place *p, double n, double phi2)
-{
-    DatasetGroup *g = p->group;
-    g->obs[2 * p->row] = n;
-    g->obs[2 * p->row + 1] = phi2;
-    if (s->worms == NULL) {
-        g->y[2 * p->row] = n;
-        g->y[2 * p->row + 1] = phi2;
-    } else {
-        g->y[p->row] = s->detect ? p->worms > 0 : p->worms;
-    }
-}
-
-static bool take_sample(const FluxDataSpec *s, const Place *p, const FluxChain *c,
-                        Rng *rng, ArchError *e)
-{
-    WormsClosed closed = {p->x, flux_n(c), flux_phi2(c)};
-    const WormsSpec open = {p->worms, s->length, s->steps, p->paths};
-    bool ok = true;
-    if (s->worms == NULL)
-        memcpy(p->x, flux_links(c),
-               (size_t)(p->group->channels * dataset_sites(p->group)));
-    else if (s->detect && p->worms == 0)
-        ok = worms_close(c, p->paths, rng, &closed, e);
-    else
-        ok = worms_open(c, &open, rng, p->x, e);
-    label(s, p, closed.n, closed.phi2);
-    return ok;
-}
-
-/* The samples of chain `c`, of all of the point: from [0] to before [1]. */
-static void share_of(const FluxDataSpec *s, int c, int64_t share[2])
-{
-    const int chains = flux_work_chains(s);
-    share[0] = s->samples * c / chains;
-    share[1] = s->samples * (c + 1) / chains;
-}
-
-/* A sample with number `count` of worms from chain i of the task. */
-static bool sample_chain(const Work *w, const Task *t, int i, int64_t sample, int count,
-                         ArchError *e)
-{
-    const FluxDataSpec *s = w->spec;
-    const Place p = place_of(w, t, sample, count);
-    Rng rng =
-        rng_init(s->seed, RNG_WORMS, (uint32_t)(t->lattice * s->points + t->point),
-                 (uint32_t)(sample * flux_work_counts(s) + count));
-    return take_sample(s, &p, t->chain[i], &rng, e);
-}
-
-/* The k-th sample of every chain that has one, for all numbers of worms in turn. */
-static bool run_row(Work *w, Task *t, int64_t k, bool caller, ArchError *e)
-{
-    const FluxDataSpec *s = w->spec;
-    FluxChain *active[FLUX_LANES];
-    int64_t sample[FLUX_LANES];
-    int at[FLUX_LANES], n = 0;
-    for (int i = 0; i < t->chains; i++) {
-        int64_t share[2];
-        share_of(s, t->first + i, share);
-        if (share[0] + k < share[1] && k >= t->done[i]) {
-            sample[n] = share[0] + k;
-            active[n] = t->chain[i];
-            at[n++] = i;
-        }
-    }
-    for (int j = 0; n > 0 && j < flux_work_counts(s); j++) {
-        if (!flux_advance_all(active, n, s->between, e))
-            return false;
-        for (int i = 0; i < n; i++)
-            if (!sample_chain(w, t, at[i], sample[i], j, e))
-                return false;
-        advance_work(w,
-                     n * (double)s->between * flux_work_sites(&s->lattice[t->lattice]),
-                     caller);
-    }
-    for (int i = 0; i < n; i++)
-        t->done[at[i]] = k + 1;
-    return true;
-}
-
-static bool make_chains(const FluxDataSpec *s, Task *t, ArchError *e)
-{
-    const FluxLattice *l = &s->lattice[t->lattice];
-    const int before =
-        (t->lattice * s->points + t->point) * flux_work_chains(s) + t->first;
-    for (int i = 0; i < t->chains; i++) {
-        const uint32_t stream = (uint32_t)(before + i);
-        t->chain[i] = i == 0 ? flux_new(&s->point[t->point], l->rank, l->extent,
-                                        s->seed, stream, e)
-                             : flux_twin(t->chain[0], stream, e);
-        if (t->chain[i] == NULL)
-            return false;
-    }
-    return true;
-}
-
-static FluxPart part_of(const Work *w, const Task *t, int i)
-{
-    const FluxDataSpec *s = w->spec;
-    const int counts = flux_work_counts(s);
-    int64_t share[2];
-    share_of(s, t->first + i, share);
-    return (FluxPart){.index =
-                          (t->lattice * s->points + t->point) * flux_work_chains(s) +
-                          t->first + i,
-                      .chain = t->chain[i],
-                      .done = t->done[i],
-                      .all = share[1] - share[0],
-                      .first = (int64_t)t->point * counts * s->samples + share[0],
-                      .stride = s->samples,
-                      .counts = counts,
-                      .group = &w->data->group[t->lattice],
-                      .paths = w->paths == NULL ? NULL : w->paths[t->lattice]};
-}
-
-/* Whether SIGINT or SIGTERM waits: both are blocked while there are parts to save. */
-static bool stop_asked(const Work *w)
-{
-    sigset_t waiting;
-    if (w->parts == NULL)
-        return false;
-    sigpending(&waiting);
-    return sigismember(&waiting, SIGINT) || sigismember(&waiting, SIGTERM);
-}
-
-/* One thread at a time: the first makes the folder. */
-static bool save(const Work *w, Task *t, ArchError *e)
-{
-    bool ok = true;
-#pragma omp critical(flux_parts_save)
-    for (int i = 0; ok && i < t->chains; i++) {
-        const FluxPart p = part_of(w, t, i);
-        ok = p.done == 0 || flux_parts_save(w->parts, &p, e);
-    }
-    t->saved = progress_clock();
-    return ok;
-}
-
-/* Saves if it is time, the work is done, or a signal came, and says so. */
-static bool save_if_due(const Work *w, Task *t, bool finished, ArchError *e)
-{
-    const double now = progress_clock();
-    if (w->parts == NULL)
-        return true;
-    if (stop_asked(w))
-        return save(w, t, e) &&
-               error_set(e, ARCH_EXIT_STOPPED,
-                         "stopped by a signal; the same command goes on "
-                         "from the parts in %.300s",
-                         w->parts->folder);
-    if (finished ? now - w->start < save_least : now - t->saved < save_period)
-        return true;
-    return save(w, t, e);
-}
-
-/* Goes on from parts; the chains without one begin. */
-static bool begin_chains(Work *w, Task *t, bool caller, ArchError *e)
-{
-    const FluxDataSpec *s = w->spec;
-    const double sites = flux_work_sites(&s->lattice[t->lattice]);
-    FluxChain *cold[FLUX_LANES];
-    int n = 0;
-    int64_t there = 0;
-    for (int i = 0; i < t->chains; i++) {
-        FluxPart p = part_of(w, t, i);
-        if (w->parts != NULL && flux_parts_load(w->parts, &p))
-            there += p.done * p.counts;
-        else
-            cold[n++] = t->chain[i];
-        t->done[i] = p.done;
-    }
-    if (n > 0 && !flux_thermalise_all(cold, n, s->thermal, e))
-        return false;
-    if (s->resumed != NULL) {
-#pragma omp atomic
-        *s->resumed += there;
-    }
-    advance_work(w,
-                 ((double)there * (double)s->between + t->chains * (double)s->thermal) *
-                     sites,
-                 caller);
-    return true;
-}
-
-static void run_task(Work *w, Task *t, bool caller)
-{
-    const int64_t most = w->spec->samples / flux_work_chains(w->spec) + 1;
-    ArchError e = {0};
-    bool ok = make_chains(w->spec, t, &e) && begin_chains(w, t, caller, &e);
-    t->saved = progress_clock();
-    for (int64_t k = 0; ok && k < most && !has_failed(w); k++)
-        ok = run_row(w, t, k, caller, &e) && save_if_due(w, t, k + 1 == most, &e);
-    if (ok && has_failed(w) && stop_asked(w))
-        ok = save(w, t, &e);
-    for (int i = t->chains; i-- > 0;)
-        flux_free(t->chain[i]);
-    if (!ok)
-        fail_work(w, &e);
-}
-
-static void run_all(Work *w)
+static void run_tasks(Work *w)
 {
     const FluxDataSpec *s = w->spec;
     const int chains = flux_work_chains(s), tasks = tasks_of(s);
+    w->done = w->resumed = w->total = 0;
     for (int i = 0; i < s->lattices; i++)
-        w->total += flux_work_sites(&s->lattice[i]) * s->points *
-                    ((double)chains * (double)s->thermal +
-                     (double)s->samples * flux_work_counts(s) * (double)s->between);
+        for (int j = 0; j < s->points; j++) {
+            const DatasetSampling *how = work_sampling(w, i, j);
+            w->total +=
+                flux_work_sites(&s->lattice[i]) *
+                ((double)chains * (double)how->thermal +
+                 (double)s->samples * flux_work_counts(s) * (double)how->between);
+        }
 #pragma omp parallel
     {
         bool caller = false;
@@ -345,9 +225,9 @@ static void run_all(Work *w)
         caller = true;
 #pragma omp for schedule(dynamic, 1)
         for (int i = 0; i < s->lattices * s->points * tasks; i++) {
-            Task t = task_at(s, tasks, i);
-            if (!has_failed(w))
-                run_task(w, &t, caller);
+            const Task t = task_at(s, tasks, i);
+            if (!work_failed(w))
+                task_run(w, &t, caller);
         }
     }
 }
@@ -360,7 +240,9 @@ static bool run_work(Work *w)
         w->paths = flux_paths_new(w->data);
     bool ok = !wanted || w->paths != NULL;
     if (ok)
-        run_all(w);
+        run_pilots(w);
+    if (ok && !w->failed)
+        run_tasks(w);
     for (int i = 0; ok && !w->failed && wanted && i < s->lattices; i++)
         ok = flux_paths_join(&w->data->group[i], w->paths[i]);
     flux_paths_free(w->paths, w->data);
@@ -384,7 +266,8 @@ static bool run_with_parts(Work *w)
     sigaddset(&stop, SIGTERM);
     pthread_sigmask(SIG_BLOCK, &stop, &before);
     const bool ok = run_work(w);
-    for (int signal; stop_asked(w);) /* they have been answered, or come too late */
+    for (int signal;
+         work_stop_asked(w);) /* they have been answered, or come too late */
         sigwait(&stop, &signal);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     flux_parts_release(&parts);
@@ -393,6 +276,7 @@ static bool run_with_parts(Work *w)
 
 bool flux_work_run(const FluxDataSpec *s, Dataset *d, ArchError *e)
 {
-    Work w = {.spec = s, .data = d, .error = e, .start = progress_clock()};
+    const double now = progress_clock();
+    Work w = {.spec = s, .data = d, .error = e, .start = now, .saved = now};
     return s->parts != NULL ? run_with_parts(&w) : run_work(&w);
 }

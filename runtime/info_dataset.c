@@ -13,7 +13,8 @@ typedef struct Line {
     const DatasetGroup *group;
     const DatasetSet *set; /* NULL: the file does not say          */
     int64_t samples;
-    const double *obs; /* (samples, 2), or NULL                */
+    const double *obs;               /* (samples, 2), or NULL                */
+    const DatasetSampling *sampling; /* or NULL */
     Stats n, phi2;
 } Line;
 
@@ -36,6 +37,19 @@ static void json_stats(const char *key, const Line *l, const Stats *s, FILE *out
                 s->mean, s->error, s->tau);
 }
 
+static void json_sampling(const DatasetSampling *s, FILE *out)
+{
+    if (s == NULL) {
+        fputs("\"sampling\": null", out);
+        return;
+    }
+    fputs("\"sampling\": {", out);
+    json_number("tau", s->tau > 0 ? s->tau : NAN, out);
+    json_number("error", s->tau > 0 ? s->error : NAN, out);
+    fprintf(out, "\"between\": %lld, \"thermal\": %lld, \"worms\": %lld}",
+            (long long)s->between, (long long)s->thermal, (long long)s->worms);
+}
+
 static void print_json(const Line *l, FILE *out)
 {
     fputs("{\"lattice\": [", out);
@@ -50,7 +64,19 @@ static void print_json(const Line *l, FILE *out)
     json_stats("n", l, &l->n, out);
     fputs(", ", out);
     json_stats("phi2", l, &l->phi2, out);
+    fputs(", ", out);
+    json_sampling(l->sampling, out);
     fputs("}\n", out);
+}
+
+static void print_sampling(const DatasetSampling *s, FILE *out)
+{
+    if (s->tau > 0)
+        fprintf(out, "  %7.2f +- %5.2f", s->tau, s->error);
+    else
+        fprintf(out, "  %16s", "-");
+    fprintf(out, " %7lld %7lld %6lld", (long long)s->between, (long long)s->thermal,
+            (long long)s->worms);
 }
 
 static void print_row(const Line *l, FILE *out)
@@ -65,10 +91,13 @@ static void print_row(const Line *l, FILE *out)
         fprintf(out, " %8s %8s %8s %6s", "-", "-", "-", "-");
     fprintf(out, " %9lld", (long long)l->samples);
     if (l->obs)
-        fprintf(out, "  %9.6f +- %.6f %6.2f  %9.6f +- %.6f %6.2f\n", l->n.mean,
+        fprintf(out, "  %9.6f +- %.6f %6.2f  %9.6f +- %.6f %6.2f", l->n.mean,
                 l->n.error, l->n.tau, l->phi2.mean, l->phi2.error, l->phi2.tau);
     else
-        fprintf(out, "  %21s %6s  %21s %6s\n", "-", "-", "-", "-");
+        fprintf(out, "  %21s %6s  %21s %6s", "-", "-", "-", "-");
+    if (l->sampling)
+        print_sampling(l->sampling, out);
+    fputc('\n', out);
 }
 
 static const char *type_name(ArchType type)
@@ -94,8 +123,18 @@ static void print_head(const Dataset *d, FILE *out)
             d->group[0].outputs == 1 ? "" : "s");
     if (d->protocol[0])
         fprintf(out, "%s\n", d->protocol);
-    fprintf(out, "\n%10s %8s %8s %8s %6s %9s  %21s %6s  %21s %6s\n", "lattice", "eta",
+    const bool sampling = d->group[0].sampling != NULL;
+    if (sampling)
+        fputs(
+            "\nOn the right, in sweeps: tau of the pilot, from sample to sample, before "
+            "the first;\nand the worms of a sweep.\n",
+            out);
+    fprintf(out, "\n%10s %8s %8s %8s %6s %9s  %21s %6s  %21s %6s", "lattice", "eta",
             "lambda", "mu", "worms", "samples", "n", "tau", "|phi|^2", "tau");
+    if (sampling)
+        fprintf(out, "  %16s %7s %7s %6s", "tau of pilot", "between", "thermal",
+                "sweep");
+    fputc('\n', out);
 }
 
 static void print_line(Line *l, Print *print, FILE *out)
@@ -143,7 +182,8 @@ static bool print_sets(const Dataset *d, const DatasetGroup *g, Print *print, FI
         Line l = {.group = g,
                   .set = &d->set[s],
                   .samples = begin[s + 1] - begin[s],
-                  .obs = obs ? obs + 2 * begin[s] : NULL};
+                  .obs = obs ? obs + 2 * begin[s] : NULL,
+                  .sampling = g->sampling ? &g->sampling[s] : NULL};
         if (l.samples > 0)
             print_line(&l, print, out);
     }

@@ -5,7 +5,9 @@
  * a point serve its numbers of worms in turn.
  *
  * What comes out depends on the specification alone: each chain has its own stream of
- * random numbers, and how many chains there are follows from the number of samples. */
+ * random numbers, and how many chains there are follows from the number of samples.  How
+ * long a sweep is, and how many of them part the samples, is found by pilots and kept in
+ * the `sampling` of each group. */
 #ifndef ARCHRT_FLUX_DATA_H
 #define ARCHRT_FLUX_DATA_H
 
@@ -17,6 +19,17 @@ typedef struct FluxLattice {
     int rank;
     int64_t extent[ARCH_AXES_MAX]; /* time first */
 } FluxLattice;
+
+enum { FLUX_DATA_AUTO = -1 }; /* for thermal or between: a pilot chooses */
+
+typedef enum FluxDataStage { FLUX_DATA_PILOT, FLUX_DATA_SAMPLES } FluxDataStage;
+
+/* Shares of the work of a stage, 0 .. 1. */
+typedef struct FluxDataProgress {
+    FluxDataStage stage;
+    double done;
+    double from; /* of that, what was there already */
+} FluxDataProgress;
 
 typedef struct FluxDataSpec {
     int lattices, points, counts;
@@ -31,15 +44,17 @@ typedef struct FluxDataSpec {
     bool paths;      /* whether to keep the ways of the worms, not for closed data */
     int64_t samples; /* per lattice, point and number of worms                      */
     uint64_t seed;
-    int64_t thermal, between; /* sweeps: FLUX_THERMAL, FLUX_BETWEEN                  */
+    /* Sweeps before the first sample, >= 0, and from sample to sample, >= 1; or
+     * FLUX_DATA_AUTO: for every lattice and point as a pilot of its own finds, so that
+     * samples are independent */
+    int64_t thermal, between;
     /* NULL, or a folder for parts: what chains have done is saved there now and then, and
      * on SIGTERM or SIGINT, which are blocked meanwhile; a later call of the same
      * specification goes on from there, to the same samples */
     const char *parts;
     int64_t *resumed; /* NULL, or grows by the samples that were there already */
-    /* NULL, or called now and then by the calling thread: share of the work done in 0
-     * .. 1 */
-    void (*progress)(void *data, double done);
+    /* NULL, or called now and then by the calling thread */
+    void (*progress)(void *data, const FluxDataProgress *p);
     void *progress_data;
 } FluxDataSpec;
 
@@ -48,7 +63,8 @@ typedef struct FluxDataSpec {
  * memory. */
 bool flux_data_check(const FluxDataSpec *s, ArchError *e);
 
-/* Errors: as flux_data_check(), and a flux that left its range; with parts also USAGE,
+/* Errors: as flux_data_check(), a flux that left its range, an autocorrelation time too
+ * long to be measured; with parts also USAGE,
  * parts of another specification; FILE; STOPPED, by a signal.  The caller releases
  * *d. */
 bool flux_data_make(const FluxDataSpec *s, Dataset *d, ArchError *e);

@@ -4,33 +4,7 @@
 #
 #     run_data.sh PATH/TO/archrun
 archrun=$1
-folder=$(mktemp -d) || exit 1
-trap 'rm -r "$folder"' EXIT
-cd "$folder" || exit 1
-failures=0
-
-complain() {
-    echo "FAILED: $*"
-    failures=$((failures + 1))
-}
-
-# refuse CODE PART ARGUMENTS..: the command fails so, in one line, and leaves no file.
-refuse() {
-    code=$1 part=$2
-    shift 2
-    "$archrun" "$@" >out 2>err </dev/null
-    got=$?
-    [ $got -eq "$code" ] || complain "exit $got, not $code: $*"
-    grep -qF -- "$part" err || complain "'$part' is not said by: $*: $(cat err)"
-    [ "$(grep -c 'error:' err)" -eq 1 ] || complain "not one error line: $*"
-    rm -f out err
-    [ -z "$(find . -name '*.h5.??????' -o -name 'no*.h5*')" ] || complain "left behind: $(ls)"
-}
-
-# accept ARGUMENTS..: the command succeeds; its output is in the file out.
-accept() {
-    "$archrun" "$@" >out 2>err </dev/null || complain "$*: $(cat err)"
-}
+. "$(dirname "$0")/world.sh"
 
 small="--lattice 4x4 --samples 30 --thermal 40 --between 2"
 
@@ -46,7 +20,7 @@ cmp -s one.h5 other.h5 && complain "the seed does nothing"
 
 accept info one.h5 --json
 [ "$(wc -l <out)" -eq 8 ] || complain "not a line per parameter set"
-grep -q '^{"lattice": \[4, 4\], "eta": 4.01, "lambda": 1, "mu": 1.5, "worms": 2, "samples": 600, "n": {"mean": [-0-9.e]*, "error": [0-9.e-]*, "tau": [0-9.e]*}, "phi2": {"mean": [0-9.]*, "error": [0-9.e-]*, "tau": [0-9.]*}}$' out ||
+grep -q '^{"lattice": \[4, 4\], "eta": 4.01, "lambda": 1, "mu": 1.5, "worms": 2, "samples": 600, "n": {"mean": [-0-9.e]*, "error": [0-9.e-]*, "tau": [0-9.e]*}, "phi2": {"mean": [0-9.]*, "error": [0-9.e-]*, "tau": [0-9.]*}, "sampling": {"tau": null, "error": null, "between": 1, "thermal": 40, "worms": [0-9]*}}$' out ||
     complain "keys of info --json: $(head -1 out)"
 accept info flux.h5
 grep -q 'flux data, seed 1' out || complain "info for people"
@@ -184,5 +158,4 @@ cp flux.h5 kept.h5
 "$archrun" data flux --lattice 4x4 --eta 4 --mu 2 --lambda 0.001 -o kept.h5 2>err
 cmp flux.h5 kept.h5 || complain "a failed command spoilt the file that was there"
 
-[ $failures -eq 0 ] && echo "all as expected"
-exit $((failures > 0))
+verdict

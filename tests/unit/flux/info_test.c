@@ -22,6 +22,10 @@ static Dataset make(bool mine, int rank)
         {4.25, 1,   1,    0},
         {4.01, 0.5, -1.5, 7}
     };
+    static const DatasetSampling sampling[] = {
+        {2.5, 0.25, 11, 100, 40},
+        {0,   0,    7,  0,   3 }
+    };
     Dataset d = {.groups = 1, .group = calloc(1, sizeof *d.group), .kind = ""};
     DatasetGroup *g = d.group;
     *g = (DatasetGroup){
@@ -41,6 +45,8 @@ static Dataset make(bool mine, int rank)
     memcpy(d.set, set, sizeof set);
     g->set = malloc(SAMPLES * sizeof *g->set);
     g->obs = malloc(SAMPLES * 2 * sizeof *g->obs);
+    g->sampling = malloc(sizeof sampling);
+    memcpy(g->sampling, sampling, sizeof sampling);
     for (int i = 0; i < SAMPLES; i++) {
         g->set[i] = i % 2;
         g->obs[2 * i] = 1 + i % 2;
@@ -65,7 +71,7 @@ static json_t *info(Dataset d)
     while (fgets(line, sizeof line, out)) {
         json_t *object = json_loads(line, JSON_REJECT_DUPLICATES, NULL);
         assert_non_null(object);
-        assert_int_equal(json_object_size(object), 8);
+        assert_int_equal(json_object_size(object), 9);
         json_array_append_new(all, object);
     }
     fclose(out);
@@ -100,6 +106,15 @@ static void a_line_per_parameter_set(void **state)
         assert_true(number(line, "samples") == SAMPLES / 2);
         assert_true(number(n, "mean") == 1 + (double)i && number(n, "error") == 0);
         assert_true(number(phi2, "mean") == 0.5 && number(phi2, "tau") == 0.5);
+        const json_t *how = json_object_get(line, "sampling");
+        assert_int_equal(json_object_size(how), 5);
+        assert_true(number(how, "between") == (i == 0 ? 11 : 7));
+        assert_true(number(how, "thermal") == (i == 0 ? 100 : 0));
+        assert_true(number(how, "worms") == (i == 0 ? 40 : 3));
+        if (i == 0)
+            assert_true(number(how, "tau") == 2.5 && number(how, "error") == 0.25);
+        else
+            assert_true(json_is_null(json_object_get(how, "tau")));
     }
     json_decref(all);
 }
@@ -107,12 +122,13 @@ static void a_line_per_parameter_set(void **state)
 static void what_a_file_does_not_say_is_null(void **state)
 {
     (void)state;
-    static const char *const unknown[] = {"eta", "lambda", "mu", "worms", "n", "phi2"};
+    static const char *const unknown[] = {"eta", "lambda", "mu",      "worms",
+                                          "n",   "phi2",   "sampling"};
     for (int rank = 0; rank <= 2; rank++) {
         json_t *all = info(make(false, rank));
         assert_int_equal(json_array_size(all), 1);
         const json_t *line = json_array_get(all, 0);
-        for (int i = 0; i < 6; i++)
+        for (int i = 0; i < 7; i++)
             assert_true(json_is_null(json_object_get(line, unknown[i])));
         assert_int_equal(json_array_size(json_object_get(line, "lattice")), rank);
         assert_true(number(line, "samples") == SAMPLES);
