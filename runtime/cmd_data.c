@@ -15,10 +15,9 @@ enum { POINTS_MAX = 4096 };
 /* The command line. */
 typedef struct DataOptions {
     CliLattices lattice;
-    CliDoubles eta, mu;
+    CliDoubles eta, lambda, mu;
     CliTexts at;
     CliInts worms;
-    double lambda;
     int64_t open, samples, seed, thermal, between, threads;
     const char *output, *length;
     bool paths;
@@ -97,7 +96,7 @@ static const char flux_example[] =
     "      --seed 1 -o flux.h5\n"
     "  archrun data flux --lattice 60x4,100x5 --eta 4.01 --mu 0.91:1.05:0.005 \\\n"
     "      --samples 500 -o test.h5        # mu = 0.91, 0.915, .., 1.05\n"
-    "  archrun data flux --lattice 8 --eta 4.01 --mu 0.5,1.05 -o chain.h5\n";
+    "  archrun data flux --lattice 8 --eta 4.01 --lambda 0.5,1 --mu 0.5,1.05 -o chain.h5\n";
 
 static const char worms_example[] =
     "  archrun data worms --lattice 8x8 --at 4.25:1,4.01:1.5 --worms 0,5 \\\n"
@@ -107,7 +106,7 @@ static const char worms_example[] =
 
 static const char *const example[] = {flux_example, open_example, worms_example};
 
-/* --at ETA:MU,..: pairs instead of a grid. */
+/* --at ETA:MU,..: pairs instead of a grid, each with every lambda. */
 static bool take_pairs(const DataOptions *o, DataRequest *r, ArchError *e)
 {
     for (int i = 0; i < o->at.n; i++) {
@@ -119,31 +118,39 @@ static bool take_pairs(const DataOptions *o, DataRequest *r, ArchError *e)
             return error_set(e, ARCH_EXIT_USAGE,
                              "--at: '%.40s' is no pair ETA:MU, as in 4.25:1",
                              o->at.v[i]);
-        r->point[r->spec.points++] = (FluxParams){eta, o->lambda, mu};
+        for (int j = 0; j < o->lambda.n; j++)
+            r->point[r->spec.points++] = (FluxParams){eta, o->lambda.v[j], mu};
     }
     return true;
 }
 
+static void take_grid(const DataOptions *o, DataRequest *r)
+{
+    for (int i = 0; i < o->eta.n; i++)
+        for (int j = 0; j < o->lambda.n; j++)
+            for (int k = 0; k < o->mu.n; k++)
+                r->point[r->spec.points++] =
+                    (FluxParams){o->eta.v[i], o->lambda.v[j], o->mu.v[k]};
+}
+
 static bool take_points(const DataOptions *o, DataRequest *r, ArchError *e)
 {
-    if (o->at.n > 0 && (o->eta.n > 0 || o->mu.n > 0))
+    const bool pairs = o->at.n > 0;
+    if (pairs && (o->eta.n > 0 || o->mu.n > 0))
         return error_set(
             e, ARCH_EXIT_USAGE,
             "--at gives pairs instead of --eta and --mu: take one or the other");
-    if (o->at.n > 0)
-        return take_pairs(o, r, e);
-    if (o->eta.n == 0 || o->mu.n == 0)
+    if (!pairs && (o->eta.n == 0 || o->mu.n == 0))
         return error_set(e, ARCH_EXIT_USAGE, "--%s is missing (or --at ETA:MU)",
                          o->eta.n == 0 ? "eta" : "mu");
-    if (o->eta.n * o->mu.n > POINTS_MAX)
+    const int points = o->lambda.n * (pairs ? o->at.n : o->eta.n * o->mu.n);
+    if (points > POINTS_MAX)
         return error_set(e, ARCH_EXIT_USAGE,
-                         "--eta and --mu: a grid of %d points, %d are "
-                         "possible",
-                         o->eta.n * o->mu.n, POINTS_MAX);
-    for (int i = 0; i < o->eta.n; i++)
-        for (int j = 0; j < o->mu.n; j++)
-            r->point[r->spec.points++] =
-                (FluxParams){o->eta.v[i], o->lambda, o->mu.v[j]};
+                         "%s and --lambda: a grid of %d points, %d are possible",
+                         pairs ? "--at" : "--eta, --mu", points, POINTS_MAX);
+    if (pairs)
+        return take_pairs(o, r, e);
+    take_grid(o, r);
     return true;
 }
 
@@ -271,13 +278,15 @@ static bool make(DataRequest *r, const DataOptions *o, ArchError *e)
 
 static int run(int argc, char **argv, DataKind kind)
 {
-    DataOptions o = {.lambda = 1,
-                     .open = 1,
-                     .length = "uniform",
-                     .samples = 1000,
-                     .seed = 1,
-                     .thermal = FLUX_DATA_AUTO,
-                     .between = FLUX_DATA_AUTO};
+    DataOptions o = {
+        .lambda = {1, {1}},
+        .open = 1,
+        .length = "uniform",
+        .samples = 1000,
+        .seed = 1,
+        .thermal = FLUX_DATA_AUTO,
+        .between = FLUX_DATA_AUTO
+    };
     /* clang-format off */
     const CliOption option[] = {
         {.name = "output", .letter = 'o', .kind = CLI_TEXT, .value = &o.output, .arg = "FILE.h5",
@@ -288,7 +297,7 @@ static int run(int argc, char **argv, DataKind kind)
         {.name = "mu", .kind = CLI_DOUBLES, .value = &o.mu, .help = "chemical potential"},
         {.name = "at", .kind = CLI_TEXTS, .value = &o.at, .arg = "ETA:MU,..",
          .help = "pairs, instead of the grid of --eta and --mu"},
-        {.name = "lambda", .kind = CLI_DOUBLE, .value = &o.lambda, .help = "coupling"},
+        {.name = "lambda", .kind = CLI_DOUBLES, .value = &o.lambda, .help = "coupling [1]"},
         {.name = "samples", .kind = CLI_INT, .value = &o.samples, .min = 1, .max = 1e9,
          .help = "per parameter set"},
         {.name = "seed", .kind = CLI_INT, .value = &o.seed, .min = 0, .max = 1e18,

@@ -63,6 +63,18 @@ accept data worms --lattice 4x4 --eta 4:4.2:0.1 --mu 1 --worms 0:2 --samples 3 \
 accept info range.h5 --json
 [ "$(wc -l <out)" -eq 9 ] || complain "3 eta and 3 numbers of worms make $(wc -l <out)"
 grep -q '"eta": 4.1, .*"worms": 1,' out || complain "ranges: $(cat out)"
+accept data worms --lattice 4x4,6x2 --eta 4.1,4.2 --mu 1:1.2:0.2 --lambda 0.5:1.5:0.5 \
+    --worms 0:1 --samples 3 --thermal 4 --between 1 -o grid.h5
+accept info grid.h5 --json
+for lambda in 0.5 1 1.5; do
+    [ "$(grep -c "\"lambda\": $lambda," out)" -eq 16 ] || complain "lambda $lambda: $(cat out)"
+done
+[ "$(sed 's/, "samples".*//' out | sort -u | wc -l)" -eq 48 ] ||
+    complain "2 lattices, 2 eta, 3 lambda, 2 mu, 2 numbers of worms: $(wc -l <out)"
+accept data flux $small --at 4:1,4.1:0.9 --lambda 1,2 -o pairs.h5
+accept info pairs.h5 --json
+sed 's/.*"eta": \([0-9.]*\), "lambda": \([0-9.]*\), "mu": \([0-9.]*\).*/\1 \2 \3/' out >pairs
+printf '4 1 1\n4 2 1\n4.1 1 0.9\n4.1 2 0.9\n' | cmp - pairs || complain "pairs: $(cat pairs)"
 accept data flux --lattice 8 --eta 4.01 --mu 1.05 --samples 20 --thermal 40 -o chain.h5
 accept info chain.h5 --json
 grep -q '^{"lattice": \[8\], ' out || complain "the chain: $(cat out)"
@@ -119,6 +131,9 @@ refuse 2 "is no range FIRST:LAST:STEP" data flux $small --eta 4 --mu nan:1:1 -o 
 refuse 2 "is not a finite number" data flux $small --eta nan --mu 1 -o no.h5
 refuse 2 "is not a finite number" data flux $small --eta four --mu 1 -o no.h5
 refuse 2 "lambda = -1" data flux $small --eta 4 --mu 1 --lambda -1 -o no.h5
+refuse 2 "lambda 2, mu 1 is given twice" data flux $small --eta 4 --mu 1 --lambda 1,2,2 -o no.h5
+refuse 2 "a grid of 8000 points, 4096 are possible" \
+    data flux $small --eta 4:4.19:0.01 --mu 1:1.19:0.01 --lambda 1:1.19:0.01 -o no.h5
 refuse 2 "ground state only for eta > 2 (D - 1) + 2 cosh mu" \
     data flux $small --eta 4 --mu 1 --lambda 0 -o no.h5
 refuse 2 "8x1" data flux --lattice 8x1 --eta 4 --mu 1 -o no.h5
