@@ -39,8 +39,8 @@ static Exact two_columns(const Run *r)
     return exact_two_columns(&r->params, (int)r->extent[0], order_of(r));
 }
 
-/* What one order more adds falls from order to order, the last by less than 1e-5: a
- * fiftieth of the statistical errors. */
+/* What two orders more add falls from order to order; the last is below 1e-5, and far
+ * below the statistical errors. */
 static void check_sums_converge(void **state)
 {
     (void)state;
