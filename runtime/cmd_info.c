@@ -5,12 +5,13 @@
 #include "archrt/model.h"
 #include "cmd_common.h"
 #include "info_dataset.h"
+#include "info_device.h"
 #include "safetensors.h"
 
 typedef struct Args {
     ModelChoice choice;
     int precision;
-    bool json;
+    bool json, device;
 } Args;
 
 static bool parse(Args *a, int argc, char **argv, Cli *cli, ArchError *e)
@@ -18,26 +19,33 @@ static bool parse(Args *a, int argc, char **argv, Cli *cli, ArchError *e)
     /* clang-format off */
     const CliOption option[] = {
         {"json", 0, CLI_FLAG, &a->json, 0, 0, NULL, NULL, "one object a line", false},
+        {"device", 0, CLI_FLAG, &a->device, 0, 0, NULL, NULL,
+         "instead of a FILE: CUDA's driver, compiler and devices", false},
         OPTION_PRECISION(&a->precision),
         OPTION_MODEL(&a->choice),
     };
     /* clang-format on */
     const CliCommand command = {
         .name = "info",
-        .args = "FILE",
+        .args = "FILE | --device",
         .summary =
             "What a data set (.h5), a weights file (.safetensors) or a model (.arch, .so)\n"
             "holds.  For data: n and |phi|^2 with errors and autocorrelation times; then flux\n"
             "conservation (or two violations per open worm) and the labels are checked on\n"
-            "every sample, and a sample that fails is named (exit 3).",
-        .example =
-            "    archrun info test.h5\n    archrun info eq1.safetensors --json\n",
-        .least = 1,
+            "every sample, and a sample that fails is named (exit 3).  Or what of CUDA is on\n"
+            "this machine; what a computation needs and is missing is named (exit 6).",
+        .example = "    archrun info test.h5\n    archrun info eq1.safetensors --json\n"
+                   "    archrun info --device\n",
+        .least = 0,
         .most = 1,
         .option = option,
         .options = sizeof option / sizeof *option};
     if (!cli_parse(&command, argc, argv, cli, e))
         return false;
+    if (!cli->help && (cli->args == 1) == a->device)
+        return error_set(e, ARCH_EXIT_USAGE,
+                         "info takes a FILE or --device, one of them; see archrun info "
+                         "--help");
     choose_precision(&a->choice, cli_given(&command, cli, &a->precision), a->precision);
     return true;
 }
@@ -171,7 +179,8 @@ int cmd_info(int argc, char **argv)
     Args a = {0};
     if (!parse(&a, argc - 1, argv + 1, &cli, &e))
         return cli_fail(&e);
-    if (cli.help || run(&a, cli.arg[0], &e))
+    if (cli.help ||
+        (a.device ? info_device(a.json, stdout, &e) : run(&a, cli.arg[0], &e)))
         return ARCH_EXIT_OK;
     return cli_fail(&e);
 }
