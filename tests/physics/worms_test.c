@@ -170,7 +170,7 @@ static void check_closed_worms_keep_the_distribution(void **state)
                                         .detect = true,
                                         .samples = 300000,
                                         .thermal = 200,
-                                        .between = 4});
+                                        .between = 5});
         Stats n, phi2;
         const Exact exact = exact_ring(&p, (int)ring[i].extent[0], 24);
         stats_gamma(d.group[0].obs, 300000, 2, &n);
