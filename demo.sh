@@ -34,7 +34,7 @@ stage()
 make_training_data()
 {
     $archrun data worms --lattice 8x8 --at $trained --lambda 1 --worms 0,5 \
-        --samples 5000 --seed 1 -o demo/train.h5
+        --samples 5000 --seed 1 --overwrite -o demo/train.h5
 }
 
 # The larger the lattice, the fewer the samples: all four cost about as much as the last.
@@ -45,7 +45,7 @@ make_test_data()
         samples=${lattice#*:}
         lattice=${lattice%:*}
         $archrun data worms --lattice "$lattice" --at $tested --lambda 1 --worms $counts \
-            --samples "$samples" --seed 2 -o "demo/test_$lattice.h5"
+            --samples "$samples" --seed 2 --overwrite -o "demo/test_$lattice.h5"
     done
 }
 

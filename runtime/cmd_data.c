@@ -20,7 +20,7 @@ typedef struct DataOptions {
     CliInts worms;
     int64_t open, samples, seed, thermal, between, threads;
     const char *output, *length;
-    bool paths;
+    bool paths, overwrite;
 } DataOptions;
 
 typedef enum DataKind { DATA_FLUX, DATA_OPEN, DATA_WORMS } DataKind;
@@ -40,7 +40,7 @@ typedef struct DataRequest {
     "link on average, and one proposal for every l.  For every lattice, eta, lambda and\n"  \
     "mu a pilot, a chain with random numbers of its own, finds that number and measures\n"  \
     "tau, the larger of the integrated autocorrelation times of n and |phi|^2 in sweeps\n"  \
-    "(0.5: independent).  Then one chain for every 500 samples (1 to 32) starts at\n"       \
+    "(0.5: independent).  Then one chain for every 100 samples (1 to 32) starts at\n"       \
     "k = l = 0, forgets that for 20 tau (at least 100 sweeps), and gives a sample every\n"  \
     "4 tau: neighbours correlate by 2 % or less.  tau is taken with its error on top.\n"    \
     "--thermal and --between say these sweeps instead.  What was found stands in the\n"     \
@@ -244,13 +244,24 @@ static void show(void *data, const FluxDataProgress *p)
     progress_at(&s->line, p->done * s->line.total, NULL);
 }
 
+/* Found out before hours of work. */
+static bool check_output(const DataOptions *o, ArchError *e)
+{
+    if (!dataset_writable(o->output, e))
+        return false;
+    return o->overwrite || !file_exists(o->output) ||
+           error_set(e, ARCH_EXIT_USAGE,
+                     "%.300s is there already: take another name, or say --overwrite",
+                     o->output);
+}
+
 static bool make(DataRequest *r, const DataOptions *o, ArchError *e)
 {
     const int sets = r->spec.lattices * r->spec.points * r->spec.counts;
     Show p = {.pilots = (double)r->spec.lattices * r->spec.points,
               .samples = (double)sets * (double)r->spec.samples};
     Dataset d;
-    if (!dataset_writable(o->output, e))
+    if (!check_output(o, e))
         return false;
     progress_begin(&p.line, "pilot", "parameter sets", 0, p.pilots);
     char parts[FILE_PATH_MAX];
@@ -308,6 +319,8 @@ static int run(int argc, char **argv, DataKind kind)
          .help = "sweeps before the first [20 tau]"},
         {.name = "threads", .kind = CLI_INT, .value = &o.threads, .min = 0, .max = 4096,
          .help = "0: one per core"},
+        {.name = "overwrite", .kind = CLI_FLAG, .value = &o.overwrite,
+         .help = "replace FILE.h5 if it is there"},
         {.name = "length", .kind = CLI_TEXT, .value = &o.length, .arg = "WORD:STEPS",
          .help = "least steps of open worms [uniform]"},
         {.name = "paths", .kind = CLI_FLAG, .value = &o.paths,

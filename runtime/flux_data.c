@@ -1,9 +1,11 @@
 #include "archrt/flux_data.h"
 
 #include "archrt/lattice.h"
-#include "flux_table.h"
+#include "flux_chain.h"
 #include "flux_work.h"
 
+#include <math.h>
+#include <omp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -106,19 +108,29 @@ static bool check_points(const FluxDataSpec *s, ArchError *e)
     return true;
 }
 
+/* Before anything is allocated: the data and, for each thread that can have one, the
+ * tables and fields of a task. */
 static bool check_memory(const FluxDataSpec *s, ArchError *e)
 {
     const double memory =
         (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
     const double rows = (double)s->samples * s->points * flux_work_counts(s);
-    double bytes = 0;
-    for (int i = 0; i < s->lattices; i++)
-        bytes += rows * (2 * s->lattice[i].rank * flux_work_sites(&s->lattice[i]) + 40);
+    const double tasks = fmin((double)s->lattices * s->points * flux_work_chains(s),
+                              omp_get_max_threads());
+    double data = 0, most = 0;
+    for (int i = 0; i < s->lattices; i++) {
+        const double rank = s->lattice[i].rank, sites = flux_work_sites(&s->lattice[i]);
+        const double site = 2 * rank * sizeof(int32_t) + 4 * rank * sizeof(FluxPlace) +
+                            2 * rank + sizeof(int16_t);
+        data += rows * (2 * rank * sites + 40);
+        most = fmax(most, site * sites);
+    }
+    const double bytes = data + tasks * most;
     return bytes < memory ||
            error_set(
                e, ARCH_EXIT_USAGE,
-               "%.3g GB of data asked for, this machine has %.3g GB of memory: write "
-               "several files",
+               "%.3g GB are needed, this machine has %.3g GB of memory: ask for fewer "
+               "samples or smaller lattices, in several files",
                bytes * 1e-9, memory * 1e-9);
 }
 
@@ -133,10 +145,12 @@ bool flux_data_check(const FluxDataSpec *s, ArchError *e)
         return error_set(
             e, ARCH_EXIT_USAGE,
             "data need a thermalisation >= 0 and >= 1 sweep between samples");
+    if (!check_memory(s, e))
+        return false;
     for (int i = 0; i < s->lattices; i++)
         if (!check_lattice(s, i, e))
             return false;
-    return check_points(s, e) && check_memory(s, e);
+    return check_points(s, e);
 }
 
 static bool group_init(const FluxDataSpec *s, int i, DatasetGroup *g, ArchError *e)

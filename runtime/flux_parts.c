@@ -7,7 +7,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static const char job_version[] = "archrun data, parts of version 2";
+/* The first line of a job.  The number changes with what the parts hold or how the samples
+ * are made. */
+static const char job_words[] = "archrun data, parts of version";
+enum { JOB_VERSION = 2 };
 
 static void describe_sweeps(FILE *out, const char *name, int64_t sweeps)
 {
@@ -26,9 +29,9 @@ static char *describe_job(const FluxDataSpec *s)
     if (out == NULL)
         return NULL;
     fprintf(out,
-            "%s\nseed %" PRIu64 "\nsamples %" PRId64 "\nkind %s\nlength %d %.17g\n"
+            "%s %d\nseed %" PRIu64 "\nsamples %" PRId64 "\nkind %s\nlength %d %.17g\n"
             "paths %d\n",
-            job_version, s->seed, s->samples,
+            job_words, JOB_VERSION, s->seed, s->samples,
             s->worms == NULL ? "flux"
             : s->detect      ? "open"
                              : "worms",
@@ -66,9 +69,53 @@ static void first_difference(const char *there, const char *asked, char text[2][
     }
 }
 
+/* Whether the job of a folder can be compared with ours. */
+static bool check_version(const char *folder, const char *job, ArchError *e)
+{
+    const size_t words = strlen(job_words);
+    int version = 0;
+    if (strncmp(job, job_words, words) != 0 || sscanf(job + words, "%d", &version) != 1)
+        return error_set(e, ARCH_EXIT_FILE,
+                         "%.300s does not hold the parts of a job: move it away, or "
+                         "remove it",
+                         folder);
+    return version == JOB_VERSION ||
+           error_set(e, ARCH_EXIT_FILE,
+                     "%.300s holds parts of version %d, of another archrun; this one "
+                     "makes version %d: finish with that one, or remove the folder and "
+                     "begin again",
+                     folder, version, JOB_VERSION);
+}
+
+static bool check_job(const FluxParts *p, const char *there, ArchError *e)
+{
+    char line[2][100];
+    if (!check_version(p->folder, there, e))
+        return false;
+    if (strcmp(there, p->job) == 0)
+        return true;
+    first_difference(there, p->job, line);
+    return error_set(e, ARCH_EXIT_USAGE,
+                     "%.200s holds parts of another job ('%s', not '%s'): finish that "
+                     "one, or remove the folder",
+                     p->folder, line[0], line[1]);
+}
+
+/* Whether parts can be saved there once it is time. */
+static bool check_folder(const char *folder, ArchError *e)
+{
+    struct stat s;
+    if (stat(folder, &s) != 0)
+        return true;
+    if (S_ISDIR(s.st_mode) && access(folder, W_OK) == 0)
+        return true;
+    return error_set(e, ARCH_EXIT_FILE, "cannot write to the folder %.300s: %s", folder,
+                     strerror(S_ISDIR(s.st_mode) ? errno : ENOTDIR));
+}
+
 bool flux_parts_open(FluxParts *p, const FluxDataSpec *s, ArchError *e)
 {
-    char path[FILE_PATH_MAX], line[2][100], *there;
+    char path[FILE_PATH_MAX], *there;
     size_t size;
     *p = (FluxParts){0};
     if (!path_set(p->folder, "%s", s->parts) || !path_set(path, "%s/job", s->parts))
@@ -76,19 +123,15 @@ bool flux_parts_open(FluxParts *p, const FluxDataSpec *s, ArchError *e)
     if ((p->job = describe_job(s)) == NULL)
         return error_set(e, ARCH_EXIT_FILE, "out of memory for a job");
     p->hash = hash_text(HASH_INIT, p->job);
+    if (!check_folder(p->folder, e))
+        return false;
     if (!file_exists(path))
         return true;
     if (!file_read(path, &there, &size, e))
         return false;
-    p->there = true;
-    const bool same = strcmp(there, p->job) == 0;
-    first_difference(there, p->job, line);
+    p->there = check_job(p, there, e);
     free(there);
-    return same ||
-           error_set(e, ARCH_EXIT_USAGE,
-                     "%.200s holds parts of another job ('%s', not '%s'): finish "
-                     "that one, or remove the folder",
-                     p->folder, line[0], line[1]);
+    return p->there;
 }
 
 void flux_parts_release(FluxParts *p)

@@ -29,7 +29,8 @@ typedef struct FluxPart {
     WormsPaths *paths; /* of the group, by row, or NULL */
 } FluxPart;
 
-/* Errors: USAGE if the folder holds another job; FILE. */
+/* Errors: USAGE if the folder holds another job; FILE: parts of another version, no parts,
+ * no right to write. */
 bool flux_parts_open(FluxParts *p, const FluxDataSpec *s, ArchError *e);
 void flux_parts_release(FluxParts *p);
 

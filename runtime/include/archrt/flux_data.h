@@ -59,7 +59,7 @@ typedef struct FluxDataSpec {
 } FluxDataSpec;
 
 /* Whether flux_data_make() would begin: cheap, to be asked first.  Errors (code USAGE):
- * as flux_new(); too many worms for a lattice; a lattice twice; more data than
+ * as flux_new(); too many worms for a lattice; a lattice twice; more than the
  * memory. */
 bool flux_data_check(const FluxDataSpec *s, ArchError *e);
 

@@ -170,7 +170,7 @@ refuse 3 "truncated or damaged" info cut.h5
 
 # A failure leaves the file that was there.
 cp flux.h5 kept.h5
-"$archrun" data flux --lattice 4x4 --eta 4 --mu 2 --lambda 0.001 -o kept.h5 2>err
+"$archrun" data flux --lattice 4x4 --eta 4 --mu 2 --lambda 0.001 --overwrite -o kept.h5 2>err
 cmp flux.h5 kept.h5 || complain "a failed command spoilt the file that was there"
 
 verdict

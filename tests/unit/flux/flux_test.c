@@ -189,7 +189,7 @@ static void impossible_data_are_refused(void **state)
     contains(&e, ARCH_EXIT_USAGE, "lattice 4x4: 5 open worms asked for");
     s.worms = NULL, s.lattice = &large, s.samples = 1000000000;
     assert_false(flux_data_make(&s, &d, &e));
-    contains(&e, ARCH_EXIT_USAGE, "GB of data asked for");
+    contains(&e, ARCH_EXIT_USAGE, "GB are needed");
     s.samples = 0;
     assert_false(flux_data_make(&s, &d, &e));
     contains(&e, ARCH_EXIT_USAGE, "at least one sample");
