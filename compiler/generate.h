@@ -7,9 +7,9 @@
 #include "ir/graph.h"
 #include "plan/plan.h"
 
-enum { GENERATED_FILES = 2 };
+enum { GENERATED_FILES = 3 };
 
-/* NAME.h and NAME.c of one model; `options` is what the banner repeats. */
+/* NAME.h, NAME.c and NAME.cu of one model; `options` is what the banner repeats. */
 void generate(const Graph *g, const Source *source, PlanOptions plan,
               const char *options, Output file[GENERATED_FILES], Arena *a);
 

@@ -1,4 +1,4 @@
-/* archc - a network as in a paper's table -> C.
+/* archc - a network as in a paper's table -> C and CUDA.
  *
  * The pipeline, text -> Unit -> Graph -> .., stands in compile(). */
 #include <errno.h>
@@ -42,12 +42,13 @@ typedef struct Options {
     Dump dump;
     bool explain, check;
     bool f64;
-    int axes; /* of --lattice; 0: not given */
+    bool cuda; /* --target */
+    int axes;  /* of --lattice; 0: not given */
     int64_t lattice[AXES_MAX];
 } Options;
 
 static const char usage[] =
-    "usage: archc FILE.arch [-o DIR]    write NAME.h and NAME.c into DIR (generated/)\n"
+    "usage: archc FILE.arch [-o DIR]    write NAME.h, NAME.c, NAME.cu into DIR (generated/)\n"
     "       archc --check FILE.arch     only look for errors\n"
     "       archc --explain FILE.arch   shapes, parameters, flop and symmetry class\n"
     "\n"
@@ -55,6 +56,7 @@ static const char usage[] =
     "  --lattice 60x4                time first, for --explain and the checks\n"
     "  --precision f32|f64           of the generated code (f32)\n"
     "  --dump=ast|graph|grad|opt|plan  what a stage made, as text\n"
+    "  --target c|cuda               of --dump=plan (c)\n"
     "  --help=layers                 the layers of the language\n"
     "  --help, --version\n"
     "\n"
@@ -120,6 +122,7 @@ enum {
     OPT_EXPLAIN,
     OPT_LATTICE,
     OPT_DUMP,
+    OPT_TARGET,
     OPT_REAL
 };
 
@@ -130,8 +133,9 @@ static const struct option long_options[] = {
     {"explain",no_argument, NULL, OPT_EXPLAIN},
     {"lattice", required_argument, NULL, OPT_LATTICE},
     {"dump",      required_argument, NULL, OPT_DUMP},
-    {"precision",        required_argument, NULL, OPT_REAL},
-    {0           },
+    {"target",        required_argument, NULL, OPT_TARGET},
+    {"precision",            required_argument, NULL, OPT_REAL},
+    {0       },
 };
 
 static int unknown_option(const char *word)
@@ -165,6 +169,11 @@ static int parse_option(int c, char **argv, Options *o)
         return parse_dump(optarg, o)
                    ? -1
                    : usage_error("there is no stage '%s' to dump", optarg);
+    case OPT_TARGET:
+        o->cuda = !strcmp(optarg, "cuda");
+        return o->cuda || !strcmp(optarg, "c")
+                   ? -1
+                   : usage_error("target '%s' is neither c nor cuda", optarg);
     case OPT_REAL:
         o->f64 = !strcmp(optarg, "f64");
         return o->f64 || !strcmp(optarg, "f32")
@@ -205,7 +214,9 @@ static int print_stage(const Graph *g, const Options *o, Arena *a)
     Dump dump = o->dump;
     if (dump == DUMP_PLAN) {
         PlanOptions plan = plan_options(o);
-        plan_print(plan_make(g, &plan_target[0], &plan, a), stdout);
+        plan_print(o->cuda ? plan_cuda(g, &plan, a)
+                           : plan_make(g, &plan_target[0], &plan, a),
+                   stdout);
         return EXIT_OK;
     }
     if (dump == DUMP_GRAD || dump == DUMP_OPT)

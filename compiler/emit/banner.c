@@ -46,7 +46,10 @@ void emit_banner(Writer *w, const EmitInput *in, const char *suffix)
            in->name, suffix, ARCHC_VERSION, in->source_name, emit_hash(in->source),
            in->options[0] ? ", options " : "", in->options);
     w_line(w, " *");
-    w_line(w, " *     cc -O2 -std=c11 -c %s.c", in->name);
+    if (strcmp(suffix, ".cu"))
+        w_line(w, " *     cc -O2 -std=c11 -c %s.c", in->name);
+    else
+        w_line(w, " *     nvcc -cubin -arch=sm_90 %s.cu", in->name);
     w_line(w, " *");
     w_line(w, " * %" PRId64 " parameters; %s.", in->graph->param_count, in->symmetry);
     w_line(w, " * Multiply-adds per sample:");

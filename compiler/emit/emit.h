@@ -11,7 +11,9 @@
 typedef struct EmitInput {
     const Graph *graph;
     const Program *const
-        *program;            /* [TARGETS], in the order of plan_target             */
+        *program; /* [TARGETS], in the order of plan_target             */
+    const Program *cuda;
+    const char *cuda_text;   /* of NAME.cu; NULL: there is none                    */
     const char *name;        /* of the model, with _f64 behind it in f64           */
     const char *source_name; /* count.arch, without a path                         */
     const char *source;      /* its text                                           */
@@ -19,7 +21,8 @@ typedef struct EmitInput {
     const char *symmetry;    /* one line                                           */
 } EmitInput;
 
-/* The texts of NAME.h and NAME.c. */
+/* The texts of NAME.cu, NAME.h and NAME.c; the last needs the first. */
+const char *emit_cuda(const EmitInput *in, Arena *a);
 const char *emit_header(const EmitInput *in, Arena *a);
 const char *emit_source(const EmitInput *in, Arena *a);
 

@@ -244,9 +244,9 @@ static const char *escaped_line(Writer *w, const char *line, size_t length)
     return text;
 }
 
-static void emit_text(Writer *w, const char *text)
+static void emit_text(Writer *w, const char *name, const char *text)
 {
-    w_line(w, "static const char source[] =");
+    w_line(w, "static const char %s[] =", name);
     w->depth++;
     while (*text) {
         size_t length = strcspn(text, "\n");
@@ -281,7 +281,9 @@ void emit_model(Writer *w, const EmitInput *in)
 {
     if (in->graph->params)
         emit_params(w, in->graph);
-    emit_text(w, in->source);
+    emit_text(w, "source", in->source);
+    if (in->cuda_text)
+        emit_text(w, "cuda_source", in->cuda_text);
     w_line(w, "const ArchModel *%s_model(void)", in->name);
     w_brace(w);
     w_open(w, "static const ArchModel model =");
@@ -305,6 +307,13 @@ void emit_model(Writer *w, const EmitInput *in)
     if (in->graph->loss != LOSS_NONE)
         w_line(w, ".gradient = %s_gradient,", in->name);
     w_line(w, ".reduce = %s_reduce,", in->name);
+    if (in->cuda_text) {
+        w_line(w, ".cuda_source = cuda_source,");
+        w_line(w, ".cuda_packed_bytes = %" PRId64 " * sizeof(real),",
+               in->cuda->packed_count);
+        w_line(w, ".cuda_plan = cuda_plan,");
+        w_line(w, ".cuda_launch = cuda_launch,");
+    }
     w_close(w, ";");
     w_line(w, "return &model;");
     w_close(w, "");

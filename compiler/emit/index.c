@@ -110,7 +110,7 @@ static Linear linear_of(const Scope *scope, const Ix *i)
         return atom(arena_printf(scope->arena, "%s / %s", in_parentheses(scope, &a),
                                  in_parentheses(scope, &b)));
     case IX_SHARES:
-        return atom(arena_printf(scope->arena, "shares(%s, %" PRId64 ")",
+        return atom(arena_printf(scope->arena, "shares_of(%s, %" PRId64 ")",
                                  linear_text(scope, &a), i->value));
     case IX_TABLE:
         return atom(arena_printf(scope->arena, "%sf->%s[%s]", scope->table_cast,

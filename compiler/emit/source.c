@@ -1,6 +1,6 @@
 #include <inttypes.h>
 
-#include "emit/parts.h"
+#include "emit/cuda.h"
 
 static void emit_basics(Writer *w, const EmitInput *in)
 {
@@ -52,6 +52,8 @@ const char *emit_source(const EmitInput *in, Arena *a)
         emit_kernels(&w, in, in->program[i]);
     emit_choice(&w, in);
     emit_entries(&w, in);
+    if (in->cuda_text)
+        emit_cuda_host(&w, in);
     emit_model(&w, in);
     return w_end(&w);
 }

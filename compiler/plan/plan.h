@@ -196,11 +196,13 @@ typedef enum Space {
 typedef struct Buffer {
     const char *name;
     Space space;
-    int channels;  /* WORK, STACK                                       */
-    int lattice;   /* WORK: its sites; TABLE: sites per row             */
-    int64_t count; /* SUM: vectors; TABLE: rows; STACK: sites           */
-    bool ghost;    /* WORK: one more site, of zeros                     */
-    int geometry;  /* TABLE                                             */
+    int channels;   /* WORK, STACK                                       */
+    int lattice;    /* WORK: its sites; TABLE: sites per row             */
+    int64_t count;  /* SUM: vectors; TABLE: rows; STACK: sites           */
+    bool ghost;     /* WORK: one more site, of zeros                     */
+    int geometry;   /* TABLE                                             */
+    int pitch;      /* CUDA: numbers from one site to the next           */
+    bool zero_site; /* CUDA: behind the sites one of zeros              */
 } Buffer;
 
 /* A set of sites: extents as functions of the input's.  Lattice 0 is a single site,
@@ -260,6 +262,12 @@ typedef struct Slot {
     int bufs;
 } Slot;
 
+/* CUDA: the epochs from which to which a buffer is in use. */
+typedef struct Lifetime {
+    bool used;
+    int first, last;
+} Lifetime;
+
 typedef struct Kernel {
     What what;
     const Graph *graph;
@@ -267,7 +275,10 @@ typedef struct Kernel {
     int begins, blocks, ends;
     Slot *slot;
     int slots;
-    double *fma; /* [lattices] multiply-adds per site                  */
+    int *epoch;     /* CUDA: [blocks], rising; behind each stands a barrier */
+    Lifetime *life; /* CUDA: [buffers], instead of slots          */
+    int *wide;      /* CUDA: [lattices] items per tile of sites   */
+    double *fma;    /* [lattices] multiply-adds per site                  */
     int lattices;
     bool used; /* false: the gradient of a model without loss        */
 } Kernel;
@@ -306,6 +317,9 @@ enum { TARGETS = 3 };
  * parameters are the same for all of them. */
 Program *plan_make(const Graph *g, const Target *target, const PlanOptions *options,
                    Arena *a);
+
+/* Program of one model for a GPU: cuda.h. */
+Program *plan_cuda(const Graph *g, const PlanOptions *options, Arena *a);
 
 void plan_print(const Program *p, FILE *out);
 void phase_print(const Program *p, const Phase *phase, FILE *out);

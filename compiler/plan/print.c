@@ -230,6 +230,9 @@ static void print_buffers(const Program *p, FILE *out)
             fprintf(out, ", %d channels", b->channels);
         if (b->space == SPACE_WORK || b->space == SPACE_TABLE)
             fprintf(out, ", lattice %d", b->lattice);
+        if (b->pitch)
+            fprintf(out, ", %d apart%s", b->pitch,
+                    b->zero_site ? ", zeros behind" : "");
         if (b->count)
             fprintf(out, ", %" PRId64, b->count);
         fputs(b->ghost ? ", ghost\n" : "\n", out);
@@ -253,11 +256,25 @@ static void print_uses(const Program *p, const char *when, const PhaseUse *use,
                 when_name[use[i].when]);
 }
 
+/* CUDA: what stands between two barriers, and from which epoch to which fields live. */
+static void print_epochs(const Program *p, const Kernel *k, FILE *out)
+{
+    for (int i = 0; i < k->blocks; i++)
+        fprintf(out, "  epoch %d %s%s\n", k->epoch[i], p->phase[k->block[i].phase].name,
+                when_name[k->block[i].when]);
+    for (int i = 1; i < p->buffers; i++)
+        if (p->buffer[i].space == SPACE_WORK && k->life[i].used)
+            fprintf(out, "  life %d .. %d: %s\n", k->life[i].first, k->life[i].last,
+                    p->buffer[i].name);
+}
+
 static void print_kernel(const Program *p, const Kernel *k, FILE *out)
 {
     fprintf(out, "kernel %s\n", plan_what_name[k->what]);
+    if (k->epoch)
+        print_epochs(p, k, out);
     print_uses(p, "begin", k->begin, k->begins, out);
-    print_uses(p, "block", k->block, k->blocks, out);
+    print_uses(p, "block", k->block, k->epoch ? 0 : k->blocks, out);
     print_uses(p, "end  ", k->end, k->ends, out);
     for (int i = 0; i < k->slots; i++) {
         fprintf(out, "  slot %d:", i);
@@ -272,9 +289,11 @@ static void print_kernel(const Program *p, const Kernel *k, FILE *out)
 
 void plan_print(const Program *p, FILE *out)
 {
-    fprintf(out, "program %s, %s, %s, %d lanes a register\n", p->graph->name,
-            p->precision == PRECISION_F64 ? "f64" : "f32", p->target.name,
-            plan_width(p));
+    fprintf(out, "program %s, %s, %s", p->graph->name,
+            p->precision == PRECISION_F64 ? "f64" : "f32", p->target.name);
+    if (plan_width(p))
+        fprintf(out, ", %d lanes a register", plan_width(p));
+    fputc('\n', out);
     print_lattices(p, out);
     print_geometries(p, out);
     print_buffers(p, out);

@@ -18,9 +18,9 @@ for file; do
 done
 diff -rq "$dir/1" "$dir/2" || failures=$((failures + 1))
 committed=0
-for file in "$generated"/*.c "$generated"/*.h; do
+for file in "$generated"/*.c "$generated"/*.h "$generated"/*.cu; do
     cmp "$file" "$dir/1/$(basename "$file")" || failures=$((failures + 1))
     committed=$((committed + 1))
 done
 echo "$# networks twice, $committed committed files, $failures differ"
-[ $failures = 0 ] && [ $committed -ge 4 ]
+[ $failures = 0 ] && [ $committed -ge 6 ]

@@ -1,0 +1,190 @@
+#include "emit/cuda.h"
+
+#include <inttypes.h>
+
+#include "emit/phase.h"
+
+static void basics(Writer *w, const EmitInput *in)
+{
+    const Program *p = in->cuda;
+    bool f64 = p->precision == PRECISION_F64;
+    if (f64)
+        w_line(w, "#define ARCH_REAL_F64");
+    w_line(w, "typedef %s real;", f64 ? "double" : "float");
+    w_blank(w);
+    w_line(w, "enum { AXES = %d, PACKED = %" PRId64 ", PARAMS = %" PRId64 " };",
+           in->graph->rank, p->packed_count, in->graph->param_count);
+    w_blank(w);
+}
+
+static void text(Writer *w, const char *prelude)
+{
+    w_text(w, prelude);
+    w_blank(w);
+}
+
+/* ---- kernels ---- */
+
+static const char *const condition[] = {"", "if (f->dx)", "if (f->sums)"};
+
+static void phases(Writer *w, const Program *p, const Kernel *k)
+{
+    for (int i = 0; i < k->blocks; i++) {
+        const PhaseUse *use = &k->block[i], *next = use + 1;
+        bool first = i == 0 || k->epoch[i - 1] != k->epoch[i];
+        bool last = i + 1 == k->blocks || k->epoch[i + 1] != k->epoch[i];
+        bool conditional = use->when != WHEN_ALWAYS;
+        if (conditional && (first || use[-1].when != use->when))
+            w_open(w, "%s", condition[use->when]);
+        w_line(w, "%s_cuda(f, at);", p->phase[use->phase].name);
+        if (conditional && (last || next->when != use->when))
+            w_close(w, "");
+        if (last)
+            w_line(w, "__syncthreads();");
+    }
+}
+
+static void body(Writer *w, const Program *p, const Kernel *k)
+{
+    w_line(w, "DEVICE void %s(const Frame *f, real *field, double *scratch)",
+           plan_what_name[k->what]);
+    w_brace(w);
+    w_line(w, "Block at = block_of(f, field, scratch);");
+    if (k->what != WHAT_FORWARD)
+        w_line(w, "clear_sums(f, at);");
+    w_open(w, "for (; at.sample < f->batch; at.sample += gridDim.x)");
+    phases(w, p, k);
+    w_close(w, "");
+    w_close(w, "");
+    w_blank(w);
+}
+
+static void entry(Writer *w, const EmitInput *in, const Kernel *k, bool in_shared)
+{
+    bool scratch = k->what == WHAT_GRADIENT;
+    w_line(w, "ENTRY %s_%s_%s(const __grid_constant__ Frame frame)", in->name,
+           plan_what_name[k->what], in_shared ? "shared" : "global");
+    w_brace(w);
+    if (in_shared || scratch)
+        w_line(w, "extern __shared__ double shared[];");
+    const char *field = in_shared
+                            ? scratch ? "(real *)(shared + THREADS)" : "(real *)shared"
+                            : "frame.work + instance_block() * frame.fields";
+    w_line(w, "%s(&frame, %s, %s);", plan_what_name[k->what], field,
+           scratch ? "shared" : "0");
+    w_close(w, "");
+    w_blank(w);
+}
+
+static void kernels(Writer *w, const EmitInput *in)
+{
+    const Program *p = in->cuda;
+    w_line(w, "/* ---- kernels: grid (blocks, instances) ---- */");
+    w_blank(w);
+    for (int what = 0; what < WHAT_COUNT; what++) {
+        const Kernel *k = &p->kernel[what];
+        if (!k->used)
+            continue;
+        body(w, p, k);
+        entry(w, in, k, true);
+        entry(w, in, k, false);
+    }
+    w_line(w, "ENTRY %s_reduce(const __grid_constant__ Frame frame)", in->name);
+    w_brace(w);
+    w_line(w, "add_blocks(&frame);");
+    w_close(w, "");
+    w_blank(w);
+}
+
+/* ---- tables and packing ---- */
+
+static const char *numbers(Writer *w, const int *value, int count)
+{
+    const char *text = count ? "" : "0";
+    for (int i = 0; i < count; i++)
+        text = arena_printf(w->arena, "%s%s%d", text, i ? ", " : "", value[i]);
+    return text;
+}
+
+static void table(Writer *w, const Program *p, const Geometry *g, int number)
+{
+    int axes = p->lattice[g->in].rank, circular[AXES_MAX];
+    for (int axis = 0; axis < axes; axis++)
+        circular[axis] = g->window.boundary[axis] == BOUNDARY_CIRCULAR;
+    const char *name = plan_buffer(p, g->table)->name;
+    w_line(w, "const Window w%d = {%d, {%s}, {%s}, {%s}, {%s}};", number, axes,
+           numbers(w, g->window.kernel, axes), numbers(w, g->window.stride, axes),
+           numbers(w, g->window.before, axes), numbers(w, circular, axes));
+    const char *where = arena_printf(w->arena, "&w%d, frame.extent%d, frame.extent%d",
+                                     number, g->in, g->out);
+    switch (g->kind) {
+    case NEAR_FORWARD: w_line(w, "fill_near(frame.%s, %s);", name, where); break;
+    case NEAR_BACKWARD: w_line(w, "fill_back(frame.%s, %s);", name, where); break;
+    case COVER: w_line(w, "fill_cover(frame.%s, 0, %s);", name, where); break;
+    case COVER_TAP: w_line(w, "fill_cover(0, frame.%s, %s);", name, where); break;
+    }
+}
+
+static void tables(Writer *w, const EmitInput *in)
+{
+    const Program *p = in->cuda;
+    w_line(w, "/* Windows: axes, kernel, stride, sites before, wraps around. */");
+    w_line(w, "ENTRY %s_tables(const __grid_constant__ Frame frame)", in->name);
+    w_brace(w);
+    if (!p->geometries)
+        w_line(w, "(void)frame;");
+    for (int i = 0; i < p->geometries; i++)
+        table(w, p, &p->geometry[i], i);
+    w_close(w, "");
+    w_blank(w);
+}
+
+static void pack(Writer *w, const EmitInput *in)
+{
+    const Program *p = in->cuda;
+    w_line(w, "ENTRY %s_pack(const __grid_constant__ Frame frame)", in->name);
+    w_brace(w);
+    w_line(w, "const real *from = frame.params + (int64)blockIdx.y * PARAMS;");
+    w_line(w, "real *to = frame.packed + (int64)blockIdx.y * PACKED;");
+    if (!p->packings)
+        w_line(w, "(void)from, (void)to;");
+    for (int i = 0; i < p->packings; i++) {
+        const Packing *k = &p->packing[i];
+        const Param *param = &in->graph->param[k->param];
+        w_line(w,
+               "pack_matrix(from + %" PRId64 ", to + %" PRId64 ", %d, %d, %d, %" PRId64
+               ", %" PRId64 ", %" PRId64 "); /* %s */",
+               param->offset, k->offset, k->out, k->taps, k->in, k->stride_out,
+               k->stride_tap, k->stride_in, param->name);
+    }
+    w_close(w, "");
+}
+
+const char *emit_cuda(const EmitInput *in, Arena *a)
+{
+    const Program *p = in->cuda;
+    if (!emit_cuda_fits(p))
+        return NULL;
+    Writer w;
+    w_begin(&w, a);
+    emit_banner(&w, in, ".cu");
+    basics(&w, in);
+    text(&w, prelude_cuda);
+    w_line(&w, "/* ---- this network ---- */");
+    w_blank(&w);
+    emit_cuda_frame(&w, p, false);
+    text(&w, prelude_cuda_block);
+    if (in->graph->loss != LOSS_NONE)
+        text(&w, prelude_cuda_loss);
+    text(&w, prelude_cuda_tables);
+    w_line(&w, "/* ---- phases: loops over items dealt to the threads "
+               "---- */");
+    w_blank(&w);
+    PhaseSource source = {in->source_name, in->source};
+    for (int i = 0; i < p->phases; i++)
+        emit_phase(&w, &source, &dialect_cuda, p, &p->phase[i]);
+    kernels(&w, in);
+    tables(&w, in);
+    pack(&w, in);
+    return w_end(&w);
+}

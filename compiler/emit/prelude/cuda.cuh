@@ -1,0 +1,49 @@
+/* ---- CUDA C; also what NVRTC compiles: no header is included ---- */
+
+/* Up to 256 threads; what is in registers stays there, however few blocks fit beside. */
+#ifdef __cplusplus
+#define ENTRY extern "C" __global__ void __launch_bounds__(256, 1)
+#else
+#define ENTRY __global__ void __launch_bounds__(256, 1)
+#endif
+#define DEVICE static __device__ __forceinline__
+#define THREAD ((int)threadIdx.x)
+#define THREADS ((int)blockDim.x)
+/* Fields and packed weights: four numbers may be loaded at once. */
+#define ALIGNED(p) ((real *)__builtin_assume_aligned(p, 4 * sizeof(real)))
+
+typedef long long int64;
+
+#ifdef ARCH_REAL_F64
+#define REAL_FUNCTION(name) name
+#else
+#define REAL_FUNCTION(name) name##f
+#endif
+
+DEVICE real real_fma(real a, real b, real c)
+{
+    return REAL_FUNCTION(fma)(a, b, c);
+}
+
+DEVICE real real_max(real a, real b)
+{
+    return a > b ? a : b;
+}
+
+DEVICE real real_tanh(real x)
+{
+    return REAL_FUNCTION(tanh)(x);
+}
+
+DEVICE real real_sigmoid(real x)
+{
+    return 1 / (1 + REAL_FUNCTION(exp)(-x));
+}
+
+/* Into how many shares the threads cut a sum over the sites, if `at_once` of them sum
+ * different things: enough for all threads, but not less than 16 sites each. */
+DEVICE int shares_of(int sites, int at_once)
+{
+    const int most = (sites + 15) / 16, fit = THREADS / at_once;
+    return fit < 1 ? 1 : fit < most ? fit : most;
+}

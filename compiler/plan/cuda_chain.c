@@ -1,0 +1,65 @@
+#include "plan/cuda.h"
+#include "plan/value.h"
+
+/* Points at the channels of the tile at each of its sites. */
+static Ptr point_at(Cuda *z, Val v, const CudaTile *t, const char *name)
+{
+    Build *b = z->b;
+    Ptr p = ptr_new(b, name);
+    for (int s = 0; s < t->sites; s++)
+        put_point(b, p, ix_element(ix(b, s), t->sites), cuda_buffer(z, v),
+                  cuda_index(z, v, t->site[s], t->channel));
+    return p;
+}
+
+static void apply(Cuda *z, Val v, Val current, const CudaTile *t)
+{
+    Build *b = z->b;
+    const Node *n = graph_node(z->g, v);
+    int operands = op_info[n->op].operands;
+    Ptr other[2] = {{0}, {0}};
+    for (int k = 0; k < operands; k++)
+        if (n->arg[k].i != current.i)
+            other[k] = point_at(
+                z, n->arg[k], t,
+                arena_printf(b->arena, "of_%s", value_name(z->g, n->arg[k], b->arena)));
+    Var i = put_unroll(b, "i", t->channels);
+    const Ix *at_i = ix_element(ix_var(b, i), t->channels);
+    for (int s = 0; s < t->sites; s++) {
+        const Ix *at_s = ix_element(ix(b, s), t->sites);
+        const Vx *y = vx_reg(b, t->y, at_i, at_s), *x[2] = {NULL, NULL};
+        for (int k = 0; k < operands; k++)
+            x[k] =
+                n->arg[k].i == current.i ? y : vx_load(b, other[k], at_s, ix_var(b, i));
+        put_set(b, t->y, at_i, at_s, value_point(b, n, x));
+    }
+    put_end(b);
+}
+
+static void store(Cuda *z, Val v, const CudaTile *t)
+{
+    Build *b = z->b;
+    if (!z->steps->stored[v.i])
+        return;
+    Ptr to = point_at(z, v, t,
+                      arena_printf(b->arena, "to_%s", value_name(z->g, v, b->arena)));
+    Var i = put_unroll(b, "i", t->channels);
+    for (int s = 0; s < t->sites; s++) {
+        const Ix *at_s = ix_element(ix(b, s), t->sites);
+        put_store(b, to, at_s, ix_var(b, i),
+                  vx_reg(b, t->y, ix_element(ix_var(b, i), t->channels), at_s));
+    }
+    put_end(b);
+}
+
+void cuda_chain(Cuda *z, const CudaStep *step, const CudaTile *t)
+{
+    Val current = step->value;
+    if (!step->load)
+        store(z, current, t);
+    for (int c = 0; c < step->chains; c++) {
+        apply(z, step->chain[c], current, t);
+        current = step->chain[c];
+        store(z, current, t);
+    }
+}
