@@ -24,6 +24,82 @@ typedef float real;
 
 enum { AXES = 2, PACKED = 1904 };
 
+/* ---- parts: a lattice cut up, so that few samples fill all lanes ---- */
+
+/* A block of 16 lanes holds `samples` samples, each cut into `count` equal parts, `grid` of
+ * them along each axis: lane = sample * count + part.  Extents and site numbers are those of
+ * a part.  Where a window looks beyond its part lies a *halo* of sites, filled from the
+ * other lanes.  A value without sites is in the lane of part 0. */
+typedef struct Parts {
+    int64_t count, samples, grid[ARCH_AXES_MAX];
+} Parts;
+
+/* can[axis][n]: whether every lattice of the network divides into n along an axis. */
+typedef unsigned char Divisors[ARCH_AXES_MAX][ARCH_LANES + 1];
+
+/* A block that is larger than near memory takes longer: with what it holds grows the
+ * distance from which it comes. */
+#define CACHE_BYTES (1 << 20)
+#define CACHE_MISS 0.25 /* each time twice as large */
+
+/* A search for the cheapest way to cut a lattice. */
+typedef struct Cut {
+    int axes;
+    const int64_t *extent;
+    const Divisors *can;
+    int64_t samples; /* of the batch                          */
+    double bytes;    /* of a block that is not cut            */
+    double least;
+    Parts best;
+} Cut;
+
+/* Work of one sample, in sites: whole tiles of two, and a little for a halo of one site. */
+INLINE double cut_cost(const Cut *cut, const Parts *p)
+{
+    double sites = 1, reached = 1;
+    for (int axis = 0; axis < cut->axes; axis++) {
+        const double part = (double)(cut->extent[axis] / p->grid[axis]);
+        sites *= part;
+        reached *= part + (p->grid[axis] > 1);
+    }
+    const int64_t samples = p->samples < cut->samples ? p->samples : cut->samples;
+    const double cost = ((sites + 1) / 2 * 2 + 0.15 * (reached - sites)) / (double)samples;
+    const double excess = log2(cut->bytes / (double)p->count / CACHE_BYTES);
+    return excess > 0 ? cost * (1 + CACHE_MISS * excess) : cost;
+}
+
+INLINE void cut_axis(Cut *cut, int axis, Parts p)
+{
+    if (axis == cut->axes || axis == AXES) {
+        p.samples = ARCH_LANES / p.count;
+        const double cost = cut_cost(cut, &p);
+        if (cost >= cut->least)
+            return;
+        cut->least = cost;
+        cut->best = p;
+        return;
+    }
+    const int64_t most = ARCH_LANES / p.count, before = p.count;
+    for (int64_t n = 1; n <= most; n++) {
+        if (!(*cut->can)[axis][n])
+            continue;
+        p.grid[axis] = n;
+        p.count = before * n;
+        cut_axis(cut, axis + 1, p);
+    }
+}
+
+/* How the lattices of a batch are cut: not at all, if its samples fill the lanes and a block
+ * fits near memory. */
+INLINE Parts choose_parts(int axes, const int64_t *extent, const Divisors *can, int64_t batch,
+                          double bytes)
+{
+    Cut cut = {axes, extent, can, batch, bytes, HUGE_VAL, {1, ARCH_LANES, {1, 1, 1, 1}}};
+    if (batch < ARCH_LANES || bytes > CACHE_BYTES)
+        cut_axis(&cut, 0, cut.best);
+    return cut.best;
+}
+
 /* ---- where a window looks: tables of site numbers, for any number of axes ---- */
 
 typedef struct Window {
@@ -31,18 +107,18 @@ typedef struct Window {
     int circular[ARCH_AXES_MAX];
 } Window;
 
-/* Site of the input seen at position p of one axis through tap k, or -1 outside. */
-INLINE int64_t seen(const Window *w, int axis, int64_t in, int64_t p, int64_t k)
-{
-    int64_t q = p * w->stride[axis] + k - w->before[axis];
-    if (!w->circular[axis])
-        return q >= 0 && q < in ? q : -1;
-    while (q < 0)
-        q += in;
-    while (q >= in)
-        q -= in;
-    return q;
-}
+/* The sites that windows reach: those of the part, 0 .. extent - 1, and around them. */
+typedef struct Reach {
+    int axes;
+    int64_t extent[ARCH_AXES_MAX], first[ARCH_AXES_MAX], width[ARCH_AXES_MAX];
+} Reach;
+
+/* Site h of the halo is, in each lane, site from[h] of lane lane[h * 16 + ..], or zero if
+ * that is negative.  In memory the halo follows the sites and the ghost site. */
+typedef struct Halo {
+    int64_t sites;
+    int32_t *from, *lane;
+} Halo;
 
 /* Coordinates of a site or tap, row-major. */
 INLINE void coordinates(int axes, const int64_t *extent, int64_t number, int64_t *at)
@@ -77,63 +153,227 @@ INLINE int64_t tap_count(const Window *w, int64_t *kernel)
     return site_count(w->axes, kernel);
 }
 
-/* A walk over the output sites with one tap: which input site each of them sees. */
+INLINE int64_t floor_div(int64_t a, int64_t b)
+{
+    return a >= 0 ? a / b : -((b - 1 - a) / b);
+}
+
+/* What the windows of all sites of `out` reach in `in`. */
+INLINE Reach reach_forward(const Window *w, const Parts *parts, const int64_t *in,
+                           const int64_t *out)
+{
+    Reach r = {.axes = w->axes};
+    for (int axis = 0; axis < w->axes; axis++) {
+        const int64_t last = (out[axis] - 1) * w->stride[axis] + w->kernel[axis] - 1;
+        r.extent[axis] = r.width[axis] = in[axis];
+        if (parts->grid[axis] == 1)
+            continue;
+        const int64_t to = last - w->before[axis] + 1;
+        r.first[axis] = -w->before[axis];
+        r.width[axis] = (to > in[axis] ? to : in[axis]) - r.first[axis];
+    }
+    return r;
+}
+
+/* ... and backward: the sites of `out` whose windows hold some site of `in`. */
+INLINE Reach reach_backward(const Window *w, const Parts *parts, const int64_t *in,
+                            const int64_t *out)
+{
+    Reach r = {.axes = w->axes};
+    for (int axis = 0; axis < w->axes; axis++) {
+        r.extent[axis] = r.width[axis] = out[axis];
+        if (parts->grid[axis] == 1)
+            continue;
+        const int64_t to = (in[axis] - 1 + w->before[axis]) / w->stride[axis] + 1;
+        const int64_t from = floor_div(w->before[axis] - w->kernel[axis] + 1, w->stride[axis]);
+        r.first[axis] = from < 0 ? from : 0;
+        r.width[axis] = (to > out[axis] ? to : out[axis]) - r.first[axis];
+    }
+    return r;
+}
+
+INLINE int64_t halo_sites(const Reach *r)
+{
+    return site_count(r->axes, r->width) - site_count(r->axes, r->extent);
+}
+
+/* A place within reach, axis by axis: `box` numbers all of them row-major, `sites` those of
+ * the part before it (or, inside, those up to it). */
+typedef struct Place {
+    int64_t box, sites;
+    int inside;
+} Place;
+
+INLINE Place place_next(const Reach *r, int axis, Place p, int64_t q)
+{
+    const int64_t extent = r->extent[axis], clamped = q < 0 ? 0 : q > extent ? extent : q;
+    p.box = p.box * r->width[axis] + q - r->first[axis];
+    p.sites = p.sites * extent + (p.inside ? clamped : 0);
+    p.inside = p.inside && q >= 0 && q < extent;
+    return p;
+}
+
+/* Its number in memory, where `ghost` sites and the ghost lie before the halo. */
+INLINE int32_t place_number(Place p, int64_t ghost)
+{
+    return (int32_t)(p.inside ? p.sites : ghost + 1 + p.box - p.sites);
+}
+
+/* Source of a halo site: wraps its coordinates into a part, *away parts off. */
+INLINE int64_t halo_source(const Reach *r, const int64_t *box, int64_t *away, int *inside)
+{
+    int64_t site = 0;
+    *inside = 1;
+    for (int axis = 0; axis < r->axes; axis++) {
+        const int64_t q = box[axis] + r->first[axis];
+        away[axis] = floor_div(q, r->extent[axis]);
+        site = site * r->extent[axis] + q - away[axis] * r->extent[axis];
+        *inside &= away[axis] == 0;
+    }
+    return site;
+}
+
+/* The lane that holds the part `away` from that of `lane`, or -1 outside. */
+INLINE int32_t lane_away(const Window *w, const Parts *parts, int64_t lane, const int64_t *away)
+{
+    int64_t at[ARCH_AXES_MAX], number = 0;
+    if (lane >= parts->samples * parts->count)
+        return -1;
+    coordinates(w->axes, parts->grid, lane % parts->count, at);
+    for (int axis = 0; axis < w->axes; axis++) {
+        const int64_t grid = parts->grid[axis], to = at[axis] + away[axis];
+        if (!w->circular[axis] && (to < 0 || to >= grid))
+            return -1;
+        number = number * grid + to - floor_div(to, grid) * grid;
+    }
+    return (int32_t)(lane / parts->count * parts->count + number);
+}
+
+INLINE void fill_halo_table(const Halo *halo, const Window *w, const Parts *parts,
+                            const Reach *r)
+{
+    int64_t box[ARCH_AXES_MAX], away[ARCH_AXES_MAX], h = 0;
+    const int64_t places = halo->sites ? site_count(r->axes, r->width) : 0;
+    for (int64_t place = 0; place < places; place++) {
+        int inside;
+        coordinates(r->axes, r->width, place, box);
+        const int64_t from = halo_source(r, box, away, &inside);
+        if (inside)
+            continue;
+        halo->from[h] = (int32_t)from;
+        for (int lane = 0; lane < ARCH_LANES; lane++)
+            halo->lane[h * ARCH_LANES + lane] = lane_away(w, parts, lane, away);
+        h++;
+    }
+}
+
+/* A walk over the sites of the output with one tap: which site of the input each sees. */
 typedef struct Walk {
     const Window *window;
+    const Parts *parts;
     const int64_t *in, *out;
-    int64_t tap[ARCH_AXES_MAX], site, ghost;
-    int32_t *near, *back; /* the table to fill, the other null */
+    Reach reach;
+    int64_t tap[ARCH_AXES_MAX], ghost;
+    int32_t *table;
 } Walk;
 
-/* `row` numbers the input sites by the axes before this one; -1: outside already.  The
- * limit is for compilers that unroll the recursion and see no other. */
-INLINE void walk(Walk *a, int axis, int64_t row)
+/* Site of the input seen at position p of an axis through the tap; 1 if there is one. */
+INLINE int seen(const Walk *a, int axis, int64_t p, int64_t *q)
+{
+    const Window *w = a->window;
+    const int64_t in = a->in[axis];
+    *q = p * w->stride[axis] + a->tap[axis] - w->before[axis];
+    if (a->parts->grid[axis] > 1)
+        return 1; /* in another part, if it is not in this one */
+    if (!w->circular[axis])
+        return *q >= 0 && *q < in;
+    while (*q < 0)
+        *q += in;
+    while (*q >= in)
+        *q -= in;
+    return 1;
+}
+
+/* The limit AXES is for compilers that unroll the recursion and see no other. */
+INLINE void walk_forward(Walk *a, int axis, Place place, int outside)
 {
     if (axis == a->window->axes || axis == AXES) {
-        if (a->near)
-            a->near[a->site] = (int32_t)(row < 0 ? a->ghost : row);
-        else if (row >= 0)
-            a->back[row] = (int32_t)a->site;
-        a->site++;
+        *a->table++ = outside ? (int32_t)a->ghost : place_number(place, a->ghost);
         return;
     }
+    const int last = axis == a->window->axes - 1 && place.inside && !outside;
     for (int64_t p = 0; p < a->out[axis]; p++) {
-        const int64_t q = seen(a->window, axis, a->in[axis], p, a->tap[axis]);
-        walk(a, axis + 1, row < 0 || q < 0 ? -1 : row * a->in[axis] + q);
+        int64_t q;
+        const int sees = seen(a, axis, p, &q);
+        if (last && sees && q >= 0 && q < a->in[axis]) {
+            *a->table++ = (int32_t)(place.sites * a->in[axis] + q); /* the common case */
+            continue;
+        }
+        walk_forward(a, axis + 1, sees ? place_next(&a->reach, axis, place, q) : place,
+                     outside || !sees);
+    }
+}
+
+/* Here the output is what is reached, and a part's input the sites of the table. */
+INLINE void walk_backward(Walk *a, int axis, Place place, int64_t row)
+{
+    if (axis == a->window->axes || axis == AXES) {
+        a->table[row] = place_number(place, a->ghost);
+        return;
+    }
+    const int last = axis == a->window->axes - 1 && place.inside;
+    for (int64_t i = 0; i < a->reach.width[axis]; i++) {
+        const int64_t p = i + a->reach.first[axis];
+        int64_t q;
+        if (!seen(a, axis, p, &q) || q < 0 || q >= a->in[axis])
+            continue;
+        if (last && p >= 0 && p < a->reach.extent[axis])
+            a->table[row * a->in[axis] + q] =
+                (int32_t)(place.sites * a->reach.extent[axis] + p); /* the common case */
+        else
+            walk_backward(a, axis + 1, place_next(&a->reach, axis, place, p),
+                          row * a->in[axis] + q);
     }
 }
 
 /* near[tap][p]: the input site that output site p sees; the ghost, if none. */
-INLINE void fill_near(int32_t *near, const Window *w, const int64_t *in, const int64_t *out)
+INLINE void fill_near(int32_t *near, const Halo *halo, const Window *w, const Parts *parts,
+                      const int64_t *in, const int64_t *out)
 {
     int64_t kernel[ARCH_AXES_MAX];
-    const int64_t taps = tap_count(w, kernel), sites = site_count(w->axes, out);
+    const int64_t taps = tap_count(w, kernel);
+    Walk a = {.window = w, .parts = parts, .in = in, .out = out, .table = near};
+    a.reach = reach_forward(w, parts, in, out);
+    a.ghost = site_count(w->axes, in);
     for (int64_t tap = 0; tap < taps; tap++) {
-        Walk a = {.window = w, .in = in, .out = out, .near = near + tap * sites};
-        a.ghost = site_count(w->axes, in);
         coordinates(w->axes, kernel, tap, a.tap);
-        walk(&a, 0, 0);
+        walk_forward(&a, 0, (Place){0, 0, 1}, 0);
     }
+    fill_halo_table(halo, w, parts, &a.reach);
 }
 
 /* back[tap][q]: the output site that sees input site q through this tap, or the ghost. */
-INLINE void fill_back(int32_t *back, const Window *w, const int64_t *in, const int64_t *out)
+INLINE void fill_back(int32_t *back, const Halo *halo, const Window *w, const Parts *parts,
+                      const int64_t *in, const int64_t *out)
 {
     int64_t kernel[ARCH_AXES_MAX];
     const int64_t taps = tap_count(w, kernel), sites = site_count(w->axes, in);
-    for (int64_t tap = 0; tap < taps; tap++) {
-        Walk a = {.window = w, .in = in, .out = out, .back = back + tap * sites};
+    Walk a = {.window = w, .parts = parts, .in = in, .out = out, .table = back};
+    a.reach = reach_backward(w, parts, in, out);
+    a.ghost = site_count(w->axes, out);
+    for (int64_t tap = 0; tap < taps; tap++, a.table += sites) {
         for (int64_t q = 0; q < sites; q++)
-            a.back[q] = (int32_t)site_count(w->axes, out);
+            a.table[q] = (int32_t)a.ghost;
         coordinates(w->axes, kernel, tap, a.tap);
-        walk(&a, 0, 0);
+        walk_backward(&a, 0, (Place){0, 0, 1}, 0);
     }
+    fill_halo_table(halo, w, parts, &a.reach);
 }
 
 /* cover[way][q]: the output sites whose pool windows hold input site q, or the ghost, and
  * in `tap` by which of their taps (tap may be null).  Windows do not wrap. */
-INLINE void fill_cover(int32_t *cover, int32_t *tap, const Window *w,
-                              const int64_t *in, const int64_t *out)
+INLINE void fill_cover(int32_t *cover, int32_t *tap, const Window *w, const int64_t *in,
+                       const int64_t *out)
 {
     int64_t way_extent[ARCH_AXES_MAX], way_at[ARCH_AXES_MAX], q[ARCH_AXES_MAX];
     for (int axis = 0; axis < w->axes; axis++)
@@ -160,6 +400,20 @@ INLINE void fill_cover(int32_t *cover, int32_t *tap, const Window *w,
     }
 }
 
+/* Fills the halo behind x [sites][ghost][halo], `inner` sites before the ghost. */
+INLINE void fill_halo(const Halo *halo, real *x, int64_t channels, int64_t inner)
+{
+    const int64_t row = channels * ARCH_LANES;
+    real *to = x + (inner + 1) * row;
+    for (int64_t h = 0; h < halo->sites; h++) {
+        const real *from = x + halo->from[h] * row;
+        const int32_t *source = halo->lane + h * ARCH_LANES;
+        for (int64_t c = 0; c < channels; c++, from += ARCH_LANES, to += ARCH_LANES)
+            for (int lane = 0; lane < ARCH_LANES; lane++)
+                to[lane] = source[lane] < 0 ? 0 : from[source[lane]];
+    }
+}
+
 /* ---- between the caller's arrays and lanes ---- */
 
 /* The next piece of `work`, aligned to a cache line; with work null only the size counts. */
@@ -170,10 +424,11 @@ INLINE void *take(void *work, size_t *used, size_t bytes)
     return piece;
 }
 
-INLINE int64_t block_samples(const ArchCall *call, int64_t block)
+INLINE void take_halo(Halo *halo, void *work, size_t *used)
 {
-    const int64_t left = call->batch - block * ARCH_LANES;
-    return left < ARCH_LANES ? left : ARCH_LANES;
+    halo->from = (int32_t *)take(work, used, sizeof(int32_t) * (size_t)halo->sites);
+    halo->lane =
+        (int32_t *)take(work, used, sizeof(int32_t) * ARCH_LANES * (size_t)halo->sites);
 }
 
 INLINE int64_t row_of(const ArchCall *call, int64_t sample)
@@ -193,165 +448,328 @@ INLINE void lowest(real *x, int64_t count)
         x[i] = -(real)HUGE_VAL;
 }
 
-INLINE real element(const void *x, ArchType type, int64_t at)
+/* A field of the caller's as the lanes of a block see it.  Each lane in use begins at an
+ * element of its own; a value without sites (extent null) has but one lane a sample. */
+typedef struct Field {
+    int lanes, apart;          /* lanes in use, the distance between them    */
+    int64_t first[ARCH_LANES]; /* element of the lane's first site, channel 0 */
+    int64_t stride[1 + AXES];  /* of channel and axes, in elements            */
+    int64_t sites;
+    const int64_t *extent;
+} Field;
+
+/* The element where a part begins. */
+INLINE int64_t part_offset(const Parts *parts, const Field *f, int64_t part)
+{
+    int64_t at[ARCH_AXES_MAX], offset = 0;
+    coordinates(AXES, parts->grid, part, at);
+    for (int axis = 0; axis < AXES; axis++)
+        offset += at[axis] * f->extent[axis] * f->stride[1 + axis];
+    return offset;
+}
+
+/* One sample's stride, and those of a field that lies contiguously: channel, axes. */
+INLINE int64_t field_shape(Field *f, const Parts *parts, int64_t channels)
+{
+    int64_t size = 1;
+    f->sites = 1;
+    for (int axis = AXES - 1; f->extent && axis >= 0; axis--) {
+        f->stride[1 + axis] = size;
+        size *= f->extent[axis] * parts->grid[axis];
+        f->sites *= f->extent[axis];
+    }
+    f->stride[0] = size;
+    return size * channels;
+}
+
+/* Sample b of the batch is row b, or call->index[b] of x and the target. */
+INLINE void field_lanes(Field *f, const ArchCall *call, int64_t block, const Parts *parts,
+                        int64_t stride, int by_index)
+{
+    const int64_t parts_used = f->extent ? parts->count : 1;
+    f->apart = f->extent ? 1 : (int)parts->count;
+    for (int64_t s = 0; s < parts->samples; s++) {
+        const int64_t sample = block * parts->samples + s;
+        if (sample >= call->batch)
+            break;
+        const int64_t row = by_index ? row_of(call, sample) : sample;
+        for (int64_t part = 0; part < parts_used; part++)
+            f->first[f->lanes++] =
+                row * stride + (f->extent ? part_offset(parts, f, part) : 0);
+    }
+}
+
+INLINE Field field_of(const ArchCall *call, int64_t block, const Parts *parts,
+                      const int64_t *extent, int64_t channels, int by_index)
+{
+    Field f = {.extent = extent};
+    field_lanes(&f, call, block, parts, field_shape(&f, parts, channels), by_index);
+    return f;
+}
+
+/* Element of site 0, channel c of the part of a lane; the next sites follow. */
+typedef struct Cursor {
+    int64_t at, coordinate[AXES + 1];
+} Cursor;
+
+INLINE void next_site(const Field *f, Cursor *k)
+{
+    for (int axis = AXES - 1; f->extent && axis >= 0; axis--) {
+        k->at += f->stride[1 + axis];
+        if (++k->coordinate[axis] < f->extent[axis])
+            break;
+        k->at -= f->extent[axis] * f->stride[1 + axis];
+        k->coordinate[axis] = 0;
+    }
+}
+
+/* One site and channel of all lanes. */
+INLINE void read_row(const Field *f, const void *x, ArchType type, int64_t at, real *to)
 {
     switch (type) {
-    case ARCH_I8: return (real)((const int8_t *)x)[at];
-    case ARCH_I16: return (real)((const int16_t *)x)[at];
-    case ARCH_I32: return (real)((const int32_t *)x)[at];
-    case ARCH_F32: return (real)((const float *)x)[at];
-    case ARCH_F64: return (real)((const double *)x)[at];
-    }
-    return 0;
-}
-
-/* Strides of x in elements: sample, channel, axes. */
-INLINE void input_strides(const ArchCall *call, int64_t channels, int64_t *stride)
-{
-    int given = 0;
-    for (int k = 0; k < 2 + AXES; k++)
-        given |= call->x_stride[k] != 0;
-    int64_t size = 1;
-    for (int k = 1 + AXES; k >= 0; k--) {
-        stride[k] = given ? call->x_stride[k] : size;
-        size *= k >= 2 ? call->extent[k - 2] : k == 1 ? channels : 1;
-    }
-}
-
-/* The next site, row-major: moves `at` on and returns the change of the element number. */
-INLINE int64_t next_site(const int64_t *extent, const int64_t *stride, int64_t *at)
-{
-    int64_t moved = 0;
-    for (int axis = AXES - 1; axis >= 0; axis--) {
-        moved += stride[axis];
-        if (++at[axis] < extent[axis])
-            break;
-        moved -= extent[axis] * stride[axis];
-        at[axis] = 0;
-    }
-    return moved;
-}
-
-INLINE void read_sample(const ArchCall *call, const int64_t *stride, int64_t first,
-                               real *lane, int64_t channels, int64_t sites)
-{
-    for (int64_t c = 0; c < channels; c++) {
-        int64_t at[AXES + 1] = {0}, from = first + c * stride[1];
-        for (int64_t s = 0; s < sites; s++) {
-            lane[(s * channels + c) * ARCH_LANES] = element(call->x, call->x_type, from);
-            from += next_site(call->extent, stride + 2, at);
-        }
+    case ARCH_I8:
+        for (int i = 0; i < f->lanes; i++)
+            to[i * f->apart] = (real)((const int8_t *)x)[f->first[i] + at];
+        break;
+    case ARCH_I16:
+        for (int i = 0; i < f->lanes; i++)
+            to[i * f->apart] = (real)((const int16_t *)x)[f->first[i] + at];
+        break;
+    case ARCH_I32:
+        for (int i = 0; i < f->lanes; i++)
+            to[i * f->apart] = (real)((const int32_t *)x)[f->first[i] + at];
+        break;
+    case ARCH_F32:
+        for (int i = 0; i < f->lanes; i++)
+            to[i * f->apart] = (real)((const float *)x)[f->first[i] + at];
+        break;
+    case ARCH_F64:
+        for (int i = 0; i < f->lanes; i++)
+            to[i * f->apart] = (real)((const double *)x)[f->first[i] + at];
+        break;
     }
 }
 
-/* Exchanges the high half of each pair of bytes, words, .. of a with the low half of b. */
-INLINE void exchange(uint64_t *a, uint64_t *b, int bits, uint64_t low)
+INLINE void read_rows(const Field *f, const void *x, ArchType type, real *lanes,
+                      int64_t channels)
 {
-    const uint64_t swap = (*a >> bits ^ *b) & low;
-    *b ^= swap;
-    *a ^= swap << bits;
+    if (f->lanes < ARCH_LANES)
+        clear(lanes, f->sites * channels * ARCH_LANES);
+    Cursor k = {0};
+    for (int64_t s = 0; s < f->sites; s++, next_site(f, &k))
+        for (int64_t c = 0; c < channels; c++, lanes += ARCH_LANES)
+            read_row(f, x, type, k.at + c * f->stride[0], lanes);
 }
 
-/* Byte j of row i becomes byte i of row j. */
-INLINE void transpose_bytes(uint64_t *row)
-{
-    const uint64_t half = 0x00000000ffffffffu, word = 0x0000ffff0000ffffu,
-                   byte = 0x00ff00ff00ff00ffu;
-    exchange(&row[0], &row[4], 32, half);
-    exchange(&row[1], &row[5], 32, half);
-    exchange(&row[2], &row[6], 32, half);
-    exchange(&row[3], &row[7], 32, half);
-    exchange(&row[0], &row[2], 16, word);
-    exchange(&row[1], &row[3], 16, word);
-    exchange(&row[4], &row[6], 16, word);
-    exchange(&row[5], &row[7], 16, word);
-    exchange(&row[0], &row[1], 8, byte);
-    exchange(&row[2], &row[3], 8, byte);
-    exchange(&row[4], &row[5], 8, byte);
-    exchange(&row[6], &row[7], 8, byte);
-}
-
-/* Eight samples at eight sites of one channel, each site's lanes `apart` from the next. */
-INLINE void read_bytes(const int8_t *const *sample, int64_t at, real *lane, int64_t apart)
-{
-    uint64_t row[8];
-    for (int i = 0; i < 8; i++)
-        memcpy(&row[i], sample[i] + at, sizeof row[i]);
-    transpose_bytes(row);
-    for (int site = 0; site < 8; site++) {
-        int8_t x[8];
-        memcpy(x, &row[site], sizeof x);
-        for (int i = 0; i < 8; i++)
-            lane[site * apart + i] = (real)x[i];
-    }
-}
-
-/* Sixteen int8 samples that lie contiguously, the common case; bytes are moved eight at a
- * time where the machine counts them from the low end. */
-INLINE void read_block_i8(const int8_t *const *sample, real *lanes, int64_t channels,
-                          int64_t sites)
-{
-#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-    const int64_t whole = sites / 8 * 8;
+/* Loops that must become straight-line code, so that arrays of vectors lie in registers. */
+#if defined(__clang__)
+#define UNROLLED _Pragma("clang loop unroll(full)")
+#elif defined(__GNUC__)
+#define UNROLLED _Pragma("GCC unroll 16")
 #else
-    const int64_t whole = 0;
+#define UNROLLED
 #endif
-    const int64_t apart = channels * ARCH_LANES;
-    for (int64_t c = 0; c < channels; c++) {
-        real *to = lanes + c * ARCH_LANES;
-        for (int64_t s = 0; s < whole; s += 8)
-            for (int half = 0; half < ARCH_LANES; half += 8)
-                read_bytes(sample + half, c * sites + s, to + s * apart + half, apart);
-        for (int64_t s = whole; s < sites; s++)
-            for (int lane = 0; lane < ARCH_LANES; lane++)
-                to[s * apart + lane] = (real)sample[lane][c * sites + s];
+
+/* Byte j of row i becomes byte i of row j, for 16 rows of 16 bytes: rows that lie 8, 4, 2
+ * and 1 apart are interleaved in turn. */
+INLINE void transpose_bytes(const int8_t *const *row, int64_t at, int8_t to[][ARCH_LANES])
+{
+#ifdef ARCH_X86
+    __m128i a[16], b[16];
+    UNROLLED
+    for (int i = 0; i < 16; i++)
+        a[i] = _mm_loadu_si128((const __m128i *)(row[i] + at));
+    UNROLLED
+    for (int step = 0; step < 4; step++) {
+        UNROLLED
+        for (int i = 0; i < 8; i++) {
+            b[2 * i] = _mm_unpacklo_epi8(a[i], a[i + 8]);
+            b[2 * i + 1] = _mm_unpackhi_epi8(a[i], a[i + 8]);
+        }
+        UNROLLED
+        for (int i = 0; i < 16; i++)
+            a[i] = b[i];
     }
+    UNROLLED
+    for (int i = 0; i < 16; i++)
+        _mm_storeu_si128((__m128i *)to[i], a[i]);
+#else
+    for (int i = 0; i < 16; i++)
+        for (int j = 0; j < 16; j++)
+            to[j][i] = row[i][at + j];
+#endif
 }
 
-/* x of 16 samples into [site][channel][lane]; lanes behind the last sample are zero. */
-INLINE void read_input(const ArchCall *call, int64_t block, const void *x,
-                              real *lanes, int64_t channels, int64_t sites)
+/* Sites of one lane that lie one after the other. */
+INLINE int64_t run_of_sites(const Field *f, const Parts *parts)
 {
-    const int64_t samples = block_samples(call, block);
-    int64_t stride[2 + AXES];
-    input_strides(call, channels, stride);
-    const int64_t first = block * ARCH_LANES;
-    if (call->x_type == ARCH_I8 && samples == ARCH_LANES && !call->x_stride[0]) {
-        const int8_t *row[ARCH_LANES];
-        for (int lane = 0; lane < ARCH_LANES; lane++)
-            row[lane] = (const int8_t *)x + row_of(call, first + lane) * stride[0];
-        read_block_i8(row, lanes, channels, sites);
-        return;
-    }
-    if (samples < ARCH_LANES)
-        clear(lanes, sites * channels * ARCH_LANES);
-    for (int64_t lane = 0; lane < samples; lane++)
-        read_sample(call, stride, row_of(call, first + lane) * stride[0], lanes + lane,
-                    channels, sites);
+    if (!f->extent || !AXES)
+        return 1;
+    return parts->count == 1 ? f->sites : f->extent[AXES - (AXES > 0)];
 }
+
+/* The input of a block. */
+INLINE Field input_of(const ArchCall *call, int64_t block, const Parts *parts,
+                      const int64_t *extent, int64_t channels, int *contiguous)
+{
+    Field f = {.extent = extent};
+    int64_t stride = field_shape(&f, parts, channels);
+    *contiguous = 1;
+    for (int k = 0; k < 2 + AXES; k++)
+        *contiguous &= call->x_stride[k] == 0;
+    for (int k = 0; !*contiguous && k < 1 + AXES; k++)
+        f.stride[k] = call->x_stride[1 + k];
+    field_lanes(&f, call, block, parts, *contiguous ? stride : call->x_stride[0], 1);
+    return f;
+}
+
+#ifdef ARCH_REAL_F64
+#define REAL_TYPE ARCH_F64
+#else
+#define REAL_TYPE ARCH_F32
+#endif
 
 /* A field of the caller's, real (batch, channels, sites), into lanes. */
-INLINE void read_field(const ArchCall *call, int64_t block, const real *x,
-                              real *lanes, int64_t channels, int64_t sites)
+INLINE void read_field(const ArchCall *call, int64_t block, const Parts *parts,
+                       const int64_t *extent, const real *x, real *lanes, int64_t channels)
 {
-    const int64_t samples = block_samples(call, block), size = channels * sites;
-    x += block * ARCH_LANES * size;
-    for (int64_t s = 0; s < sites; s++)
-        for (int64_t c = 0; c < channels; c++)
-            for (int64_t lane = 0; lane < ARCH_LANES; lane++)
-                *lanes++ = lane < samples ? x[lane * size + c * sites + s] : 0;
+    const Field f = field_of(call, block, parts, extent, channels, 0);
+    read_rows(&f, x, REAL_TYPE, lanes, channels);
 }
 
 /* ... and out of lanes. */
-INLINE void write_field(const ArchCall *call, int64_t block, real *y,
-                               const real *lanes, int64_t channels, int64_t sites)
+INLINE void write_field(const ArchCall *call, int64_t block, const Parts *parts,
+                        const int64_t *extent, real *y, const real *lanes, int64_t channels)
 {
-    const int64_t samples = block_samples(call, block), size = channels * sites;
-    y += block * ARCH_LANES * size;
-    for (int64_t s = 0; s < sites; s++)
+    const Field f = field_of(call, block, parts, extent, channels, 0);
+    Cursor k = {0};
+    for (int64_t s = 0; s < f.sites; s++, next_site(&f, &k))
         for (int64_t c = 0; c < channels; c++, lanes += ARCH_LANES)
-            for (int64_t lane = 0; lane < samples; lane++)
-                y[lane * size + c * sites + s] = lanes[lane];
+            for (int i = 0; i < f.lanes; i++)
+                y[f.first[i] + k.at + c * f.stride[0]] = lanes[i * f.apart];
+}
+
+/* ---- from the parts of a sample to one value and back ---- */
+
+/* Number of a part's site in the whole lattice. */
+INLINE int64_t whole_site(const Parts *parts, const int64_t *extent, int64_t part, int64_t site)
+{
+    int64_t at[ARCH_AXES_MAX], in_grid[ARCH_AXES_MAX], number = 0;
+    coordinates(AXES, extent, site, at);
+    coordinates(AXES, parts->grid, part, in_grid);
+    for (int axis = 0; axis < AXES; axis++)
+        number = number * extent[axis] * parts->grid[axis] + in_grid[axis] * extent[axis] +
+                 at[axis];
+    return number;
+}
+
+/* Sums of parts become sums of samples, in the lane of part 0. */
+INLINE void join_sum(const Parts *parts, real *y, int64_t channels)
+{
+    for (int64_t c = 0; parts->count > 1 && c < channels; c++, y += ARCH_LANES) {
+        real sum[ARCH_LANES] = {0};
+        for (int64_t lane = 0; lane < parts->samples * parts->count; lane++)
+            sum[lane / parts->count * parts->count] += y[lane];
+        memcpy(y, sum, sizeof sum);
+    }
+}
+
+INLINE void join_mean(const Parts *parts, real *y, int64_t channels, int64_t sites)
+{
+    join_sum(parts, y, channels);
+    for (int64_t i = 0; i < channels * ARCH_LANES; i++)
+        y[i] /= (real)(sites * parts->count);
+}
+
+/* The largest of a sample's parts; where they are equal, that of the first site.  Its site
+ * stays in the lane of its part, the other lanes get -1; `site` may be null. */
+INLINE void join_max(const Parts *parts, const int64_t *extent, real *y, real *site,
+                     int64_t channels)
+{
+    for (int64_t c = 0; parts->count > 1 && c < channels; c++, y += ARCH_LANES) {
+        for (int64_t s = 0; s < parts->samples; s++) {
+            const int64_t lane = s * parts->count;
+            int64_t best = 0;
+            for (int64_t part = 1; part < parts->count; part++) {
+                const real a = y[lane + part], b = y[lane + best];
+                const int earlier =
+                    site && a == b &&
+                    whole_site(parts, extent, part, (int64_t)site[lane + part]) <
+                        whole_site(parts, extent, best, (int64_t)site[lane + best]);
+                if (a > b || earlier)
+                    best = part;
+            }
+            y[lane] = y[lane + best];
+            for (int64_t part = 0; site && part < parts->count; part++)
+                site[lane + part] = part == best ? site[lane + part] : -1;
+        }
+        site = site ? site + ARCH_LANES : NULL;
+    }
+}
+
+/* A sample's value for all of its parts. */
+INLINE void share(const Parts *parts, const real *from, real *to, int64_t channels)
+{
+    for (int64_t c = 0; c < channels; c++, from += ARCH_LANES, to += ARCH_LANES)
+        if (parts->count == 1)
+            memcpy(to, from, ARCH_LANES * sizeof *to);
+        else
+            for (int64_t lane = 0; lane < ARCH_LANES; lane++)
+                to[lane] = lane < parts->samples * parts->count
+                               ? from[lane / parts->count * parts->count]
+                               : 0;
+}
+
+INLINE void share_mean(const Parts *parts, const real *from, real *to, int64_t channels,
+                       int64_t sites)
+{
+    share(parts, from, to, channels);
+    for (int64_t i = 0; i < channels * ARCH_LANES; i++)
+        to[i] /= (real)(sites * parts->count);
+}
+
+/* Flatten: feature channel * sites + site of the one site behind it. */
+INLINE void flatten(const Parts *parts, const int64_t *extent, const real *x, real *y,
+                    int64_t channels, int64_t sites)
+{
+    const int64_t all = sites * parts->count;
+    if (parts->count > 1)
+        clear(y, channels * all * ARCH_LANES);
+    for (int64_t s = 0; s < sites; s++)
+        for (int64_t part = 0; part < parts->count; part++) {
+            const int64_t whole = parts->count == 1 ? s : whole_site(parts, extent, part, s);
+            for (int64_t c = 0; c < channels; c++) {
+                const real *from = x + (s * channels + c) * ARCH_LANES;
+                real *to = y + (c * all + whole) * ARCH_LANES;
+                if (parts->count == 1)
+                    memcpy(to, from, ARCH_LANES * sizeof *to);
+                else
+                    for (int64_t n = 0; n < parts->samples; n++)
+                        to[n * parts->count] = from[n * parts->count + part];
+            }
+        }
+}
+
+/* ... and its adjoint. */
+INLINE void unflatten(const Parts *parts, const int64_t *extent, const real *y, real *x,
+                      int64_t channels, int64_t sites)
+{
+    const int64_t all = sites * parts->count;
+    if (parts->count > 1)
+        clear(x, channels * sites * ARCH_LANES);
+    for (int64_t s = 0; s < sites; s++)
+        for (int64_t part = 0; part < parts->count; part++) {
+            const int64_t whole = parts->count == 1 ? s : whole_site(parts, extent, part, s);
+            for (int64_t c = 0; c < channels; c++) {
+                const real *from = y + (c * all + whole) * ARCH_LANES;
+                real *to = x + (s * channels + c) * ARCH_LANES;
+                if (parts->count == 1)
+                    memcpy(to, from, ARCH_LANES * sizeof *to);
+                else
+                    for (int64_t n = 0; n < parts->samples; n++)
+                        to[n * parts->count + part] = from[n * parts->count];
+            }
+        }
 }
 
 /* ---- functions of one number ---- */
@@ -422,76 +840,80 @@ INLINE void pack_matrix(const real *w, real *packed, int outs, int taps, int ins
     }
 }
 
-/* ---- losses of a block: summed over its samples and outputs; targets (rows, outputs) ---- */
+/* ---- losses of a block: summed over its samples and outputs; targets (rows, outputs, sites) ---- */
 
-INLINE const real *target_row(const ArchCall *call, int64_t sample,
-                                     const real *target, int64_t size)
+typedef enum Loss { MSE, BCE } Loss;
+
+/* The loss of an output y with target t: (y - t)^2, or softplus(y) - t y, which is the binary
+ * cross entropy of sigmoid(y) and safe at any y. */
+INLINE double loss_value(Loss loss, double y, double t)
 {
-    return target + row_of(call, sample) * size;
+    if (loss == MSE)
+        return (y - t) * (y - t);
+    return (y > 0 ? y : 0) + log1p(exp(-fabs(y))) - t * y;
 }
 
-/* sum (y - t)^2 */
-INLINE void mse(const ArchCall *call, int64_t block, const real *target,
-                       const real *y, int64_t channels, int64_t sites, double *loss)
+/* ... and its derivative by y. */
+INLINE real loss_slope(Loss loss, real y, real t)
 {
-    const int64_t samples = block_samples(call, block);
-    for (int64_t lane = 0; lane < samples; lane++) {
-        const real *t = target_row(call, block * ARCH_LANES + lane, target, channels * sites);
-        for (int64_t s = 0; s < sites; s++)
-            for (int64_t c = 0; c < channels; c++) {
-                const double d =
-                    (double)y[(s * channels + c) * ARCH_LANES + lane] - t[c * sites + s];
-                *loss += d * d;
-            }
+    if (loss == MSE)
+        return 2 * (y - t);
+    return (real)(1 / (1 + exp(-(double)y)) - t);
+}
+
+INLINE void add_loss(Loss loss, const ArchCall *call, int64_t block, const Parts *parts,
+                     const int64_t *extent, const real *target, const real *y,
+                     int64_t channels, double *sum)
+{
+    const Field f = field_of(call, block, parts, extent, channels, 1);
+    for (int i = 0; i < f.lanes; i++) {
+        const real *x = y + i * f.apart;
+        Cursor k = {0};
+        for (int64_t s = 0; s < f.sites; s++, next_site(&f, &k))
+            for (int64_t c = 0; c < channels; c++, x += ARCH_LANES)
+                *sum += loss_value(loss, *x, target[f.first[i] + k.at + c * f.stride[0]]);
     }
 }
 
-/* 2 (y - t); zero in lanes without a sample. */
-INLINE void mse_dx(const ArchCall *call, int64_t block, const real *target,
-                          const real *y, int64_t channels, int64_t sites, real *dy)
+/* dy is zero in lanes without a sample. */
+INLINE void loss_dx(Loss loss, const ArchCall *call, int64_t block, const Parts *parts,
+                    const int64_t *extent, const real *target, const real *y,
+                    int64_t channels, real *dy)
 {
-    const int64_t samples = block_samples(call, block);
-    clear(dy, channels * sites * ARCH_LANES);
-    for (int64_t lane = 0; lane < samples; lane++) {
-        const real *t = target_row(call, block * ARCH_LANES + lane, target, channels * sites);
-        for (int64_t s = 0; s < sites; s++)
-            for (int64_t c = 0; c < channels; c++) {
-                const int64_t at = (s * channels + c) * ARCH_LANES + lane;
-                dy[at] = 2 * (y[at] - t[c * sites + s]);
-            }
-    }
+    const Field f = field_of(call, block, parts, extent, channels, 1);
+    Cursor k = {0};
+    clear(dy, f.sites * channels * ARCH_LANES);
+    for (int64_t s = 0; s < f.sites; s++, next_site(&f, &k))
+        for (int64_t c = 0; c < channels; c++, y += ARCH_LANES, dy += ARCH_LANES)
+            for (int i = 0; i < f.lanes; i++)
+                dy[i * f.apart] = loss_slope(loss, y[i * f.apart],
+                                             target[f.first[i] + k.at + c * f.stride[0]]);
 }
 
-/* sum softplus(x) - t x: the binary cross entropy of sigmoid(x), safe at any x. */
-INLINE void bce(const ArchCall *call, int64_t block, const real *target,
-                       const real *x, int64_t channels, int64_t sites, double *loss)
+INLINE void mse(const ArchCall *call, int64_t block, const Parts *parts, const int64_t *extent,
+                const real *target, const real *y, int64_t channels, double *sum)
 {
-    const int64_t samples = block_samples(call, block);
-    for (int64_t lane = 0; lane < samples; lane++) {
-        const real *t = target_row(call, block * ARCH_LANES + lane, target, channels * sites);
-        for (int64_t s = 0; s < sites; s++)
-            for (int64_t c = 0; c < channels; c++) {
-                const double v = x[(s * channels + c) * ARCH_LANES + lane];
-                const double softplus = (v > 0 ? v : 0) + log1p(exp(-fabs(v)));
-                *loss += softplus - t[c * sites + s] * v;
-            }
-    }
+    add_loss(MSE, call, block, parts, extent, target, y, channels, sum);
 }
 
-/* sigmoid(x) - t */
-INLINE void bce_dx(const ArchCall *call, int64_t block, const real *target,
-                          const real *x, int64_t channels, int64_t sites, real *dx)
+INLINE void mse_dx(const ArchCall *call, int64_t block, const Parts *parts,
+                   const int64_t *extent, const real *target, const real *y,
+                   int64_t channels, real *dy)
 {
-    const int64_t samples = block_samples(call, block);
-    clear(dx, channels * sites * ARCH_LANES);
-    for (int64_t lane = 0; lane < samples; lane++) {
-        const real *t = target_row(call, block * ARCH_LANES + lane, target, channels * sites);
-        for (int64_t s = 0; s < sites; s++)
-            for (int64_t c = 0; c < channels; c++) {
-                const int64_t at = (s * channels + c) * ARCH_LANES + lane;
-                dx[at] = (real)(1 / (1 + exp(-(double)x[at])) - t[c * sites + s]);
-            }
-    }
+    loss_dx(MSE, call, block, parts, extent, target, y, channels, dy);
+}
+
+INLINE void bce(const ArchCall *call, int64_t block, const Parts *parts, const int64_t *extent,
+                const real *target, const real *y, int64_t channels, double *sum)
+{
+    add_loss(BCE, call, block, parts, extent, target, y, channels, sum);
+}
+
+INLINE void bce_dx(const ArchCall *call, int64_t block, const Parts *parts,
+                   const int64_t *extent, const real *target, const real *y,
+                   int64_t channels, real *dy)
+{
+    loss_dx(BCE, call, block, parts, extent, target, y, channels, dy);
 }
 
 /* ---- this network ---- */
@@ -501,24 +923,27 @@ INLINE void bce_dx(const ArchCall *call, int64_t block, const real *target,
 typedef struct Frame {
     const ArchCall *call;
     int64_t block;
+    Parts parts;
     const void *x;
     const real *target, *dy;
     real *y, *dx, *dparams;
     double *loss;
-    int64_t sites0;
-    int64_t extent1[AXES], sites1;
-    int64_t extent2[AXES], sites2;
+    int64_t sites0, halo0;
+    int64_t extent1[AXES], sites1, halo1;
+    int64_t extent2[AXES], sites2, halo2;
     const real *packed;
-    real *flux; /* [sites1][4][16] */
-    real *leaky_relu1; /* [sites1][16][16] */
+    real *flux; /* [sites1 + 1 + halo1][4][16] */
     int32_t *near1; /* [4][sites1] */
+    Halo near1_halo;
+    real *leaky_relu1; /* [sites1 + 1 + halo1][16][16] */
     real *global_max_pool1; /* [sites0][8][16] */
     int32_t *near2; /* [4][sites2] */
+    Halo near2_halo;
     real *sigmoid1; /* [sites0][1][16] */
     real *sums; /* [953][16] */
     real *global_max_pool1_arg; /* [sites0][8][16] */
     real *max_pool1; /* [sites2][16][16] */
-    real *max_pool1_arg; /* [sites2 + 1][16][16] */
+    real *max_pool1_arg; /* [sites2 + 1 + halo2][16][16] */
     real *leaky_relu2; /* [sites2][16][16] */
     real *leaky_relu3; /* [sites2][8][16] */
     real *linear1; /* [sites0][32][16] */
@@ -528,18 +953,80 @@ typedef struct Frame {
     real *dglobal_max_pool1; /* [sites0][8][16] */
     real *dconv3; /* [sites2][8][16] */
     real *dconv2; /* [sites2][16][16] */
-    real *dmax_pool1; /* [sites2 + 1][16][16] */
-    real *dconv1; /* [sites1][16][16] */
+    real *dmax_pool1; /* [sites2 + 1 + halo2][16][16] */
     int32_t *cover2; /* [1][sites1] */
+    real *dconv1; /* [sites1 + 1 + halo1][16][16] */
     int32_t *cover_tap2; /* [1][sites1] */
     real *dsigmoid1; /* [sites0][1][16] */
-    real *dflux; /* [sites1][4][16] */
     int32_t *back1; /* [4][sites1] */
+    Halo back1_halo;
+    real *dflux; /* [sites1][4][16] */
 } Frame;
+
+/* Axes, kernel, stride, sites before, wraps around. */
+static const Window window_near1 = {2, {2, 2}, {1, 1}, {0, 0}, {1, 1}};
+static const Window window_near2 = {2, {2, 2}, {2, 2}, {0, 0}, {0, 0}};
+static const Window window_cover2 = {2, {2, 2}, {2, 2}, {0, 0}, {0, 0}};
+static const Window window_cover_tap2 = {2, {2, 2}, {2, 2}, {0, 0}, {0, 0}};
+static const Window window_back1 = {2, {2, 2}, {1, 1}, {0, 0}, {1, 1}};
+
+/* Whether each lattice divides into n parts along an axis. */
+static int divides(const Frame *f, int axis, int64_t n)
+{
+    int can = 1;
+    can &= f->extent1[axis] % n == 0;
+    can &= f->extent2[axis] % n == 0;
+    can &= f->extent1[axis] == window_near1.stride[axis] * f->extent1[axis];
+    can &= f->extent1[axis] == window_near2.stride[axis] * f->extent2[axis];
+    can &= f->extent1[axis] == window_cover2.stride[axis] * f->extent2[axis];
+    can &= f->extent1[axis] == window_cover_tap2.stride[axis] * f->extent2[axis];
+    can &= f->extent1[axis] == window_back1.stride[axis] * f->extent1[axis];
+    return can || n == 1;
+}
+
+/* Cuts lattices into parts: extents become those of a part. */
+static void cut(Frame *f, int64_t batch, ArchWhat what)
+{
+    double sites = 0; /* times channels */
+    switch (what) {
+        case ARCH_FORWARD: sites = 0 + 20 * (double)f->sites1; break;
+        case ARCH_GRADIENT: sites = 0 + 36 * (double)f->sites1 + 96 * (double)f->sites2; break;
+        case ARCH_VJP: sites = 0 + 36 * (double)f->sites1 + 96 * (double)f->sites2; break;
+    }
+    Divisors can = {{0}};
+    for (int axis = 0; axis < AXES; axis++) {
+        for (int64_t n = 1; n <= ARCH_LANES; n++) {
+            can[axis][n] = (unsigned char)divides(f, axis, n);
+        }
+    }
+    f->parts = choose_parts(AXES, f->extent1, &can, batch, sites * ARCH_LANES * sizeof(real));
+    for (int axis = 0; axis < AXES; axis++) {
+        f->extent1[axis] /= f->parts.grid[axis];
+        f->extent2[axis] /= f->parts.grid[axis];
+    }
+    f->sites1 /= f->parts.count;
+    f->sites2 /= f->parts.count;
+    Reach reach;
+    reach = reach_forward(&window_near1, &f->parts, f->extent1, f->extent1);
+    f->near1_halo.sites = halo_sites(&reach);
+    if (f->halo1 < f->near1_halo.sites) {
+        f->halo1 = f->near1_halo.sites;
+    }
+    reach = reach_forward(&window_near2, &f->parts, f->extent1, f->extent2);
+    f->near2_halo.sites = halo_sites(&reach);
+    if (f->halo1 < f->near2_halo.sites) {
+        f->halo1 = f->near2_halo.sites;
+    }
+    reach = reach_backward(&window_back1, &f->parts, f->extent1, f->extent1);
+    f->back1_halo.sites = halo_sites(&reach);
+    if (f->halo1 < f->back1_halo.sites) {
+        f->halo1 = f->back1_halo.sites;
+    }
+}
 
 /* Points the frame into `work` and returns the bytes needed: 0 for a lattice that
  * the network cannot take.  With work null it only counts. */
-static size_t lay_out(Frame *f, const int64_t *extent, ArchWhat what, void *work)
+static size_t lay_out(Frame *f, const int64_t *extent, int64_t batch, ArchWhat what, void *work)
 {
     size_t used = 0;
     f->sites0 = 1;
@@ -552,25 +1039,30 @@ static size_t lay_out(Frame *f, const int64_t *extent, ArchWhat what, void *work
     if (!f->sites0 || !f->sites1 || !f->sites2) {
         return 0;
     }
+    cut(f, batch, what);
     switch (what) {
         case ARCH_FORWARD:
-            f->flux = take(work, &used, sizeof(real) * 16 * 4 * (size_t)f->sites1);
-            f->leaky_relu1 = take(work, &used, sizeof(real) * 16 * 16 * (size_t)f->sites1);
+            f->flux = take(work, &used, sizeof(real) * 16 * 4 * (size_t)(f->sites1 + 1 + f->halo1));
             f->near1 = take(work, &used, sizeof(int32_t) * 4 * (size_t)f->sites1);
+            take_halo(&f->near1_halo, work, &used);
+            f->leaky_relu1 = take(work, &used, sizeof(real) * 16 * 16 * (size_t)(f->sites1 + 1 + f->halo1));
             f->global_max_pool1 = take(work, &used, sizeof(real) * 16 * 8 * (size_t)f->sites0);
             f->near2 = take(work, &used, sizeof(int32_t) * 4 * (size_t)f->sites2);
+            take_halo(&f->near2_halo, work, &used);
             f->sigmoid1 = take(work, &used, sizeof(real) * 16 * 1 * (size_t)f->sites0);
             break;
         case ARCH_GRADIENT:
-            f->flux = take(work, &used, sizeof(real) * 16 * 4 * (size_t)f->sites1);
+            f->flux = take(work, &used, sizeof(real) * 16 * 4 * (size_t)(f->sites1 + 1 + f->halo1));
             f->sums = take(work, &used, sizeof(real) * 16 * 953);
-            f->leaky_relu1 = take(work, &used, sizeof(real) * 16 * 16 * (size_t)f->sites1);
             f->near1 = take(work, &used, sizeof(int32_t) * 4 * (size_t)f->sites1);
+            take_halo(&f->near1_halo, work, &used);
+            f->leaky_relu1 = take(work, &used, sizeof(real) * 16 * 16 * (size_t)(f->sites1 + 1 + f->halo1));
             f->global_max_pool1 = take(work, &used, sizeof(real) * 16 * 8 * (size_t)f->sites0);
             f->near2 = take(work, &used, sizeof(int32_t) * 4 * (size_t)f->sites2);
+            take_halo(&f->near2_halo, work, &used);
             f->global_max_pool1_arg = take(work, &used, sizeof(real) * 16 * 8 * (size_t)f->sites0);
             f->max_pool1 = take(work, &used, sizeof(real) * 16 * 16 * (size_t)f->sites2);
-            f->max_pool1_arg = take(work, &used, sizeof(real) * 16 * 16 * (size_t)(f->sites2 + 1));
+            f->max_pool1_arg = take(work, &used, sizeof(real) * 16 * 16 * (size_t)(f->sites2 + 1 + f->halo2));
             f->leaky_relu2 = take(work, &used, sizeof(real) * 16 * 16 * (size_t)f->sites2);
             f->leaky_relu3 = take(work, &used, sizeof(real) * 16 * 8 * (size_t)f->sites2);
             f->linear1 = f->dlinear1 = take(work, &used, sizeof(real) * 16 * 32 * (size_t)f->sites0);
@@ -578,21 +1070,23 @@ static size_t lay_out(Frame *f, const int64_t *extent, ArchWhat what, void *work
             f->dlinear2 = take(work, &used, sizeof(real) * 16 * 1 * (size_t)f->sites0);
             f->dconv3 = take(work, &used, sizeof(real) * 16 * 8 * (size_t)f->sites2);
             f->dconv2 = take(work, &used, sizeof(real) * 16 * 16 * (size_t)f->sites2);
-            f->dmax_pool1 = take(work, &used, sizeof(real) * 16 * 16 * (size_t)(f->sites2 + 1));
-            f->dconv1 = take(work, &used, sizeof(real) * 16 * 16 * (size_t)f->sites1);
+            f->dmax_pool1 = take(work, &used, sizeof(real) * 16 * 16 * (size_t)(f->sites2 + 1 + f->halo2));
             f->cover2 = take(work, &used, sizeof(int32_t) * 1 * (size_t)f->sites1);
+            f->dconv1 = take(work, &used, sizeof(real) * 16 * 16 * (size_t)(f->sites1 + 1 + f->halo1));
             f->cover_tap2 = take(work, &used, sizeof(int32_t) * 1 * (size_t)f->sites1);
             break;
         case ARCH_VJP:
-            f->flux = f->dflux = take(work, &used, sizeof(real) * 16 * 4 * (size_t)f->sites1);
+            f->flux = f->dflux = take(work, &used, sizeof(real) * 16 * 4 * (size_t)(f->sites1 + 1 + f->halo1));
             f->sums = take(work, &used, sizeof(real) * 16 * 953);
-            f->leaky_relu1 = take(work, &used, sizeof(real) * 16 * 16 * (size_t)f->sites1);
             f->near1 = take(work, &used, sizeof(int32_t) * 4 * (size_t)f->sites1);
+            take_halo(&f->near1_halo, work, &used);
+            f->leaky_relu1 = take(work, &used, sizeof(real) * 16 * 16 * (size_t)(f->sites1 + 1 + f->halo1));
             f->global_max_pool1 = take(work, &used, sizeof(real) * 16 * 8 * (size_t)f->sites0);
             f->near2 = take(work, &used, sizeof(int32_t) * 4 * (size_t)f->sites2);
+            take_halo(&f->near2_halo, work, &used);
             f->global_max_pool1_arg = take(work, &used, sizeof(real) * 16 * 8 * (size_t)f->sites0);
             f->max_pool1 = take(work, &used, sizeof(real) * 16 * 16 * (size_t)f->sites2);
-            f->max_pool1_arg = take(work, &used, sizeof(real) * 16 * 16 * (size_t)(f->sites2 + 1));
+            f->max_pool1_arg = take(work, &used, sizeof(real) * 16 * 16 * (size_t)(f->sites2 + 1 + f->halo2));
             f->leaky_relu2 = take(work, &used, sizeof(real) * 16 * 16 * (size_t)f->sites2);
             f->leaky_relu3 = take(work, &used, sizeof(real) * 16 * 8 * (size_t)f->sites2);
             f->sigmoid1 = take(work, &used, sizeof(real) * 16 * 1 * (size_t)f->sites0);
@@ -603,38 +1097,33 @@ static size_t lay_out(Frame *f, const int64_t *extent, ArchWhat what, void *work
             f->dglobal_max_pool1 = take(work, &used, sizeof(real) * 16 * 8 * (size_t)f->sites0);
             f->dconv3 = take(work, &used, sizeof(real) * 16 * 8 * (size_t)f->sites2);
             f->dconv2 = take(work, &used, sizeof(real) * 16 * 16 * (size_t)f->sites2);
-            f->dmax_pool1 = take(work, &used, sizeof(real) * 16 * 16 * (size_t)(f->sites2 + 1));
-            f->dconv1 = take(work, &used, sizeof(real) * 16 * 16 * (size_t)f->sites1);
+            f->dmax_pool1 = take(work, &used, sizeof(real) * 16 * 16 * (size_t)(f->sites2 + 1 + f->halo2));
             f->cover2 = take(work, &used, sizeof(int32_t) * 1 * (size_t)f->sites1);
+            f->dconv1 = take(work, &used, sizeof(real) * 16 * 16 * (size_t)(f->sites1 + 1 + f->halo1));
             f->cover_tap2 = take(work, &used, sizeof(int32_t) * 1 * (size_t)f->sites1);
             f->back1 = take(work, &used, sizeof(int32_t) * 4 * (size_t)f->sites1);
+            take_halo(&f->back1_halo, work, &used);
             break;
     }
     return used;
 }
 
-/* Windows: axes, kernel, stride, sites before, wraps around. */
 static void fill_tables(const Frame *f)
 {
     if (f->near1) {
-        static const Window w0 = {2, {2, 2}, {1, 1}, {0, 0}, {1, 1}};
-        fill_near(f->near1, &w0, f->extent1, f->extent1);
+        fill_near(f->near1, &f->near1_halo, &window_near1, &f->parts, f->extent1, f->extent1);
     }
     if (f->near2) {
-        static const Window w1 = {2, {2, 2}, {2, 2}, {0, 0}, {0, 0}};
-        fill_near(f->near2, &w1, f->extent1, f->extent2);
+        fill_near(f->near2, &f->near2_halo, &window_near2, &f->parts, f->extent1, f->extent2);
     }
     if (f->cover2) {
-        static const Window w2 = {2, {2, 2}, {2, 2}, {0, 0}, {0, 0}};
-        fill_cover(f->cover2, NULL, &w2, f->extent1, f->extent2);
+        fill_cover(f->cover2, NULL, &window_cover2, f->extent1, f->extent2);
     }
     if (f->cover_tap2) {
-        static const Window w3 = {2, {2, 2}, {2, 2}, {0, 0}, {0, 0}};
-        fill_cover(NULL, f->cover_tap2, &w3, f->extent1, f->extent2);
+        fill_cover(NULL, f->cover_tap2, &window_cover_tap2, f->extent1, f->extent2);
     }
     if (f->back1) {
-        static const Window w4 = {2, {2, 2}, {1, 1}, {0, 0}, {1, 1}};
-        fill_back(f->back1, &w4, f->extent1, f->extent1);
+        fill_back(f->back1, &f->back1_halo, &window_back1, &f->parts, f->extent1, f->extent1);
     }
 }
 
@@ -737,16 +1226,101 @@ VEC512 vec512 vec512_map(real (*f)(real), vec512 a)
 /* Keeps a vector in its register: compilers would rather load it again for every use. */
 #define vec512_hold(a) __asm__ volatile("" : "+v"(a))
 
+#define vec512_FUNCTION TARGET_AVX512 INLINE
+
+/* 16 bytes as lanes. */
+VEC512 void vec512_store_i8(real *to, const int8_t *bytes)
+{
+    const __m512i x = _mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i *)bytes));
+#ifdef ARCH_REAL_F64
+    vec512_store(to, _mm512_cvtepi32_pd(_mm512_castsi512_si256(x)));
+    vec512_store(to + 8, _mm512_cvtepi32_pd(_mm512_extracti64x4_epi64(x, 1)));
+#else
+    vec512_store(to, _mm512_cvtepi32_ps(x));
+#endif
+}
+
+/* Fills the halo behind x [sites][ghost][halo], with `sites` before the ghost. */
+vec512_FUNCTION void vec512_fill_halo(const Halo *halo, real *x, int64_t channels,
+                                      int64_t sites)
+{
+    const int64_t row = channels * ARCH_LANES;
+    real *to = x + (sites + 1) * row;
+    for (int64_t h = 0; h < halo->sites; h++) {
+        const real *from = x + halo->from[h] * row;
+        const __m512i lane = _mm512_loadu_si512(halo->lane + h * ARCH_LANES);
+        const __mmask16 there = _mm512_cmpge_epi32_mask(lane, _mm512_setzero_si512());
+#ifdef ARCH_REAL_F64
+        const __m512i low = _mm512_cvtepi32_epi64(_mm512_castsi512_si256(lane)),
+                      high = _mm512_cvtepi32_epi64(_mm512_extracti64x4_epi64(lane, 1));
+        for (int64_t c = 0; c < channels; c++, from += ARCH_LANES, to += ARCH_LANES) {
+            const vec512 a = vec512_load(from), b = vec512_load(from + 8);
+            vec512_store(to, _mm512_maskz_permutex2var_pd((__mmask8)there, a, low, b));
+            vec512_store(to + 8,
+                         _mm512_maskz_permutex2var_pd((__mmask8)(there >> 8), a, high, b));
+        }
+#else
+        for (int64_t c = 0; c < channels; c++, from += ARCH_LANES, to += ARCH_LANES)
+            vec512_store(to, _mm512_maskz_permutexvar_ps(there, lane, vec512_load(from)));
+#endif
+    }
+}
+
+/* ---- bytes into lanes, and between the parts of a lattice, by vectors ---- */
+
+/* int8 in all lanes, 16 sites at a time where they lie one after the other. */
+vec512_FUNCTION void vec512_read_i8(const Field *f, const int8_t *x, real *lanes, int64_t channels,
+                          int64_t run)
+{
+    const int8_t *from[ARCH_LANES];
+    int8_t byte[ARCH_LANES][ARCH_LANES];
+    Cursor k = {0};
+    for (int64_t s = 0; s < f->sites; s += run) {
+        for (int64_t c = 0; c < channels; c++) {
+            real *to = lanes + (s * channels + c) * ARCH_LANES;
+            for (int lane = 0; lane < ARCH_LANES; lane++)
+                from[lane] = x + f->first[lane] + k.at + c * f->stride[0];
+            int64_t i = 0;
+            for (; i + 16 <= run; i += 16) {
+                transpose_bytes(from, i, byte);
+                for (int site = 0; site < 16; site++, to += channels * ARCH_LANES)
+                    vec512_store_i8(to, byte[site]);
+            }
+            for (; i < run; i++, to += channels * ARCH_LANES) {
+                for (int lane = 0; lane < ARCH_LANES; lane++)
+                    byte[0][lane] = from[lane][i];
+                vec512_store_i8(to, byte[0]);
+            }
+        }
+        for (int64_t i = 0; i < run; i++)
+            next_site(f, &k);
+    }
+}
+
+/* The input of a block; lanes without a sample are zero. */
+vec512_FUNCTION void vec512_read_input(const ArchCall *call, int64_t block, const Parts *parts,
+                             const int64_t *extent, const void *x, real *lanes,
+                             int64_t channels)
+{
+    int contiguous;
+    const Field f = input_of(call, block, parts, extent, channels, &contiguous);
+    if (call->x_type == ARCH_I8 && contiguous && f.lanes == ARCH_LANES)
+        vec512_read_i8(&f, (const int8_t *)x, lanes, channels, run_of_sites(&f, parts));
+    else
+        read_rows(&f, x, call->x_type, lanes, channels);
+}
+
 /* input, st.arch:4 */
 TARGET_AVX512 static void read_flux_avx512(const Frame *f)
 {
-    read_input(f->call, f->block, f->x, f->flux, 4, f->sites1);
+    vec512_read_input(f->call, f->block, &f->parts, f->extent1, f->x, f->flux, 4);
 }
 
 /* conv1 -> leaky_relu1, st.arch:7
  * y[o,p] = b[o] + sum over taps k and channels c of w[o,c,k] x[c,near[k][p]]; 256 multiply-adds a site */
 TARGET_AVX512 static void conv1_avx512(const Frame *f)
 {
+    vec512_fill_halo(&f->near1_halo, f->flux, 4, f->sites1);
     for (int64_t s = 0; s + 2 <= f->sites1; s += 2) { /* sites */
         real *leaky_relu1 = f->leaky_relu1 + s * 256;
         for (int64_t block = 0; block < 2; block++) { /* channels made, 8 at a time */
@@ -1443,6 +2017,7 @@ TARGET_AVX512 static void max_pool1_avx512(const Frame *f)
             vec512_store(global_max_pool1 + 112, global_max_pool1_max_7);
         }
     }
+    join_max(&f->parts, f->extent2, f->global_max_pool1, NULL, 8);
 }
 
 /* linear1; linear2 -> sigmoid1, st.arch:12
@@ -1504,7 +2079,7 @@ TARGET_AVX512 static void linear1_avx512(const Frame *f)
 /* sigmoid, st.arch:14 */
 TARGET_AVX512 static void write_sigmoid1_avx512(const Frame *f)
 {
-    write_field(f->call, f->block, f->y, f->sigmoid1, 1, 1);
+    write_field(f->call, f->block, &f->parts, NULL, f->y, f->sigmoid1, 1);
 }
 
 /* clear_sums */
@@ -2087,6 +2662,7 @@ TARGET_AVX512 static void max_pool1_2_avx512(const Frame *f)
             vec512_store(global_max_pool1_arg + 112, global_max_pool1_site_7);
         }
     }
+    join_max(&f->parts, f->extent2, f->global_max_pool1, f->global_max_pool1_arg, 8);
 }
 
 /* linear1; linear2, st.arch:12
@@ -2146,13 +2722,13 @@ TARGET_AVX512 static void linear1_2_avx512(const Frame *f)
 /* bce */
 TARGET_AVX512 static void loss_avx512(const Frame *f)
 {
-    bce(f->call, f->block, f->target, f->linear2, 1, 1, f->loss);
+    bce(f->call, f->block, &f->parts, NULL, f->target, f->linear2, 1, f->loss);
 }
 
 /* bce_dx, st.arch:13 */
 TARGET_AVX512 static void dlinear2_avx512(const Frame *f)
 {
-    bce_dx(f->call, f->block, f->target, f->linear2, 1, 1, f->dlinear2);
+    bce_dx(f->call, f->block, &f->parts, NULL, f->target, f->linear2, 1, f->dlinear2);
 }
 
 /* conv_dw, st.arch:13
@@ -2353,6 +2929,8 @@ TARGET_AVX512 static void dlinear1_weight_avx512(const Frame *f)
  * dx[c,q] = sum over taps k and channels o of w[o,c,k] dy[o,back[k][q]]; 384 multiply-adds a site */
 TARGET_AVX512 static void dleaky_relu3_avx512(const Frame *f)
 {
+    real dglobal_max_pool1_all[1 * 8 * 16] __attribute__((aligned(64)));
+    share(&f->parts, f->dglobal_max_pool1, dglobal_max_pool1_all, 8);
     for (int64_t s = 0; s + 2 <= f->sites2; s += 2) { /* sites */
         const real *leaky_relu3 = f->leaky_relu3 + s * 128;
         real *dconv3 = f->dconv3 + s * 128;
@@ -2360,7 +2938,7 @@ TARGET_AVX512 static void dleaky_relu3_avx512(const Frame *f)
         real *dconv2 = f->dconv2 + s * 256;
         real *dmax_pool1 = f->dmax_pool1 + s * 256;
         for (int64_t k = 0; k < 2; k++) { /* sites of the tile */
-            const real *x = f->dglobal_max_pool1;
+            const real *x = dglobal_max_pool1_all;
             const real *arg = f->global_max_pool1_arg;
             for (int64_t c = 0; c < 8; c++) { /* channels read */
                 vec512 y = vec512_eq(vec512_load(arg + c * 16), vec512_set((real)(s + k)), vec512_load(x + c * 16), vec512_set(0));
@@ -2678,7 +3256,7 @@ TARGET_AVX512 static void dleaky_relu3_avx512(const Frame *f)
         real *dconv2 = f->dconv2 + s * 256;
         real *dmax_pool1 = f->dmax_pool1 + s * 256;
         {
-            const real *x = f->dglobal_max_pool1;
+            const real *x = dglobal_max_pool1_all;
             const real *arg = f->global_max_pool1_arg;
             for (int64_t c = 0; c < 8; c++) { /* channels read */
                 vec512 y = vec512_eq(vec512_load(arg + c * 16), vec512_set((real)(s)), vec512_load(x + c * 16), vec512_set(0));
@@ -3007,6 +3585,7 @@ TARGET_AVX512 static void dleaky_relu1_avx512(const Frame *f)
  * dw[o,c,k] += sum over sites p of dy[o,p] x[c,near[k][p]]; 256 multiply-adds a site */
 TARGET_AVX512 static void dconv1_weight_avx512(const Frame *f)
 {
+    vec512_fill_halo(&f->near1_halo, f->flux, 4, f->sites1);
     for (int64_t from = 0; from + 64 <= f->sites1 + 63; from += 64) { /* strips of sites */
         const int64_t to = (from + 64 < f->sites1 ? from + 64 : f->sites1);
         for (int64_t tap = 0; tap < 4; tap++) { /* taps */
@@ -3141,7 +3720,7 @@ TARGET_AVX512 static void linear1_3_avx512(const Frame *f)
 /* seed, st.arch:14 */
 TARGET_AVX512 static void read_dsigmoid1_avx512(const Frame *f)
 {
-    read_field(f->call, f->block, f->dy, f->dsigmoid1, 1, 1);
+    read_field(f->call, f->block, &f->parts, NULL, f->dy, f->dsigmoid1, 1);
 }
 
 /* dsigmoid1 -> dlinear2; dlinear1; dglobal_max_pool1, st.arch:14
@@ -3230,6 +3809,7 @@ TARGET_AVX512 static void dlinear1_2_avx512(const Frame *f)
  * dx[c,q] = sum over taps k and channels o of w[o,c,k] dy[o,back[k][q]]; 256 multiply-adds a site */
 TARGET_AVX512 static void dflux_avx512(const Frame *f)
 {
+    vec512_fill_halo(&f->back1_halo, f->dconv1, 16, f->sites1);
     for (int64_t s = 0; s + 4 <= f->sites1; s += 4) { /* sites */
         real *dflux = f->dflux + s * 64;
         {
@@ -3394,7 +3974,7 @@ TARGET_AVX512 static void dflux_avx512(const Frame *f)
  * dx[c,q] = sum over taps k and channels o of w[o,c,k] dy[o,back[k][q]]; 256 multiply-adds a site */
 TARGET_AVX512 static void write_dflux_avx512(const Frame *f)
 {
-    write_field(f->call, f->block, f->dx, f->dflux, 4, f->sites1);
+    write_field(f->call, f->block, &f->parts, f->extent1, f->dx, f->dflux, 4);
 }
 
 static void run_forward_avx512(Frame *f, int64_t first, int64_t last)
@@ -3568,16 +4148,111 @@ VEC256 vec256 vec256_map(real (*f)(real), vec256 a)
 /* Keeps a vector in its register: compilers would rather load it again for every use. */
 #define vec256_hold(a) __asm__ volatile("" : "+x"(a))
 
+#define vec256_FUNCTION TARGET_AVX2 INLINE
+
+/* 16 bytes as lanes. */
+VEC256 void vec256_store_i8(real *to, const int8_t *bytes)
+{
+    for (int i = 0; i < ARCH_LANES; i += 8) {
+        int64_t eight;
+        memcpy(&eight, bytes + i, sizeof eight);
+        const __m256i x = _mm256_cvtepi8_epi32(_mm_set_epi64x(0, eight));
+#ifdef ARCH_REAL_F64
+        vec256_store(to + i, _mm256_cvtepi32_pd(_mm256_castsi256_si128(x)));
+        vec256_store(to + i + 4, _mm256_cvtepi32_pd(_mm256_extracti128_si256(x, 1)));
+#else
+        vec256_store(to + i, _mm256_cvtepi32_ps(x));
+#endif
+    }
+}
+
+/* Fills the halo behind x [sites][ghost][halo], with `sites` before the ghost. */
+vec256_FUNCTION void vec256_fill_halo(const Halo *halo, real *x, int64_t channels,
+                                      int64_t sites)
+{
+#ifdef ARCH_REAL_F64
+    fill_halo(halo, x, channels, sites);
+#else
+    const int64_t row = channels * ARCH_LANES;
+    const __m256i seven = _mm256_set1_epi32(7);
+    real *to = x + (sites + 1) * row;
+    for (int64_t h = 0; h < halo->sites; h++) {
+        const real *from = x + halo->from[h] * row;
+        for (int half = 0; half < 2; half++) {
+            const int32_t *source = halo->lane + h * ARCH_LANES + half * 8;
+            const __m256i lane = _mm256_loadu_si256((const __m256i *)source);
+            const vec256 upper = _mm256_castsi256_ps(_mm256_cmpgt_epi32(lane, seven));
+            const vec256 none = _mm256_castsi256_ps(lane); /* its sign */
+            for (int64_t c = 0; c < channels; c++) {
+                const vec256 a = vec256_load(from + c * ARCH_LANES),
+                             b = vec256_load(from + c * ARCH_LANES + 8);
+                const vec256 either =
+                    _mm256_blendv_ps(_mm256_permutevar8x32_ps(a, lane),
+                                     _mm256_permutevar8x32_ps(b, lane), upper);
+                vec256_store(to + c * ARCH_LANES + half * 8,
+                             _mm256_blendv_ps(either, vec256_set(0), none));
+            }
+        }
+        to += row;
+    }
+#endif
+}
+
+/* ---- bytes into lanes, and between the parts of a lattice, by vectors ---- */
+
+/* int8 in all lanes, 16 sites at a time where they lie one after the other. */
+vec256_FUNCTION void vec256_read_i8(const Field *f, const int8_t *x, real *lanes, int64_t channels,
+                          int64_t run)
+{
+    const int8_t *from[ARCH_LANES];
+    int8_t byte[ARCH_LANES][ARCH_LANES];
+    Cursor k = {0};
+    for (int64_t s = 0; s < f->sites; s += run) {
+        for (int64_t c = 0; c < channels; c++) {
+            real *to = lanes + (s * channels + c) * ARCH_LANES;
+            for (int lane = 0; lane < ARCH_LANES; lane++)
+                from[lane] = x + f->first[lane] + k.at + c * f->stride[0];
+            int64_t i = 0;
+            for (; i + 16 <= run; i += 16) {
+                transpose_bytes(from, i, byte);
+                for (int site = 0; site < 16; site++, to += channels * ARCH_LANES)
+                    vec256_store_i8(to, byte[site]);
+            }
+            for (; i < run; i++, to += channels * ARCH_LANES) {
+                for (int lane = 0; lane < ARCH_LANES; lane++)
+                    byte[0][lane] = from[lane][i];
+                vec256_store_i8(to, byte[0]);
+            }
+        }
+        for (int64_t i = 0; i < run; i++)
+            next_site(f, &k);
+    }
+}
+
+/* The input of a block; lanes without a sample are zero. */
+vec256_FUNCTION void vec256_read_input(const ArchCall *call, int64_t block, const Parts *parts,
+                             const int64_t *extent, const void *x, real *lanes,
+                             int64_t channels)
+{
+    int contiguous;
+    const Field f = input_of(call, block, parts, extent, channels, &contiguous);
+    if (call->x_type == ARCH_I8 && contiguous && f.lanes == ARCH_LANES)
+        vec256_read_i8(&f, (const int8_t *)x, lanes, channels, run_of_sites(&f, parts));
+    else
+        read_rows(&f, x, call->x_type, lanes, channels);
+}
+
 /* input, st.arch:4 */
 TARGET_AVX2 static void read_flux_avx2(const Frame *f)
 {
-    read_input(f->call, f->block, f->x, f->flux, 4, f->sites1);
+    vec256_read_input(f->call, f->block, &f->parts, f->extent1, f->x, f->flux, 4);
 }
 
 /* conv1 -> leaky_relu1, st.arch:7
  * y[o,p] = b[o] + sum over taps k and channels c of w[o,c,k] x[c,near[k][p]]; 256 multiply-adds a site */
 TARGET_AVX2 static void conv1_avx2(const Frame *f)
 {
+    vec256_fill_halo(&f->near1_halo, f->flux, 4, f->sites1);
     for (int64_t s = 0; s + 2 <= f->sites1; s += 2) { /* sites */
         real *leaky_relu1 = f->leaky_relu1 + s * 256;
         for (int64_t block = 0; block < 2; block++) { /* channels made, 8 at a time */
@@ -3903,6 +4578,7 @@ TARGET_AVX2 static void max_pool1_avx2(const Frame *f)
             }
         }
     }
+    join_max(&f->parts, f->extent2, f->global_max_pool1, NULL, 8);
 }
 
 /* linear1; linear2 -> sigmoid1, st.arch:12
@@ -3966,7 +4642,7 @@ TARGET_AVX2 static void linear1_avx2(const Frame *f)
 /* sigmoid, st.arch:14 */
 TARGET_AVX2 static void write_sigmoid1_avx2(const Frame *f)
 {
-    write_field(f->call, f->block, f->y, f->sigmoid1, 1, 1);
+    write_field(f->call, f->block, &f->parts, NULL, f->y, f->sigmoid1, 1);
 }
 
 /* clear_sums */
@@ -4261,6 +4937,7 @@ TARGET_AVX2 static void max_pool1_2_avx2(const Frame *f)
             }
         }
     }
+    join_max(&f->parts, f->extent2, f->global_max_pool1, f->global_max_pool1_arg, 8);
 }
 
 /* linear1; linear2, st.arch:12
@@ -4322,13 +4999,13 @@ TARGET_AVX2 static void linear1_2_avx2(const Frame *f)
 /* bce */
 TARGET_AVX2 static void loss_avx2(const Frame *f)
 {
-    bce(f->call, f->block, f->target, f->linear2, 1, 1, f->loss);
+    bce(f->call, f->block, &f->parts, NULL, f->target, f->linear2, 1, f->loss);
 }
 
 /* bce_dx, st.arch:13 */
 TARGET_AVX2 static void dlinear2_avx2(const Frame *f)
 {
-    bce_dx(f->call, f->block, f->target, f->linear2, 1, 1, f->dlinear2);
+    bce_dx(f->call, f->block, &f->parts, NULL, f->target, f->linear2, 1, f->dlinear2);
 }
 
 /* conv_dw, st.arch:13
@@ -4504,6 +5181,8 @@ TARGET_AVX2 static void dlinear1_weight_avx2(const Frame *f)
  * dx[c,q] = sum over taps k and channels o of w[o,c,k] dy[o,back[k][q]]; 384 multiply-adds a site */
 TARGET_AVX2 static void dleaky_relu3_avx2(const Frame *f)
 {
+    real dglobal_max_pool1_all[1 * 8 * 16] __attribute__((aligned(64)));
+    share(&f->parts, f->dglobal_max_pool1, dglobal_max_pool1_all, 8);
     for (int64_t s = 0; s + 2 <= f->sites2; s += 2) { /* sites */
         const real *leaky_relu3 = f->leaky_relu3 + s * 128;
         real *dconv3 = f->dconv3 + s * 128;
@@ -4511,7 +5190,7 @@ TARGET_AVX2 static void dleaky_relu3_avx2(const Frame *f)
         real *dconv2 = f->dconv2 + s * 256;
         real *dmax_pool1 = f->dmax_pool1 + s * 256;
         for (int64_t k = 0; k < 2; k++) { /* sites of the tile */
-            const real *x = f->dglobal_max_pool1;
+            const real *x = dglobal_max_pool1_all;
             const real *arg = f->global_max_pool1_arg;
             for (int64_t c = 0; c < 8; c++) { /* channels read */
                 for (int64_t lane = 0; lane < 16; lane += 8) { /* samples */
@@ -4621,7 +5300,7 @@ TARGET_AVX2 static void dleaky_relu3_avx2(const Frame *f)
         real *dconv2 = f->dconv2 + s * 256;
         real *dmax_pool1 = f->dmax_pool1 + s * 256;
         {
-            const real *x = f->dglobal_max_pool1;
+            const real *x = dglobal_max_pool1_all;
             const real *arg = f->global_max_pool1_arg;
             for (int64_t c = 0; c < 8; c++) { /* channels read */
                 for (int64_t lane = 0; lane < 16; lane += 8) { /* samples */
@@ -4890,6 +5569,7 @@ TARGET_AVX2 static void dleaky_relu1_avx2(const Frame *f)
  * dw[o,c,k] += sum over sites p of dy[o,p] x[c,near[k][p]]; 256 multiply-adds a site */
 TARGET_AVX2 static void dconv1_weight_avx2(const Frame *f)
 {
+    vec256_fill_halo(&f->near1_halo, f->flux, 4, f->sites1);
     for (int64_t from = 0; from + 64 <= f->sites1 + 63; from += 64) { /* strips of sites */
         const int64_t to = (from + 64 < f->sites1 ? from + 64 : f->sites1);
         for (int64_t tap = 0; tap < 4; tap++) { /* taps */
@@ -5004,7 +5684,7 @@ TARGET_AVX2 static void linear1_3_avx2(const Frame *f)
 /* seed, st.arch:14 */
 TARGET_AVX2 static void read_dsigmoid1_avx2(const Frame *f)
 {
-    read_field(f->call, f->block, f->dy, f->dsigmoid1, 1, 1);
+    read_field(f->call, f->block, &f->parts, NULL, f->dy, f->dsigmoid1, 1);
 }
 
 /* dsigmoid1 -> dlinear2; dlinear1; dglobal_max_pool1, st.arch:14
@@ -5099,6 +5779,7 @@ TARGET_AVX2 static void dlinear1_2_avx2(const Frame *f)
  * dx[c,q] = sum over taps k and channels o of w[o,c,k] dy[o,back[k][q]]; 256 multiply-adds a site */
 TARGET_AVX2 static void dflux_avx2(const Frame *f)
 {
+    vec256_fill_halo(&f->back1_halo, f->dconv1, 16, f->sites1);
     for (int64_t s = 0; s + 2 <= f->sites1; s += 2) { /* sites */
         real *dflux = f->dflux + s * 64;
         for (int64_t lane = 0; lane < 16; lane += 8) { /* samples */
@@ -5163,7 +5844,7 @@ TARGET_AVX2 static void dflux_avx2(const Frame *f)
  * dx[c,q] = sum over taps k and channels o of w[o,c,k] dy[o,back[k][q]]; 256 multiply-adds a site */
 TARGET_AVX2 static void write_dflux_avx2(const Frame *f)
 {
-    write_field(f->call, f->block, f->dx, f->dflux, 4, f->sites1);
+    write_field(f->call, f->block, &f->parts, f->extent1, f->dx, f->dflux, 4);
 }
 
 static void run_forward_avx2(Frame *f, int64_t first, int64_t last)
@@ -5329,16 +6010,74 @@ VEC128 vec128 vec128_map(real (*f)(real), vec128 a)
     return y;
 }
 
+#define vec128_FUNCTION INLINE
+
+INLINE void vec128_store_i8(real *to, const int8_t *bytes)
+{
+    for (int i = 0; i < ARCH_LANES; i++)
+        to[i] = (real)bytes[i];
+}
+
+INLINE void vec128_fill_halo(const Halo *halo, real *x, int64_t channels, int64_t sites)
+{
+    fill_halo(halo, x, channels, sites);
+}
+
+/* ---- bytes into lanes, and between the parts of a lattice, by vectors ---- */
+
+/* int8 in all lanes, 16 sites at a time where they lie one after the other. */
+vec128_FUNCTION void vec128_read_i8(const Field *f, const int8_t *x, real *lanes, int64_t channels,
+                          int64_t run)
+{
+    const int8_t *from[ARCH_LANES];
+    int8_t byte[ARCH_LANES][ARCH_LANES];
+    Cursor k = {0};
+    for (int64_t s = 0; s < f->sites; s += run) {
+        for (int64_t c = 0; c < channels; c++) {
+            real *to = lanes + (s * channels + c) * ARCH_LANES;
+            for (int lane = 0; lane < ARCH_LANES; lane++)
+                from[lane] = x + f->first[lane] + k.at + c * f->stride[0];
+            int64_t i = 0;
+            for (; i + 16 <= run; i += 16) {
+                transpose_bytes(from, i, byte);
+                for (int site = 0; site < 16; site++, to += channels * ARCH_LANES)
+                    vec128_store_i8(to, byte[site]);
+            }
+            for (; i < run; i++, to += channels * ARCH_LANES) {
+                for (int lane = 0; lane < ARCH_LANES; lane++)
+                    byte[0][lane] = from[lane][i];
+                vec128_store_i8(to, byte[0]);
+            }
+        }
+        for (int64_t i = 0; i < run; i++)
+            next_site(f, &k);
+    }
+}
+
+/* The input of a block; lanes without a sample are zero. */
+vec128_FUNCTION void vec128_read_input(const ArchCall *call, int64_t block, const Parts *parts,
+                             const int64_t *extent, const void *x, real *lanes,
+                             int64_t channels)
+{
+    int contiguous;
+    const Field f = input_of(call, block, parts, extent, channels, &contiguous);
+    if (call->x_type == ARCH_I8 && contiguous && f.lanes == ARCH_LANES)
+        vec128_read_i8(&f, (const int8_t *)x, lanes, channels, run_of_sites(&f, parts));
+    else
+        read_rows(&f, x, call->x_type, lanes, channels);
+}
+
 /* input, st.arch:4 */
 static void read_flux_plain(const Frame *f)
 {
-    read_input(f->call, f->block, f->x, f->flux, 4, f->sites1);
+    vec128_read_input(f->call, f->block, &f->parts, f->extent1, f->x, f->flux, 4);
 }
 
 /* conv1 -> leaky_relu1, st.arch:7
  * y[o,p] = b[o] + sum over taps k and channels c of w[o,c,k] x[c,near[k][p]]; 256 multiply-adds a site */
 static void conv1_plain(const Frame *f)
 {
+    vec128_fill_halo(&f->near1_halo, f->flux, 4, f->sites1);
     for (int64_t s = 0; s + 2 <= f->sites1; s += 2) { /* sites */
         real *leaky_relu1 = f->leaky_relu1 + s * 256;
         for (int64_t block = 0; block < 2; block++) { /* channels made, 8 at a time */
@@ -5652,6 +6391,7 @@ static void max_pool1_plain(const Frame *f)
             }
         }
     }
+    join_max(&f->parts, f->extent2, f->global_max_pool1, NULL, 8);
 }
 
 /* linear1; linear2 -> sigmoid1, st.arch:12
@@ -5715,7 +6455,7 @@ static void linear1_plain(const Frame *f)
 /* sigmoid, st.arch:14 */
 static void write_sigmoid1_plain(const Frame *f)
 {
-    write_field(f->call, f->block, f->y, f->sigmoid1, 1, 1);
+    write_field(f->call, f->block, &f->parts, NULL, f->y, f->sigmoid1, 1);
 }
 
 /* clear_sums */
@@ -6002,6 +6742,7 @@ static void max_pool1_2_plain(const Frame *f)
             }
         }
     }
+    join_max(&f->parts, f->extent2, f->global_max_pool1, f->global_max_pool1_arg, 8);
 }
 
 /* linear1; linear2, st.arch:12
@@ -6063,13 +6804,13 @@ static void linear1_2_plain(const Frame *f)
 /* bce */
 static void loss_plain(const Frame *f)
 {
-    bce(f->call, f->block, f->target, f->linear2, 1, 1, f->loss);
+    bce(f->call, f->block, &f->parts, NULL, f->target, f->linear2, 1, f->loss);
 }
 
 /* bce_dx, st.arch:13 */
 static void dlinear2_plain(const Frame *f)
 {
-    bce_dx(f->call, f->block, f->target, f->linear2, 1, 1, f->dlinear2);
+    bce_dx(f->call, f->block, &f->parts, NULL, f->target, f->linear2, 1, f->dlinear2);
 }
 
 /* conv_dw, st.arch:13
@@ -6234,6 +6975,8 @@ static void dlinear1_weight_plain(const Frame *f)
  * dx[c,q] = sum over taps k and channels o of w[o,c,k] dy[o,back[k][q]]; 384 multiply-adds a site */
 static void dleaky_relu3_plain(const Frame *f)
 {
+    real dglobal_max_pool1_all[1 * 8 * 16] __attribute__((aligned(64)));
+    share(&f->parts, f->dglobal_max_pool1, dglobal_max_pool1_all, 8);
     for (int64_t s = 0; s + 2 <= f->sites2; s += 2) { /* sites */
         const real *leaky_relu3 = f->leaky_relu3 + s * 128;
         real *dconv3 = f->dconv3 + s * 128;
@@ -6241,7 +6984,7 @@ static void dleaky_relu3_plain(const Frame *f)
         real *dconv2 = f->dconv2 + s * 256;
         real *dmax_pool1 = f->dmax_pool1 + s * 256;
         for (int64_t k = 0; k < 2; k++) { /* sites of the tile */
-            const real *x = f->dglobal_max_pool1;
+            const real *x = dglobal_max_pool1_all;
             const real *arg = f->global_max_pool1_arg;
             for (int64_t c = 0; c < 8; c++) { /* channels read */
                 for (int64_t lane = 0; lane < 16; lane += 4) { /* samples */
@@ -6343,7 +7086,7 @@ static void dleaky_relu3_plain(const Frame *f)
         real *dconv2 = f->dconv2 + s * 256;
         real *dmax_pool1 = f->dmax_pool1 + s * 256;
         {
-            const real *x = f->dglobal_max_pool1;
+            const real *x = dglobal_max_pool1_all;
             const real *arg = f->global_max_pool1_arg;
             for (int64_t c = 0; c < 8; c++) { /* channels read */
                 for (int64_t lane = 0; lane < 16; lane += 4) { /* samples */
@@ -6600,6 +7343,7 @@ static void dleaky_relu1_plain(const Frame *f)
  * dw[o,c,k] += sum over sites p of dy[o,p] x[c,near[k][p]]; 256 multiply-adds a site */
 static void dconv1_weight_plain(const Frame *f)
 {
+    vec128_fill_halo(&f->near1_halo, f->flux, 4, f->sites1);
     for (int64_t from = 0; from + 64 <= f->sites1 + 63; from += 64) { /* strips of sites */
         const int64_t to = (from + 64 < f->sites1 ? from + 64 : f->sites1);
         for (int64_t tap = 0; tap < 4; tap++) { /* taps */
@@ -6708,7 +7452,7 @@ static void linear1_3_plain(const Frame *f)
 /* seed, st.arch:14 */
 static void read_dsigmoid1_plain(const Frame *f)
 {
-    read_field(f->call, f->block, f->dy, f->dsigmoid1, 1, 1);
+    read_field(f->call, f->block, &f->parts, NULL, f->dy, f->dsigmoid1, 1);
 }
 
 /* dsigmoid1 -> dlinear2; dlinear1; dglobal_max_pool1, st.arch:14
@@ -6803,6 +7547,7 @@ static void dlinear1_2_plain(const Frame *f)
  * dx[c,q] = sum over taps k and channels o of w[o,c,k] dy[o,back[k][q]]; 256 multiply-adds a site */
 static void dflux_plain(const Frame *f)
 {
+    vec128_fill_halo(&f->back1_halo, f->dconv1, 16, f->sites1);
     for (int64_t s = 0; s + 2 <= f->sites1; s += 2) { /* sites */
         real *dflux = f->dflux + s * 64;
         for (int64_t lane = 0; lane < 16; lane += 4) { /* samples */
@@ -6862,7 +7607,7 @@ static void dflux_plain(const Frame *f)
  * dx[c,q] = sum over taps k and channels o of w[o,c,k] dy[o,back[k][q]]; 256 multiply-adds a site */
 static void write_dflux_plain(const Frame *f)
 {
-    write_field(f->call, f->block, f->dx, f->dflux, 4, f->sites1);
+    write_field(f->call, f->block, &f->parts, f->extent1, f->dx, f->dflux, 4);
 }
 
 static void run_forward_plain(Frame *f, int64_t first, int64_t last)
@@ -6973,8 +7718,10 @@ static Frame frame_of(const ArchCall *call, ArchWhat what)
     Frame f = {0};
     f.call = call;
     f.x = call->x;
-    lay_out(&f, call->extent, what, call->work);
-    fill_tables(&f);
+    lay_out(&f, call->extent, call->batch, what, call->work);
+    if (!call->kept) {
+        fill_tables(&f);
+    }
     return f;
 }
 
@@ -6982,7 +7729,7 @@ static Frame frame_of(const ArchCall *call, ArchWhat what)
 static void run(Frame *f, ArchWhat what)
 {
     const ArchCall *call = f->call;
-    const int64_t blocks = (call->batch + 15) / 16;
+    const int64_t blocks = (call->batch + f->parts.samples - 1) / f->parts.samples;
     const int64_t shards = call->shards ? call->shards : 1;
     kernel[usable_isa(call->isa)][what](f, blocks * call->shard / shards,
     blocks * (call->shard + 1) / shards);
@@ -6990,15 +7737,20 @@ static void run(Frame *f, ArchWhat what)
 
 size_t detect_st_work_bytes(const int64_t *extent, int64_t batch, ArchWhat what)
 {
-    Frame f = {0};
-    (void)batch;
-    return lay_out(&f, extent, what, NULL);
+    size_t most = 0;
+    /* also for fewer samples, which are laid out in other ways */
+    for (int64_t n = 1; n <= ARCH_LANES && (n == 1 || n <= batch); n++) {
+        Frame f = {0};
+        const size_t bytes = lay_out(&f, extent, n, what, NULL);
+        most = most < bytes ? bytes : most;
+    }
+    return most;
 }
 
 static int64_t output_sites(const int64_t *extent)
 {
     Frame f = {0};
-    lay_out(&f, extent, ARCH_FORWARD, NULL);
+    lay_out(&f, extent, ARCH_LANES, ARCH_FORWARD, NULL);
     return f.sites0;
 }
 
@@ -7006,7 +7758,7 @@ static int drops_sites(const int64_t *extent)
 {
     Frame f = {0};
     int drops = 0;
-    lay_out(&f, extent, ARCH_FORWARD, NULL);
+    lay_out(&f, extent, ARCH_LANES, ARCH_FORWARD, NULL);
     drops |= (f.extent1[0] - 2) % 2 != 0; /* max_pool1 */
     drops |= (f.extent1[1] - 2) % 2 != 0; /* max_pool1 */
     return drops;
@@ -7015,11 +7767,11 @@ static int drops_sites(const int64_t *extent)
 static double flops(const int64_t *extent, ArchWhat what)
 {
     Frame f = {0};
-    lay_out(&f, extent, what, NULL);
+    lay_out(&f, extent, ARCH_LANES, what, NULL);
     switch (what) {
-        case ARCH_FORWARD: return 2 * (0 + 288.0 * (double)f.sites0 + 256.0 * (double)f.sites1 + 384.0 * (double)f.sites2);
-        case ARCH_GRADIENT: return 2 * (0 + 864.0 * (double)f.sites0 + 512.0 * (double)f.sites1 + 1152.0 * (double)f.sites2);
-        case ARCH_VJP: return 2 * (0 + 864.0 * (double)f.sites0 + 768.0 * (double)f.sites1 + 1152.0 * (double)f.sites2);
+        case ARCH_FORWARD: return 2 * (0 + 288.0 * (double)(f.sites0) + 256.0 * (double)(f.sites1 * f.parts.count) + 384.0 * (double)(f.sites2 * f.parts.count));
+        case ARCH_GRADIENT: return 2 * (0 + 864.0 * (double)(f.sites0) + 512.0 * (double)(f.sites1 * f.parts.count) + 1152.0 * (double)(f.sites2 * f.parts.count));
+        case ARCH_VJP: return 2 * (0 + 864.0 * (double)(f.sites0) + 768.0 * (double)(f.sites1 * f.parts.count) + 1152.0 * (double)(f.sites2 * f.parts.count));
     }
     return 0;
 }
@@ -7076,7 +7828,7 @@ void detect_st_vjp(const ArchCall *call, const void *dy, void *dx, void *dparams
     for (int64_t instance = 0; instance < instances; instance++) {
         f.packed = (const real *)call->packed + instance * PACKED;
         f.dy = (const real *)dy + instance * call->batch * 1 * f.sites0;
-        f.dx = dx ? (real *)dx + instance * call->batch * 4 * f.sites1 : NULL;
+        f.dx = dx ? (real *)dx + instance * call->batch * 4 * f.sites1 * f.parts.count : NULL;
         f.dparams = dparams ? (real *)dparams + instance * 953 : NULL;
         run(&f, ARCH_VJP);
     }
@@ -7101,418 +7853,6 @@ int64_t batch, const int64_t *extent)
 {
     const double terms = (double)batch * 1 * (double)output_sites(extent);
     reduce_shards(loss, (real *)dparams, shards, instances, instances * 953, terms);
-}
-
-/* ---- CUDA: where the fields of a block lie ---- */
-
-/* Of `size` numbers, in use from phase `first` to phase `last`. */
-typedef struct CudaField {
-    int first, last;
-    int64_t size;
-    int *offset; /* to be found; -1: not yet */
-} CudaField;
-
-INLINE int cuda_sites(int axes, const int *extent)
-{
-    int64_t sites = 1;
-    for (int axis = 0; axis < axes && sites; axis++)
-        sites = extent[axis] < 1 || extent[axis] > (1 << 30) / sites ? 0 : sites * extent[axis];
-    return (int)sites;
-}
-
-/* The end of the first field in the way of `f` at `offset`, or -1. */
-INLINE int64_t cuda_in_the_way(const CudaField *field, int count, const CudaField *f,
-                               int64_t offset)
-{
-    for (int i = 0; i < count; i++) {
-        const CudaField *g = &field[i];
-        const int64_t end = *g->offset + g->size;
-        if (*g->offset >= 0 && g->first <= f->last && f->first <= g->last &&
-            *g->offset < offset + f->size && offset < end)
-            return end;
-    }
-    return -1;
-}
-
-/* Places the largest first, each as low as it can lie; returns the numbers needed, 0 if more
- * than an index can count. */
-INLINE int64_t cuda_place(CudaField *field, int count)
-{
-    int64_t used = 16;
-    for (int i = 0; i < count; i++) {
-        *field[i].offset = -1;
-        field[i].size = (field[i].size + 3) / 4 * 4;
-    }
-    for (int done = 0; done < count; done++) {
-        CudaField *f = NULL;
-        for (int i = 0; i < count; i++)
-            if (*field[i].offset < 0 && (!f || field[i].size > f->size))
-                f = &field[i];
-        int64_t offset = 0, next;
-        while ((next = cuda_in_the_way(field, count, f, offset)) >= 0)
-            offset = next;
-        if (offset + f->size > 0x7fffffff)
-            return 0;
-        *f->offset = (int)offset;
-        used = offset + f->size > used ? offset + f->size : used;
-    }
-    return (used + 15) / 16 * 16;
-}
-
-enum { PARAMS = 953, CHANNELS = 4, OUTPUTS = 1 };
-
-/* The argument of every kernel, as in NAME.cu. */
-typedef struct CudaFrame {
-    const void *x;
-    const int64_t *index;
-    const real *params, *target, *dy;
-    real *packed, *y, *dx, *dparams, *sums, *work;
-    double *losses, *loss, terms;
-    int64_t batch, blocks, fields, x_stride[6];
-    int *near1; /* [4][sites1] */
-    int *near2; /* [4][sites2] */
-    int *cover2; /* [1][sites1] */
-    int *cover_tap2; /* [1][sites1] */
-    int *back1; /* [4][sites1] */
-    int x_type;
-    int extent0[4], sites0;
-    int extent1[4], sites1;
-    int extent2[4], sites2;
-    int flux; /* [sites1][4], 4 apart */
-    int leaky_relu1; /* [sites1][16], 20 apart */
-    int max_pool1; /* [sites2][16], 20 apart */
-    int leaky_relu2; /* [sites2][16], 20 apart */
-    int leaky_relu3; /* [sites2][8], 12 apart */
-    int global_max_pool1_shares; /* [sites0][256], 256 apart */
-    int global_max_pool1; /* [sites0][8], 8 apart */
-    int linear1; /* [sites0][32], 32 apart */
-    int sigmoid1; /* [sites0][1], 1 apart */
-    int max_pool1_arg; /* [sites2 + 1][16], 20 apart */
-    int global_max_pool1_where; /* [sites0][256], 256 apart */
-    int global_max_pool1_arg; /* [sites0][8], 8 apart */
-    int linear2; /* [sites0][1], 1 apart */
-    int dlinear2; /* [sites0][1], 1 apart */
-    int dlinear1; /* [sites0][32], 32 apart */
-    int dglobal_max_pool1; /* [sites0][8], 8 apart */
-    int dconv3; /* [sites2][8], 12 apart */
-    int dconv3_bias_shares; /* [sites0][256], 256 apart */
-    int dconv2; /* [sites2][16], 20 apart */
-    int dconv2_weight_shares; /* [sites0][1024], 1024 apart */
-    int dconv2_bias_shares; /* [sites0][256], 256 apart */
-    int dmax_pool1; /* [sites2 + 1][16], 20 apart */
-    int dconv1; /* [sites1][16], 20 apart */
-    int dconv1_weight_shares; /* [sites0][1024], 1024 apart */
-    int dsigmoid1; /* [sites0][1], 1 apart */
-    int dflux; /* [sites1][4], 4 apart */
-} CudaFrame;
-
-static int cuda_extents(CudaFrame *f, const int64_t *extent)
-{
-    (void)extent;
-    if (extent[0] < 1 || extent[0] > 1 << 30) {
-        return 0;
-    }
-    if (extent[1] < 1 || extent[1] > 1 << 30) {
-        return 0;
-    }
-    f->sites0 = cuda_sites(0, f->extent0);
-    f->extent1[0] = (int)((extent[0] + 0) / 1);
-    f->extent1[1] = (int)((extent[1] + 0) / 1);
-    f->sites1 = cuda_sites(2, f->extent1);
-    f->extent2[0] = (int)((extent[0] + 0) / 2);
-    f->extent2[1] = (int)((extent[1] + 0) / 2);
-    f->sites2 = cuda_sites(2, f->extent2);
-    return f->sites0 && f->sites1 && f->sites2;
-}
-
-/* Numbers of all tables, which are pointed to if they are given. */
-static int64_t cuda_tables(CudaFrame *f, int *tables)
-{
-    int64_t used = 0;
-    f->near1 = tables ? tables + used : NULL;
-    used += (int64_t)4 * f->sites1;
-    f->near2 = tables ? tables + used : NULL;
-    used += (int64_t)4 * f->sites2;
-    f->cover2 = tables ? tables + used : NULL;
-    used += (int64_t)1 * f->sites1;
-    f->cover_tap2 = tables ? tables + used : NULL;
-    used += (int64_t)1 * f->sites1;
-    f->back1 = tables ? tables + used : NULL;
-    used += (int64_t)4 * f->sites1;
-    (void)f, (void)tables;
-    return used;
-}
-
-/* Numbers of the fields of one block: from which phase to which, size. */
-static int64_t cuda_fields(CudaFrame *f, ArchWhat what)
-{
-    switch (what) {
-        case ARCH_FORWARD: {
-            CudaField field[] = {
-                {0, 1, 4 * ((int64_t)f->sites1), &f->flux},
-                {1, 2, 20 * ((int64_t)f->sites1), &f->leaky_relu1},
-                {2, 3, 20 * ((int64_t)f->sites2), &f->max_pool1},
-                {3, 4, 20 * ((int64_t)f->sites2), &f->leaky_relu2},
-                {4, 5, 12 * ((int64_t)f->sites2), &f->leaky_relu3},
-                {5, 6, 256 * ((int64_t)f->sites0), &f->global_max_pool1_shares},
-                {6, 7, 8 * ((int64_t)f->sites0), &f->global_max_pool1},
-                {7, 8, 32 * ((int64_t)f->sites0), &f->linear1},
-                {8, 9, 1 * ((int64_t)f->sites0), &f->sigmoid1},
-            };
-            return cuda_place(field, 9);
-        }
-        case ARCH_GRADIENT: {
-            CudaField field[] = {
-                {0, 16, 4 * ((int64_t)f->sites1), &f->flux},
-                {1, 15, 20 * ((int64_t)f->sites1), &f->leaky_relu1},
-                {2, 14, 20 * ((int64_t)f->sites2), &f->max_pool1},
-                {3, 13, 20 * ((int64_t)f->sites2), &f->leaky_relu2},
-                {4, 12, 12 * ((int64_t)f->sites2), &f->leaky_relu3},
-                {5, 6, 256 * ((int64_t)f->sites0), &f->global_max_pool1_shares},
-                {6, 11, 8 * ((int64_t)f->sites0), &f->global_max_pool1},
-                {7, 10, 32 * ((int64_t)f->sites0), &f->linear1},
-                {2, 15, 20 * ((int64_t)f->sites2 + 1), &f->max_pool1_arg},
-                {5, 6, 256 * ((int64_t)f->sites0), &f->global_max_pool1_where},
-                {6, 12, 8 * ((int64_t)f->sites0), &f->global_max_pool1_arg},
-                {8, 9, 1 * ((int64_t)f->sites0), &f->linear2},
-                {9, 10, 1 * ((int64_t)f->sites0), &f->dlinear2},
-                {10, 11, 32 * ((int64_t)f->sites0), &f->dlinear1},
-                {11, 12, 8 * ((int64_t)f->sites0), &f->dglobal_max_pool1},
-                {12, 13, 12 * ((int64_t)f->sites2), &f->dconv3},
-                {13, 14, 256 * ((int64_t)f->sites0), &f->dconv3_bias_shares},
-                {13, 14, 20 * ((int64_t)f->sites2), &f->dconv2},
-                {14, 15, 1024 * ((int64_t)f->sites0), &f->dconv2_weight_shares},
-                {14, 15, 256 * ((int64_t)f->sites0), &f->dconv2_bias_shares},
-                {14, 15, 20 * ((int64_t)f->sites2 + 1), &f->dmax_pool1},
-                {15, 16, 20 * ((int64_t)f->sites1), &f->dconv1},
-                {16, 17, 1024 * ((int64_t)f->sites0), &f->dconv1_weight_shares},
-            };
-            return cuda_place(field, 23);
-        }
-        case ARCH_VJP: {
-            CudaField field[] = {
-                {0, 16, 4 * ((int64_t)f->sites1), &f->flux},
-                {1, 15, 20 * ((int64_t)f->sites1), &f->leaky_relu1},
-                {2, 14, 20 * ((int64_t)f->sites2), &f->max_pool1},
-                {3, 13, 20 * ((int64_t)f->sites2), &f->leaky_relu2},
-                {4, 12, 12 * ((int64_t)f->sites2), &f->leaky_relu3},
-                {5, 6, 256 * ((int64_t)f->sites0), &f->global_max_pool1_shares},
-                {6, 11, 8 * ((int64_t)f->sites0), &f->global_max_pool1},
-                {7, 10, 32 * ((int64_t)f->sites0), &f->linear1},
-                {8, 9, 1 * ((int64_t)f->sites0), &f->sigmoid1},
-                {2, 15, 20 * ((int64_t)f->sites2 + 1), &f->max_pool1_arg},
-                {5, 6, 256 * ((int64_t)f->sites0), &f->global_max_pool1_where},
-                {6, 12, 8 * ((int64_t)f->sites0), &f->global_max_pool1_arg},
-                {9, 10, 1 * ((int64_t)f->sites0), &f->dlinear2},
-                {10, 11, 32 * ((int64_t)f->sites0), &f->dlinear1},
-                {11, 12, 8 * ((int64_t)f->sites0), &f->dglobal_max_pool1},
-                {12, 13, 12 * ((int64_t)f->sites2), &f->dconv3},
-                {13, 14, 256 * ((int64_t)f->sites0), &f->dconv3_bias_shares},
-                {13, 14, 20 * ((int64_t)f->sites2), &f->dconv2},
-                {14, 15, 1024 * ((int64_t)f->sites0), &f->dconv2_weight_shares},
-                {14, 15, 256 * ((int64_t)f->sites0), &f->dconv2_bias_shares},
-                {14, 15, 20 * ((int64_t)f->sites2 + 1), &f->dmax_pool1},
-                {15, 16, 20 * ((int64_t)f->sites1), &f->dconv1},
-                {16, 17, 1024 * ((int64_t)f->sites0), &f->dconv1_weight_shares},
-                {0, 9, 1 * ((int64_t)f->sites0), &f->dsigmoid1},
-                {16, 17, 4 * ((int64_t)f->sites1), &f->dflux},
-            };
-            return cuda_place(field, 25);
-        }
-    }
-    return 0;
-}
-
-/* The items of the phase that has most. */
-static int64_t cuda_items(const CudaFrame *f, ArchWhat what)
-{
-    int64_t most = 0, items;
-    switch (what) {
-        case ARCH_FORWARD:
-            items = (int64_t)4 * (f->sites0 + 1) / 2;
-            most = items > most ? items : most;
-            items = (int64_t)2 * (f->sites1 + 1) / 2;
-            most = items > most ? items : most;
-            items = (int64_t)2 * (f->sites2 + 1) / 2;
-            most = items > most ? items : most;
-            break;
-        case ARCH_GRADIENT:
-            items = (int64_t)4 * (f->sites0 + 1) / 2;
-            most = items > most ? items : most;
-            items = (int64_t)2 * (f->sites1 + 1) / 2;
-            most = items > most ? items : most;
-            items = (int64_t)2 * (f->sites2 + 1) / 2;
-            most = items > most ? items : most;
-            break;
-        case ARCH_VJP:
-            items = (int64_t)4 * (f->sites0 + 1) / 2;
-            most = items > most ? items : most;
-            items = (int64_t)2 * (f->sites1 + 1) / 2;
-            most = items > most ? items : most;
-            items = (int64_t)2 * (f->sites2 + 1) / 2;
-            most = items > most ? items : most;
-            break;
-    }
-    (void)f, (void)items;
-    return most;
-}
-
-static double cuda_output(const CudaFrame *f)
-{
-    return f->sites0;
-}
-
-static const char cuda_kernel_pack[] = "detect_st_pack";
-static const char cuda_kernel_tables[] = "detect_st_tables";
-static const char cuda_kernel_reduce[] = "detect_st_reduce";
-static const char *const cuda_kernel[][2] = {
-    [ARCH_FORWARD] = {"detect_st_forward_global", "detect_st_forward_shared"},
-    [ARCH_GRADIENT] = {"detect_st_gradient_global", "detect_st_gradient_shared"},
-    [ARCH_VJP] = {"detect_st_vjp_global", "detect_st_vjp_shared"},
-};
-
-/* ---- CUDA: launches ---- */
-
-enum { CUDA_THREADS = 256, CUDA_BLOCKS_RESIDENT = 32, CUDA_BLOCKS_GLOBAL = 2 };
-
-INLINE int64_t cuda_instances(const ArchCall *call)
-{
-    return call->instances ? call->instances : 1;
-}
-
-INLINE size_t cuda_rounded(int64_t bytes)
-{
-    return ((size_t)bytes + 255) / 256 * 256;
-}
-
-/* Blocks that one multiprocessor can hold. */
-INLINE int64_t cuda_resident(const ArchCudaPlan *plan, const ArchCudaDevice *device)
-{
-    if (!plan->in_shared)
-        return CUDA_BLOCKS_GLOBAL;
-    int64_t fit = (int64_t)(device->shared_total / (plan->shared_bytes + 1024));
-    const int64_t threads = 2048 / plan->threads;
-    fit = fit < threads ? fit : threads;
-    fit = fit < CUDA_BLOCKS_RESIDENT ? fit : CUDA_BLOCKS_RESIDENT;
-    return fit > 1 ? fit : 1;
-}
-
-/* Where the pieces of `work` begin: sums of the blocks, their losses, their fields. */
-typedef struct CudaWork {
-    size_t losses, fields, end;
-} CudaWork;
-
-INLINE CudaWork cuda_work(const ArchCall *call, const ArchCudaPlan *plan, int64_t fields)
-{
-    const int64_t blocks = cuda_instances(call) * plan->blocks;
-    CudaWork w = {0, 0, 0};
-    if (plan->what != ARCH_FORWARD)
-        w.losses = cuda_rounded(blocks * PARAMS * (int64_t)sizeof(real));
-    w.fields = w.losses;
-    if (plan->what == ARCH_GRADIENT)
-        w.fields += cuda_rounded(blocks * (int64_t)sizeof(double));
-    w.end = w.fields;
-    if (!plan->in_shared)
-        w.end += cuda_rounded(blocks * fields * (int64_t)sizeof(real));
-    return w;
-}
-
-static int cuda_plan(const ArchCall *call, ArchWhat what, const ArchCudaDevice *device,
-                     ArchCudaPlan *plan)
-{
-    CudaFrame f;
-    memset(&f, 0, sizeof f);
-    if (!cuda_extents(&f, call->extent))
-        return 0;
-    const int64_t fields = cuda_fields(&f, what);
-    if (!fields)
-        return 0;
-    int64_t threads = (cuda_items(&f, what) + 31) / 32 * 32;
-    const int64_t most = device->threads < CUDA_THREADS ? device->threads : CUDA_THREADS;
-    threads = threads < 32 ? 32 : threads > most ? most : threads;
-    *plan = (ArchCudaPlan){.what = what, .threads = (int)threads};
-    const size_t scratch = what == ARCH_GRADIENT ? sizeof(double) * (size_t)threads : 0;
-    plan->shared_bytes = scratch + (size_t)fields * sizeof(real);
-    plan->in_shared = plan->shared_bytes <= device->shared_block;
-    if (!plan->in_shared)
-        plan->shared_bytes = scratch;
-    const int64_t all = device->multiprocessors * cuda_resident(plan, device);
-    const int64_t instances = cuda_instances(call);
-    plan->blocks = (all + instances - 1) / instances;
-    if (plan->blocks > call->batch)
-        plan->blocks = call->batch > 0 ? call->batch : 1;
-    plan->table_bytes = cuda_rounded(cuda_tables(&f, NULL) * (int64_t)sizeof(int));
-    plan->work_bytes = cuda_work(call, plan, fields).end;
-    return 1;
-}
-
-static void cuda_strides(CudaFrame *f, const ArchCall *call)
-{
-    int given = 0;
-    int64_t size = 1;
-    for (int k = 0; k < 2 + AXES; k++)
-        given |= call->x_stride[k] != 0;
-    for (int k = 1 + AXES; k >= 0; k--) {
-        f->x_stride[k] = given ? call->x_stride[k] : size;
-        size *= k >= 2 ? call->extent[k - 2] : k == 1 ? CHANNELS : 1;
-    }
-}
-
-static int cuda_launch(const ArchCall *call, const ArchCudaPlan *plan,
-                       const ArchCudaArrays *arrays, ArchCudaStage stage,
-                       ArchCudaLaunch *launch)
-{
-    CudaFrame f;
-    memset(&f, 0, sizeof f);
-    if (stage != ARCH_CUDA_PACK) {
-        cuda_extents(&f, call->extent);
-        cuda_tables(&f, (int *)arrays->tables);
-    }
-    const int64_t fields = plan ? cuda_fields(&f, plan->what) : 0;
-    const int64_t instances = cuda_instances(call);
-    f.params = (const real *)arrays->params;
-    f.packed = (real *)arrays->packed;
-    f.x = call->x;
-    f.x_type = (int)call->x_type;
-    cuda_strides(&f, call);
-    f.index = call->index;
-    f.batch = call->batch;
-    *launch = (ArchCudaLaunch){.threads = CUDA_THREADS, .argument_bytes = sizeof f};
-    launch->grid[0] = 64;
-    launch->grid[1] = (unsigned)(stage == ARCH_CUDA_TABLES ? 1 : instances);
-    if (plan) {
-        const CudaWork w = cuda_work(call, plan, fields);
-        char *work = (char *)arrays->work;
-        f.blocks = plan->blocks;
-        f.fields = fields;
-        f.work = (real *)(work + w.fields);
-        if (plan->what == ARCH_GRADIENT)
-            f.losses = (double *)(work + w.losses);
-        if (plan->what != ARCH_FORWARD && arrays->dparams)
-            f.sums = (real *)work;
-        f.target = (const real *)arrays->target;
-        f.dy = (const real *)arrays->dy;
-        f.y = (real *)arrays->y;
-        f.dx = (real *)arrays->dx;
-        f.dparams = (real *)arrays->dparams;
-        f.loss = arrays->loss;
-        f.terms = plan->what == ARCH_GRADIENT ? (double)call->batch * OUTPUTS * cuda_output(&f) : 1;
-    }
-    memcpy(launch->argument, &f, sizeof f);
-    switch (stage) {
-    case ARCH_CUDA_PACK: launch->kernel = cuda_kernel_pack; return 1;
-    case ARCH_CUDA_TABLES: launch->kernel = cuda_kernel_tables; return 1;
-    case ARCH_CUDA_RUN:
-        launch->kernel = cuda_kernel[plan->what][plan->in_shared];
-        launch->grid[0] = (unsigned)plan->blocks;
-        launch->threads = plan->threads;
-        launch->shared_bytes = plan->shared_bytes;
-        return 1;
-    case ARCH_CUDA_REDUCE:
-        launch->kernel = cuda_kernel_reduce;
-        return f.sums || f.losses;
-    }
-    return 0;
 }
 
 static const ArchParam param[] = {
@@ -7546,1890 +7886,6 @@ static const char source[] =
     "}\n"
     "";
 
-static const char cuda_source[] =
-    "/* detect_st.cu - generated by archc 1 from st.arch (FNV-1a 031998c8ac9dbfad)\n"
-    " *\n"
-    " *     nvcc -cubin -arch=sm_90 detect_st.cu\n"
-    " *\n"
-    " * 953 parameters; equivariant only under translations divisible by 2x2, from MaxPool(2x2, 2) on; none on lattices not divisible by 2x2.\n"
-    " * Multiply-adds per sample:\n"
-    " *   forward   288 + 256 * T * X + 384 * floor((T + 0) / 2) * floor((X + 0) / 2)\n"
-    " *   gradient  864 + 512 * T * X + 1152 * floor((T + 0) / 2) * floor((X + 0) / 2)\n"
-    " *   vjp       864 + 768 * T * X + 1152 * floor((T + 0) / 2) * floor((X + 0) / 2)\n"
-    " */\n"
-    "typedef float real;\n"
-    "\n"
-    "enum { AXES = 2, PACKED = 1904, PARAMS = 953 };\n"
-    "\n"
-    "/* ---- CUDA C; also what NVRTC compiles: no header is included ---- */\n"
-    "\n"
-    "/* Up to 256 threads; what is in registers stays there, however few blocks fit beside. */\n"
-    "#ifdef __cplusplus\n"
-    "#define ENTRY extern \"C\" __global__ void __launch_bounds__(256, 1)\n"
-    "#else\n"
-    "#define ENTRY __global__ void __launch_bounds__(256, 1)\n"
-    "#endif\n"
-    "#define DEVICE static __device__ __forceinline__\n"
-    "#define THREAD ((int)threadIdx.x)\n"
-    "#define THREADS ((int)blockDim.x)\n"
-    "/* Fields and packed weights: four numbers may be loaded at once. */\n"
-    "#define ALIGNED(p) ((real *)__builtin_assume_aligned(p, 4 * sizeof(real)))\n"
-    "\n"
-    "typedef long long int64;\n"
-    "\n"
-    "#ifdef ARCH_REAL_F64\n"
-    "#define REAL_FUNCTION(name) name\n"
-    "#else\n"
-    "#define REAL_FUNCTION(name) name##f\n"
-    "#endif\n"
-    "\n"
-    "DEVICE real real_fma(real a, real b, real c)\n"
-    "{\n"
-    "    return REAL_FUNCTION(fma)(a, b, c);\n"
-    "}\n"
-    "\n"
-    "DEVICE real real_max(real a, real b)\n"
-    "{\n"
-    "    return a > b \? a : b;\n"
-    "}\n"
-    "\n"
-    "DEVICE real real_tanh(real x)\n"
-    "{\n"
-    "    return REAL_FUNCTION(tanh)(x);\n"
-    "}\n"
-    "\n"
-    "DEVICE real real_sigmoid(real x)\n"
-    "{\n"
-    "    return 1 / (1 + REAL_FUNCTION(exp)(-x));\n"
-    "}\n"
-    "\n"
-    "/* Into how many shares the threads cut a sum over the sites, if `at_once` of them sum\n"
-    " * different things: enough for all threads, but not less than 16 sites each. */\n"
-    "DEVICE int shares_of(int sites, int at_once)\n"
-    "{\n"
-    "    const int most = (sites + 15) / 16, fit = THREADS / at_once;\n"
-    "    return fit < 1 \? 1 : fit < most \? fit : most;\n"
-    "}\n"
-    "\n"
-    "/* ---- this network ---- */\n"
-    "\n"
-    "/* The argument of every kernel: arrays, the lattice, its tables, and where in a block's\n"
-    " * memory the values of the network lie. */\n"
-    "typedef struct Frame {\n"
-    "    const void *x;\n"
-    "    const int64 *index;\n"
-    "    const real *params, *target, *dy;\n"
-    "    real *packed, *y, *dx, *dparams, *sums, *work;\n"
-    "    double *losses, *loss, terms;\n"
-    "    int64 batch, blocks, fields, x_stride[6];\n"
-    "    int *near1; /* [4][sites1] */\n"
-    "    int *near2; /* [4][sites2] */\n"
-    "    int *cover2; /* [1][sites1] */\n"
-    "    int *cover_tap2; /* [1][sites1] */\n"
-    "    int *back1; /* [4][sites1] */\n"
-    "    int x_type;\n"
-    "    int extent0[4], sites0;\n"
-    "    int extent1[4], sites1;\n"
-    "    int extent2[4], sites2;\n"
-    "    int flux; /* [sites1][4], 4 apart */\n"
-    "    int leaky_relu1; /* [sites1][16], 20 apart */\n"
-    "    int max_pool1; /* [sites2][16], 20 apart */\n"
-    "    int leaky_relu2; /* [sites2][16], 20 apart */\n"
-    "    int leaky_relu3; /* [sites2][8], 12 apart */\n"
-    "    int global_max_pool1_shares; /* [sites0][256], 256 apart */\n"
-    "    int global_max_pool1; /* [sites0][8], 8 apart */\n"
-    "    int linear1; /* [sites0][32], 32 apart */\n"
-    "    int sigmoid1; /* [sites0][1], 1 apart */\n"
-    "    int max_pool1_arg; /* [sites2 + 1][16], 20 apart */\n"
-    "    int global_max_pool1_where; /* [sites0][256], 256 apart */\n"
-    "    int global_max_pool1_arg; /* [sites0][8], 8 apart */\n"
-    "    int linear2; /* [sites0][1], 1 apart */\n"
-    "    int dlinear2; /* [sites0][1], 1 apart */\n"
-    "    int dlinear1; /* [sites0][32], 32 apart */\n"
-    "    int dglobal_max_pool1; /* [sites0][8], 8 apart */\n"
-    "    int dconv3; /* [sites2][8], 12 apart */\n"
-    "    int dconv3_bias_shares; /* [sites0][256], 256 apart */\n"
-    "    int dconv2; /* [sites2][16], 20 apart */\n"
-    "    int dconv2_weight_shares; /* [sites0][1024], 1024 apart */\n"
-    "    int dconv2_bias_shares; /* [sites0][256], 256 apart */\n"
-    "    int dmax_pool1; /* [sites2 + 1][16], 20 apart */\n"
-    "    int dconv1; /* [sites1][16], 20 apart */\n"
-    "    int dconv1_weight_shares; /* [sites0][1024], 1024 apart */\n"
-    "    int dsigmoid1; /* [sites0][1], 1 apart */\n"
-    "    int dflux; /* [sites1][4], 4 apart */\n"
-    "} Frame;\n"
-    "\n"
-    "/* ---- a block of threads: one sample after the other, of one instance of the network ---- */\n"
-    "\n"
-    "typedef struct Block {\n"
-    "    const real *packed;\n"
-    "    real *field;     /* the values of the network lie here, in shared or global memory */\n"
-    "    real *sums;      /* gradients of the parameters, of all samples of this block      */\n"
-    "    double *loss;    /* likewise                                                       */\n"
-    "    double *scratch; /* [threads], shared                                              */\n"
-    "    int64 sample;\n"
-    "} Block;\n"
-    "\n"
-    "DEVICE int64 instance_block(void)\n"
-    "{\n"
-    "    return (int64)blockIdx.y * gridDim.x + blockIdx.x;\n"
-    "}\n"
-    "\n"
-    "DEVICE Block block_of(const Frame *f, real *field, double *scratch)\n"
-    "{\n"
-    "    Block at;\n"
-    "    at.packed = f->packed + (int64)blockIdx.y * PACKED;\n"
-    "    at.field = field;\n"
-    "    at.sums = f->sums \? f->sums + instance_block() * PARAMS : f->sums;\n"
-    "    at.loss = f->losses + instance_block();\n"
-    "    at.scratch = scratch;\n"
-    "    at.sample = blockIdx.x;\n"
-    "    return at;\n"
-    "}\n"
-    "\n"
-    "DEVICE void clear_sums(const Frame *f, Block at)\n"
-    "{\n"
-    "    for (int i = THREAD; f->sums && i < PARAMS; i += THREADS)\n"
-    "        at.sums[i] = 0;\n"
-    "    if (f->losses && THREAD == 0)\n"
-    "        *at.loss = 0;\n"
-    "}\n"
-    "\n"
-    "/* ---- between the caller's arrays and fields ---- */\n"
-    "\n"
-    "DEVICE int64 row_of(const Frame *f, int64 sample)\n"
-    "{\n"
-    "    return f->index \? f->index[sample] : sample;\n"
-    "}\n"
-    "\n"
-    "/* As numbered by ArchType. */\n"
-    "DEVICE real element(const void *x, int type, int64 at)\n"
-    "{\n"
-    "    switch (type) {\n"
-    "    case 1: return (real)((const signed char *)x)[at];\n"
-    "    case 2: return (real)((const short *)x)[at];\n"
-    "    case 3: return (real)((const int *)x)[at];\n"
-    "    case 4: return (real)((const float *)x)[at];\n"
-    "    }\n"
-    "    return (real)((const double *)x)[at];\n"
-    "}\n"
-    "\n"
-    "DEVICE void read_input(const Frame *f, Block at, const void *x, real *to, int channels,\n"
-    "                       int pitch, int sites)\n"
-    "{\n"
-    "    const int64 row = row_of(f, at.sample) * f->x_stride[0];\n"
-    "    for (int i = THREAD; i < channels * sites; i += THREADS) {\n"
-    "        const int c = i / sites, s = i - c * sites;\n"
-    "        int64 from = row + c * f->x_stride[1];\n"
-    "        for (int axis = AXES - 1, left = s; axis >= 0; axis--) {\n"
-    "            const int next = left / f->extent1[axis];\n"
-    "            from += (left - next * f->extent1[axis]) * f->x_stride[2 + axis];\n"
-    "            left = next;\n"
-    "        }\n"
-    "        to[s * pitch + c] = element(x, f->x_type, from);\n"
-    "    }\n"
-    "}\n"
-    "\n"
-    "/* Where the numbers of this sample are in an array (instances, batch, channels, sites). */\n"
-    "DEVICE int64 sample_of(const Frame *f, Block at, int64 size)\n"
-    "{\n"
-    "    return ((int64)blockIdx.y * f->batch + at.sample) * size;\n"
-    "}\n"
-    "\n"
-    "DEVICE void read_field(const Frame *f, Block at, const real *x, real *to, int channels,\n"
-    "                       int pitch, int sites)\n"
-    "{\n"
-    "    x += sample_of(f, at, (int64)channels * sites);\n"
-    "    for (int i = THREAD; i < channels * sites; i += THREADS) {\n"
-    "        const int c = i / sites, s = i - c * sites;\n"
-    "        to[s * pitch + c] = x[i];\n"
-    "    }\n"
-    "}\n"
-    "\n"
-    "DEVICE void write_field(const Frame *f, Block at, real *y, const real *from, int channels,\n"
-    "                        int pitch, int sites)\n"
-    "{\n"
-    "    y += sample_of(f, at, (int64)channels * sites);\n"
-    "    for (int i = THREAD; i < channels * sites; i += THREADS) {\n"
-    "        const int c = i / sites, s = i - c * sites;\n"
-    "        y[i] = from[s * pitch + c];\n"
-    "    }\n"
-    "}\n"
-    "\n"
-    "/* ---- losses: summed over outputs; targets (rows, outputs) ---- */\n"
-    "\n"
-    "DEVICE const real *target_of(const Frame *f, Block at, int size)\n"
-    "{\n"
-    "    return f->target + row_of(f, at.sample) * size;\n"
-    "}\n"
-    "\n"
-    "/* Adds what each thread has to the loss, in a fixed tree. */\n"
-    "DEVICE void add_loss(Block at, double part)\n"
-    "{\n"
-    "    at.scratch[THREAD] = part;\n"
-    "    __syncthreads();\n"
-    "    for (int count = THREADS; count > 1;) {\n"
-    "        const int half = (count + 1) / 2;\n"
-    "        if (THREAD < count - half)\n"
-    "            at.scratch[THREAD] += at.scratch[THREAD + half];\n"
-    "        count = half;\n"
-    "        __syncthreads();\n"
-    "    }\n"
-    "    if (THREAD == 0)\n"
-    "        *at.loss += at.scratch[0];\n"
-    "}\n"
-    "\n"
-    "/* sum (y - t)^2 */\n"
-    "DEVICE void mse(const Frame *f, Block at, const real *y, int channels, int pitch, int sites)\n"
-    "{\n"
-    "    const real *target = target_of(f, at, channels * sites);\n"
-    "    double sum = 0;\n"
-    "    for (int i = THREAD; i < channels * sites; i += THREADS) {\n"
-    "        const int c = i / sites, s = i - c * sites;\n"
-    "        const double d = (double)y[s * pitch + c] - target[i];\n"
-    "        sum += d * d;\n"
-    "    }\n"
-    "    add_loss(at, sum);\n"
-    "}\n"
-    "\n"
-    "/* 2 (y - t) */\n"
-    "DEVICE void mse_dx(const Frame *f, Block at, const real *y, int channels, int pitch,\n"
-    "                   int sites, real *dy)\n"
-    "{\n"
-    "    const real *target = target_of(f, at, channels * sites);\n"
-    "    for (int i = THREAD; i < channels * sites; i += THREADS) {\n"
-    "        const int c = i / sites, s = i - c * sites;\n"
-    "        dy[s * pitch + c] = 2 * (y[s * pitch + c] - target[i]);\n"
-    "    }\n"
-    "}\n"
-    "\n"
-    "/* sum softplus(x) - t x: the binary cross entropy of sigmoid(x), safe at any x. */\n"
-    "DEVICE void bce(const Frame *f, Block at, const real *x, int channels, int pitch, int sites)\n"
-    "{\n"
-    "    const real *target = target_of(f, at, channels * sites);\n"
-    "    double sum = 0;\n"
-    "    for (int i = THREAD; i < channels * sites; i += THREADS) {\n"
-    "        const int c = i / sites, s = i - c * sites;\n"
-    "        const double v = x[s * pitch + c];\n"
-    "        const double softplus = (v > 0 \? v : 0) + log1p(exp(-fabs(v)));\n"
-    "        sum += softplus - target[i] * v;\n"
-    "    }\n"
-    "    add_loss(at, sum);\n"
-    "}\n"
-    "\n"
-    "/* sigmoid(x) - t */\n"
-    "DEVICE void bce_dx(const Frame *f, Block at, const real *x, int channels, int pitch,\n"
-    "                   int sites, real *dx)\n"
-    "{\n"
-    "    const real *target = target_of(f, at, channels * sites);\n"
-    "    for (int i = THREAD; i < channels * sites; i += THREADS) {\n"
-    "        const int c = i / sites, s = i - c * sites;\n"
-    "        dx[s * pitch + c] = (real)(1 / (1 + exp(-(double)x[s * pitch + c])) - target[i]);\n"
-    "    }\n"
-    "}\n"
-    "\n"
-    "/* ---- once a lattice: tables of site numbers, for any number of axes ---- */\n"
-    "\n"
-    "typedef struct Window {\n"
-    "    int axes, kernel[4], stride[4], before[4], circular[4];\n"
-    "} Window;\n"
-    "\n"
-    "DEVICE int first_entry(void)\n"
-    "{\n"
-    "    return (int)(blockIdx.x * blockDim.x + threadIdx.x);\n"
-    "}\n"
-    "\n"
-    "DEVICE int next_entry(int entry)\n"
-    "{\n"
-    "    return entry + (int)(gridDim.x * blockDim.x);\n"
-    "}\n"
-    "\n"
-    "/* The last coordinate of a row-major number, which is divided by it. */\n"
-    "DEVICE int take_coordinate(int *number, int extent)\n"
-    "{\n"
-    "    const int q = *number / extent, at = *number - q * extent;\n"
-    "    *number = q;\n"
-    "    return at;\n"
-    "}\n"
-    "\n"
-    "DEVICE int count_sites(int axes, const int *extent)\n"
-    "{\n"
-    "    int sites = 1;\n"
-    "    for (int axis = 0; axis < axes; axis++)\n"
-    "        sites *= extent[axis];\n"
-    "    return sites;\n"
-    "}\n"
-    "\n"
-    "/* near[tap][p]: the input site that output site p sees; the ghost, if none. */\n"
-    "DEVICE void fill_near(int *near, const Window *w, const int *in, const int *out)\n"
-    "{\n"
-    "    const int sites = count_sites(w->axes, out), taps = count_sites(w->axes, w->kernel);\n"
-    "    for (int e = first_entry(); e < taps * sites; e = next_entry(e)) {\n"
-    "        int tap = e / sites, p = e - tap * sites, site = 0, size = 1;\n"
-    "        for (int axis = w->axes - 1; axis >= 0; axis--) {\n"
-    "            const int k = take_coordinate(&tap, w->kernel[axis]);\n"
-    "            int q = take_coordinate(&p, out[axis]) * w->stride[axis] + k - w->before[axis];\n"
-    "            if (w->circular[axis])\n"
-    "                q = (q % in[axis] + in[axis]) % in[axis];\n"
-    "            site = site < 0 || q < 0 || q >= in[axis] \? -1 : site + q * size;\n"
-    "            size *= in[axis];\n"
-    "        }\n"
-    "        near[e] = site < 0 \? size : site;\n"
-    "    }\n"
-    "}\n"
-    "\n"
-    "/* back[tap][q]: the output site that sees input site q through this tap, or the ghost. */\n"
-    "DEVICE void fill_back(int *back, const Window *w, const int *in, const int *out)\n"
-    "{\n"
-    "    const int sites = count_sites(w->axes, in), taps = count_sites(w->axes, w->kernel);\n"
-    "    for (int e = first_entry(); e < taps * sites; e = next_entry(e)) {\n"
-    "        int tap = e / sites, q = e - tap * sites, site = 0, size = 1;\n"
-    "        for (int axis = w->axes - 1; axis >= 0; axis--) {\n"
-    "            const int k = take_coordinate(&tap, w->kernel[axis]);\n"
-    "            int start = take_coordinate(&q, in[axis]) + w->before[axis] - k;\n"
-    "            if (w->circular[axis])\n"
-    "                start = (start % in[axis] + in[axis]) % in[axis];\n"
-    "            const int p = start / w->stride[axis];\n"
-    "            const int seen = start >= 0 && p * w->stride[axis] == start && p < out[axis];\n"
-    "            site = site < 0 || !seen \? -1 : site + p * size;\n"
-    "            size *= out[axis];\n"
-    "        }\n"
-    "        back[e] = site < 0 \? size : site;\n"
-    "    }\n"
-    "}\n"
-    "\n"
-    "/* cover[way][q]: the output sites whose pool windows hold input site q, or the ghost, and\n"
-    " * in `tap` by which of their taps (either may be null).  Windows do not wrap. */\n"
-    "DEVICE void fill_cover(int *cover, int *taps, const Window *w, const int *in, const int *out)\n"
-    "{\n"
-    "    int ways = 1;\n"
-    "    for (int axis = 0; axis < w->axes; axis++)\n"
-    "        ways *= (w->kernel[axis] + w->stride[axis] - 1) / w->stride[axis];\n"
-    "    const int sites = count_sites(w->axes, in);\n"
-    "    for (int e = first_entry(); e < ways * sites; e = next_entry(e)) {\n"
-    "        int way = e / sites, q = e - way * sites, site = 0, size = 1, tap = 0, row = 1;\n"
-    "        for (int axis = w->axes - 1; axis >= 0; axis--) {\n"
-    "            const int stride = w->stride[axis], kernel = w->kernel[axis];\n"
-    "            const int back = take_coordinate(&way, (kernel + stride - 1) / stride);\n"
-    "            const int x = take_coordinate(&q, in[axis]), p = x / stride - back;\n"
-    "            const int k = x - p * stride;\n"
-    "            const int inside = p >= 0 && p < out[axis] && k < kernel;\n"
-    "            site = site < 0 || !inside \? -1 : site + p * size;\n"
-    "            tap += k * row;\n"
-    "            size *= out[axis];\n"
-    "            row *= kernel;\n"
-    "        }\n"
-    "        if (cover)\n"
-    "            cover[e] = site < 0 \? size : site;\n"
-    "        if (taps)\n"
-    "            taps[e] = site < 0 \? 0 : tap;\n"
-    "    }\n"
-    "}\n"
-    "\n"
-    "/* ---- after every change of the weights: [block of 8 outputs][tap][input][output] ---- */\n"
-    "\n"
-    "DEVICE void pack_matrix(const real *w, real *packed, int outs, int taps, int ins,\n"
-    "                        int stride_out, int stride_tap, int stride_in)\n"
-    "{\n"
-    "    const int block_size = 8 * taps * ins;\n"
-    "    for (int e = first_entry(); e < outs * taps * ins; e = next_entry(e)) {\n"
-    "        const int block = e / block_size, left = outs - 8 * block;\n"
-    "        const int width = left < 8 \? left : 8, at = e - block * block_size;\n"
-    "        const int row = at / width, out = 8 * block + at - row * width;\n"
-    "        const int tap = row / ins, in = row - tap * ins;\n"
-    "        packed[e] = w[out * stride_out + tap * stride_tap + in * stride_in];\n"
-    "    }\n"
-    "}\n"
-    "\n"
-    "/* ---- at the end: the sums of all blocks ---- */\n"
-    "\n"
-    "/* from[0] + from[stride] + .., 16 at a time. */\n"
-    "DEVICE double sum_blocks(const real *from, int64 blocks, int64 stride)\n"
-    "{\n"
-    "    double sum = 0;\n"
-    "    for (int64 first = 0; first < blocks; first += 16) {\n"
-    "        real strip = 0;\n"
-    "        for (int64 i = first; i < blocks && i < first + 16; i++)\n"
-    "            strip += from[i * stride];\n"
-    "        sum += strip;\n"
-    "    }\n"
-    "    return sum;\n"
-    "}\n"
-    "\n"
-    "/* The loss and the gradients of one instance, divided by the terms of the mean. */\n"
-    "DEVICE void add_blocks(const Frame *f)\n"
-    "{\n"
-    "    const int64 row = (int64)blockIdx.y * f->blocks;\n"
-    "    for (int i = first_entry(); f->sums && i < PARAMS; i = next_entry(i))\n"
-    "        f->dparams[(int64)blockIdx.y * PARAMS + i] =\n"
-    "            (real)(sum_blocks(f->sums + row * PARAMS + i, f->blocks, PARAMS) / f->terms);\n"
-    "    if (!f->losses || first_entry() != 0)\n"
-    "        return;\n"
-    "    double loss = 0;\n"
-    "    for (int64 block = 0; block < f->blocks; block++)\n"
-    "        loss += f->losses[row + block];\n"
-    "    f->loss[blockIdx.y] = loss / f->terms;\n"
-    "}\n"
-    "\n"
-    "/* ---- phases: loops over items dealt to the threads ---- */\n"
-    "\n"
-    "/* flux, st.arch:4 */\n"
-    "DEVICE void read_flux_cuda(const Frame *f, Block at)\n"
-    "{\n"
-    "    read_input(f, at, f->x, at.field + f->flux, 4, 4, f->sites1);\n"
-    "}\n"
-    "\n"
-    "/* conv1 -> leaky_relu1, st.arch:7\n"
-    " * y[o,p] = b[o] + sum over taps k and channels c of w[o,c,k] x[c,near[k][p]]; 256 multiply-adds a site */\n"
-    "DEVICE void conv1_cuda(const Frame *f, Block at)\n"
-    "{\n"
-    "    const int tiles = (f->sites1 + 1) / 2;\n"
-    "    for (int item = 0 + THREAD; item < tiles * 2; item += THREADS) { /* tiles, one to a thread */\n"
-    "        const int block = item / tiles;\n"
-    "        const int s0 = item - block * tiles;\n"
-    "        const int s1 = (s0 + tiles < f->sites1 - 1 \? s0 + tiles : f->sites1 - 1);\n"
-    "        real y_0_0 = 0; real y_0_1 = 0; real y_1_0 = 0; real y_1_1 = 0; real y_2_0 = 0;\n"
-    "        real y_2_1 = 0; real y_3_0 = 0; real y_3_1 = 0; real y_4_0 = 0; real y_4_1 = 0;\n"
-    "        real y_5_0 = 0; real y_5_1 = 0; real y_6_0 = 0; real y_6_1 = 0; real y_7_0 = 0;\n"
-    "        real y_7_1 = 0;\n"
-    "        const real *w = ALIGNED(at.packed + block * 128);\n"
-    "        for (int tap = 0; tap < 4; tap++) { /* taps */\n"
-    "            const real *x_0 = ALIGNED(at.field + f->flux + f->near1[tap * f->sites1 + s0] * 4);\n"
-    "            const real *x_1 = ALIGNED(at.field + f->flux + f->near1[tap * f->sites1 + s1] * 4);\n"
-    "            {\n"
-    "                real v_0_0 = x_0[0]; real v_0_1 = x_1[0]; real u_0_0 = w[tap * 32];\n"
-    "                y_0_0 = real_fma(u_0_0, v_0_0, y_0_0); y_0_1 = real_fma(u_0_0, v_0_1, y_0_1);\n"
-    "                real u_0_1 = w[tap * 32 + 1]; y_1_0 = real_fma(u_0_1, v_0_0, y_1_0);\n"
-    "                y_1_1 = real_fma(u_0_1, v_0_1, y_1_1); real u_0_2 = w[tap * 32 + 2];\n"
-    "                y_2_0 = real_fma(u_0_2, v_0_0, y_2_0); y_2_1 = real_fma(u_0_2, v_0_1, y_2_1);\n"
-    "                real u_0_3 = w[tap * 32 + 3]; y_3_0 = real_fma(u_0_3, v_0_0, y_3_0);\n"
-    "                y_3_1 = real_fma(u_0_3, v_0_1, y_3_1); real u_0_4 = w[tap * 32 + 4];\n"
-    "                y_4_0 = real_fma(u_0_4, v_0_0, y_4_0); y_4_1 = real_fma(u_0_4, v_0_1, y_4_1);\n"
-    "                real u_0_5 = w[tap * 32 + 5]; y_5_0 = real_fma(u_0_5, v_0_0, y_5_0);\n"
-    "                y_5_1 = real_fma(u_0_5, v_0_1, y_5_1); real u_0_6 = w[tap * 32 + 6];\n"
-    "                y_6_0 = real_fma(u_0_6, v_0_0, y_6_0); y_6_1 = real_fma(u_0_6, v_0_1, y_6_1);\n"
-    "                real u_0_7 = w[tap * 32 + 7]; y_7_0 = real_fma(u_0_7, v_0_0, y_7_0);\n"
-    "                y_7_1 = real_fma(u_0_7, v_0_1, y_7_1);\n"
-    "                real v_1_0 = x_0[1]; real v_1_1 = x_1[1]; real u_1_0 = w[tap * 32 + 8];\n"
-    "                y_0_0 = real_fma(u_1_0, v_1_0, y_0_0); y_0_1 = real_fma(u_1_0, v_1_1, y_0_1);\n"
-    "                real u_1_1 = w[tap * 32 + 9]; y_1_0 = real_fma(u_1_1, v_1_0, y_1_0);\n"
-    "                y_1_1 = real_fma(u_1_1, v_1_1, y_1_1); real u_1_2 = w[tap * 32 + 10];\n"
-    "                y_2_0 = real_fma(u_1_2, v_1_0, y_2_0); y_2_1 = real_fma(u_1_2, v_1_1, y_2_1);\n"
-    "                real u_1_3 = w[tap * 32 + 11]; y_3_0 = real_fma(u_1_3, v_1_0, y_3_0);\n"
-    "                y_3_1 = real_fma(u_1_3, v_1_1, y_3_1); real u_1_4 = w[tap * 32 + 12];\n"
-    "                y_4_0 = real_fma(u_1_4, v_1_0, y_4_0); y_4_1 = real_fma(u_1_4, v_1_1, y_4_1);\n"
-    "                real u_1_5 = w[tap * 32 + 13]; y_5_0 = real_fma(u_1_5, v_1_0, y_5_0);\n"
-    "                y_5_1 = real_fma(u_1_5, v_1_1, y_5_1); real u_1_6 = w[tap * 32 + 14];\n"
-    "                y_6_0 = real_fma(u_1_6, v_1_0, y_6_0); y_6_1 = real_fma(u_1_6, v_1_1, y_6_1);\n"
-    "                real u_1_7 = w[tap * 32 + 15]; y_7_0 = real_fma(u_1_7, v_1_0, y_7_0);\n"
-    "                y_7_1 = real_fma(u_1_7, v_1_1, y_7_1);\n"
-    "                real v_2_0 = x_0[2]; real v_2_1 = x_1[2]; real u_2_0 = w[tap * 32 + 16];\n"
-    "                y_0_0 = real_fma(u_2_0, v_2_0, y_0_0); y_0_1 = real_fma(u_2_0, v_2_1, y_0_1);\n"
-    "                real u_2_1 = w[tap * 32 + 17]; y_1_0 = real_fma(u_2_1, v_2_0, y_1_0);\n"
-    "                y_1_1 = real_fma(u_2_1, v_2_1, y_1_1); real u_2_2 = w[tap * 32 + 18];\n"
-    "                y_2_0 = real_fma(u_2_2, v_2_0, y_2_0); y_2_1 = real_fma(u_2_2, v_2_1, y_2_1);\n"
-    "                real u_2_3 = w[tap * 32 + 19]; y_3_0 = real_fma(u_2_3, v_2_0, y_3_0);\n"
-    "                y_3_1 = real_fma(u_2_3, v_2_1, y_3_1); real u_2_4 = w[tap * 32 + 20];\n"
-    "                y_4_0 = real_fma(u_2_4, v_2_0, y_4_0); y_4_1 = real_fma(u_2_4, v_2_1, y_4_1);\n"
-    "                real u_2_5 = w[tap * 32 + 21]; y_5_0 = real_fma(u_2_5, v_2_0, y_5_0);\n"
-    "                y_5_1 = real_fma(u_2_5, v_2_1, y_5_1); real u_2_6 = w[tap * 32 + 22];\n"
-    "                y_6_0 = real_fma(u_2_6, v_2_0, y_6_0); y_6_1 = real_fma(u_2_6, v_2_1, y_6_1);\n"
-    "                real u_2_7 = w[tap * 32 + 23]; y_7_0 = real_fma(u_2_7, v_2_0, y_7_0);\n"
-    "                y_7_1 = real_fma(u_2_7, v_2_1, y_7_1);\n"
-    "                real v_3_0 = x_0[3]; real v_3_1 = x_1[3]; real u_3_0 = w[tap * 32 + 24];\n"
-    "                y_0_0 = real_fma(u_3_0, v_3_0, y_0_0); y_0_1 = real_fma(u_3_0, v_3_1, y_0_1);\n"
-    "                real u_3_1 = w[tap * 32 + 25]; y_1_0 = real_fma(u_3_1, v_3_0, y_1_0);\n"
-    "                y_1_1 = real_fma(u_3_1, v_3_1, y_1_1); real u_3_2 = w[tap * 32 + 26];\n"
-    "                y_2_0 = real_fma(u_3_2, v_3_0, y_2_0); y_2_1 = real_fma(u_3_2, v_3_1, y_2_1);\n"
-    "                real u_3_3 = w[tap * 32 + 27]; y_3_0 = real_fma(u_3_3, v_3_0, y_3_0);\n"
-    "                y_3_1 = real_fma(u_3_3, v_3_1, y_3_1); real u_3_4 = w[tap * 32 + 28];\n"
-    "                y_4_0 = real_fma(u_3_4, v_3_0, y_4_0); y_4_1 = real_fma(u_3_4, v_3_1, y_4_1);\n"
-    "                real u_3_5 = w[tap * 32 + 29]; y_5_0 = real_fma(u_3_5, v_3_0, y_5_0);\n"
-    "                y_5_1 = real_fma(u_3_5, v_3_1, y_5_1); real u_3_6 = w[tap * 32 + 30];\n"
-    "                y_6_0 = real_fma(u_3_6, v_3_0, y_6_0); y_6_1 = real_fma(u_3_6, v_3_1, y_6_1);\n"
-    "                real u_3_7 = w[tap * 32 + 31]; y_7_0 = real_fma(u_3_7, v_3_0, y_7_0);\n"
-    "                y_7_1 = real_fma(u_3_7, v_3_1, y_7_1);\n"
-    "            }\n"
-    "        }\n"
-    "        y_0_0 = real_max(y_0_0, (y_0_0 * (real)0.01));\n"
-    "        y_0_1 = real_max(y_0_1, (y_0_1 * (real)0.01));\n"
-    "        y_1_0 = real_max(y_1_0, (y_1_0 * (real)0.01));\n"
-    "        y_1_1 = real_max(y_1_1, (y_1_1 * (real)0.01));\n"
-    "        y_2_0 = real_max(y_2_0, (y_2_0 * (real)0.01));\n"
-    "        y_2_1 = real_max(y_2_1, (y_2_1 * (real)0.01));\n"
-    "        y_3_0 = real_max(y_3_0, (y_3_0 * (real)0.01));\n"
-    "        y_3_1 = real_max(y_3_1, (y_3_1 * (real)0.01));\n"
-    "        y_4_0 = real_max(y_4_0, (y_4_0 * (real)0.01));\n"
-    "        y_4_1 = real_max(y_4_1, (y_4_1 * (real)0.01));\n"
-    "        y_5_0 = real_max(y_5_0, (y_5_0 * (real)0.01));\n"
-    "        y_5_1 = real_max(y_5_1, (y_5_1 * (real)0.01));\n"
-    "        y_6_0 = real_max(y_6_0, (y_6_0 * (real)0.01));\n"
-    "        y_6_1 = real_max(y_6_1, (y_6_1 * (real)0.01));\n"
-    "        y_7_0 = real_max(y_7_0, (y_7_0 * (real)0.01));\n"
-    "        y_7_1 = real_max(y_7_1, (y_7_1 * (real)0.01));\n"
-    "        real *to_leaky_relu1_0 = at.field + f->leaky_relu1 + s0 * 20 + block * 8;\n"
-    "        real *to_leaky_relu1_1 = at.field + f->leaky_relu1 + s1 * 20 + block * 8;\n"
-    "        to_leaky_relu1_0[0] = y_0_0; to_leaky_relu1_1[0] = y_0_1; to_leaky_relu1_0[1] = y_1_0;\n"
-    "        to_leaky_relu1_1[1] = y_1_1; to_leaky_relu1_0[2] = y_2_0; to_leaky_relu1_1[2] = y_2_1;\n"
-    "        to_leaky_relu1_0[3] = y_3_0; to_leaky_relu1_1[3] = y_3_1; to_leaky_relu1_0[4] = y_4_0;\n"
-    "        to_leaky_relu1_1[4] = y_4_1; to_leaky_relu1_0[5] = y_5_0; to_leaky_relu1_1[5] = y_5_1;\n"
-    "        to_leaky_relu1_0[6] = y_6_0; to_leaky_relu1_1[6] = y_6_1; to_leaky_relu1_0[7] = y_7_0;\n"
-    "        to_leaky_relu1_1[7] = y_7_1;\n"
-    "    }\n"
-    "}\n"
-    "\n"
-    "/* max_pool1, st.arch:8 */\n"
-    "DEVICE void max_pool1_cuda(const Frame *f, Block at)\n"
-    "{\n"
-    "    for (int item = 0 + THREAD; item < f->sites2 * 16; item += THREADS) { /* tiles, one to a thread */\n"
-    "        const int s = item / 16;\n"
-    "        const int c = item - s * 16;\n"
-    "        const real *x = at.field + f->leaky_relu1;\n"
-    "        real y = x[f->near2[s] * 20 + c];\n"
-    "        real next_1 = x[f->near2[f->sites2 + s] * 20 + c];\n"
-    "        y = (next_1 > y \? next_1 : y);\n"
-    "        real next_2 = x[f->near2[f->sites2 * 2 + s] * 20 + c];\n"
-    "        y = (next_2 > y \? next_2 : y);\n"
-    "        real next_3 = x[f->near2[f->sites2 * 3 + s] * 20 + c];\n"
-    "        y = (next_3 > y \? next_3 : y);\n"
-    "        real *to_max_pool1 = at.field + f->max_pool1 + s * 20 + c;\n"
-    "        to_max_pool1[0] = y;\n"
-    "    }\n"
-    "}\n"
-    "\n"
-    "/* conv2 -> leaky_relu2, st.arch:9\n"
-    " * y[o,p] = b[o] + sum over taps k and channels c of w[o,c,k] x[c,near[k][p]]; 256 multiply-adds a site */\n"
-    "DEVICE void conv2_cuda(const Frame *f, Block at)\n"
-    "{\n"
-    "    const int tiles = (f->sites2 + 1) / 2;\n"
-    "    for (int item = 0 + THREAD; item < tiles * 2; item += THREADS) { /* tiles, one to a thread */\n"
-    "        const int block = item / tiles;\n"
-    "        const int s0 = item - block * tiles;\n"
-    "        const int s1 = (s0 + tiles < f->sites2 - 1 \? s0 + tiles : f->sites2 - 1);\n"
-    "        const real *bias = at.packed + block * 8 + 512;\n"
-    "        real y_0_0 = bias[0]; real y_0_1 = bias[0]; real y_1_0 = bias[1]; real y_1_1 = bias[1];\n"
-    "        real y_2_0 = bias[2]; real y_2_1 = bias[2]; real y_3_0 = bias[3]; real y_3_1 = bias[3];\n"
-    "        real y_4_0 = bias[4]; real y_4_1 = bias[4]; real y_5_0 = bias[5]; real y_5_1 = bias[5];\n"
-    "        real y_6_0 = bias[6]; real y_6_1 = bias[6]; real y_7_0 = bias[7]; real y_7_1 = bias[7];\n"
-    "        const real *w = ALIGNED(at.packed + block * 128 + 256);\n"
-    "        {\n"
-    "            const real *x_0 = ALIGNED(at.field + f->max_pool1 + s0 * 20);\n"
-    "            const real *x_1 = ALIGNED(at.field + f->max_pool1 + s1 * 20);\n"
-    "            for (int c = 0; c < 16; c += 4) { /* channels read */\n"
-    "                real v_0_0 = x_0[c]; real v_0_1 = x_1[c]; real u_0_0 = w[c * 8];\n"
-    "                y_0_0 = real_fma(u_0_0, v_0_0, y_0_0); y_0_1 = real_fma(u_0_0, v_0_1, y_0_1);\n"
-    "                real u_0_1 = w[c * 8 + 1]; y_1_0 = real_fma(u_0_1, v_0_0, y_1_0);\n"
-    "                y_1_1 = real_fma(u_0_1, v_0_1, y_1_1); real u_0_2 = w[c * 8 + 2];\n"
-    "                y_2_0 = real_fma(u_0_2, v_0_0, y_2_0); y_2_1 = real_fma(u_0_2, v_0_1, y_2_1);\n"
-    "                real u_0_3 = w[c * 8 + 3]; y_3_0 = real_fma(u_0_3, v_0_0, y_3_0);\n"
-    "                y_3_1 = real_fma(u_0_3, v_0_1, y_3_1); real u_0_4 = w[c * 8 + 4];\n"
-    "                y_4_0 = real_fma(u_0_4, v_0_0, y_4_0); y_4_1 = real_fma(u_0_4, v_0_1, y_4_1);\n"
-    "                real u_0_5 = w[c * 8 + 5]; y_5_0 = real_fma(u_0_5, v_0_0, y_5_0);\n"
-    "                y_5_1 = real_fma(u_0_5, v_0_1, y_5_1); real u_0_6 = w[c * 8 + 6];\n"
-    "                y_6_0 = real_fma(u_0_6, v_0_0, y_6_0); y_6_1 = real_fma(u_0_6, v_0_1, y_6_1);\n"
-    "                real u_0_7 = w[c * 8 + 7]; y_7_0 = real_fma(u_0_7, v_0_0, y_7_0);\n"
-    "                y_7_1 = real_fma(u_0_7, v_0_1, y_7_1);\n"
-    "                real v_1_0 = x_0[c + 1]; real v_1_1 = x_1[c + 1]; real u_1_0 = w[c * 8 + 8];\n"
-    "                y_0_0 = real_fma(u_1_0, v_1_0, y_0_0); y_0_1 = real_fma(u_1_0, v_1_1, y_0_1);\n"
-    "                real u_1_1 = w[c * 8 + 9]; y_1_0 = real_fma(u_1_1, v_1_0, y_1_0);\n"
-    "                y_1_1 = real_fma(u_1_1, v_1_1, y_1_1); real u_1_2 = w[c * 8 + 10];\n"
-    "                y_2_0 = real_fma(u_1_2, v_1_0, y_2_0); y_2_1 = real_fma(u_1_2, v_1_1, y_2_1);\n"
-    "                real u_1_3 = w[c * 8 + 11]; y_3_0 = real_fma(u_1_3, v_1_0, y_3_0);\n"
-    "                y_3_1 = real_fma(u_1_3, v_1_1, y_3_1); real u_1_4 = w[c * 8 + 12];\n"
-    "                y_4_0 = real_fma(u_1_4, v_1_0, y_4_0); y_4_1 = real_fma(u_1_4, v_1_1, y_4_1);\n"
-    "                real u_1_5 = w[c * 8 + 13]; y_5_0 = real_fma(u_1_5, v_1_0, y_5_0);\n"
-    "                y_5_1 = real_fma(u_1_5, v_1_1, y_5_1); real u_1_6 = w[c * 8 + 14];\n"
-    "                y_6_0 = real_fma(u_1_6, v_1_0, y_6_0); y_6_1 = real_fma(u_1_6, v_1_1, y_6_1);\n"
-    "                real u_1_7 = w[c * 8 + 15]; y_7_0 = real_fma(u_1_7, v_1_0, y_7_0);\n"
-    "                y_7_1 = real_fma(u_1_7, v_1_1, y_7_1);\n"
-    "                real v_2_0 = x_0[c + 2]; real v_2_1 = x_1[c + 2]; real u_2_0 = w[c * 8 + 16];\n"
-    "                y_0_0 = real_fma(u_2_0, v_2_0, y_0_0); y_0_1 = real_fma(u_2_0, v_2_1, y_0_1);\n"
-    "                real u_2_1 = w[c * 8 + 17]; y_1_0 = real_fma(u_2_1, v_2_0, y_1_0);\n"
-    "                y_1_1 = real_fma(u_2_1, v_2_1, y_1_1); real u_2_2 = w[c * 8 + 18];\n"
-    "                y_2_0 = real_fma(u_2_2, v_2_0, y_2_0); y_2_1 = real_fma(u_2_2, v_2_1, y_2_1);\n"
-    "                real u_2_3 = w[c * 8 + 19]; y_3_0 = real_fma(u_2_3, v_2_0, y_3_0);\n"
-    "                y_3_1 = real_fma(u_2_3, v_2_1, y_3_1); real u_2_4 = w[c * 8 + 20];\n"
-    "                y_4_0 = real_fma(u_2_4, v_2_0, y_4_0); y_4_1 = real_fma(u_2_4, v_2_1, y_4_1);\n"
-    "                real u_2_5 = w[c * 8 + 21]; y_5_0 = real_fma(u_2_5, v_2_0, y_5_0);\n"
-    "                y_5_1 = real_fma(u_2_5, v_2_1, y_5_1); real u_2_6 = w[c * 8 + 22];\n"
-    "                y_6_0 = real_fma(u_2_6, v_2_0, y_6_0); y_6_1 = real_fma(u_2_6, v_2_1, y_6_1);\n"
-    "                real u_2_7 = w[c * 8 + 23]; y_7_0 = real_fma(u_2_7, v_2_0, y_7_0);\n"
-    "                y_7_1 = real_fma(u_2_7, v_2_1, y_7_1);\n"
-    "                real v_3_0 = x_0[c + 3]; real v_3_1 = x_1[c + 3]; real u_3_0 = w[c * 8 + 24];\n"
-    "                y_0_0 = real_fma(u_3_0, v_3_0, y_0_0); y_0_1 = real_fma(u_3_0, v_3_1, y_0_1);\n"
-    "                real u_3_1 = w[c * 8 + 25]; y_1_0 = real_fma(u_3_1, v_3_0, y_1_0);\n"
-    "                y_1_1 = real_fma(u_3_1, v_3_1, y_1_1); real u_3_2 = w[c * 8 + 26];\n"
-    "                y_2_0 = real_fma(u_3_2, v_3_0, y_2_0); y_2_1 = real_fma(u_3_2, v_3_1, y_2_1);\n"
-    "                real u_3_3 = w[c * 8 + 27]; y_3_0 = real_fma(u_3_3, v_3_0, y_3_0);\n"
-    "                y_3_1 = real_fma(u_3_3, v_3_1, y_3_1); real u_3_4 = w[c * 8 + 28];\n"
-    "                y_4_0 = real_fma(u_3_4, v_3_0, y_4_0); y_4_1 = real_fma(u_3_4, v_3_1, y_4_1);\n"
-    "                real u_3_5 = w[c * 8 + 29]; y_5_0 = real_fma(u_3_5, v_3_0, y_5_0);\n"
-    "                y_5_1 = real_fma(u_3_5, v_3_1, y_5_1); real u_3_6 = w[c * 8 + 30];\n"
-    "                y_6_0 = real_fma(u_3_6, v_3_0, y_6_0); y_6_1 = real_fma(u_3_6, v_3_1, y_6_1);\n"
-    "                real u_3_7 = w[c * 8 + 31]; y_7_0 = real_fma(u_3_7, v_3_0, y_7_0);\n"
-    "                y_7_1 = real_fma(u_3_7, v_3_1, y_7_1);\n"
-    "            }\n"
-    "        }\n"
-    "        y_0_0 = real_max(y_0_0, (y_0_0 * (real)0.01));\n"
-    "        y_0_1 = real_max(y_0_1, (y_0_1 * (real)0.01));\n"
-    "        y_1_0 = real_max(y_1_0, (y_1_0 * (real)0.01));\n"
-    "        y_1_1 = real_max(y_1_1, (y_1_1 * (real)0.01));\n"
-    "        y_2_0 = real_max(y_2_0, (y_2_0 * (real)0.01));\n"
-    "        y_2_1 = real_max(y_2_1, (y_2_1 * (real)0.01));\n"
-    "        y_3_0 = real_max(y_3_0, (y_3_0 * (real)0.01));\n"
-    "        y_3_1 = real_max(y_3_1, (y_3_1 * (real)0.01));\n"
-    "        y_4_0 = real_max(y_4_0, (y_4_0 * (real)0.01));\n"
-    "        y_4_1 = real_max(y_4_1, (y_4_1 * (real)0.01));\n"
-    "        y_5_0 = real_max(y_5_0, (y_5_0 * (real)0.01));\n"
-    "        y_5_1 = real_max(y_5_1, (y_5_1 * (real)0.01));\n"
-    "        y_6_0 = real_max(y_6_0, (y_6_0 * (real)0.01));\n"
-    "        y_6_1 = real_max(y_6_1, (y_6_1 * (real)0.01));\n"
-    "        y_7_0 = real_max(y_7_0, (y_7_0 * (real)0.01));\n"
-    "        y_7_1 = real_max(y_7_1, (y_7_1 * (real)0.01));\n"
-    "        real *to_leaky_relu2_0 = at.field + f->leaky_relu2 + s0 * 20 + block * 8;\n"
-    "        real *to_leaky_relu2_1 = at.field + f->leaky_relu2 + s1 * 20 + block * 8;\n"
-    "        to_leaky_relu2_0[0] = y_0_0; to_leaky_relu2_1[0] = y_0_1; to_leaky_relu2_0[1] = y_1_0;\n"
-    "        to_leaky_relu2_1[1] = y_1_1; to_leaky_relu2_0[2] = y_2_0; to_leaky_relu2_1[2] = y_2_1;\n"
-    "        to_leaky_relu2_0[3] = y_3_0; to_leaky_relu2_1[3] = y_3_1; to_leaky_relu2_0[4] = y_4_0;\n"
-    "        to_leaky_relu2_1[4] = y_4_1; to_leaky_relu2_0[5] = y_5_0; to_leaky_relu2_1[5] = y_5_1;\n"
-    "        to_leaky_relu2_0[6] = y_6_0; to_leaky_relu2_1[6] = y_6_1; to_leaky_relu2_0[7] = y_7_0;\n"
-    "        to_leaky_relu2_1[7] = y_7_1;\n"
-    "    }\n"
-    "}\n"
-    "\n"
-    "/* conv3 -> leaky_relu3, st.arch:10\n"
-    " * y[o,p] = b[o] + sum over taps k and channels c of w[o,c,k] x[c,near[k][p]]; 128 multiply-adds a site */\n"
-    "DEVICE void conv3_cuda(const Frame *f, Block at)\n"
-    "{\n"
-    "    const int tiles = (f->sites2 + 1) / 2;\n"
-    "    for (int item = 0 + THREAD; item < tiles; item += THREADS) { /* tiles, one to a thread */\n"
-    "        const int s1 = (item + tiles < f->sites2 - 1 \? item + tiles : f->sites2 - 1);\n"
-    "        const real *bias = at.packed + 656;\n"
-    "        real y_0_0 = bias[0]; real y_0_1 = bias[0]; real y_1_0 = bias[1]; real y_1_1 = bias[1];\n"
-    "        real y_2_0 = bias[2]; real y_2_1 = bias[2]; real y_3_0 = bias[3]; real y_3_1 = bias[3];\n"
-    "        real y_4_0 = bias[4]; real y_4_1 = bias[4]; real y_5_0 = bias[5]; real y_5_1 = bias[5];\n"
-    "        real y_6_0 = bias[6]; real y_6_1 = bias[6]; real y_7_0 = bias[7]; real y_7_1 = bias[7];\n"
-    "        const real *w = ALIGNED(at.packed + 528);\n"
-    "        {\n"
-    "            const real *x_0 = ALIGNED(at.field + f->leaky_relu2 + item * 20);\n"
-    "            const real *x_1 = ALIGNED(at.field + f->leaky_relu2 + s1 * 20);\n"
-    "            for (int c = 0; c < 16; c += 4) { /* channels read */\n"
-    "                real v_0_0 = x_0[c]; real v_0_1 = x_1[c]; real u_0_0 = w[c * 8];\n"
-    "                y_0_0 = real_fma(u_0_0, v_0_0, y_0_0); y_0_1 = real_fma(u_0_0, v_0_1, y_0_1);\n"
-    "                real u_0_1 = w[c * 8 + 1]; y_1_0 = real_fma(u_0_1, v_0_0, y_1_0);\n"
-    "                y_1_1 = real_fma(u_0_1, v_0_1, y_1_1); real u_0_2 = w[c * 8 + 2];\n"
-    "                y_2_0 = real_fma(u_0_2, v_0_0, y_2_0); y_2_1 = real_fma(u_0_2, v_0_1, y_2_1);\n"
-    "                real u_0_3 = w[c * 8 + 3]; y_3_0 = real_fma(u_0_3, v_0_0, y_3_0);\n"
-    "                y_3_1 = real_fma(u_0_3, v_0_1, y_3_1); real u_0_4 = w[c * 8 + 4];\n"
-    "                y_4_0 = real_fma(u_0_4, v_0_0, y_4_0); y_4_1 = real_fma(u_0_4, v_0_1, y_4_1);\n"
-    "                real u_0_5 = w[c * 8 + 5]; y_5_0 = real_fma(u_0_5, v_0_0, y_5_0);\n"
-    "                y_5_1 = real_fma(u_0_5, v_0_1, y_5_1); real u_0_6 = w[c * 8 + 6];\n"
-    "                y_6_0 = real_fma(u_0_6, v_0_0, y_6_0); y_6_1 = real_fma(u_0_6, v_0_1, y_6_1);\n"
-    "                real u_0_7 = w[c * 8 + 7]; y_7_0 = real_fma(u_0_7, v_0_0, y_7_0);\n"
-    "                y_7_1 = real_fma(u_0_7, v_0_1, y_7_1);\n"
-    "                real v_1_0 = x_0[c + 1]; real v_1_1 = x_1[c + 1]; real u_1_0 = w[c * 8 + 8];\n"
-    "                y_0_0 = real_fma(u_1_0, v_1_0, y_0_0); y_0_1 = real_fma(u_1_0, v_1_1, y_0_1);\n"
-    "                real u_1_1 = w[c * 8 + 9]; y_1_0 = real_fma(u_1_1, v_1_0, y_1_0);\n"
-    "                y_1_1 = real_fma(u_1_1, v_1_1, y_1_1); real u_1_2 = w[c * 8 + 10];\n"
-    "                y_2_0 = real_fma(u_1_2, v_1_0, y_2_0); y_2_1 = real_fma(u_1_2, v_1_1, y_2_1);\n"
-    "                real u_1_3 = w[c * 8 + 11]; y_3_0 = real_fma(u_1_3, v_1_0, y_3_0);\n"
-    "                y_3_1 = real_fma(u_1_3, v_1_1, y_3_1); real u_1_4 = w[c * 8 + 12];\n"
-    "                y_4_0 = real_fma(u_1_4, v_1_0, y_4_0); y_4_1 = real_fma(u_1_4, v_1_1, y_4_1);\n"
-    "                real u_1_5 = w[c * 8 + 13]; y_5_0 = real_fma(u_1_5, v_1_0, y_5_0);\n"
-    "                y_5_1 = real_fma(u_1_5, v_1_1, y_5_1); real u_1_6 = w[c * 8 + 14];\n"
-    "                y_6_0 = real_fma(u_1_6, v_1_0, y_6_0); y_6_1 = real_fma(u_1_6, v_1_1, y_6_1);\n"
-    "                real u_1_7 = w[c * 8 + 15]; y_7_0 = real_fma(u_1_7, v_1_0, y_7_0);\n"
-    "                y_7_1 = real_fma(u_1_7, v_1_1, y_7_1);\n"
-    "                real v_2_0 = x_0[c + 2]; real v_2_1 = x_1[c + 2]; real u_2_0 = w[c * 8 + 16];\n"
-    "                y_0_0 = real_fma(u_2_0, v_2_0, y_0_0); y_0_1 = real_fma(u_2_0, v_2_1, y_0_1);\n"
-    "                real u_2_1 = w[c * 8 + 17]; y_1_0 = real_fma(u_2_1, v_2_0, y_1_0);\n"
-    "                y_1_1 = real_fma(u_2_1, v_2_1, y_1_1); real u_2_2 = w[c * 8 + 18];\n"
-    "                y_2_0 = real_fma(u_2_2, v_2_0, y_2_0); y_2_1 = real_fma(u_2_2, v_2_1, y_2_1);\n"
-    "                real u_2_3 = w[c * 8 + 19]; y_3_0 = real_fma(u_2_3, v_2_0, y_3_0);\n"
-    "                y_3_1 = real_fma(u_2_3, v_2_1, y_3_1); real u_2_4 = w[c * 8 + 20];\n"
-    "                y_4_0 = real_fma(u_2_4, v_2_0, y_4_0); y_4_1 = real_fma(u_2_4, v_2_1, y_4_1);\n"
-    "                real u_2_5 = w[c * 8 + 21]; y_5_0 = real_fma(u_2_5, v_2_0, y_5_0);\n"
-    "                y_5_1 = real_fma(u_2_5, v_2_1, y_5_1); real u_2_6 = w[c * 8 + 22];\n"
-    "                y_6_0 = real_fma(u_2_6, v_2_0, y_6_0); y_6_1 = real_fma(u_2_6, v_2_1, y_6_1);\n"
-    "                real u_2_7 = w[c * 8 + 23]; y_7_0 = real_fma(u_2_7, v_2_0, y_7_0);\n"
-    "                y_7_1 = real_fma(u_2_7, v_2_1, y_7_1);\n"
-    "                real v_3_0 = x_0[c + 3]; real v_3_1 = x_1[c + 3]; real u_3_0 = w[c * 8 + 24];\n"
-    "                y_0_0 = real_fma(u_3_0, v_3_0, y_0_0); y_0_1 = real_fma(u_3_0, v_3_1, y_0_1);\n"
-    "                real u_3_1 = w[c * 8 + 25]; y_1_0 = real_fma(u_3_1, v_3_0, y_1_0);\n"
-    "                y_1_1 = real_fma(u_3_1, v_3_1, y_1_1); real u_3_2 = w[c * 8 + 26];\n"
-    "                y_2_0 = real_fma(u_3_2, v_3_0, y_2_0); y_2_1 = real_fma(u_3_2, v_3_1, y_2_1);\n"
-    "                real u_3_3 = w[c * 8 + 27]; y_3_0 = real_fma(u_3_3, v_3_0, y_3_0);\n"
-    "                y_3_1 = real_fma(u_3_3, v_3_1, y_3_1); real u_3_4 = w[c * 8 + 28];\n"
-    "                y_4_0 = real_fma(u_3_4, v_3_0, y_4_0); y_4_1 = real_fma(u_3_4, v_3_1, y_4_1);\n"
-    "                real u_3_5 = w[c * 8 + 29]; y_5_0 = real_fma(u_3_5, v_3_0, y_5_0);\n"
-    "                y_5_1 = real_fma(u_3_5, v_3_1, y_5_1); real u_3_6 = w[c * 8 + 30];\n"
-    "                y_6_0 = real_fma(u_3_6, v_3_0, y_6_0); y_6_1 = real_fma(u_3_6, v_3_1, y_6_1);\n"
-    "                real u_3_7 = w[c * 8 + 31]; y_7_0 = real_fma(u_3_7, v_3_0, y_7_0);\n"
-    "                y_7_1 = real_fma(u_3_7, v_3_1, y_7_1);\n"
-    "            }\n"
-    "        }\n"
-    "        y_0_0 = real_max(y_0_0, (y_0_0 * (real)0.01));\n"
-    "        y_0_1 = real_max(y_0_1, (y_0_1 * (real)0.01));\n"
-    "        y_1_0 = real_max(y_1_0, (y_1_0 * (real)0.01));\n"
-    "        y_1_1 = real_max(y_1_1, (y_1_1 * (real)0.01));\n"
-    "        y_2_0 = real_max(y_2_0, (y_2_0 * (real)0.01));\n"
-    "        y_2_1 = real_max(y_2_1, (y_2_1 * (real)0.01));\n"
-    "        y_3_0 = real_max(y_3_0, (y_3_0 * (real)0.01));\n"
-    "        y_3_1 = real_max(y_3_1, (y_3_1 * (real)0.01));\n"
-    "        y_4_0 = real_max(y_4_0, (y_4_0 * (real)0.01));\n"
-    "        y_4_1 = real_max(y_4_1, (y_4_1 * (real)0.01));\n"
-    "        y_5_0 = real_max(y_5_0, (y_5_0 * (real)0.01));\n"
-    "        y_5_1 = real_max(y_5_1, (y_5_1 * (real)0.01));\n"
-    "        y_6_0 = real_max(y_6_0, (y_6_0 * (real)0.01));\n"
-    "        y_6_1 = real_max(y_6_1, (y_6_1 * (real)0.01));\n"
-    "        y_7_0 = real_max(y_7_0, (y_7_0 * (real)0.01));\n"
-    "        y_7_1 = real_max(y_7_1, (y_7_1 * (real)0.01));\n"
-    "        real *to_leaky_relu3_0 = at.field + f->leaky_relu3 + item * 12;\n"
-    "        real *to_leaky_relu3_1 = at.field + f->leaky_relu3 + s1 * 12;\n"
-    "        to_leaky_relu3_0[0] = y_0_0; to_leaky_relu3_1[0] = y_0_1; to_leaky_relu3_0[1] = y_1_0;\n"
-    "        to_leaky_relu3_1[1] = y_1_1; to_leaky_relu3_0[2] = y_2_0; to_leaky_relu3_1[2] = y_2_1;\n"
-    "        to_leaky_relu3_0[3] = y_3_0; to_leaky_relu3_1[3] = y_3_1; to_leaky_relu3_0[4] = y_4_0;\n"
-    "        to_leaky_relu3_1[4] = y_4_1; to_leaky_relu3_0[5] = y_5_0; to_leaky_relu3_1[5] = y_5_1;\n"
-    "        to_leaky_relu3_0[6] = y_6_0; to_leaky_relu3_1[6] = y_6_1; to_leaky_relu3_0[7] = y_7_0;\n"
-    "        to_leaky_relu3_1[7] = y_7_1;\n"
-    "    }\n"
-    "}\n"
-    "\n"
-    "/* global_max_pool1, st.arch:11 */\n"
-    "DEVICE void global_max_pool1_shares_cuda(const Frame *f, Block at)\n"
-    "{\n"
-    "    const int shares = shares_of(f->sites2, 8);\n"
-    "    for (int item = 0 + THREAD; item < shares * 8; item += THREADS) { /* tiles, one to a thread */\n"
-    "        const int share = item / 8;\n"
-    "        const int n = item - share * 8;\n"
-    "        const int size = (f->sites2 + shares - 1) / shares;\n"
-    "        const int first = (share * size < f->sites2 \? share * size : f->sites2);\n"
-    "        const int last = (first + size < f->sites2 \? first + size : f->sites2);\n"
-    "        real *part = at.field + f->global_max_pool1_shares;\n"
-    "        const real *x = at.field + f->leaky_relu3 + n;\n"
-    "        const int begin = (first < f->sites2 - 1 \? first : f->sites2 - 1);\n"
-    "        real max = x[begin * 12];\n"
-    "        for (int s = first; s < last; s++) { /* sites */\n"
-    "            real next = x[s * 12];\n"
-    "            max = (next > max \? next : max);\n"
-    "        }\n"
-    "        part[item] = max;\n"
-    "    }\n"
-    "}\n"
-    "\n"
-    "/* global_max_pool1, st.arch:11 */\n"
-    "DEVICE void global_max_pool1_cuda(const Frame *f, Block at)\n"
-    "{\n"
-    "    const int shares = shares_of(f->sites2, 8);\n"
-    "    for (int item = 0 + THREAD; item < 8; item += THREADS) { /* tiles, one to a thread */\n"
-    "        const real *part = at.field + f->global_max_pool1_shares;\n"
-    "        real max = part[item];\n"
-    "        for (int share = 1; share < shares; share++) { /* shares of the sum */\n"
-    "            real next = part[share * 8 + item];\n"
-    "            max = (next > max \? next : max);\n"
-    "        }\n"
-    "        real *y = at.field + f->global_max_pool1;\n"
-    "        y[item] = max;\n"
-    "    }\n"
-    "}\n"
-    "\n"
-    "/* linear1, st.arch:12\n"
-    " * y[o,p] = b[o] + sum over taps k and channels c of w[o,c,k] x[c,near[k][p]]; 256 multiply-adds a site */\n"
-    "DEVICE void linear1_cuda(const Frame *f, Block at)\n"
-    "{\n"
-    "    for (int item = 0 + THREAD; item < 4; item += THREADS) { /* tiles, one to a thread */\n"
-    "        real y_0 = 0; real y_1 = 0; real y_2 = 0; real y_3 = 0; real y_4 = 0; real y_5 = 0;\n"
-    "        real y_6 = 0; real y_7 = 0;\n"
-    "        const real *w = ALIGNED(at.packed + item * 64 + 672);\n"
-    "        {\n"
-    "            const real *x = ALIGNED(at.field + f->global_max_pool1);\n"
-    "            for (int c = 0; c < 8; c += 4) { /* channels read */\n"
-    "                real v_0 = x[c]; real u_0_0 = w[c * 8]; y_0 = real_fma(u_0_0, v_0, y_0);\n"
-    "                real u_0_1 = w[c * 8 + 1]; y_1 = real_fma(u_0_1, v_0, y_1);\n"
-    "                real u_0_2 = w[c * 8 + 2]; y_2 = real_fma(u_0_2, v_0, y_2);\n"
-    "                real u_0_3 = w[c * 8 + 3]; y_3 = real_fma(u_0_3, v_0, y_3);\n"
-    "                real u_0_4 = w[c * 8 + 4]; y_4 = real_fma(u_0_4, v_0, y_4);\n"
-    "                real u_0_5 = w[c * 8 + 5]; y_5 = real_fma(u_0_5, v_0, y_5);\n"
-    "                real u_0_6 = w[c * 8 + 6]; y_6 = real_fma(u_0_6, v_0, y_6);\n"
-    "                real u_0_7 = w[c * 8 + 7]; y_7 = real_fma(u_0_7, v_0, y_7);\n"
-    "                real v_1 = x[c + 1]; real u_1_0 = w[c * 8 + 8]; y_0 = real_fma(u_1_0, v_1, y_0);\n"
-    "                real u_1_1 = w[c * 8 + 9]; y_1 = real_fma(u_1_1, v_1, y_1);\n"
-    "                real u_1_2 = w[c * 8 + 10]; y_2 = real_fma(u_1_2, v_1, y_2);\n"
-    "                real u_1_3 = w[c * 8 + 11]; y_3 = real_fma(u_1_3, v_1, y_3);\n"
-    "                real u_1_4 = w[c * 8 + 12]; y_4 = real_fma(u_1_4, v_1, y_4);\n"
-    "                real u_1_5 = w[c * 8 + 13]; y_5 = real_fma(u_1_5, v_1, y_5);\n"
-    "                real u_1_6 = w[c * 8 + 14]; y_6 = real_fma(u_1_6, v_1, y_6);\n"
-    "                real u_1_7 = w[c * 8 + 15]; y_7 = real_fma(u_1_7, v_1, y_7);\n"
-    "                real v_2 = x[c + 2]; real u_2_0 = w[c * 8 + 16]; y_0 = real_fma(u_2_0, v_2, y_0);\n"
-    "                real u_2_1 = w[c * 8 + 17]; y_1 = real_fma(u_2_1, v_2, y_1);\n"
-    "                real u_2_2 = w[c * 8 + 18]; y_2 = real_fma(u_2_2, v_2, y_2);\n"
-    "                real u_2_3 = w[c * 8 + 19]; y_3 = real_fma(u_2_3, v_2, y_3);\n"
-    "                real u_2_4 = w[c * 8 + 20]; y_4 = real_fma(u_2_4, v_2, y_4);\n"
-    "                real u_2_5 = w[c * 8 + 21]; y_5 = real_fma(u_2_5, v_2, y_5);\n"
-    "                real u_2_6 = w[c * 8 + 22]; y_6 = real_fma(u_2_6, v_2, y_6);\n"
-    "                real u_2_7 = w[c * 8 + 23]; y_7 = real_fma(u_2_7, v_2, y_7);\n"
-    "                real v_3 = x[c + 3]; real u_3_0 = w[c * 8 + 24]; y_0 = real_fma(u_3_0, v_3, y_0);\n"
-    "                real u_3_1 = w[c * 8 + 25]; y_1 = real_fma(u_3_1, v_3, y_1);\n"
-    "                real u_3_2 = w[c * 8 + 26]; y_2 = real_fma(u_3_2, v_3, y_2);\n"
-    "                real u_3_3 = w[c * 8 + 27]; y_3 = real_fma(u_3_3, v_3, y_3);\n"
-    "                real u_3_4 = w[c * 8 + 28]; y_4 = real_fma(u_3_4, v_3, y_4);\n"
-    "                real u_3_5 = w[c * 8 + 29]; y_5 = real_fma(u_3_5, v_3, y_5);\n"
-    "                real u_3_6 = w[c * 8 + 30]; y_6 = real_fma(u_3_6, v_3, y_6);\n"
-    "                real u_3_7 = w[c * 8 + 31]; y_7 = real_fma(u_3_7, v_3, y_7);\n"
-    "            }\n"
-    "        }\n"
-    "        real *to_linear1 = at.field + f->linear1 + item * 8;\n"
-    "        to_linear1[0] = y_0; to_linear1[1] = y_1; to_linear1[2] = y_2; to_linear1[3] = y_3;\n"
-    "        to_linear1[4] = y_4; to_linear1[5] = y_5; to_linear1[6] = y_6; to_linear1[7] = y_7;\n"
-    "    }\n"
-    "}\n"
-    "\n"
-    "/* linear2 -> sigmoid1, st.arch:13\n"
-    " * y[o,p] = b[o] + sum over taps k and channels c of w[o,c,k] x[c,near[k][p]]; 32 multiply-adds a site */\n"
-    "DEVICE void linear2_cuda(const Frame *f, Block at)\n"
-    "{\n"
-    "    for (int item = 0 + THREAD; item < 1; item += THREADS) { /* tiles, one to a thread */\n"
-    "        const real *bias = at.packed + 960;\n"
-    "        real y = bias[0];\n"
-    "        const real *w = at.packed + 928;\n"
-    "        {\n"
-    "            const real *x = ALIGNED(at.field + f->linear1);\n"
-    "            for (int c = 0; c < 32; c += 4) { /* channels read */\n"
-    "                real v_0 = x[c]; real u_0 = w[c]; y = real_fma(u_0, v_0, y);\n"
-    "                real v_1 = x[c + 1]; real u_1 = w[c + 1]; y = real_fma(u_1, v_1, y);\n"
-    "                real v_2 = x[c + 2]; real u_2 = w[c + 2]; y = real_fma(u_2, v_2, y);\n"
-    "                real v_3 = x[c + 3]; real u_3 = w[c + 3]; y = real_fma(u_3, v_3, y);\n"
-    "            }\n"
-    "        }\n"
-    "        y = real_sigmoid(y);\n"
-    "        real *to_sigmoid1 = at.field + f->sigmoid1;\n"
-    "        to_sigmoid1[0] = y;\n"
-    "    }\n"
-    "}\n"
-    "\n"
-    "/* sigmoid1, st.arch:14 */\n"
-    "DEVICE void write_sigmoid1_cuda(const Frame *f, Block at)\n"
-    "{\n"
-    "    write_field(f, at, f->y, at.field + f->sigmoid1, 1, 1, 1);\n"
-    "}\n"
-    "\n"
-    "/* max_pool1, st.arch:8 */\n"
-    "DEVICE void max_pool1_2_cuda(const Frame *f, Block at)\n"
-    "{\n"
-    "    for (int item = 0 + THREAD; item < f->sites2 * 16; item += THREADS) { /* tiles, one to a thread */\n"
-    "        const int s = item / 16;\n"
-    "        const int c = item - s * 16;\n"
-    "        const real *x = at.field + f->leaky_relu1;\n"
-    "        real y = x[f->near2[s] * 20 + c];\n"
-    "        real where = 0;\n"
-    "        real next_1 = x[f->near2[f->sites2 + s] * 20 + c];\n"
-    "        where = (next_1 > y \? (real)1 : where);\n"
-    "        y = (next_1 > y \? next_1 : y);\n"
-    "        real next_2 = x[f->near2[f->sites2 * 2 + s] * 20 + c];\n"
-    "        where = (next_2 > y \? (real)2 : where);\n"
-    "        y = (next_2 > y \? next_2 : y);\n"
-    "        real next_3 = x[f->near2[f->sites2 * 3 + s] * 20 + c];\n"
-    "        where = (next_3 > y \? (real)3 : where);\n"
-    "        y = (next_3 > y \? next_3 : y);\n"
-    "        real *arg = at.field + f->max_pool1_arg;\n"
-    "        arg[s * 20 + c] = where;\n"
-    "        real *to_max_pool1 = at.field + f->max_pool1 + s * 20 + c;\n"
-    "        to_max_pool1[0] = y;\n"
-    "    }\n"
-    "    real *ghost = at.field + f->max_pool1_arg + f->sites2 * 20;\n"
-    "    for (int o = 0 + THREAD; o < 16; o += THREADS) { /* channels made */\n"
-    "        ghost[o] = 0;\n"
-    "    }\n"
-    "}\n"
-    "\n"
-    "/* global_max_pool1, st.arch:11 */\n"
-    "DEVICE void global_max_pool1_shares_2_cuda(const Frame *f, Block at)\n"
-    "{\n"
-    "    const int shares = shares_of(f->sites2, 8);\n"
-    "    for (int item = 0 + THREAD; item < shares * 8; item += THREADS) { /* tiles, one to a thread */\n"
-    "        const int share = item / 8;\n"
-    "        const int n = item - share * 8;\n"
-    "        const int size = (f->sites2 + shares - 1) / shares;\n"
-    "        const int first = (share * size < f->sites2 \? share * size : f->sites2);\n"
-    "        const int last = (first + size < f->sites2 \? first + size : f->sites2);\n"
-    "        real *part = at.field + f->global_max_pool1_shares;\n"
-    "        real *part_where = at.field + f->global_max_pool1_where;\n"
-    "        const real *x = at.field + f->leaky_relu3 + n;\n"
-    "        const int begin = (first < f->sites2 - 1 \? first : f->sites2 - 1);\n"
-    "        real max = x[begin * 12];\n"
-    "        real where = (real)(begin);\n"
-    "        for (int s = first; s < last; s++) { /* sites */\n"
-    "            real next = x[s * 12];\n"
-    "            where = (next > max \? (real)(s) : where);\n"
-    "            max = (next > max \? next : max);\n"
-    "        }\n"
-    "        part[item] = max;\n"
-    "        part_where[item] = where;\n"
-    "    }\n"
-    "}\n"
-    "\n"
-    "/* global_max_pool1, st.arch:11 */\n"
-    "DEVICE void global_max_pool1_2_cuda(const Frame *f, Block at)\n"
-    "{\n"
-    "    const int shares = shares_of(f->sites2, 8);\n"
-    "    for (int item = 0 + THREAD; item < 8; item += THREADS) { /* tiles, one to a thread */\n"
-    "        const real *part = at.field + f->global_max_pool1_shares;\n"
-    "        const real *part_where = at.field + f->global_max_pool1_where;\n"
-    "        real max = part[item];\n"
-    "        real where = part_where[item];\n"
-    "        for (int share = 1; share < shares; share++) { /* shares of the sum */\n"
-    "            real next = part[share * 8 + item];\n"
-    "            where = (next > max \? part_where[share * 8 + item] : where);\n"
-    "            max = (next > max \? next : max);\n"
-    "        }\n"
-    "        real *y = at.field + f->global_max_pool1;\n"
-    "        real *arg = at.field + f->global_max_pool1_arg;\n"
-    "        y[item] = max;\n"
-    "        arg[item] = where;\n"
-    "    }\n"
-    "}\n"
-    "\n"
-    "/* linear2, st.arch:13\n"
-    " * y[o,p] = b[o] + sum over taps k and channels c of w[o,c,k] x[c,near[k][p]]; 32 multiply-adds a site */\n"
-    "DEVICE void linear2_2_cuda(const Frame *f, Block at)\n"
-    "{\n"
-    "    for (int item = 0 + THREAD; item < 1; item += THREADS) { /* tiles, one to a thread */\n"
-    "        const real *bias = at.packed + 960;\n"
-    "        real y = bias[0];\n"
-    "        const real *w = at.packed + 928;\n"
-    "        {\n"
-    "            const real *x = ALIGNED(at.field + f->linear1);\n"
-    "            for (int c = 0; c < 32; c += 4) { /* channels read */\n"
-    "                real v_0 = x[c]; real u_0 = w[c]; y = real_fma(u_0, v_0, y);\n"
-    "                real v_1 = x[c + 1]; real u_1 = w[c + 1]; y = real_fma(u_1, v_1, y);\n"
-    "                real v_2 = x[c + 2]; real u_2 = w[c + 2]; y = real_fma(u_2, v_2, y);\n"
-    "                real v_3 = x[c + 3]; real u_3 = w[c + 3]; y = real_fma(u_3, v_3, y);\n"
-    "            }\n"
-    "        }\n"
-    "        real *to_linear2 = at.field + f->linear2;\n"
-    "        to_linear2[0] = y;\n"
-    "    }\n"
-    "}\n"
-    "\n"
-    "/* loss */\n"
-    "DEVICE void loss_cuda(const Frame *f, Block at)\n"
-    "{\n"
-    "    bce(f, at, at.field + f->linear2, 1, 1, 1);\n"
-    "}\n"
-    "\n"
-    "/* dlinear2, st.arch:13 */\n"
-    "DEVICE void dlinear2_cuda(const Frame *f, Block at)\n"
-    "{\n"
-    "    bce_dx(f, at, at.field + f->linear2, 1, 1, 1, at.field + f->dlinear2);\n"
-    "}\n"
-    "\n"
-    "/* dlinear2_weight, st.arch:13\n"
-    " * dw[o,c,k] += sum over sites p of dy[o,p] x[c,near[k][p]]; 32 multiply-adds a site */\n"
-    "DEVICE void dlinear2_weight_cuda(const Frame *f, Block at)\n"
-    "{\n"
-    "    for (int item = 0 + THREAD; item < 32; item += THREADS) { /* tiles, one to a thread */\n"
-    "        const int row = item / 32;\n"
-    "        const int column = item - row * 32;\n"
-    "        real sum = 0;\n"
-    "        {\n"
-    "            const int to = 1;\n"
-    "            real strip = 0;\n"
-    "            for (int s = 0; s < to; s++) { /* sites */\n"
-    "                const real *dy = at.field + f->dlinear2 + row;\n"
-    "                const real *x = at.field + f->linear1 + column;\n"
-    "                real v = x[0];\n"
-    "                real u = dy[0]; strip = real_fma(u, v, strip);\n"
-    "            }\n"
-    "            sum = (sum + strip);\n"
-    "        }\n"
-    "        real *sums = at.sums;\n"
-    "        sums[row * 32 + column + 920] = (sums[row * 32 + column + 920] + sum);\n"
-    "    }\n"
-    "}\n"
-    "\n"
-    "/* dlinear2_bias, st.arch:13 */\n"
-    "DEVICE void dlinear2_bias_cuda(const Frame *f, Block at)\n"
-    "{\n"
-    "    for (int item = 0 + THREAD; item < 1; item += THREADS) { /* tiles, one to a thread */\n"
-    "        real sum = 0;\n"
-    "        {\n"
-    "            const int to = 1;\n"
-    "            real strip = 0;\n"
-    "            for (int s = 0; s < to; s++) { /* sites */\n"
-    "                const real *dy = at.field + f->dlinear2 + item;\n"
-    "                real u = dy[0]; strip = (strip + u);\n"
-    "            }\n"
-    "            sum = (sum + strip);\n"
-    "        }\n"
-    "        real *sums = at.sums;\n"
-    "        sums[item + 952] = (sums[item + 952] + sum);\n"
-    "    }\n"
-    "}\n"
-    "\n"
-    "/* dlinear1, st.arch:12\n"
-    " * dx[c,q] = sum over taps k and channels o of w[o,c,k] dy[o,back[k][q]]; 32 multiply-adds a site */\n"
-    "DEVICE void dlinear1_cuda(const Frame *f, Block at)\n"
-    "{\n"
-    "    for (int item = 0 + THREAD; item < 4; item += THREADS) { /* tiles, one to a thread */\n"
-    "        real y_0 = 0; real y_1 = 0; real y_2 = 0; real y_3 = 0; real y_4 = 0; real y_5 = 0;\n"
-    "        real y_6 = 0; real y_7 = 0;\n"
-    "        const real *w = ALIGNED(at.packed + item * 8 + 976);\n"
-    "        {\n"
-    "            const real *x = at.field + f->dlinear2;\n"
-    "            real v = x[0]; real u_0 = w[0]; y_0 = real_fma(u_0, v, y_0); real u_1 = w[1];\n"
-    "            y_1 = real_fma(u_1, v, y_1); real u_2 = w[2]; y_2 = real_fma(u_2, v, y_2);\n"
-    "            real u_3 = w[3]; y_3 = real_fma(u_3, v, y_3); real u_4 = w[4];\n"
-    "            y_4 = real_fma(u_4, v, y_4); real u_5 = w[5]; y_5 = real_fma(u_5, v, y_5);\n"
-    "            real u_6 = w[6]; y_6 = real_fma(u_6, v, y_6); real u_7 = w[7];\n"
-    "            y_7 = real_fma(u_7, v, y_7);\n"
-    "        }\n"
-    "        real *to_dlinear1 = at.field + f->dlinear1 + item * 8;\n"
-    "        to_dlinear1[0] = y_0; to_dlinear1[1] = y_1; to_dlinear1[2] = y_2; to_dlinear1[3] = y_3;\n"
-    "        to_dlinear1[4] = y_4; to_dlinear1[5] = y_5; to_dlinear1[6] = y_6; to_dlinear1[7] = y_7;\n"
-    "    }\n"
-    "}\n"
-    "\n"
-    "/* dlinear1_weight, st.arch:12\n"
-    " * dw[o,c,k] += sum over sites p of dy[o,p] x[c,near[k][p]]; 256 multiply-adds a site */\n"
-    "DEVICE void dlinear1_weight_cuda(const Frame *f, Block at)\n"
-    "{\n"
-    "    for (int item = 0 + THREAD; item < 64; item += THREADS) { /* tiles, one to a thread */\n"
-    "        const int row = item / 4;\n"
-    "        const int column = item - row * 4;\n"
-    "        real sum_0_0 = 0; real sum_0_1 = 0;\n"
-    "        real sum_1_0 = 0; real sum_1_1 = 0;\n"
-    "        {\n"
-    "            const int to = 1;\n"
-    "            real strip_0_0 = 0; real strip_0_1 = 0;\n"
-    "            real strip_1_0 = 0; real strip_1_1 = 0;\n"
-    "            for (int s = 0; s < to; s++) { /* sites */\n"
-    "                const real *dy = at.field + f->dlinear1 + row * 2;\n"
-    "                const real *x = at.field + f->global_max_pool1 + column * 2;\n"
-    "                real v_0 = x[0]; real v_1 = x[1];\n"
-    "                real u_0 = dy[0]; strip_0_0 = real_fma(u_0, v_0, strip_0_0);\n"
-    "                strip_0_1 = real_fma(u_0, v_1, strip_0_1);\n"
-    "                real u_1 = dy[1]; strip_1_0 = real_fma(u_1, v_0, strip_1_0);\n"
-    "                strip_1_1 = real_fma(u_1, v_1, strip_1_1);\n"
-    "            }\n"
-    "            sum_0_0 = (sum_0_0 + strip_0_0); sum_0_1 = (sum_0_1 + strip_0_1);\n"
-    "            sum_1_0 = (sum_1_0 + strip_1_0); sum_1_1 = (sum_1_1 + strip_1_1);\n"
-    "        }\n"
-    "        real *sums = at.sums;\n"
-    "        sums[row * 16 + column * 2 + 664] = (sums[row * 16 + column * 2 + 664] + sum_0_0);\n"
-    "        sums[row * 16 + column * 2 + 665] = (sums[row * 16 + column * 2 + 665] + sum_0_1);\n"
-    "        sums[row * 16 + column * 2 + 672] = (sums[row * 16 + column * 2 + 672] + sum_1_0);\n"
-    "        sums[row * 16 + column * 2 + 673] = (sums[row * 16 + column * 2 + 673] + sum_1_1);\n"
-    "    }\n"
-    "}\n"
-    "\n"
-    "/* dglobal_max_pool1, st.arch:11\n"
-    " * dx[c,q] = sum over taps k and channels o of w[o,c,k] dy[o,back[k][q]]; 256 multiply-adds a site */\n"
-    "DEVICE void dglobal_max_pool1_cuda(const Frame *f, Block at)\n"
-    "{\n"
-    "    for (int item = 0 + THREAD; item < 1; item += THREADS) { /* tiles, one to a thread */\n"
-    "        real y_0 = 0; real y_1 = 0; real y_2 = 0; real y_3 = 0; real y_4 = 0; real y_5 = 0;\n"
-    "        real y_6 = 0; real y_7 = 0;\n"
-    "        const real *w = ALIGNED(at.packed + 1008);\n"
-    "        {\n"
-    "            const real *x = ALIGNED(at.field + f->dlinear1);\n"
-    "            for (int c = 0; c < 32; c += 4) { /* channels read */\n"
-    "                real v_0 = x[c]; real u_0_0 = w[c * 8]; y_0 = real_fma(u_0_0, v_0, y_0);\n"
-    "                real u_0_1 = w[c * 8 + 1]; y_1 = real_fma(u_0_1, v_0, y_1);\n"
-    "                real u_0_2 = w[c * 8 + 2]; y_2 = real_fma(u_0_2, v_0, y_2);\n"
-    "                real u_0_3 = w[c * 8 + 3]; y_3 = real_fma(u_0_3, v_0, y_3);\n"
-    "                real u_0_4 = w[c * 8 + 4]; y_4 = real_fma(u_0_4, v_0, y_4);\n"
-    "                real u_0_5 = w[c * 8 + 5]; y_5 = real_fma(u_0_5, v_0, y_5);\n"
-    "                real u_0_6 = w[c * 8 + 6]; y_6 = real_fma(u_0_6, v_0, y_6);\n"
-    "                real u_0_7 = w[c * 8 + 7]; y_7 = real_fma(u_0_7, v_0, y_7);\n"
-    "                real v_1 = x[c + 1]; real u_1_0 = w[c * 8 + 8]; y_0 = real_fma(u_1_0, v_1, y_0);\n"
-    "                real u_1_1 = w[c * 8 + 9]; y_1 = real_fma(u_1_1, v_1, y_1);\n"
-    "                real u_1_2 = w[c * 8 + 10]; y_2 = real_fma(u_1_2, v_1, y_2);\n"
-    "                real u_1_3 = w[c * 8 + 11]; y_3 = real_fma(u_1_3, v_1, y_3);\n"
-    "                real u_1_4 = w[c * 8 + 12]; y_4 = real_fma(u_1_4, v_1, y_4);\n"
-    "                real u_1_5 = w[c * 8 + 13]; y_5 = real_fma(u_1_5, v_1, y_5);\n"
-    "                real u_1_6 = w[c * 8 + 14]; y_6 = real_fma(u_1_6, v_1, y_6);\n"
-    "                real u_1_7 = w[c * 8 + 15]; y_7 = real_fma(u_1_7, v_1, y_7);\n"
-    "                real v_2 = x[c + 2]; real u_2_0 = w[c * 8 + 16]; y_0 = real_fma(u_2_0, v_2, y_0);\n"
-    "                real u_2_1 = w[c * 8 + 17]; y_1 = real_fma(u_2_1, v_2, y_1);\n"
-    "                real u_2_2 = w[c * 8 + 18]; y_2 = real_fma(u_2_2, v_2, y_2);\n"
-    "                real u_2_3 = w[c * 8 + 19]; y_3 = real_fma(u_2_3, v_2, y_3);\n"
-    "                real u_2_4 = w[c * 8 + 20]; y_4 = real_fma(u_2_4, v_2, y_4);\n"
-    "                real u_2_5 = w[c * 8 + 21]; y_5 = real_fma(u_2_5, v_2, y_5);\n"
-    "                real u_2_6 = w[c * 8 + 22]; y_6 = real_fma(u_2_6, v_2, y_6);\n"
-    "                real u_2_7 = w[c * 8 + 23]; y_7 = real_fma(u_2_7, v_2, y_7);\n"
-    "                real v_3 = x[c + 3]; real u_3_0 = w[c * 8 + 24]; y_0 = real_fma(u_3_0, v_3, y_0);\n"
-    "                real u_3_1 = w[c * 8 + 25]; y_1 = real_fma(u_3_1, v_3, y_1);\n"
-    "                real u_3_2 = w[c * 8 + 26]; y_2 = real_fma(u_3_2, v_3, y_2);\n"
-    "                real u_3_3 = w[c * 8 + 27]; y_3 = real_fma(u_3_3, v_3, y_3);\n"
-    "                real u_3_4 = w[c * 8 + 28]; y_4 = real_fma(u_3_4, v_3, y_4);\n"
-    "                real u_3_5 = w[c * 8 + 29]; y_5 = real_fma(u_3_5, v_3, y_5);\n"
-    "                real u_3_6 = w[c * 8 + 30]; y_6 = real_fma(u_3_6, v_3, y_6);\n"
-    "                real u_3_7 = w[c * 8 + 31]; y_7 = real_fma(u_3_7, v_3, y_7);\n"
-    "            }\n"
-    "        }\n"
-    "        real *to_dglobal_max_pool1 = at.field + f->dglobal_max_pool1;\n"
-    "        to_dglobal_max_pool1[0] = y_0; to_dglobal_max_pool1[1] = y_1; to_dglobal_max_pool1[2] = y_2;\n"
-    "        to_dglobal_max_pool1[3] = y_3; to_dglobal_max_pool1[4] = y_4; to_dglobal_max_pool1[5] = y_5;\n"
-    "        to_dglobal_max_pool1[6] = y_6; to_dglobal_max_pool1[7] = y_7;\n"
-    "    }\n"
-    "}\n"
-    "\n"
-    "/* dleaky_relu3 -> dconv3, st.arch:10 */\n"
-    "DEVICE void dleaky_relu3_cuda(const Frame *f, Block at)\n"
-    "{\n"
-    "    for (int item = 0 + THREAD; item < f->sites2 * 8; item += THREADS) { /* tiles, one to a thread */\n"
-    "        const int s = item / 8;\n"
-    "        const int c = item - s * 8;\n"
-    "        const real *x = at.field + f->dglobal_max_pool1;\n"
-    "        const real *arg = at.field + f->global_max_pool1_arg;\n"
-    "        real y = (arg[c] == (real)(s) \? x[c] : 0);\n"
-    "        const real *of_leaky_relu3 = at.field + f->leaky_relu3 + s * 12 + c;\n"
-    "        y = (of_leaky_relu3[0] > 0 \? y : (y * (real)0.01));\n"
-    "        real *to_dconv3 = at.field + f->dconv3 + s * 12 + c;\n"
-    "        to_dconv3[0] = y;\n"
-    "    }\n"
-    "}\n"
-    "\n"
-    "/* dconv3_weight, st.arch:10\n"
-    " * dw[o,c,k] += sum over sites p of dy[o,p] x[c,near[k][p]]; 128 multiply-adds a site */\n"
-    "DEVICE void dconv3_weight_cuda(const Frame *f, Block at)\n"
-    "{\n"
-    "    for (int item = 0 + THREAD; item < 128; item += THREADS) { /* tiles, one to a thread */\n"
-    "        const int row = item / 16;\n"
-    "        const int column = item - row * 16;\n"
-    "        real sum = 0;\n"
-    "        for (int from = 0; from + 64 <= f->sites2 + 63; from += 64) { /* strips of sites */\n"
-    "            const int to = (from + 64 < f->sites2 \? from + 64 : f->sites2);\n"
-    "            real strip = 0;\n"
-    "            for (int s = from; s < to; s++) { /* sites */\n"
-    "                const real *dy = at.field + f->dconv3 + s * 12 + row;\n"
-    "                const real *x = at.field + f->leaky_relu2 + s * 20 + column;\n"
-    "                real v = x[0];\n"
-    "                real u = dy[0]; strip = real_fma(u, v, strip);\n"
-    "            }\n"
-    "            sum = (sum + strip);\n"
-    "        }\n"
-    "        real *sums = at.sums;\n"
-    "        sums[row * 16 + column + 528] = (sums[row * 16 + column + 528] + sum);\n"
-    "    }\n"
-    "}\n"
-    "\n"
-    "/* dconv3_bias, st.arch:10 */\n"
-    "DEVICE void dconv3_bias_shares_cuda(const Frame *f, Block at)\n"
-    "{\n"
-    "    const int shares = shares_of(f->sites2, 8);\n"
-    "    for (int item = 0 + THREAD; item < shares * 8; item += THREADS) { /* tiles, one to a thread */\n"
-    "        const int share = item / 8;\n"
-    "        const int n = item - share * 8;\n"
-    "        const int size = (f->sites2 + shares - 1) / shares;\n"
-    "        const int first = (share * size < f->sites2 \? share * size : f->sites2);\n"
-    "        const int last = (first + size < f->sites2 \? first + size : f->sites2);\n"
-    "        real sum = 0;\n"
-    "        for (int from = first; from + 64 <= last + 63; from += 64) { /* strips of sites */\n"
-    "            const int to = (from + 64 < last \? from + 64 : last);\n"
-    "            real strip = 0;\n"
-    "            for (int s = from; s < to; s++) { /* sites */\n"
-    "                const real *dy = at.field + f->dconv3 + s * 12 + n;\n"
-    "                real u = dy[0]; strip = (strip + u);\n"
-    "            }\n"
-    "            sum = (sum + strip);\n"
-    "        }\n"
-    "        real *part = at.field + f->dconv3_bias_shares + item;\n"
-    "        part[0] = sum;\n"
-    "    }\n"
-    "}\n"
-    "\n"
-    "/* dconv3_bias, st.arch:10 */\n"
-    "DEVICE void dconv3_bias_cuda(const Frame *f, Block at)\n"
-    "{\n"
-    "    const int shares = shares_of(f->sites2, 8);\n"
-    "    for (int item = 0 + THREAD; item < 8; item += THREADS) { /* tiles, one to a thread */\n"
-    "        const real *part = at.field + f->dconv3_bias_shares + item;\n"
-    "        real sum = 0;\n"
-    "        for (int share = 0; share < shares; share++) { /* shares of the sum */\n"
-    "            sum = (sum + part[share * 8]);\n"
-    "        }\n"
-    "        real *sums = at.sums;\n"
-    "        sums[item + 656] = (sums[item + 656] + sum);\n"
-    "    }\n"
-    "}\n"
-    "\n"
-    "/* dleaky_relu2 -> dconv2, st.arch:9\n"
-    " * dx[c,q] = sum over taps k and channels o of w[o,c,k] dy[o,back[k][q]]; 128 multiply-adds a site */\n"
-    "DEVICE void dleaky_relu2_cuda(const Frame *f, Block at)\n"
-    "{\n"
-    "    const int tiles = (f->sites2 + 1) / 2;\n"
-    "    for (int item = 0 + THREAD; item < tiles * 2; item += THREADS) { /* tiles, one to a thread */\n"
-    "        const int block = item / tiles;\n"
-    "        const int s0 = item - block * tiles;\n"
-    "        const int s1 = (s0 + tiles < f->sites2 - 1 \? s0 + tiles : f->sites2 - 1);\n"
-    "        real y_0_0 = 0; real y_0_1 = 0; real y_1_0 = 0; real y_1_1 = 0; real y_2_0 = 0;\n"
-    "        real y_2_1 = 0; real y_3_0 = 0; real y_3_1 = 0; real y_4_0 = 0; real y_4_1 = 0;\n"
-    "        real y_5_0 = 0; real y_5_1 = 0; real y_6_0 = 0; real y_6_1 = 0; real y_7_0 = 0;\n"
-    "        real y_7_1 = 0;\n"
-    "        const real *w = ALIGNED(at.packed + block * 64 + 1264);\n"
-    "        {\n"
-    "            const real *x_0 = ALIGNED(at.field + f->dconv3 + s0 * 12);\n"
-    "            const real *x_1 = ALIGNED(at.field + f->dconv3 + s1 * 12);\n"
-    "            for (int c = 0; c < 8; c += 4) { /* channels read */\n"
-    "                real v_0_0 = x_0[c]; real v_0_1 = x_1[c]; real u_0_0 = w[c * 8];\n"
-    "                y_0_0 = real_fma(u_0_0, v_0_0, y_0_0); y_0_1 = real_fma(u_0_0, v_0_1, y_0_1);\n"
-    "                real u_0_1 = w[c * 8 + 1]; y_1_0 = real_fma(u_0_1, v_0_0, y_1_0);\n"
-    "                y_1_1 = real_fma(u_0_1, v_0_1, y_1_1); real u_0_2 = w[c * 8 + 2];\n"
-    "                y_2_0 = real_fma(u_0_2, v_0_0, y_2_0); y_2_1 = real_fma(u_0_2, v_0_1, y_2_1);\n"
-    "                real u_0_3 = w[c * 8 + 3]; y_3_0 = real_fma(u_0_3, v_0_0, y_3_0);\n"
-    "                y_3_1 = real_fma(u_0_3, v_0_1, y_3_1); real u_0_4 = w[c * 8 + 4];\n"
-    "                y_4_0 = real_fma(u_0_4, v_0_0, y_4_0); y_4_1 = real_fma(u_0_4, v_0_1, y_4_1);\n"
-    "                real u_0_5 = w[c * 8 + 5]; y_5_0 = real_fma(u_0_5, v_0_0, y_5_0);\n"
-    "                y_5_1 = real_fma(u_0_5, v_0_1, y_5_1); real u_0_6 = w[c * 8 + 6];\n"
-    "                y_6_0 = real_fma(u_0_6, v_0_0, y_6_0); y_6_1 = real_fma(u_0_6, v_0_1, y_6_1);\n"
-    "                real u_0_7 = w[c * 8 + 7]; y_7_0 = real_fma(u_0_7, v_0_0, y_7_0);\n"
-    "                y_7_1 = real_fma(u_0_7, v_0_1, y_7_1);\n"
-    "                real v_1_0 = x_0[c + 1]; real v_1_1 = x_1[c + 1]; real u_1_0 = w[c * 8 + 8];\n"
-    "                y_0_0 = real_fma(u_1_0, v_1_0, y_0_0); y_0_1 = real_fma(u_1_0, v_1_1, y_0_1);\n"
-    "                real u_1_1 = w[c * 8 + 9]; y_1_0 = real_fma(u_1_1, v_1_0, y_1_0);\n"
-    "                y_1_1 = real_fma(u_1_1, v_1_1, y_1_1); real u_1_2 = w[c * 8 + 10];\n"
-    "                y_2_0 = real_fma(u_1_2, v_1_0, y_2_0); y_2_1 = real_fma(u_1_2, v_1_1, y_2_1);\n"
-    "                real u_1_3 = w[c * 8 + 11]; y_3_0 = real_fma(u_1_3, v_1_0, y_3_0);\n"
-    "                y_3_1 = real_fma(u_1_3, v_1_1, y_3_1); real u_1_4 = w[c * 8 + 12];\n"
-    "                y_4_0 = real_fma(u_1_4, v_1_0, y_4_0); y_4_1 = real_fma(u_1_4, v_1_1, y_4_1);\n"
-    "                real u_1_5 = w[c * 8 + 13]; y_5_0 = real_fma(u_1_5, v_1_0, y_5_0);\n"
-    "                y_5_1 = real_fma(u_1_5, v_1_1, y_5_1); real u_1_6 = w[c * 8 + 14];\n"
-    "                y_6_0 = real_fma(u_1_6, v_1_0, y_6_0); y_6_1 = real_fma(u_1_6, v_1_1, y_6_1);\n"
-    "                real u_1_7 = w[c * 8 + 15]; y_7_0 = real_fma(u_1_7, v_1_0, y_7_0);\n"
-    "                y_7_1 = real_fma(u_1_7, v_1_1, y_7_1);\n"
-    "                real v_2_0 = x_0[c + 2]; real v_2_1 = x_1[c + 2]; real u_2_0 = w[c * 8 + 16];\n"
-    "                y_0_0 = real_fma(u_2_0, v_2_0, y_0_0); y_0_1 = real_fma(u_2_0, v_2_1, y_0_1);\n"
-    "                real u_2_1 = w[c * 8 + 17]; y_1_0 = real_fma(u_2_1, v_2_0, y_1_0);\n"
-    "                y_1_1 = real_fma(u_2_1, v_2_1, y_1_1); real u_2_2 = w[c * 8 + 18];\n"
-    "                y_2_0 = real_fma(u_2_2, v_2_0, y_2_0); y_2_1 = real_fma(u_2_2, v_2_1, y_2_1);\n"
-    "                real u_2_3 = w[c * 8 + 19]; y_3_0 = real_fma(u_2_3, v_2_0, y_3_0);\n"
-    "                y_3_1 = real_fma(u_2_3, v_2_1, y_3_1); real u_2_4 = w[c * 8 + 20];\n"
-    "                y_4_0 = real_fma(u_2_4, v_2_0, y_4_0); y_4_1 = real_fma(u_2_4, v_2_1, y_4_1);\n"
-    "                real u_2_5 = w[c * 8 + 21]; y_5_0 = real_fma(u_2_5, v_2_0, y_5_0);\n"
-    "                y_5_1 = real_fma(u_2_5, v_2_1, y_5_1); real u_2_6 = w[c * 8 + 22];\n"
-    "                y_6_0 = real_fma(u_2_6, v_2_0, y_6_0); y_6_1 = real_fma(u_2_6, v_2_1, y_6_1);\n"
-    "                real u_2_7 = w[c * 8 + 23]; y_7_0 = real_fma(u_2_7, v_2_0, y_7_0);\n"
-    "                y_7_1 = real_fma(u_2_7, v_2_1, y_7_1);\n"
-    "                real v_3_0 = x_0[c + 3]; real v_3_1 = x_1[c + 3]; real u_3_0 = w[c * 8 + 24];\n"
-    "                y_0_0 = real_fma(u_3_0, v_3_0, y_0_0); y_0_1 = real_fma(u_3_0, v_3_1, y_0_1);\n"
-    "                real u_3_1 = w[c * 8 + 25]; y_1_0 = real_fma(u_3_1, v_3_0, y_1_0);\n"
-    "                y_1_1 = real_fma(u_3_1, v_3_1, y_1_1); real u_3_2 = w[c * 8 + 26];\n"
-    "                y_2_0 = real_fma(u_3_2, v_3_0, y_2_0); y_2_1 = real_fma(u_3_2, v_3_1, y_2_1);\n"
-    "                real u_3_3 = w[c * 8 + 27]; y_3_0 = real_fma(u_3_3, v_3_0, y_3_0);\n"
-    "                y_3_1 = real_fma(u_3_3, v_3_1, y_3_1); real u_3_4 = w[c * 8 + 28];\n"
-    "                y_4_0 = real_fma(u_3_4, v_3_0, y_4_0); y_4_1 = real_fma(u_3_4, v_3_1, y_4_1);\n"
-    "                real u_3_5 = w[c * 8 + 29]; y_5_0 = real_fma(u_3_5, v_3_0, y_5_0);\n"
-    "                y_5_1 = real_fma(u_3_5, v_3_1, y_5_1); real u_3_6 = w[c * 8 + 30];\n"
-    "                y_6_0 = real_fma(u_3_6, v_3_0, y_6_0); y_6_1 = real_fma(u_3_6, v_3_1, y_6_1);\n"
-    "                real u_3_7 = w[c * 8 + 31]; y_7_0 = real_fma(u_3_7, v_3_0, y_7_0);\n"
-    "                y_7_1 = real_fma(u_3_7, v_3_1, y_7_1);\n"
-    "            }\n"
-    "        }\n"
-    "        const real *of_leaky_relu2_0 = at.field + f->leaky_relu2 + s0 * 20 + block * 8;\n"
-    "        const real *of_leaky_relu2_1 = at.field + f->leaky_relu2 + s1 * 20 + block * 8;\n"
-    "        y_0_0 = (of_leaky_relu2_0[0] > 0 \? y_0_0 : (y_0_0 * (real)0.01));\n"
-    "        y_0_1 = (of_leaky_relu2_1[0] > 0 \? y_0_1 : (y_0_1 * (real)0.01));\n"
-    "        y_1_0 = (of_leaky_relu2_0[1] > 0 \? y_1_0 : (y_1_0 * (real)0.01));\n"
-    "        y_1_1 = (of_leaky_relu2_1[1] > 0 \? y_1_1 : (y_1_1 * (real)0.01));\n"
-    "        y_2_0 = (of_leaky_relu2_0[2] > 0 \? y_2_0 : (y_2_0 * (real)0.01));\n"
-    "        y_2_1 = (of_leaky_relu2_1[2] > 0 \? y_2_1 : (y_2_1 * (real)0.01));\n"
-    "        y_3_0 = (of_leaky_relu2_0[3] > 0 \? y_3_0 : (y_3_0 * (real)0.01));\n"
-    "        y_3_1 = (of_leaky_relu2_1[3] > 0 \? y_3_1 : (y_3_1 * (real)0.01));\n"
-    "        y_4_0 = (of_leaky_relu2_0[4] > 0 \? y_4_0 : (y_4_0 * (real)0.01));\n"
-    "        y_4_1 = (of_leaky_relu2_1[4] > 0 \? y_4_1 : (y_4_1 * (real)0.01));\n"
-    "        y_5_0 = (of_leaky_relu2_0[5] > 0 \? y_5_0 : (y_5_0 * (real)0.01));\n"
-    "        y_5_1 = (of_leaky_relu2_1[5] > 0 \? y_5_1 : (y_5_1 * (real)0.01));\n"
-    "        y_6_0 = (of_leaky_relu2_0[6] > 0 \? y_6_0 : (y_6_0 * (real)0.01));\n"
-    "        y_6_1 = (of_leaky_relu2_1[6] > 0 \? y_6_1 : (y_6_1 * (real)0.01));\n"
-    "        y_7_0 = (of_leaky_relu2_0[7] > 0 \? y_7_0 : (y_7_0 * (real)0.01));\n"
-    "        y_7_1 = (of_leaky_relu2_1[7] > 0 \? y_7_1 : (y_7_1 * (real)0.01));\n"
-    "        real *to_dconv2_0 = at.field + f->dconv2 + s0 * 20 + block * 8;\n"
-    "        real *to_dconv2_1 = at.field + f->dconv2 + s1 * 20 + block * 8;\n"
-    "        to_dconv2_0[0] = y_0_0; to_dconv2_1[0] = y_0_1; to_dconv2_0[1] = y_1_0;\n"
-    "        to_dconv2_1[1] = y_1_1; to_dconv2_0[2] = y_2_0; to_dconv2_1[2] = y_2_1;\n"
-    "        to_dconv2_0[3] = y_3_0; to_dconv2_1[3] = y_3_1; to_dconv2_0[4] = y_4_0;\n"
-    "        to_dconv2_1[4] = y_4_1; to_dconv2_0[5] = y_5_0; to_dconv2_1[5] = y_5_1;\n"
-    "        to_dconv2_0[6] = y_6_0; to_dconv2_1[6] = y_6_1; to_dconv2_0[7] = y_7_0;\n"
-    "        to_dconv2_1[7] = y_7_1;\n"
-    "    }\n"
-    "}\n"
-    "\n"
-    "/* dconv2_weight, st.arch:9\n"
-    " * dw[o,c,k] += sum over sites p of dy[o,p] x[c,near[k][p]]; 256 multiply-adds a site */\n"
-    "DEVICE void dconv2_weight_shares_cuda(const Frame *f, Block at)\n"
-    "{\n"
-    "    const int shares = shares_of(f->sites2, 64);\n"
-    "    for (int item = 0 + THREAD; item < shares * 64; item += THREADS) { /* tiles, one to a thread */\n"
-    "        const int share = item / 64;\n"
-    "        const int n = item - share * 64;\n"
-    "        const int size = (f->sites2 + shares - 1) / shares;\n"
-    "        const int first = (share * size < f->sites2 \? share * size : f->sites2);\n"
-    "        const int last = (first + size < f->sites2 \? first + size : f->sites2);\n"
-    "        const int row = n / 8;\n"
-    "        const int column = n - row * 8;\n"
-    "        real sum_0_0 = 0; real sum_0_1 = 0;\n"
-    "        real sum_1_0 = 0; real sum_1_1 = 0;\n"
-    "        for (int from = first; from + 64 <= last + 63; from += 64) { /* strips of sites */\n"
-    "            const int to = (from + 64 < last \? from + 64 : last);\n"
-    "            real strip_0_0 = 0; real strip_0_1 = 0;\n"
-    "            real strip_1_0 = 0; real strip_1_1 = 0;\n"
-    "            for (int s = from; s < to; s++) { /* sites */\n"
-    "                const real *dy = at.field + f->dconv2 + s * 20 + row * 2;\n"
-    "                const real *x = at.field + f->max_pool1 + s * 20 + column * 2;\n"
-    "                real v_0 = x[0]; real v_1 = x[1];\n"
-    "                real u_0 = dy[0]; strip_0_0 = real_fma(u_0, v_0, strip_0_0);\n"
-    "                strip_0_1 = real_fma(u_0, v_1, strip_0_1);\n"
-    "                real u_1 = dy[1]; strip_1_0 = real_fma(u_1, v_0, strip_1_0);\n"
-    "                strip_1_1 = real_fma(u_1, v_1, strip_1_1);\n"
-    "            }\n"
-    "            sum_0_0 = (sum_0_0 + strip_0_0); sum_0_1 = (sum_0_1 + strip_0_1);\n"
-    "            sum_1_0 = (sum_1_0 + strip_1_0); sum_1_1 = (sum_1_1 + strip_1_1);\n"
-    "        }\n"
-    "        real *part = at.field + f->dconv2_weight_shares + item;\n"
-    "        part[0] = sum_0_0; part[shares * 64] = sum_0_1;\n"
-    "        part[shares * 128] = sum_1_0; part[shares * 192] = sum_1_1;\n"
-    "    }\n"
-    "}\n"
-    "\n"
-    "/* dconv2_weight, st.arch:9\n"
-    " * dw[o,c,k] += sum over sites p of dy[o,p] x[c,near[k][p]]; 256 multiply-adds a site */\n"
-    "DEVICE void dconv2_weight_cuda(const Frame *f, Block at)\n"
-    "{\n"
-    "    const int shares = shares_of(f->sites2, 64);\n"
-    "    for (int item = 0 + THREAD; item < 256; item += THREADS) { /* tiles, one to a thread */\n"
-    "        const int element = item / 64;\n"
-    "        const int n = item - element * 64;\n"
-    "        const real *part = at.field + f->dconv2_weight_shares + element * (shares * 64) + n;\n"
-    "        real sum = 0;\n"
-    "        for (int share = 0; share < shares; share++) { /* shares of the sum */\n"
-    "            sum = (sum + part[share * 64]);\n"
-    "        }\n"
-    "        const int row = n / 8;\n"
-    "        const int column = n - row * 8;\n"
-    "        const int i = element / 2;\n"
-    "        const int j = element - i * 2;\n"
-    "        real *sums = at.sums;\n"
-    "        sums[row * 32 + i * 16 + column * 2 + j + 256] = (sums[row * 32 + i * 16 + column * 2 + j + 256] + sum);\n"
-    "    }\n"
-    "}\n"
-    "\n"
-    "/* dconv2_bias, st.arch:9 */\n"
-    "DEVICE void dconv2_bias_shares_cuda(const Frame *f, Block at)\n"
-    "{\n"
-    "    const int shares = shares_of(f->sites2, 16);\n"
-    "    for (int item = 0 + THREAD; item < shares * 16; item += THREADS) { /* tiles, one to a thread */\n"
-    "        const int share = item / 16;\n"
-    "        const int n = item - share * 16;\n"
-    "        const int size = (f->sites2 + shares - 1) / shares;\n"
-    "        const int first = (share * size < f->sites2 \? share * size : f->sites2);\n"
-    "        const int last = (first + size < f->sites2 \? first + size : f->sites2);\n"
-    "        real sum = 0;\n"
-    "        for (int from = first; from + 64 <= last + 63; from += 64) { /* strips of sites */\n"
-    "            const int to = (from + 64 < last \? from + 64 : last);\n"
-    "            real strip = 0;\n"
-    "            for (int s = from; s < to; s++) { /* sites */\n"
-    "                const real *dy = at.field + f->dconv2 + s * 20 + n;\n"
-    "                real u = dy[0]; strip = (strip + u);\n"
-    "            }\n"
-    "            sum = (sum + strip);\n"
-    "        }\n"
-    "        real *part = at.field + f->dconv2_bias_shares + item;\n"
-    "        part[0] = sum;\n"
-    "    }\n"
-    "}\n"
-    "\n"
-    "/* dconv2_bias, st.arch:9 */\n"
-    "DEVICE void dconv2_bias_cuda(const Frame *f, Block at)\n"
-    "{\n"
-    "    const int shares = shares_of(f->sites2, 16);\n"
-    "    for (int item = 0 + THREAD; item < 16; item += THREADS) { /* tiles, one to a thread */\n"
-    "        const real *part = at.field + f->dconv2_bias_shares + item;\n"
-    "        real sum = 0;\n"
-    "        for (int share = 0; share < shares; share++) { /* shares of the sum */\n"
-    "            sum = (sum + part[share * 16]);\n"
-    "        }\n"
-    "        real *sums = at.sums;\n"
-    "        sums[item + 512] = (sums[item + 512] + sum);\n"
-    "    }\n"
-    "}\n"
-    "\n"
-    "/* dmax_pool1, st.arch:8\n"
-    " * dx[c,q] = sum over taps k and channels o of w[o,c,k] dy[o,back[k][q]]; 256 multiply-adds a site */\n"
-    "DEVICE void dmax_pool1_cuda(const Frame *f, Block at)\n"
-    "{\n"
-    "    const int tiles = (f->sites2 + 1) / 2;\n"
-    "    for (int item = 0 + THREAD; item < tiles * 2; item += THREADS) { /* tiles, one to a thread */\n"
-    "        const int block = item / tiles;\n"
-    "        const int s0 = item - block * tiles;\n"
-    "        const int s1 = (s0 + tiles < f->sites2 - 1 \? s0 + tiles : f->sites2 - 1);\n"
-    "        real y_0_0 = 0; real y_0_1 = 0; real y_1_0 = 0; real y_1_1 = 0; real y_2_0 = 0;\n"
-    "        real y_2_1 = 0; real y_3_0 = 0; real y_3_1 = 0; real y_4_0 = 0; real y_4_1 = 0;\n"
-    "        real y_5_0 = 0; real y_5_1 = 0; real y_6_0 = 0; real y_6_1 = 0; real y_7_0 = 0;\n"
-    "        real y_7_1 = 0;\n"
-    "        const real *w = ALIGNED(at.packed + block * 128 + 1392);\n"
-    "        {\n"
-    "            const real *x_0 = ALIGNED(at.field + f->dconv2 + s0 * 20);\n"
-    "            const real *x_1 = ALIGNED(at.field + f->dconv2 + s1 * 20);\n"
-    "            for (int c = 0; c < 16; c += 4) { /* channels read */\n"
-    "                real v_0_0 = x_0[c]; real v_0_1 = x_1[c]; real u_0_0 = w[c * 8];\n"
-    "                y_0_0 = real_fma(u_0_0, v_0_0, y_0_0); y_0_1 = real_fma(u_0_0, v_0_1, y_0_1);\n"
-    "                real u_0_1 = w[c * 8 + 1]; y_1_0 = real_fma(u_0_1, v_0_0, y_1_0);\n"
-    "                y_1_1 = real_fma(u_0_1, v_0_1, y_1_1); real u_0_2 = w[c * 8 + 2];\n"
-    "                y_2_0 = real_fma(u_0_2, v_0_0, y_2_0); y_2_1 = real_fma(u_0_2, v_0_1, y_2_1);\n"
-    "                real u_0_3 = w[c * 8 + 3]; y_3_0 = real_fma(u_0_3, v_0_0, y_3_0);\n"
-    "                y_3_1 = real_fma(u_0_3, v_0_1, y_3_1); real u_0_4 = w[c * 8 + 4];\n"
-    "                y_4_0 = real_fma(u_0_4, v_0_0, y_4_0); y_4_1 = real_fma(u_0_4, v_0_1, y_4_1);\n"
-    "                real u_0_5 = w[c * 8 + 5]; y_5_0 = real_fma(u_0_5, v_0_0, y_5_0);\n"
-    "                y_5_1 = real_fma(u_0_5, v_0_1, y_5_1); real u_0_6 = w[c * 8 + 6];\n"
-    "                y_6_0 = real_fma(u_0_6, v_0_0, y_6_0); y_6_1 = real_fma(u_0_6, v_0_1, y_6_1);\n"
-    "                real u_0_7 = w[c * 8 + 7]; y_7_0 = real_fma(u_0_7, v_0_0, y_7_0);\n"
-    "                y_7_1 = real_fma(u_0_7, v_0_1, y_7_1);\n"
-    "                real v_1_0 = x_0[c + 1]; real v_1_1 = x_1[c + 1]; real u_1_0 = w[c * 8 + 8];\n"
-    "                y_0_0 = real_fma(u_1_0, v_1_0, y_0_0); y_0_1 = real_fma(u_1_0, v_1_1, y_0_1);\n"
-    "                real u_1_1 = w[c * 8 + 9]; y_1_0 = real_fma(u_1_1, v_1_0, y_1_0);\n"
-    "                y_1_1 = real_fma(u_1_1, v_1_1, y_1_1); real u_1_2 = w[c * 8 + 10];\n"
-    "                y_2_0 = real_fma(u_1_2, v_1_0, y_2_0); y_2_1 = real_fma(u_1_2, v_1_1, y_2_1);\n"
-    "                real u_1_3 = w[c * 8 + 11]; y_3_0 = real_fma(u_1_3, v_1_0, y_3_0);\n"
-    "                y_3_1 = real_fma(u_1_3, v_1_1, y_3_1); real u_1_4 = w[c * 8 + 12];\n"
-    "                y_4_0 = real_fma(u_1_4, v_1_0, y_4_0); y_4_1 = real_fma(u_1_4, v_1_1, y_4_1);\n"
-    "                real u_1_5 = w[c * 8 + 13]; y_5_0 = real_fma(u_1_5, v_1_0, y_5_0);\n"
-    "                y_5_1 = real_fma(u_1_5, v_1_1, y_5_1); real u_1_6 = w[c * 8 + 14];\n"
-    "                y_6_0 = real_fma(u_1_6, v_1_0, y_6_0); y_6_1 = real_fma(u_1_6, v_1_1, y_6_1);\n"
-    "                real u_1_7 = w[c * 8 + 15]; y_7_0 = real_fma(u_1_7, v_1_0, y_7_0);\n"
-    "                y_7_1 = real_fma(u_1_7, v_1_1, y_7_1);\n"
-    "                real v_2_0 = x_0[c + 2]; real v_2_1 = x_1[c + 2]; real u_2_0 = w[c * 8 + 16];\n"
-    "                y_0_0 = real_fma(u_2_0, v_2_0, y_0_0); y_0_1 = real_fma(u_2_0, v_2_1, y_0_1);\n"
-    "                real u_2_1 = w[c * 8 + 17]; y_1_0 = real_fma(u_2_1, v_2_0, y_1_0);\n"
-    "                y_1_1 = real_fma(u_2_1, v_2_1, y_1_1); real u_2_2 = w[c * 8 + 18];\n"
-    "                y_2_0 = real_fma(u_2_2, v_2_0, y_2_0); y_2_1 = real_fma(u_2_2, v_2_1, y_2_1);\n"
-    "                real u_2_3 = w[c * 8 + 19]; y_3_0 = real_fma(u_2_3, v_2_0, y_3_0);\n"
-    "                y_3_1 = real_fma(u_2_3, v_2_1, y_3_1); real u_2_4 = w[c * 8 + 20];\n"
-    "                y_4_0 = real_fma(u_2_4, v_2_0, y_4_0); y_4_1 = real_fma(u_2_4, v_2_1, y_4_1);\n"
-    "                real u_2_5 = w[c * 8 + 21]; y_5_0 = real_fma(u_2_5, v_2_0, y_5_0);\n"
-    "                y_5_1 = real_fma(u_2_5, v_2_1, y_5_1); real u_2_6 = w[c * 8 + 22];\n"
-    "                y_6_0 = real_fma(u_2_6, v_2_0, y_6_0); y_6_1 = real_fma(u_2_6, v_2_1, y_6_1);\n"
-    "                real u_2_7 = w[c * 8 + 23]; y_7_0 = real_fma(u_2_7, v_2_0, y_7_0);\n"
-    "                y_7_1 = real_fma(u_2_7, v_2_1, y_7_1);\n"
-    "                real v_3_0 = x_0[c + 3]; real v_3_1 = x_1[c + 3]; real u_3_0 = w[c * 8 + 24];\n"
-    "                y_0_0 = real_fma(u_3_0, v_3_0, y_0_0); y_0_1 = real_fma(u_3_0, v_3_1, y_0_1);\n"
-    "                real u_3_1 = w[c * 8 + 25]; y_1_0 = real_fma(u_3_1, v_3_0, y_1_0);\n"
-    "                y_1_1 = real_fma(u_3_1, v_3_1, y_1_1); real u_3_2 = w[c * 8 + 26];\n"
-    "                y_2_0 = real_fma(u_3_2, v_3_0, y_2_0); y_2_1 = real_fma(u_3_2, v_3_1, y_2_1);\n"
-    "                real u_3_3 = w[c * 8 + 27]; y_3_0 = real_fma(u_3_3, v_3_0, y_3_0);\n"
-    "                y_3_1 = real_fma(u_3_3, v_3_1, y_3_1); real u_3_4 = w[c * 8 + 28];\n"
-    "                y_4_0 = real_fma(u_3_4, v_3_0, y_4_0); y_4_1 = real_fma(u_3_4, v_3_1, y_4_1);\n"
-    "                real u_3_5 = w[c * 8 + 29]; y_5_0 = real_fma(u_3_5, v_3_0, y_5_0);\n"
-    "                y_5_1 = real_fma(u_3_5, v_3_1, y_5_1); real u_3_6 = w[c * 8 + 30];\n"
-    "                y_6_0 = real_fma(u_3_6, v_3_0, y_6_0); y_6_1 = real_fma(u_3_6, v_3_1, y_6_1);\n"
-    "                real u_3_7 = w[c * 8 + 31]; y_7_0 = real_fma(u_3_7, v_3_0, y_7_0);\n"
-    "                y_7_1 = real_fma(u_3_7, v_3_1, y_7_1);\n"
-    "            }\n"
-    "        }\n"
-    "        real *to_dmax_pool1_0 = at.field + f->dmax_pool1 + s0 * 20 + block * 8;\n"
-    "        real *to_dmax_pool1_1 = at.field + f->dmax_pool1 + s1 * 20 + block * 8;\n"
-    "        to_dmax_pool1_0[0] = y_0_0; to_dmax_pool1_1[0] = y_0_1; to_dmax_pool1_0[1] = y_1_0;\n"
-    "        to_dmax_pool1_1[1] = y_1_1; to_dmax_pool1_0[2] = y_2_0; to_dmax_pool1_1[2] = y_2_1;\n"
-    "        to_dmax_pool1_0[3] = y_3_0; to_dmax_pool1_1[3] = y_3_1; to_dmax_pool1_0[4] = y_4_0;\n"
-    "        to_dmax_pool1_1[4] = y_4_1; to_dmax_pool1_0[5] = y_5_0; to_dmax_pool1_1[5] = y_5_1;\n"
-    "        to_dmax_pool1_0[6] = y_6_0; to_dmax_pool1_1[6] = y_6_1; to_dmax_pool1_0[7] = y_7_0;\n"
-    "        to_dmax_pool1_1[7] = y_7_1;\n"
-    "    }\n"
-    "    real *ghost = at.field + f->dmax_pool1 + f->sites2 * 20;\n"
-    "    for (int o = 0 + THREAD; o < 16; o += THREADS) { /* channels made */\n"
-    "        ghost[o] = 0;\n"
-    "    }\n"
-    "}\n"
-    "\n"
-    "/* dleaky_relu1 -> dconv1, st.arch:7 */\n"
-    "DEVICE void dleaky_relu1_cuda(const Frame *f, Block at)\n"
-    "{\n"
-    "    for (int item = 0 + THREAD; item < f->sites1 * 16; item += THREADS) { /* tiles, one to a thread */\n"
-    "        const int s = item / 16;\n"
-    "        const int c = item - s * 16;\n"
-    "        const real *x = at.field + f->dmax_pool1;\n"
-    "        const real *arg = at.field + f->max_pool1_arg;\n"
-    "        real y = (arg[f->cover2[s] * 20 + c] == (real)(f->cover_tap2[s]) \? x[f->cover2[s] * 20 + c] : 0);\n"
-    "        const real *of_leaky_relu1 = at.field + f->leaky_relu1 + s * 20 + c;\n"
-    "        y = (of_leaky_relu1[0] > 0 \? y : (y * (real)0.01));\n"
-    "        real *to_dconv1 = at.field + f->dconv1 + s * 20 + c;\n"
-    "        to_dconv1[0] = y;\n"
-    "    }\n"
-    "}\n"
-    "\n"
-    "/* dconv1_weight, st.arch:7\n"
-    " * dw[o,c,k] += sum over sites p of dy[o,p] x[c,near[k][p]]; 256 multiply-adds a site */\n"
-    "DEVICE void dconv1_weight_shares_cuda(const Frame *f, Block at)\n"
-    "{\n"
-    "    const int shares = shares_of(f->sites1, 64);\n"
-    "    for (int item = 0 + THREAD; item < shares * 64; item += THREADS) { /* tiles, one to a thread */\n"
-    "        const int share = item / 64;\n"
-    "        const int n = item - share * 64;\n"
-    "        const int size = (f->sites1 + shares - 1) / shares;\n"
-    "        const int first = (share * size < f->sites1 \? share * size : f->sites1);\n"
-    "        const int last = (first + size < f->sites1 \? first + size : f->sites1);\n"
-    "        const int row = n / 2;\n"
-    "        const int column = n - row * 2;\n"
-    "        const int tap = row / 8;\n"
-    "        const int o = row - tap * 8;\n"
-    "        real sum_0_0 = 0; real sum_0_1 = 0;\n"
-    "        real sum_1_0 = 0; real sum_1_1 = 0;\n"
-    "        for (int from = first; from + 64 <= last + 63; from += 64) { /* strips of sites */\n"
-    "            const int to = (from + 64 < last \? from + 64 : last);\n"
-    "            real strip_0_0 = 0; real strip_0_1 = 0;\n"
-    "            real strip_1_0 = 0; real strip_1_1 = 0;\n"
-    "            for (int s = from; s < to; s++) { /* sites */\n"
-    "                const real *dy = at.field + f->dconv1 + s * 20 + o * 2;\n"
-    "                const real *x = at.field + f->flux + f->near1[tap * f->sites1 + s] * 4 + column * 2;\n"
-    "                real v_0 = x[0]; real v_1 = x[1];\n"
-    "                real u_0 = dy[0]; strip_0_0 = real_fma(u_0, v_0, strip_0_0);\n"
-    "                strip_0_1 = real_fma(u_0, v_1, strip_0_1);\n"
-    "                real u_1 = dy[1]; strip_1_0 = real_fma(u_1, v_0, strip_1_0);\n"
-    "                strip_1_1 = real_fma(u_1, v_1, strip_1_1);\n"
-    "            }\n"
-    "            sum_0_0 = (sum_0_0 + strip_0_0); sum_0_1 = (sum_0_1 + strip_0_1);\n"
-    "            sum_1_0 = (sum_1_0 + strip_1_0); sum_1_1 = (sum_1_1 + strip_1_1);\n"
-    "        }\n"
-    "        real *part = at.field + f->dconv1_weight_shares + item;\n"
-    "        part[0] = sum_0_0; part[shares * 64] = sum_0_1;\n"
-    "        part[shares * 128] = sum_1_0; part[shares * 192] = sum_1_1;\n"
-    "    }\n"
-    "}\n"
-    "\n"
-    "/* dconv1_weight, st.arch:7\n"
-    " * dw[o,c,k] += sum over sites p of dy[o,p] x[c,near[k][p]]; 256 multiply-adds a site */\n"
-    "DEVICE void dconv1_weight_cuda(const Frame *f, Block at)\n"
-    "{\n"
-    "    const int shares = shares_of(f->sites1, 64);\n"
-    "    for (int item = 0 + THREAD; item < 256; item += THREADS) { /* tiles, one to a thread */\n"
-    "        const int element = item / 64;\n"
-    "        const int n = item - element * 64;\n"
-    "        const real *part = at.field + f->dconv1_weight_shares + element * (shares * 64) + n;\n"
-    "        real sum = 0;\n"
-    "        for (int share = 0; share < shares; share++) { /* shares of the sum */\n"
-    "            sum = (sum + part[share * 64]);\n"
-    "        }\n"
-    "        const int row = n / 2;\n"
-    "        const int column = n - row * 2;\n"
-    "        const int tap = row / 8;\n"
-    "        const int o = row - tap * 8;\n"
-    "        const int i = element / 2;\n"
-    "        const int j = element - i * 2;\n"
-    "        real *sums = at.sums;\n"
-    "        sums[o * 32 + i * 16 + column * 8 + j * 4 + tap] = (sums[o * 32 + i * 16 + column * 8 + j * 4 + tap] + sum);\n"
-    "    }\n"
-    "}\n"
-    "\n"
-    "/* dsigmoid1, st.arch:14 */\n"
-    "DEVICE void read_dsigmoid1_cuda(const Frame *f, Block at)\n"
-    "{\n"
-    "    read_field(f, at, f->dy, at.field + f->dsigmoid1, 1, 1, 1);\n"
-    "}\n"
-    "\n"
-    "/* dsigmoid1 -> dlinear2, st.arch:14 */\n"
-    "DEVICE void dlinear2_2_cuda(const Frame *f, Block at)\n"
-    "{\n"
-    "    for (int item = 0 + THREAD; item < 1; item += THREADS) { /* tiles, one to a thread */\n"
-    "        const real *x = at.field + f->dsigmoid1;\n"
-    "        real y = x[item];\n"
-    "        const real *of_sigmoid1 = at.field + f->sigmoid1 + item;\n"
-    "        y = (y * (of_sigmoid1[0] * ((real)1 - of_sigmoid1[0])));\n"
-    "        real *to_dlinear2 = at.field + f->dlinear2 + item;\n"
-    "        to_dlinear2[0] = y;\n"
-    "    }\n"
-    "}\n"
-    "\n"
-    "/* dflux, st.arch:4\n"
-    " * dx[c,q] = sum over taps k and channels o of w[o,c,k] dy[o,back[k][q]]; 256 multiply-adds a site */\n"
-    "DEVICE void dflux_cuda(const Frame *f, Block at)\n"
-    "{\n"
-    "    const int tiles = (f->sites1 + 1) / 2;\n"
-    "    for (int item = 0 + THREAD; item < tiles; item += THREADS) { /* tiles, one to a thread */\n"
-    "        const int s1 = (item + tiles < f->sites1 - 1 \? item + tiles : f->sites1 - 1);\n"
-    "        real y_0_0 = 0; real y_0_1 = 0; real y_1_0 = 0; real y_1_1 = 0; real y_2_0 = 0;\n"
-    "        real y_2_1 = 0; real y_3_0 = 0; real y_3_1 = 0;\n"
-    "        const real *w = ALIGNED(at.packed + 1648);\n"
-    "        for (int tap = 0; tap < 4; tap++) { /* taps */\n"
-    "            const real *x_0 = ALIGNED(at.field + f->dconv1 + f->back1[tap * f->sites1 + item] * 20);\n"
-    "            const real *x_1 = ALIGNED(at.field + f->dconv1 + f->back1[tap * f->sites1 + s1] * 20);\n"
-    "            for (int c = 0; c < 16; c += 4) { /* channels read */\n"
-    "                real v_0_0 = x_0[c]; real v_0_1 = x_1[c]; real u_0_0 = w[tap * 64 + c * 4];\n"
-    "                y_0_0 = real_fma(u_0_0, v_0_0, y_0_0); y_0_1 = real_fma(u_0_0, v_0_1, y_0_1);\n"
-    "                real u_0_1 = w[tap * 64 + c * 4 + 1]; y_1_0 = real_fma(u_0_1, v_0_0, y_1_0);\n"
-    "                y_1_1 = real_fma(u_0_1, v_0_1, y_1_1); real u_0_2 = w[tap * 64 + c * 4 + 2];\n"
-    "                y_2_0 = real_fma(u_0_2, v_0_0, y_2_0); y_2_1 = real_fma(u_0_2, v_0_1, y_2_1);\n"
-    "                real u_0_3 = w[tap * 64 + c * 4 + 3]; y_3_0 = real_fma(u_0_3, v_0_0, y_3_0);\n"
-    "                y_3_1 = real_fma(u_0_3, v_0_1, y_3_1);\n"
-    "                real v_1_0 = x_0[c + 1]; real v_1_1 = x_1[c + 1];\n"
-    "                real u_1_0 = w[tap * 64 + c * 4 + 4]; y_0_0 = real_fma(u_1_0, v_1_0, y_0_0);\n"
-    "                y_0_1 = real_fma(u_1_0, v_1_1, y_0_1); real u_1_1 = w[tap * 64 + c * 4 + 5];\n"
-    "                y_1_0 = real_fma(u_1_1, v_1_0, y_1_0); y_1_1 = real_fma(u_1_1, v_1_1, y_1_1);\n"
-    "                real u_1_2 = w[tap * 64 + c * 4 + 6]; y_2_0 = real_fma(u_1_2, v_1_0, y_2_0);\n"
-    "                y_2_1 = real_fma(u_1_2, v_1_1, y_2_1); real u_1_3 = w[tap * 64 + c * 4 + 7];\n"
-    "                y_3_0 = real_fma(u_1_3, v_1_0, y_3_0); y_3_1 = real_fma(u_1_3, v_1_1, y_3_1);\n"
-    "                real v_2_0 = x_0[c + 2]; real v_2_1 = x_1[c + 2];\n"
-    "                real u_2_0 = w[tap * 64 + c * 4 + 8]; y_0_0 = real_fma(u_2_0, v_2_0, y_0_0);\n"
-    "                y_0_1 = real_fma(u_2_0, v_2_1, y_0_1); real u_2_1 = w[tap * 64 + c * 4 + 9];\n"
-    "                y_1_0 = real_fma(u_2_1, v_2_0, y_1_0); y_1_1 = real_fma(u_2_1, v_2_1, y_1_1);\n"
-    "                real u_2_2 = w[tap * 64 + c * 4 + 10]; y_2_0 = real_fma(u_2_2, v_2_0, y_2_0);\n"
-    "                y_2_1 = real_fma(u_2_2, v_2_1, y_2_1); real u_2_3 = w[tap * 64 + c * 4 + 11];\n"
-    "                y_3_0 = real_fma(u_2_3, v_2_0, y_3_0); y_3_1 = real_fma(u_2_3, v_2_1, y_3_1);\n"
-    "                real v_3_0 = x_0[c + 3]; real v_3_1 = x_1[c + 3];\n"
-    "                real u_3_0 = w[tap * 64 + c * 4 + 12]; y_0_0 = real_fma(u_3_0, v_3_0, y_0_0);\n"
-    "                y_0_1 = real_fma(u_3_0, v_3_1, y_0_1); real u_3_1 = w[tap * 64 + c * 4 + 13];\n"
-    "                y_1_0 = real_fma(u_3_1, v_3_0, y_1_0); y_1_1 = real_fma(u_3_1, v_3_1, y_1_1);\n"
-    "                real u_3_2 = w[tap * 64 + c * 4 + 14]; y_2_0 = real_fma(u_3_2, v_3_0, y_2_0);\n"
-    "                y_2_1 = real_fma(u_3_2, v_3_1, y_2_1); real u_3_3 = w[tap * 64 + c * 4 + 15];\n"
-    "                y_3_0 = real_fma(u_3_3, v_3_0, y_3_0); y_3_1 = real_fma(u_3_3, v_3_1, y_3_1);\n"
-    "            }\n"
-    "        }\n"
-    "        real *to_dflux_0 = at.field + f->dflux + item * 4;\n"
-    "        real *to_dflux_1 = at.field + f->dflux + s1 * 4;\n"
-    "        to_dflux_0[0] = y_0_0; to_dflux_1[0] = y_0_1; to_dflux_0[1] = y_1_0; to_dflux_1[1] = y_1_1;\n"
-    "        to_dflux_0[2] = y_2_0; to_dflux_1[2] = y_2_1; to_dflux_0[3] = y_3_0; to_dflux_1[3] = y_3_1;\n"
-    "    }\n"
-    "}\n"
-    "\n"
-    "/* dflux, st.arch:4\n"
-    " * dx[c,q] = sum over taps k and channels o of w[o,c,k] dy[o,back[k][q]]; 256 multiply-adds a site */\n"
-    "DEVICE void write_dflux_cuda(const Frame *f, Block at)\n"
-    "{\n"
-    "    write_field(f, at, f->dx, at.field + f->dflux, 4, 4, f->sites1);\n"
-    "}\n"
-    "\n"
-    "/* ---- kernels: grid (blocks, instances) ---- */\n"
-    "\n"
-    "DEVICE void forward(const Frame *f, real *field, double *scratch)\n"
-    "{\n"
-    "    Block at = block_of(f, field, scratch);\n"
-    "    for (; at.sample < f->batch; at.sample += gridDim.x) {\n"
-    "        read_flux_cuda(f, at);\n"
-    "        __syncthreads();\n"
-    "        conv1_cuda(f, at);\n"
-    "        __syncthreads();\n"
-    "        max_pool1_cuda(f, at);\n"
-    "        __syncthreads();\n"
-    "        conv2_cuda(f, at);\n"
-    "        __syncthreads();\n"
-    "        conv3_cuda(f, at);\n"
-    "        __syncthreads();\n"
-    "        global_max_pool1_shares_cuda(f, at);\n"
-    "        __syncthreads();\n"
-    "        global_max_pool1_cuda(f, at);\n"
-    "        __syncthreads();\n"
-    "        linear1_cuda(f, at);\n"
-    "        __syncthreads();\n"
-    "        linear2_cuda(f, at);\n"
-    "        __syncthreads();\n"
-    "        write_sigmoid1_cuda(f, at);\n"
-    "        __syncthreads();\n"
-    "    }\n"
-    "}\n"
-    "\n"
-    "ENTRY detect_st_forward_shared(const __grid_constant__ Frame frame)\n"
-    "{\n"
-    "    extern __shared__ double shared[];\n"
-    "    forward(&frame, (real *)shared, 0);\n"
-    "}\n"
-    "\n"
-    "ENTRY detect_st_forward_global(const __grid_constant__ Frame frame)\n"
-    "{\n"
-    "    forward(&frame, frame.work + instance_block() * frame.fields, 0);\n"
-    "}\n"
-    "\n"
-    "DEVICE void gradient(const Frame *f, real *field, double *scratch)\n"
-    "{\n"
-    "    Block at = block_of(f, field, scratch);\n"
-    "    clear_sums(f, at);\n"
-    "    for (; at.sample < f->batch; at.sample += gridDim.x) {\n"
-    "        read_flux_cuda(f, at);\n"
-    "        __syncthreads();\n"
-    "        conv1_cuda(f, at);\n"
-    "        __syncthreads();\n"
-    "        max_pool1_2_cuda(f, at);\n"
-    "        __syncthreads();\n"
-    "        conv2_cuda(f, at);\n"
-    "        __syncthreads();\n"
-    "        conv3_cuda(f, at);\n"
-    "        __syncthreads();\n"
-    "        global_max_pool1_shares_2_cuda(f, at);\n"
-    "        __syncthreads();\n"
-    "        global_max_pool1_2_cuda(f, at);\n"
-    "        __syncthreads();\n"
-    "        linear1_cuda(f, at);\n"
-    "        __syncthreads();\n"
-    "        linear2_2_cuda(f, at);\n"
-    "        __syncthreads();\n"
-    "        loss_cuda(f, at);\n"
-    "        dlinear2_cuda(f, at);\n"
-    "        __syncthreads();\n"
-    "        dlinear2_weight_cuda(f, at);\n"
-    "        dlinear2_bias_cuda(f, at);\n"
-    "        dlinear1_cuda(f, at);\n"
-    "        __syncthreads();\n"
-    "        dlinear1_weight_cuda(f, at);\n"
-    "        dglobal_max_pool1_cuda(f, at);\n"
-    "        __syncthreads();\n"
-    "        dleaky_relu3_cuda(f, at);\n"
-    "        __syncthreads();\n"
-    "        dconv3_weight_cuda(f, at);\n"
-    "        dconv3_bias_shares_cuda(f, at);\n"
-    "        dleaky_relu2_cuda(f, at);\n"
-    "        __syncthreads();\n"
-    "        dconv3_bias_cuda(f, at);\n"
-    "        dconv2_weight_shares_cuda(f, at);\n"
-    "        dconv2_bias_shares_cuda(f, at);\n"
-    "        dmax_pool1_cuda(f, at);\n"
-    "        __syncthreads();\n"
-    "        dconv2_weight_cuda(f, at);\n"
-    "        dconv2_bias_cuda(f, at);\n"
-    "        dleaky_relu1_cuda(f, at);\n"
-    "        __syncthreads();\n"
-    "        dconv1_weight_shares_cuda(f, at);\n"
-    "        __syncthreads();\n"
-    "        dconv1_weight_cuda(f, at);\n"
-    "        __syncthreads();\n"
-    "    }\n"
-    "}\n"
-    "\n"
-    "ENTRY detect_st_gradient_shared(const __grid_constant__ Frame frame)\n"
-    "{\n"
-    "    extern __shared__ double shared[];\n"
-    "    gradient(&frame, (real *)(shared + THREADS), shared);\n"
-    "}\n"
-    "\n"
-    "ENTRY detect_st_gradient_global(const __grid_constant__ Frame frame)\n"
-    "{\n"
-    "    extern __shared__ double shared[];\n"
-    "    gradient(&frame, frame.work + instance_block() * frame.fields, shared);\n"
-    "}\n"
-    "\n"
-    "DEVICE void vjp(const Frame *f, real *field, double *scratch)\n"
-    "{\n"
-    "    Block at = block_of(f, field, scratch);\n"
-    "    clear_sums(f, at);\n"
-    "    for (; at.sample < f->batch; at.sample += gridDim.x) {\n"
-    "        read_flux_cuda(f, at);\n"
-    "        read_dsigmoid1_cuda(f, at);\n"
-    "        __syncthreads();\n"
-    "        conv1_cuda(f, at);\n"
-    "        __syncthreads();\n"
-    "        max_pool1_2_cuda(f, at);\n"
-    "        __syncthreads();\n"
-    "        conv2_cuda(f, at);\n"
-    "        __syncthreads();\n"
-    "        conv3_cuda(f, at);\n"
-    "        __syncthreads();\n"
-    "        global_max_pool1_shares_2_cuda(f, at);\n"
-    "        __syncthreads();\n"
-    "        global_max_pool1_2_cuda(f, at);\n"
-    "        __syncthreads();\n"
-    "        linear1_cuda(f, at);\n"
-    "        __syncthreads();\n"
-    "        linear2_cuda(f, at);\n"
-    "        __syncthreads();\n"
-    "        dlinear2_2_cuda(f, at);\n"
-    "        __syncthreads();\n"
-    "        if (f->sums) {\n"
-    "            dlinear2_weight_cuda(f, at);\n"
-    "            dlinear2_bias_cuda(f, at);\n"
-    "        }\n"
-    "        dlinear1_cuda(f, at);\n"
-    "        __syncthreads();\n"
-    "        if (f->sums) {\n"
-    "            dlinear1_weight_cuda(f, at);\n"
-    "        }\n"
-    "        dglobal_max_pool1_cuda(f, at);\n"
-    "        __syncthreads();\n"
-    "        dleaky_relu3_cuda(f, at);\n"
-    "        __syncthreads();\n"
-    "        if (f->sums) {\n"
-    "            dconv3_weight_cuda(f, at);\n"
-    "            dconv3_bias_shares_cuda(f, at);\n"
-    "        }\n"
-    "        dleaky_relu2_cuda(f, at);\n"
-    "        __syncthreads();\n"
-    "        if (f->sums) {\n"
-    "            dconv3_bias_cuda(f, at);\n"
-    "            dconv2_weight_shares_cuda(f, at);\n"
-    "            dconv2_bias_shares_cuda(f, at);\n"
-    "        }\n"
-    "        dmax_pool1_cuda(f, at);\n"
-    "        __syncthreads();\n"
-    "        if (f->sums) {\n"
-    "            dconv2_weight_cuda(f, at);\n"
-    "            dconv2_bias_cuda(f, at);\n"
-    "        }\n"
-    "        dleaky_relu1_cuda(f, at);\n"
-    "        __syncthreads();\n"
-    "        if (f->sums) {\n"
-    "            dconv1_weight_shares_cuda(f, at);\n"
-    "        }\n"
-    "        if (f->dx) {\n"
-    "            dflux_cuda(f, at);\n"
-    "        }\n"
-    "        __syncthreads();\n"
-    "        if (f->sums) {\n"
-    "            dconv1_weight_cuda(f, at);\n"
-    "        }\n"
-    "        if (f->dx) {\n"
-    "            write_dflux_cuda(f, at);\n"
-    "        }\n"
-    "        __syncthreads();\n"
-    "    }\n"
-    "}\n"
-    "\n"
-    "ENTRY detect_st_vjp_shared(const __grid_constant__ Frame frame)\n"
-    "{\n"
-    "    extern __shared__ double shared[];\n"
-    "    vjp(&frame, (real *)shared, 0);\n"
-    "}\n"
-    "\n"
-    "ENTRY detect_st_vjp_global(const __grid_constant__ Frame frame)\n"
-    "{\n"
-    "    vjp(&frame, frame.work + instance_block() * frame.fields, 0);\n"
-    "}\n"
-    "\n"
-    "ENTRY detect_st_reduce(const __grid_constant__ Frame frame)\n"
-    "{\n"
-    "    add_blocks(&frame);\n"
-    "}\n"
-    "\n"
-    "/* Windows: axes, kernel, stride, sites before, wraps around. */\n"
-    "ENTRY detect_st_tables(const __grid_constant__ Frame frame)\n"
-    "{\n"
-    "    const Window w0 = {2, {2, 2}, {1, 1}, {0, 0}, {1, 1}};\n"
-    "    fill_near(frame.near1, &w0, frame.extent1, frame.extent1);\n"
-    "    const Window w1 = {2, {2, 2}, {2, 2}, {0, 0}, {0, 0}};\n"
-    "    fill_near(frame.near2, &w1, frame.extent1, frame.extent2);\n"
-    "    const Window w2 = {2, {2, 2}, {2, 2}, {0, 0}, {0, 0}};\n"
-    "    fill_cover(frame.cover2, 0, &w2, frame.extent1, frame.extent2);\n"
-    "    const Window w3 = {2, {2, 2}, {2, 2}, {0, 0}, {0, 0}};\n"
-    "    fill_cover(0, frame.cover_tap2, &w3, frame.extent1, frame.extent2);\n"
-    "    const Window w4 = {2, {2, 2}, {1, 1}, {0, 0}, {1, 1}};\n"
-    "    fill_back(frame.back1, &w4, frame.extent1, frame.extent1);\n"
-    "}\n"
-    "\n"
-    "ENTRY detect_st_pack(const __grid_constant__ Frame frame)\n"
-    "{\n"
-    "    const real *from = frame.params + (int64)blockIdx.y * PARAMS;\n"
-    "    real *to = frame.packed + (int64)blockIdx.y * PACKED;\n"
-    "    pack_matrix(from + 0, to + 0, 16, 4, 4, 16, 1, 4); /* conv1.weight */\n"
-    "    pack_matrix(from + 256, to + 256, 16, 1, 16, 16, 1, 1); /* conv2.weight */\n"
-    "    pack_matrix(from + 512, to + 512, 16, 1, 1, 1, 0, 0); /* conv2.bias */\n"
-    "    pack_matrix(from + 528, to + 528, 8, 1, 16, 16, 1, 1); /* conv3.weight */\n"
-    "    pack_matrix(from + 656, to + 656, 8, 1, 1, 1, 0, 0); /* conv3.bias */\n"
-    "    pack_matrix(from + 664, to + 672, 32, 1, 8, 8, 1, 1); /* linear1.weight */\n"
-    "    pack_matrix(from + 920, to + 928, 1, 1, 32, 32, 1, 1); /* linear2.weight */\n"
-    "    pack_matrix(from + 952, to + 960, 1, 1, 1, 1, 0, 0); /* linear2.bias */\n"
-    "    pack_matrix(from + 920, to + 976, 32, 1, 1, 1, 1, 32); /* linear2.weight */\n"
-    "    pack_matrix(from + 664, to + 1008, 8, 1, 32, 1, 1, 8); /* linear1.weight */\n"
-    "    pack_matrix(from + 528, to + 1264, 16, 1, 8, 1, 1, 16); /* conv3.weight */\n"
-    "    pack_matrix(from + 256, to + 1392, 16, 1, 16, 1, 1, 16); /* conv2.weight */\n"
-    "    pack_matrix(from + 0, to + 1648, 4, 4, 16, 4, 1, 16); /* conv1.weight */\n"
-    "}\n"
-    "";
-
 const ArchModel *detect_st_model(void)
 {
     static const ArchModel model = {
@@ -9460,10 +7916,6 @@ const ArchModel *detect_st_model(void)
         .vjp = detect_st_vjp,
         .gradient = detect_st_gradient,
         .reduce = detect_st_reduce,
-        .cuda_source = cuda_source,
-        .cuda_packed_bytes = 1904 * sizeof(real),
-        .cuda_plan = cuda_plan,
-        .cuda_launch = cuda_launch,
     };
     return &model;
 }

@@ -22,11 +22,10 @@ typedef struct Bench {
     const ArchModel *m;
     const BenchCase *c;
     ArchCall call;
-    size_t work_bytes; /* of one thread */
     Weights w, m1, m2, top;
     int8_t *x;
     void *target, *y, *grad;
-    char *work; /* (threads, work_bytes) */
+    ModelWork *work; /* [threads] */
     double *loss;
     int64_t step;
 } Bench;
@@ -102,9 +101,10 @@ static void init(Bench *b)
     b->y = memory_aligned((size_t)outputs * model_real_size(m));
     b->grad = memory_aligned((size_t)(shards * m->param_count) * model_real_size(m));
     b->loss = memory_aligned(sizeof(double) * (size_t)shards);
-    b->work_bytes =
-        (m->work_bytes(c->extent, c->batch, what_of(c->kind)) + 4095) / 4096 * 4096;
-    b->work = memory_aligned((size_t)c->threads * b->work_bytes);
+    size_t bytes = m->work_bytes(c->extent, c->batch, what_of(c->kind));
+    b->work = memory_new((size_t)c->threads * sizeof *b->work);
+    for (int i = 0; i < c->threads; i++)
+        b->work[i] = (ModelWork){.memory = memory_aligned(bytes)};
     fill_input(b, c->batch * m->channels * sites);
     fill_target(b, outputs);
     init_call(b);
@@ -120,6 +120,8 @@ static void release(Bench *b)
     free(b->y);
     free(b->grad);
     free(b->loss);
+    for (int i = 0; i < b->c->threads; i++)
+        free(b->work[i].memory);
     free(b->work);
 }
 
@@ -127,7 +129,7 @@ static void run_shard(const Bench *b, int64_t shard, int thread)
 {
     ArchCall call = b->call;
     call.shard = shard;
-    call.work = b->work + (size_t)thread * b->work_bytes;
+    model_work_use(&b->work[thread], &call, what_of(b->c->kind));
     if (b->c->kind == BENCH_FORWARD)
         b->m->forward(&call, b->y);
     else

@@ -16,7 +16,7 @@ int64_t apply_width(const ArchModel *m, const DatasetGroup *g)
 
 /* Chunk number c of instance k. */
 static void apply_chunk(const Apply *a, const Weights *w, int64_t k, int64_t c,
-                        void *work, char *y)
+                        ModelWork *work, char *y)
 {
     const ArchModel *m = a->m;
     const DatasetGroup *g = a->g;
@@ -29,10 +29,10 @@ static void apply_chunk(const Apply *a, const Weights *w, int64_t k, int64_t c,
                      .x_type = g->type,
                      .index = a->row ? a->row + first : NULL,
                      .packed = (const char *)w->packed + (size_t)k * m->packed_bytes,
-                     .work = work,
                      .instances = 1};
     for (int i = 0; i < g->rank; i++)
         call.extent[i] = g->extent[i];
+    model_work_use(work, &call, ARCH_FORWARD);
     m->forward(&call, y + (size_t)((k * a->rows + first) * apply_width(m, g)) * real);
 }
 
@@ -48,12 +48,12 @@ void apply_forward(const Apply *a, const Weights *w, void *y)
 #pragma omp parallel num_threads(threads)
     {
         unsigned before = denormal_flush();
-        void *work = memory_aligned(bytes);
+        ModelWork work = {.memory = memory_aligned(bytes)};
 #pragma omp for schedule(dynamic)
         for (int64_t i = 0; i < w->instances * chunks; i++)
             if (!a->only || a->only[i / chunks])
-                apply_chunk(a, w, i / chunks, i % chunks, work, y);
-        free(work);
+                apply_chunk(a, w, i / chunks, i % chunks, &work, y);
+        free(work.memory);
         denormal_restore(before);
     }
 }

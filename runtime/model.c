@@ -12,6 +12,16 @@
 
 typedef const ArchModel *(*ModelEntry)(void);
 
+void model_work_use(ModelWork *w, ArchCall *call, ArchWhat what)
+{
+    call->work = w->memory;
+    call->kept = w->batch == call->batch && w->what == what &&
+                 !memcmp(w->extent, call->extent, sizeof w->extent);
+    w->batch = call->batch;
+    w->what = what;
+    memcpy(w->extent, call->extent, sizeof w->extent);
+}
+
 size_t model_real_size(const ArchModel *m)
 {
     return m->real == ARCH_F64 ? sizeof(double) : sizeof(float);

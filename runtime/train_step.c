@@ -14,7 +14,8 @@ int64_t train_shards(int64_t batch)
 }
 
 /* Gradient of one shard of batch b of instance k; nothing if there is no such shard. */
-static void run_shard(const Train *t, int64_t k, int64_t b, int64_t shard, void *work)
+static void run_shard(const Train *t, int64_t k, int64_t b, int64_t shard,
+                      ModelWork *work)
 {
     const ArchModel *m = t->m;
     const Batch *batch = &t->instance[k].batch[b];
@@ -28,13 +29,13 @@ static void run_shard(const Train *t, int64_t k, int64_t b, int64_t shard, void 
                      .x_type = p->g->type,
                      .index = t->instance[k].row + batch->first,
                      .packed = (const char *)t->w.packed + (size_t)k * m->packed_bytes,
-                     .work = work,
                      .instances = 1,
                      .shard = shard,
                      .shards = shards,
                      .training = 1};
     for (int i = 0; i < p->g->rank; i++)
         call.extent[i] = p->g->extent[i];
+    model_work_use(work, &call, ARCH_GRADIENT);
     m->gradient(&call, p->target, &t->loss[at],
                 (char *)t->grad + (size_t)(at * m->param_count) * model_real_size(m));
 }
@@ -63,7 +64,7 @@ static void finish_step(const Train *t, int64_t k, int64_t b)
 }
 
 /* Every thread takes whole instances: nobody waits for anybody. */
-static void steps_by_instance(const Train *t, int64_t last, void *work)
+static void steps_by_instance(const Train *t, int64_t last, ModelWork *work)
 {
 #pragma omp for schedule(dynamic)
     for (int64_t k = 0; k < t->o->instances; k++)
@@ -75,7 +76,7 @@ static void steps_by_instance(const Train *t, int64_t last, void *work)
 }
 
 /* Fewer instances than threads: the shards of a step are spread. */
-static void steps_by_shard(const Train *t, int64_t last, void *work)
+static void steps_by_shard(const Train *t, int64_t last, ModelWork *work)
 {
     for (int64_t b = t->next; b < last; b++) {
 #pragma omp for schedule(dynamic)
@@ -98,12 +99,12 @@ void train_steps(Train *t, int64_t last)
 #pragma omp parallel num_threads(t->threads)
     {
         unsigned before = denormal_flush();
-        void *work = memory_aligned(t->work_bytes);
+        ModelWork work = {.memory = memory_aligned(t->work_bytes)};
         if (whole)
-            steps_by_instance(t, last, work);
+            steps_by_instance(t, last, &work);
         else
-            steps_by_shard(t, last, work);
-        free(work);
+            steps_by_shard(t, last, &work);
+        free(work.memory);
         denormal_restore(before);
     }
     t->next = last;

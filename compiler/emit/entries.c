@@ -14,10 +14,18 @@ static int lattice_of(const Program *p, const Shape *shape)
     unreachable();
 }
 
+/* Sites of all parts. */
+static const char *whole_sites(Writer *w, const Program *p, int lattice)
+{
+    return arena_printf(
+        w->arena, p->lattice[lattice].rank ? "f.sites%d * f.parts.count" : "f.sites%d",
+        lattice);
+}
+
 static const char *output_sites(Writer *w, const EmitInput *in)
 {
-    return arena_printf(w->arena, "f.sites%d",
-                        lattice_of(in->program[0], &emit_output(in)->shape));
+    return whole_sites(w, in->program[0],
+                       lattice_of(in->program[0], &emit_output(in)->shape));
 }
 
 static void emit_sizes(Writer *w, const EmitInput *in)
@@ -26,15 +34,20 @@ static void emit_sizes(Writer *w, const EmitInput *in)
            "size_t %s_work_bytes(const int64_t *extent, int64_t batch, ArchWhat what)",
            in->name);
     w_brace(w);
+    w_line(w, "size_t most = 0;");
+    w_line(w, "/* also for fewer samples, which are laid out in other ways */");
+    w_open(w, "for (int64_t n = 1; n <= ARCH_LANES && (n == 1 || n <= batch); n++)");
     w_line(w, "Frame f = {0};");
-    w_line(w, "(void)batch;");
-    w_line(w, "return lay_out(&f, extent, what, NULL);");
+    w_line(w, "const size_t bytes = lay_out(&f, extent, n, what, NULL);");
+    w_line(w, "most = most < bytes ? bytes : most;");
+    w_close(w, "");
+    w_line(w, "return most;");
     w_close(w, "");
     w_blank(w);
     w_line(w, "static int64_t output_sites(const int64_t *extent)");
     w_brace(w);
     w_line(w, "Frame f = {0};");
-    w_line(w, "lay_out(&f, extent, ARCH_FORWARD, NULL);");
+    w_line(w, "lay_out(&f, extent, ARCH_LANES, ARCH_FORWARD, NULL);");
     w_line(w, "return %s;", output_sites(w, in));
     w_close(w, "");
     w_blank(w);
@@ -48,7 +61,7 @@ static void emit_drops_sites(Writer *w, const EmitInput *in)
     w_brace(w);
     w_line(w, "Frame f = {0};");
     w_line(w, "int drops = 0;");
-    w_line(w, "lay_out(&f, extent, ARCH_FORWARD, NULL);");
+    w_line(w, "lay_out(&f, extent, ARCH_LANES, ARCH_FORWARD, NULL);");
     for (uint32_t i = 1; i < g->nodes; i++) {
         const Node *n = &g->node[i];
         if (n->op != OP_AVG_POOL && n->op != OP_MAX_POOL)
@@ -69,15 +82,15 @@ static void emit_flops(Writer *w, const EmitInput *in)
     w_line(w, "static double flops(const int64_t *extent, ArchWhat what)");
     w_brace(w);
     w_line(w, "Frame f = {0};");
-    w_line(w, "lay_out(&f, extent, what, NULL);");
+    w_line(w, "lay_out(&f, extent, ARCH_LANES, what, NULL);");
     w_open(w, "switch (what)");
     for (int what = 0; what < WHAT_COUNT; what++) {
         const Kernel *k = &p->kernel[what];
         const char *sum = "0";
         for (int i = 0; i < k->lattices; i++)
             if (k->fma[i] > 0)
-                sum = arena_printf(w->arena, "%s + %.1f * (double)f.sites%d", sum,
-                                   k->fma[i], i);
+                sum = arena_printf(w->arena, "%s + %.1f * (double)(%s)", sum, k->fma[i],
+                                   whole_sites(w, p, i));
         w_line(w, "case %s: return 2 * (%s);", emit_what_enum[what], sum);
     }
     w_close(w, "");
@@ -144,10 +157,10 @@ static void emit_vjp(Writer *w, const EmitInput *in)
     open_instances(w, "ARCH_VJP");
     w_line(w, "f.dy = (const real *)dy + instance * call->batch * %d * %s;",
            emit_output(in)->shape.channels, output_sites(w, in));
-    w_line(w,
-           "f.dx = dx ? (real *)dx + instance * call->batch * %d * f.sites%d : NULL;",
-           graph_node(g, g->input)->shape.channels,
-           lattice_of(in->program[0], &graph_node(g, g->input)->shape));
+    const Shape *input = &graph_node(g, g->input)->shape;
+    w_line(w, "f.dx = dx ? (real *)dx + instance * call->batch * %d * %s : NULL;",
+           input->channels,
+           whole_sites(w, in->program[0], lattice_of(in->program[0], input)));
     w_line(w, "f.dparams = dparams ? (real *)dparams + instance * %" PRId64 " : NULL;",
            g->param_count);
     w_line(w, "run(&f, ARCH_VJP);");

@@ -65,20 +65,6 @@ static void doc_lines(Writer *w, const EmitInput *in)
     w_line(w, " */");
 }
 
-/* The declarations, from the files of the prelude: @ stands for the model's name. */
-static void declarations(Writer *w, const EmitInput *in, const char *text)
-{
-    while (*text) {
-        size_t length = strcspn(text, "@");
-        w_text(w, arena_strndup(w->arena, text, length));
-        text += length;
-        if (*text == '@') {
-            w_text(w, in->name);
-            text++;
-        }
-    }
-}
-
 const char *emit_header(const EmitInput *in, Arena *a)
 {
     Writer w;
@@ -96,9 +82,9 @@ const char *emit_header(const EmitInput *in, Arena *a)
     w_blank(&w);
     doc_lines(&w, in);
     w_blank(&w);
-    declarations(&w, in, prelude_entries);
+    w_text_named(&w, in->name, prelude_entries);
     if (in->graph->loss != LOSS_NONE)
-        declarations(&w, in, prelude_entries_loss);
+        w_text_named(&w, in->name, prelude_entries_loss);
     w_blank(&w);
     w_line(&w, "#ifdef __cplusplus");
     w_line(&w, "}");

@@ -52,6 +52,8 @@ void emit_kernels(Writer *w, const EmitInput *in, const Program *p)
         w_line(w, "#ifdef ARCH_X86");
     w_text(w, vector_prelude(&p->target));
     w_blank(w);
+    w_text_named(w, p->target.vector, prelude_vec_any);
+    w_blank(w);
     for (int i = 0; i < p->phases; i++)
         emit_phase(w, &source, &dialect_c, p, &p->phase[i]);
     for (int what = 0; what < WHAT_COUNT; what++)
@@ -117,8 +119,10 @@ void emit_choice(Writer *w, const EmitInput *in)
     w_line(w, "Frame f = {0};");
     w_line(w, "f.call = call;");
     w_line(w, "f.x = call->x;");
-    w_line(w, "lay_out(&f, call->extent, what, call->work);");
+    w_line(w, "lay_out(&f, call->extent, call->batch, what, call->work);");
+    w_open(w, "if (!call->kept)");
     w_line(w, "fill_tables(&f);");
+    w_close(w, "");
     w_line(w, "return f;");
     w_close(w, "");
     w_blank(w);
@@ -126,7 +130,9 @@ void emit_choice(Writer *w, const EmitInput *in)
     w_line(w, "static void run(Frame *f, ArchWhat what)");
     w_brace(w);
     w_line(w, "const ArchCall *call = f->call;");
-    w_line(w, "const int64_t blocks = (call->batch + 15) / 16;");
+    w_line(
+        w,
+        "const int64_t blocks = (call->batch + f->parts.samples - 1) / f->parts.samples;");
     w_line(w, "const int64_t shards = call->shards ? call->shards : 1;");
     w_line(w, "kernel[usable_isa(call->isa)][what](f, blocks * call->shard / shards,");
     w_line(w, "blocks * (call->shard + 1) / shards);");

@@ -123,6 +123,14 @@ static const char *text_of_arg(const Emitter *e, const CallArg *arg)
     case ARG_IX: return index_text(&e->scope, arg->ix);
     case ARG_WORD:
         return dialect_spell(e->dialect->word, &(Spelling){.p = arg->word}, a);
+    case ARG_NULL: return "NULL";
+    case ARG_PARTS: return "&f->parts";
+    case ARG_EXTENT:
+        return e->scope.p->lattice[arg->lattice].rank
+                   ? arena_printf(a, "f->extent%d", arg->lattice)
+                   : "NULL";
+    case ARG_HALO:
+        return arena_printf(a, "&f->%s_halo", plan_buffer(e->scope.p, arg->buf)->name);
     }
     unreachable();
 }
@@ -130,7 +138,10 @@ static const char *text_of_arg(const Emitter *e, const CallArg *arg)
 static const char *text_of_prelude_call(const Emitter *e, const Stmt *s)
 {
     Arena *a = e->scope.arena;
-    const char *text = arena_printf(a, "%s(", s->call.function);
+    bool of_vectors = !strncmp(s->call.function, "vec_", 4);
+    const char *text = of_vectors
+                           ? arena_printf(a, "%s%s(", e->vec, s->call.function + 3)
+                           : arena_printf(a, "%s(", s->call.function);
     for (int k = 0; k < s->call.args; k++)
         text = arena_printf(a, "%s%s%s", text, k ? ", " : "",
                             text_of_arg(e, &s->call.arg[k]));

@@ -87,6 +87,15 @@ void w_text(Writer *w, const char *text)
     fputs(text, w->out);
 }
 
+void w_text_named(Writer *w, const char *name, const char *text)
+{
+    for (; *text; text++)
+        if (*text == '@')
+            fputs(name, w->out);
+        else
+            fputc(*text, w->out);
+}
+
 void w_cell(Writer *w, const char *cell)
 {
     int length = (int)strlen(cell);

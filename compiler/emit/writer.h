@@ -36,6 +36,8 @@ void w_open_note(Writer *w, const char *note, const char *format, ...)
 void w_brace(Writer *w);                     /* "{" alone                         */
 void w_close(Writer *w, const char *behind); /* "}" and what stands behind it */
 void w_text(Writer *w, const char *text);    /* lines as they are */
+/* ... where @ stands for a name. */
+void w_text_named(Writer *w, const char *name, const char *text);
 
 /* Statements side by side, in rows that are filled up to WRITER_COLUMNS. */
 void w_cell(Writer *w, const char *cell);

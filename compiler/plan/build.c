@@ -197,6 +197,26 @@ CallArg arg_word(const char *word)
     return (CallArg){.kind = ARG_WORD, .word = word};
 }
 
+CallArg arg_null(void)
+{
+    return (CallArg){.kind = ARG_NULL};
+}
+
+CallArg arg_parts(void)
+{
+    return (CallArg){.kind = ARG_PARTS};
+}
+
+CallArg arg_extent(int lattice)
+{
+    return (CallArg){.kind = ARG_EXTENT, .lattice = lattice};
+}
+
+CallArg arg_halo(BufId table)
+{
+    return (CallArg){.kind = ARG_HALO, .buf = table};
+}
+
 /* ---- phases ---- */
 
 void phase_begin(Build *b, const char *name, const char *note, int lattice)

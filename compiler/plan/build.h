@@ -26,7 +26,7 @@ typedef struct Build {
 /* Integers. */
 const Ix *ix(Build *b, int64_t value);
 const Ix *ix_var(Build *b, Var v);
-const Ix *ix_sites(Build *b, int lattice); /* a number where the lattice is fixed */
+const Ix *ix_sites(Build *b, int lattice); /* of a part; 1 where there is no lattice */
 const Ix *ix_add(Build *b, const Ix *l, const Ix *r);
 const Ix *ix_mul(Build *b, const Ix *l, const Ix *r);
 const Ix *ix_scale(Build *b, const Ix *l, int64_t factor);
@@ -79,6 +79,10 @@ CallArg arg_buf(Build *b, BufId buf, const Ix *at); /* at NULL: its first elemen
 CallArg arg_ix(const Ix *value);
 CallArg arg_int(Build *b, int64_t value);
 CallArg arg_word(const char *word);
+CallArg arg_null(void);
+CallArg arg_parts(void);
+CallArg arg_extent(int lattice);
+CallArg arg_halo(BufId table);
 
 /* Things of the Program; equal ones are found again. */
 int build_lattice(Build *b, const Shape *shape);

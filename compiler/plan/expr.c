@@ -26,14 +26,9 @@ bool ix_is(const Ix *i, int64_t value)
 
 const Ix *ix_sites(Build *b, int lattice)
 {
-    const Lattice *l = &b->p->lattice[lattice];
-    int64_t sites = 1;
-    for (int k = 0; k < l->rank; k++) {
-        if (l->extent[k].axis >= 0)
-            return ix_new(b, (Ix){.kind = IX_SITES, .value = lattice});
-        sites *= l->extent[k].add;
-    }
-    return ix(b, sites);
+    if (b->p->lattice[lattice].rank == 0)
+        return ix(b, 1);
+    return ix_new(b, (Ix){.kind = IX_SITES, .value = lattice});
 }
 
 const Ix *ix_add(Build *b, const Ix *l, const Ix *r)

@@ -116,26 +116,19 @@ static void lower_tile(Lower *l, const Group *group, const Ix *site, int sites)
     l->tile.sites = whole;
 }
 
-static void clear_ghosts(Lower *l, const Group *group)
+/* What windows find outside the sites they read. */
+static void surround(Lower *l, const Step *step)
 {
-    for (int s = 0; s < group->steps; s++) {
-        const Node *n = graph_node(l->g, group->step[s].root);
-        if (group->step[s].load)
-            continue;
-        bool undo = n->op == OP_AVG_UNPOOL || n->op == OP_MAX_UNPOOL;
-        GeometryKind kind = undo                  ? COVER
-                            : n->op == OP_CONV_DX ? NEAR_BACKWARD
-                                                  : NEAR_FORWARD;
-        bool table = undo || (fuse_is_conv(n) && !fuse_same_site(n));
-        if (!table || !lower_has_ghost(kind, n))
-            continue;
-        l->b->p->buffer[lower_buffer(l, n->arg[0]).i].ghost = true;
-        lower_clear_ghost(l, n->arg[0]);
-        if (n->op == OP_MAX_UNPOOL) {
-            l->b->p->buffer[lower_buffer(l, n->arg[1]).i].ghost = true;
-            lower_clear_ghost(l, n->arg[1]);
-        }
-    }
+    const Node *n = graph_node(l->g, step->root);
+    bool undo = n->op == OP_AVG_UNPOOL || n->op == OP_MAX_UNPOOL;
+    if (step->load || !(undo || (fuse_is_conv(n) && !fuse_same_site(n))))
+        return;
+    GeometryKind kind = undo                  ? COVER
+                        : n->op == OP_CONV_DX ? NEAR_BACKWARD
+                                              : NEAR_FORWARD;
+    lower_surround(l, kind, n, n->arg[0], step->root);
+    if (n->op == OP_MAX_UNPOOL)
+        lower_surround(l, kind, n, n->arg[1], step->root);
 }
 
 static Val walked(const Group *group)
@@ -166,7 +159,10 @@ static void lower_sites(Lower *l, const Group *group)
 {
     Build *b = l->b;
     l->tile = tile_of_group(&b->p->target, l->g, group);
-    clear_ghosts(l, group);
+    for (int s = 0; s < group->steps; s++) {
+        surround(l, &group->step[s]);
+        lower_share(l, &group->step[s]);
+    }
     lower_sinks_begin(l, group);
     const Ix *sites = ix_sites(b, lower_lattice(l, walked(group)));
     if (lower_has_sums(l, group)) {
@@ -193,11 +189,11 @@ static const Ix *sites_of(Lower *l, Val v)
 static void lower_transfer(Lower *l, Val v, const char *function, const char *array)
 {
     Build *b = l->b;
-    put_call(b, function, 6,
-             (CallArg[]){arg_word("call"), arg_word("block"), arg_word(array),
+    put_call(b, function, 7,
+             (CallArg[]){arg_word("call"), arg_word("block"), arg_parts(),
+                         arg_extent(lower_lattice(l, v)), arg_word(array),
                          arg_buf(b, lower_buffer(l, v), NULL),
-                         arg_int(b, graph_node(l->g, v)->shape.channels),
-                         arg_ix(sites_of(l, v))});
+                         arg_int(b, graph_node(l->g, v)->shape.channels)});
 }
 
 static void lower_loss(Lower *l, Val v)
@@ -207,38 +203,27 @@ static void lower_loss(Lower *l, Val v)
     bool value = n->op == OP_MSE || n->op == OP_BCE;
     CallArg arg[] = {arg_word("call"),
                      arg_word("block"),
+                     arg_parts(),
+                     arg_extent(lower_lattice(l, n->arg[0])),
                      arg_word("target"),
                      arg_buf(b, lower_buffer(l, n->arg[0]), NULL),
                      arg_int(b, graph_node(l->g, n->arg[0])->shape.channels),
-                     arg_ix(sites_of(l, n->arg[0])),
                      value ? arg_word("loss") : arg_buf(b, lower_buffer(l, v), NULL)};
     put_call(b, op_info[n->op].name, countof(arg), arg);
 }
 
-/* Flatten: feature channel * sites + site of the one site behind it. */
+/* Flatten and its adjoint. */
 static void lower_move(Lower *l, Val v)
 {
     Build *b = l->b;
     const Node *n = graph_node(l->g, v);
-    bool flatten = n->op == OP_FLATTEN;
-    Val field = flatten ? n->arg[0] : v, vector = flatten ? v : n->arg[0];
-    int channels = graph_node(l->g, field)->shape.channels;
-    const Ix *sites = sites_of(l, field);
-    Ptr from = ptr_new(b, "from"), to = ptr_new(b, "to");
-    put_point(b, from, NULL, lower_buffer(l, n->arg[0]), ix(b, 0));
-    put_point(b, to, NULL, lower_buffer(l, v), ix(b, 0));
-    Var s = put_for(b, "s", ix(b, 0), sites, 1);
-    Var c = put_for(b, "c", ix(b, 0), ix(b, channels), 1);
-    Var lane = put_lanes(b);
-    const Ix *in_field =
-        lower_index(l, field, ix_var(b, s), ix_var(b, c), ix_var(b, lane));
-    const Ix *feature = ix_add(b, ix_mul(b, ix_var(b, c), sites), ix_var(b, s));
-    const Ix *in_vector = lower_index(l, vector, NULL, feature, ix_var(b, lane));
-    put_store(b, to, NULL, flatten ? in_vector : in_field,
-              vx_load(b, from, NULL, flatten ? in_field : in_vector));
-    put_end(b);
-    put_end(b);
-    put_end(b);
+    Val field = n->op == OP_FLATTEN ? n->arg[0] : v;
+    put_call(b, op_info[n->op].name, 6,
+             (CallArg[]){arg_parts(), arg_extent(lower_lattice(l, field)),
+                         arg_buf(b, lower_buffer(l, n->arg[0]), NULL),
+                         arg_buf(b, lower_buffer(l, v), NULL),
+                         arg_int(b, graph_node(l->g, field)->shape.channels),
+                         arg_ix(sites_of(l, field))});
 }
 
 int lower_group(Lower *l, const Group *group)
@@ -257,7 +242,7 @@ int lower_group(Lower *l, const Group *group)
         if (n->op == OP_SEED)
             lower_transfer(l, v, "read_field", "dy");
         else
-            lower_transfer(l, v, "read_input", "x");
+            lower_transfer(l, v, "vec_read_input", "x");
         break;
     case GROUP_WRITE:
         lower_transfer(l, v, "write_field", l->f->what == WHAT_FORWARD ? "y" : "dx");

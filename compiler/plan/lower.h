@@ -43,7 +43,9 @@ Tile tile_of_weight(const Target *target); /* output x input channels */
 /* lower_conv.c: a convolution and what follows it, at the sites of the tile. */
 void lower_conv(Lower *l, const Step *step);
 
-/* lower_point.c: the same for every other root. */
+/* lower_point.c: the same for every other root; before the walk, what a sample has for all
+ * of its sites goes to all of its parts. */
+void lower_share(Lower *l, const Step *step);
 void lower_pointwise(Lower *l, const Step *step);
 
 /* lower_chain.c: stores, pointwise operators and global pools of a value in registers. */
@@ -67,11 +69,11 @@ int lower_lattice(Lower *l, Val v);
 BufId lower_sums(
     Lower *l); /* [param_count] vectors: gradients before lanes are added */
 int lower_taps(const Node *window);
-/* The table for reading value `from` at the sites of `to`; a table that can name a ghost
- * site makes room for it in `from`. */
+/* The table for reading value `from` at the sites of `to`; makes room in `from` for what
+ * lies around its sites. */
 BufId lower_table(Lower *l, GeometryKind kind, const Node *window, Val from, Val to);
-bool lower_has_ghost(GeometryKind kind, const Node *window);
-void lower_clear_ghost(Lower *l, Val v);
+/* Zeroes the ghost site and fills the halo of `from`, where the table names them. */
+void lower_surround(Lower *l, GeometryKind kind, const Node *window, Val from, Val to);
 /* (site * channels + channel) * 16 + lane; site NULL: only the channel's part. */
 const Ix *lower_index(Lower *l, Val v, const Ix *site, const Ix *channel,
                       const Ix *lane);

@@ -224,23 +224,26 @@ void lower_strip_end(Lower *l, const Group *group)
     each_sink(l, group, strip_end);
 }
 
-/* A mean is divided once, when its sum is complete. */
+/* What the parts of a sample have found; a mean is divided once. */
 static void end(Lower *l, Val pool)
 {
     Build *b = l->b;
     const Node *n = graph_node(l->g, pool);
-    if (n->op != OP_GLOBAL_AVG)
-        return;
-    const Ix *sites = ix_sites(b, lower_lattice(l, n->arg[0]));
-    Ptr p = ptr_new(b, n->name);
-    put_point(b, p, NULL, lower_buffer(l, pool), ix(b, 0));
-    Var c = put_for(b, "c", ix(b, 0), ix(b, n->shape.channels), 1);
-    Var lane = put_lanes(b);
-    const Ix *at = lower_index(l, pool, NULL, ix_var(b, c), ix_var(b, lane));
-    put_store(b, p, NULL, at,
-              vx_op(b, VX_DIV, vx_load(b, p, NULL, at), vx_index(b, sites)));
-    put_end(b);
-    put_end(b);
+    Val arg = l->f->arg_of[pool.i];
+    int lattice = lower_lattice(l, n->arg[0]);
+    CallArg y = arg_buf(b, lower_buffer(l, pool), NULL),
+            channels = arg_int(b, n->shape.channels);
+    if (n->op == OP_GLOBAL_SUM)
+        put_call(b, "join_sum", 3, (CallArg[]){arg_parts(), y, channels});
+    else if (n->op == OP_GLOBAL_AVG)
+        put_call(b, "join_mean", 4,
+                 (CallArg[]){arg_parts(), y, channels, arg_ix(ix_sites(b, lattice))});
+    else
+        put_call(
+            b, "join_max", 5,
+            (CallArg[]){arg_parts(), arg_extent(lattice), y,
+                        arg.i ? arg_buf(b, lower_buffer(l, arg), NULL) : arg_null(),
+                        channels});
 }
 
 void lower_sinks_end(Lower *l, const Group *group)

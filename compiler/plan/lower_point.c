@@ -50,6 +50,31 @@ static bool is_read(Lower *l, const Step *step)
            lower_taps(graph_node(l->g, step->root)) > 1;
 }
 
+/* A value without sites, in the lanes of all parts. */
+static BufId shared_buffer(Lower *l, Val v)
+{
+    const Buffer *own = plan_buffer(l->b->p, lower_buffer(l, v));
+    return build_buffer(l->b,
+                        (Buffer){.name = arena_printf(l->b->arena, "%s_all", own->name),
+                                 .space = SPACE_STACK,
+                                 .channels = own->channels,
+                                 .count = 1});
+}
+
+void lower_share(Lower *l, const Step *step)
+{
+    Build *b = l->b;
+    const Node *n = graph_node(l->g, step->root);
+    bool mean = n->op == OP_SPREAD_AVG;
+    if (step->load || !(mean || n->op == OP_SPREAD || n->op == OP_SPREAD_MAX))
+        return;
+    const Ix *sites = ix_sites(b, lower_lattice(l, step->root));
+    put_call(b, mean ? "share_mean" : "share", mean ? 5 : 4,
+             (CallArg[]){arg_parts(), arg_buf(b, lower_buffer(l, n->arg[0]), NULL),
+                         arg_buf(b, shared_buffer(l, n->arg[0]), NULL),
+                         arg_int(b, n->shape.channels), arg_ix(sites)});
+}
+
 static Reads reads_of(Lower *l, const Step *step, const Ix *site)
 {
     Build *b = l->b;
@@ -67,7 +92,7 @@ static Reads reads_of(Lower *l, const Step *step, const Ix *site)
         r.arg = ptr_new(b, "arg");
         point_at_window(l, n, step->root, COVER, &r);
     } else {
-        put_point(b, r.x, NULL, lower_buffer(l, n->arg[0]), ix(b, 0));
+        put_point(b, r.x, NULL, shared_buffer(l, n->arg[0]), ix(b, 0));
         if (n->op == OP_SPREAD_MAX) {
             r.arg = ptr_new(b, "arg");
             put_point(b, r.arg, NULL, lower_buffer(l, n->arg[1]), ix(b, 0));
@@ -166,13 +191,10 @@ static void make_root(Lower *l, const Step *step, const Reads *r, Reg y, const I
     case OP_AVG_UNPOOL: make_mean(l, n, r, y, at); return;
     case OP_MAX_POOL: make_max(l, step, r, y, at); return;
     case OP_MAX_UNPOOL: make_unmax(l, step, r, y, at); return;
-    case OP_SPREAD: put_declare(b, y, NULL, NULL, vx_load(b, r->x, NULL, at)); return;
-    case OP_SPREAD_AVG: {
-        const Ix *sites = ix_sites(b, lower_lattice(l, step->root));
-        put_declare(b, y, NULL, NULL,
-                    vx_op(b, VX_DIV, vx_load(b, r->x, NULL, at), vx_index(b, sites)));
+    case OP_SPREAD:
+    case OP_SPREAD_AVG:
+        put_declare(b, y, NULL, NULL, vx_load(b, r->x, NULL, at));
         return;
-    }
     case OP_SPREAD_MAX:
         put_declare(b, y, NULL, NULL,
                     vx_op4(b, VX_EQ, vx_load(b, r->arg, NULL, at), vx_index(b, here),

@@ -36,7 +36,7 @@ int lower_taps(const Node *window)
     return taps;
 }
 
-bool lower_has_ghost(GeometryKind kind, const Node *window)
+static bool has_ghost(GeometryKind kind, const Node *window)
 {
     if (kind == COVER || kind == COVER_TAP)
         return true;
@@ -55,18 +55,24 @@ BufId lower_table(Lower *l, GeometryKind kind, const Node *window, Val from, Val
 {
     int in = lower_lattice(l, kind == NEAR_FORWARD ? from : to);
     int out = lower_lattice(l, kind == NEAR_FORWARD ? to : from);
-    if (lower_has_ghost(kind, window))
-        l->b->p->buffer[lower_buffer(l, from).i].ghost = true;
+    l->b->p->buffer[lower_buffer(l, from).i].around = true;
     return build_table(l->b, kind, &window->window, in, out);
 }
 
-void lower_clear_ghost(Lower *l, Val v)
+void lower_surround(Lower *l, GeometryKind kind, const Node *window, Val from, Val to)
 {
     Build *b = l->b;
-    int64_t size = (int64_t)graph_node(l->g, v)->shape.channels * LANES;
-    const Ix *end = ix_scale(b, ix_sites(b, lower_lattice(l, v)), size);
-    put_call(b, "clear", 2,
-             (CallArg[]){arg_buf(b, lower_buffer(l, v), end), arg_int(b, size)});
+    BufId table = lower_table(l, kind, window, from, to), buf = lower_buffer(l, from);
+    int channels = graph_node(l->g, from)->shape.channels;
+    const Ix *sites = ix_sites(b, lower_lattice(l, from));
+    if (has_ghost(kind, window))
+        put_call(b, "clear", 2,
+                 (CallArg[]){arg_buf(b, buf, ix_scale(b, sites, channels * LANES)),
+                             arg_int(b, channels * LANES)});
+    if (kind == NEAR_FORWARD || kind == NEAR_BACKWARD)
+        put_call(b, "vec_fill_halo", 4,
+                 (CallArg[]){arg_halo(table), arg_buf(b, buf, NULL),
+                             arg_int(b, channels), arg_ix(sites)});
 }
 
 const Ix *lower_index(Lower *l, Val v, const Ix *site, const Ix *channel,

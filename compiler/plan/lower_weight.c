@@ -124,8 +124,7 @@ void lower_weight(Lower *l, Val v)
     w.offset = l->g->param[n->param].offset;
     if (!fuse_same_site(&window)) {
         w.table = lower_table(l, NEAR_FORWARD, &window, w.x, w.dy);
-        if (lower_has_ghost(NEAR_FORWARD, &window))
-            lower_clear_ghost(l, w.x);
+        lower_surround(l, NEAR_FORWARD, &window, w.x, w.dy);
     }
     const Ix *sites = ix_sites(b, lower_lattice(l, w.dy));
     w.from = ix_var(b, lower_strips(l, sites, &w.to));

@@ -91,7 +91,7 @@ static void assign(const Program *p, Kernel *k, const Life *life, BufId buf, Are
         *slot = (Slot){.lattice = b->lattice, .buf = NEW_ARRAY(a, BufId, p->buffers)};
     }
     slot->buf[slot->bufs++] = buf;
-    slot->ghost |= b->ghost;
+    slot->around |= b->around;
     if (slot->channels < b->channels)
         slot->channels = b->channels;
 }

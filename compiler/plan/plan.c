@@ -84,7 +84,7 @@ Program *plan_make(const Graph *g, const Target *target, const PlanOptions *opti
     if (g->loss != LOSS_NONE)
         make_kernel(&b, opt_run(grad_reverse(g, GRAD_LOSS, a), a), WHAT_GRADIENT);
     make_kernel(&b, opt_run(grad_reverse(g, GRAD_VJP, a), a), WHAT_VJP);
-    for (int what = 0; what < WHAT_COUNT; what++) /* ghosts are known by now */
+    for (int what = 0; what < WHAT_COUNT; what++) /* halos are known by now */
         if (p->kernel[what].used)
             memory_plan(p, &p->kernel[what], a);
     if (!plan_verify(p,

@@ -16,7 +16,11 @@
  * from a site is a table, near[tap][site], made at run time from the extents: periodic
  * wraps, strides and boundaries cost nothing in the kernels and the same code serves every
  * lattice.  A tap that falls outside names the ghost site behind the last one, which holds
- * zeros. */
+ * zeros.
+ *
+ * Where a batch has few samples, each is cut into equal parts of its lattice, one a lane:
+ * then all numbers of sites are those of a part, and the halo behind the ghost site holds
+ * the sites of other parts that windows reach. */
 #ifndef ARCHC_PLAN_PLAN_H
 #define ARCHC_PLAN_PLAN_H
 
@@ -129,10 +133,11 @@ typedef enum StmtKind { ST_LOOP, ST_LET, ST_POINT, ST_SET, ST_STORE, ST_CALL } S
 
 /* An argument of a call of the prelude. */
 typedef struct CallArg {
-    enum { ARG_BUF, ARG_IX, ARG_WORD } kind;
-    BufId buf; /* ARG_BUF: the address of element ix            */
+    enum { ARG_BUF, ARG_IX, ARG_WORD, ARG_NULL, ARG_PARTS, ARG_EXTENT, ARG_HALO } kind;
+    BufId buf; /* ARG_BUF: the address of element ix; ARG_HALO: its table */
     const Ix *ix;
     const char *word; /* ARG_WORD: a variable of every kernel: call, block, y .. */
+    int lattice;      /* ARG_EXTENT: its extents, null for a single site        */
 } CallArg;
 
 enum { CALL_ARGS = 12 };
@@ -199,7 +204,7 @@ typedef struct Buffer {
     int channels;   /* WORK, STACK                                       */
     int lattice;    /* WORK: its sites; TABLE: sites per row             */
     int64_t count;  /* SUM: vectors; TABLE: rows; STACK: sites           */
-    bool ghost;     /* WORK: one more site, of zeros                     */
+    bool around;    /* WORK: behind the sites a ghost, and a halo        */
     int geometry;   /* TABLE                                             */
     int pitch;      /* CUDA: numbers from one site to the next           */
     bool zero_site; /* CUDA: behind the sites one of zeros              */
@@ -257,7 +262,7 @@ typedef struct PhaseUse {
 /* Where a buffer of a kernel lies: buffers of one slot share memory, one after the other. */
 typedef struct Slot {
     int lattice, channels;
-    bool ghost;
+    bool around;
     BufId *buf;
     int bufs;
 } Slot;

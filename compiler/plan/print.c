@@ -121,6 +121,12 @@ static void print_arg(const Printer *z, const CallArg *arg)
         return;
     case ARG_IX: print_ix(z, arg->ix); return;
     case ARG_WORD: fputs(arg->word, z->out); return;
+    case ARG_NULL: fputs("null", z->out); return;
+    case ARG_PARTS: fputs("parts", z->out); return;
+    case ARG_EXTENT: fprintf(z->out, "extent %d", arg->lattice); return;
+    case ARG_HALO:
+        fprintf(z->out, "halo of %s", plan_buffer(z->p, arg->buf)->name);
+        return;
     }
     unreachable();
 }
@@ -235,7 +241,7 @@ static void print_buffers(const Program *p, FILE *out)
                     b->zero_site ? ", zeros behind" : "");
         if (b->count)
             fprintf(out, ", %" PRId64, b->count);
-        fputs(b->ghost ? ", ghost\n" : "\n", out);
+        fputs(b->around ? ", ghost and halo\n" : "\n", out);
     }
 }
 

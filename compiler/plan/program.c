@@ -39,7 +39,7 @@ BufId build_buffer(Build *b, Buffer buffer)
     int namesakes = 1;
     for (int i = 1; i < p->buffers; i++) {
         if (buffer_equal(&p->buffer[i], &buffer)) {
-            p->buffer[i].ghost |= buffer.ghost;
+            p->buffer[i].around |= buffer.around;
             return (BufId){i};
         }
         if (strcmp(p->buffer[i].name, buffer.name))

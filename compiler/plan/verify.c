@@ -133,7 +133,7 @@ static bool check_phase(const Program *p, const Phase *phase, FILE *err)
     return z.good;
 }
 
-/* A slot must hold the largest of its buffers, ghost site included. */
+/* A slot must hold the largest of its buffers, and what lies around it. */
 static bool check_slots(const Program *p, const Kernel *k, FILE *err)
 {
     bool good = true;
@@ -142,7 +142,7 @@ static bool check_slots(const Program *p, const Kernel *k, FILE *err)
             const Buffer *b = plan_buffer(p, k->slot[i].buf[j]);
             bool fits = b->lattice == k->slot[i].lattice &&
                         b->channels <= k->slot[i].channels &&
-                        (!b->ghost || k->slot[i].ghost);
+                        (!b->around || k->slot[i].around);
             if (b->space == SPACE_WORK && !fits) {
                 fprintf(err, "plan: %s: buffer %s does not fit its slot\n",
                         p->graph->name, b->name);

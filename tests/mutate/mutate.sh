@@ -57,20 +57,27 @@ break_() {
     cp "$dir/kept" "$broken"
 }
 
-break_ 'drop the wrap' emit/prelude/tables.h 's/if (!w->circular\[axis\])/if (1)/'
-break_ 'shift a tap' emit/prelude/tables.h 's/+ k - w->before\[axis\]/+ k + 1 - w->before[axis]/'
+break_ 'drop the wrap' emit/prelude/tables.h 's/    if (!w->circular\[axis\])$/    if (1)/'
+break_ 'shift a tap' emit/prelude/tables.h 's/+ a->tap\[axis\] - w->before/+ a->tap[axis] + 1 - w->before/'
 break_ 'swap strides of taps and inputs' emit/prelude/pack.h \
     's/tap \* stride_tap + in \* stride_in/tap * stride_in + in * stride_tap/'
 break_ 'skip the sites behind whole tiles' plan/lower.c 's/if (size > 1 \&\&/if (size > 99 \&\&/'
 break_ 'forget to clear the ghost' plan/lower_value.c \
-    's/arg_buf(b, lower_buffer(l, v), end), arg_int(b, size)/arg_buf(b, lower_buffer(l, v), end), arg_int(b, size * 0)/'
-break_ 'slope of the wrong branch' plan/lower_chain.c \
+    's/arg_int(b, channels \* LANES)/arg_int(b, 0 * channels)/'
+break_ 'take the halo from its own part' emit/prelude/tables.h \
+    's/to - floor_div(to, grid) \* grid/at[axis]/'
+break_ 'fill no halo' plan/lower_value.c 's/kind == NEAR_FORWARD || kind == NEAR_BACKWARD/0/'
+break_ 'lose the sum of the last part' emit/prelude/join.h \
+    's/lane < parts->samples \* parts->count; lane++/lane < parts->samples * parts->count - 1; lane++/'
+break_ 'share a gradient with part 0 alone' emit/prelude/join.h \
+    's/from\[lane \/ parts->count \* parts->count\]/from[lane]/'
+break_ 'slope of the wrong branch' plan/value.c \
     's/vx_op3(b, VX_POS, x\[1\], x\[0\],/vx_op3(b, VX_POS, x[0], x[0],/'
 break_ 'lose lanes 8 to 15' emit/prelude/sums.h 's/from\[lane\] + from\[lane + 8\]/from[lane]/'
 break_ 'lose the last odd shard' emit/prelude/sums.h \
     's/to + step < shards; to += 2/to + 2 * step <= shards; to += 2/'
 break_ 'let absent samples count' emit/prelude/loss.h \
-    's/^    clear(dy, channels \* sites \* ARCH_LANES);//'
+    's/^    clear(dy, f.sites \* channels \* ARCH_LANES);//'
 break_ 'ignore the index' emit/prelude/lanes.h 's/call->index ? call->index\[sample\] : sample/sample/'
 break_ 'last of equal maxima' plan/lower_point.c 's/vx_op4(b, VX_GT, x, max, vx_const/vx_op4(b, VX_GT, max, x, vx_const/'
 break_ 'forget the tap of a pooled site' emit/prelude/tables.h 's/k = k \* w->kernel\[axis\] + t/k = 0 * t/'

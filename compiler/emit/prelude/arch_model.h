@@ -16,9 +16,9 @@
 extern "C" {
 #endif
 
-#define ARCH_ABI 1
+#define ARCH_ABI 2
 #define ARCH_AXES_MAX 4
-#define ARCH_LANES 16 /* samples in a block: batches are worked through in blocks of 16 */
+#define ARCH_LANES 16 /* numbers worked on at a time: samples, or parts of their lattices */
 
 typedef enum ArchType { ARCH_I8 = 1, ARCH_I16, ARCH_I32, ARCH_F32, ARCH_F64 } ArchType;
 typedef enum ArchLoss { ARCH_LOSS_NONE, ARCH_LOSS_MSE, ARCH_LOSS_BCE } ArchLoss;
@@ -46,18 +46,22 @@ typedef struct ArchCall {
                                           the target; NULL: row b                          */
 
     const void *packed;                /* [instances][packed_bytes], from pack()           */
-    void *work;                        /* work_bytes(), its content before and after is of
-                                          no meaning                                       */
+    void *work;                        /* work_bytes(); its content is of no meaning to the
+                                          caller, and before a call only if `kept`         */
     int64_t instances;                 /* networks with one architecture; 0 counts as 1    */
 
-    int64_t shard, shards;             /* this call does blocks [nb*shard/shards,
-                                          nb*(shard+1)/shards) of nb = ceil(batch/16);
-                                          shards 0 counts as 1                             */
+    int64_t shard, shards;             /* a batch is worked through in blocks of up to 16
+                                          samples; of nb blocks this call does those from
+                                          nb*shard/shards to nb*(shard+1)/shards; shards 0
+                                          counts as 1                                      */
     ArchIsa isa;
 
     void *state;                       /* running statistics: none yet                     */
     uint64_t seed, step;               /* for layers that draw random numbers: none yet    */
     int training;
+    int kept;                          /* 1: work is as the last call with the same extents,
+                                          batch and kind of call left it; saves making the
+                                          tables of neighbours again                        */
 } ArchCall;
 
 typedef struct ArchParam {

@@ -8,10 +8,11 @@ INLINE void *take(void *work, size_t *used, size_t bytes)
     return piece;
 }
 
-INLINE int64_t block_samples(const ArchCall *call, int64_t block)
+INLINE void take_halo(Halo *halo, void *work, size_t *used)
 {
-    const int64_t left = call->batch - block * ARCH_LANES;
-    return left < ARCH_LANES ? left : ARCH_LANES;
+    halo->from = (int32_t *)take(work, used, sizeof(int32_t) * (size_t)halo->sites);
+    halo->lane =
+        (int32_t *)take(work, used, sizeof(int32_t) * ARCH_LANES * (size_t)halo->sites);
 }
 
 INLINE int64_t row_of(const ArchCall *call, int64_t sample)
@@ -31,163 +32,203 @@ INLINE void lowest(real *x, int64_t count)
         x[i] = -(real)HUGE_VAL;
 }
 
-INLINE real element(const void *x, ArchType type, int64_t at)
+/* A field of the caller's as the lanes of a block see it.  Each lane in use begins at an
+ * element of its own; a value without sites (extent null) has but one lane a sample. */
+typedef struct Field {
+    int lanes, apart;          /* lanes in use, the distance between them    */
+    int64_t first[ARCH_LANES]; /* element of the lane's first site, channel 0 */
+    int64_t stride[1 + AXES];  /* of channel and axes, in elements            */
+    int64_t sites;
+    const int64_t *extent;
+} Field;
+
+/* The element where a part begins. */
+INLINE int64_t part_offset(const Parts *parts, const Field *f, int64_t part)
+{
+    int64_t at[ARCH_AXES_MAX], offset = 0;
+    coordinates(AXES, parts->grid, part, at);
+    for (int axis = 0; axis < AXES; axis++)
+        offset += at[axis] * f->extent[axis] * f->stride[1 + axis];
+    return offset;
+}
+
+/* One sample's stride, and those of a field that lies contiguously: channel, axes. */
+INLINE int64_t field_shape(Field *f, const Parts *parts, int64_t channels)
+{
+    int64_t size = 1;
+    f->sites = 1;
+    for (int axis = AXES - 1; f->extent && axis >= 0; axis--) {
+        f->stride[1 + axis] = size;
+        size *= f->extent[axis] * parts->grid[axis];
+        f->sites *= f->extent[axis];
+    }
+    f->stride[0] = size;
+    return size * channels;
+}
+
+/* Sample b of the batch is row b, or call->index[b] of x and the target. */
+INLINE void field_lanes(Field *f, const ArchCall *call, int64_t block, const Parts *parts,
+                        int64_t stride, int by_index)
+{
+    const int64_t parts_used = f->extent ? parts->count : 1;
+    f->apart = f->extent ? 1 : (int)parts->count;
+    for (int64_t s = 0; s < parts->samples; s++) {
+        const int64_t sample = block * parts->samples + s;
+        if (sample >= call->batch)
+            break;
+        const int64_t row = by_index ? row_of(call, sample) : sample;
+        for (int64_t part = 0; part < parts_used; part++)
+            f->first[f->lanes++] =
+                row * stride + (f->extent ? part_offset(parts, f, part) : 0);
+    }
+}
+
+INLINE Field field_of(const ArchCall *call, int64_t block, const Parts *parts,
+                      const int64_t *extent, int64_t channels, int by_index)
+{
+    Field f = {.extent = extent};
+    field_lanes(&f, call, block, parts, field_shape(&f, parts, channels), by_index);
+    return f;
+}
+
+/* Element of site 0, channel c of the part of a lane; the next sites follow. */
+typedef struct Cursor {
+    int64_t at, coordinate[AXES + 1];
+} Cursor;
+
+INLINE void next_site(const Field *f, Cursor *k)
+{
+    for (int axis = AXES - 1; f->extent && axis >= 0; axis--) {
+        k->at += f->stride[1 + axis];
+        if (++k->coordinate[axis] < f->extent[axis])
+            break;
+        k->at -= f->extent[axis] * f->stride[1 + axis];
+        k->coordinate[axis] = 0;
+    }
+}
+
+/* One site and channel of all lanes. */
+INLINE void read_row(const Field *f, const void *x, ArchType type, int64_t at, real *to)
 {
     switch (type) {
-    case ARCH_I8: return (real)((const int8_t *)x)[at];
-    case ARCH_I16: return (real)((const int16_t *)x)[at];
-    case ARCH_I32: return (real)((const int32_t *)x)[at];
-    case ARCH_F32: return (real)((const float *)x)[at];
-    case ARCH_F64: return (real)((const double *)x)[at];
-    }
-    return 0;
-}
-
-/* Strides of x in elements: sample, channel, axes. */
-INLINE void input_strides(const ArchCall *call, int64_t channels, int64_t *stride)
-{
-    int given = 0;
-    for (int k = 0; k < 2 + AXES; k++)
-        given |= call->x_stride[k] != 0;
-    int64_t size = 1;
-    for (int k = 1 + AXES; k >= 0; k--) {
-        stride[k] = given ? call->x_stride[k] : size;
-        size *= k >= 2 ? call->extent[k - 2] : k == 1 ? channels : 1;
-    }
-}
-
-/* The next site, row-major: moves `at` on and returns the change of the element number. */
-INLINE int64_t next_site(const int64_t *extent, const int64_t *stride, int64_t *at)
-{
-    int64_t moved = 0;
-    for (int axis = AXES - 1; axis >= 0; axis--) {
-        moved += stride[axis];
-        if (++at[axis] < extent[axis])
-            break;
-        moved -= extent[axis] * stride[axis];
-        at[axis] = 0;
-    }
-    return moved;
-}
-
-INLINE void read_sample(const ArchCall *call, const int64_t *stride, int64_t first,
-                               real *lane, int64_t channels, int64_t sites)
-{
-    for (int64_t c = 0; c < channels; c++) {
-        int64_t at[AXES + 1] = {0}, from = first + c * stride[1];
-        for (int64_t s = 0; s < sites; s++) {
-            lane[(s * channels + c) * ARCH_LANES] = element(call->x, call->x_type, from);
-            from += next_site(call->extent, stride + 2, at);
-        }
+    case ARCH_I8:
+        for (int i = 0; i < f->lanes; i++)
+            to[i * f->apart] = (real)((const int8_t *)x)[f->first[i] + at];
+        break;
+    case ARCH_I16:
+        for (int i = 0; i < f->lanes; i++)
+            to[i * f->apart] = (real)((const int16_t *)x)[f->first[i] + at];
+        break;
+    case ARCH_I32:
+        for (int i = 0; i < f->lanes; i++)
+            to[i * f->apart] = (real)((const int32_t *)x)[f->first[i] + at];
+        break;
+    case ARCH_F32:
+        for (int i = 0; i < f->lanes; i++)
+            to[i * f->apart] = (real)((const float *)x)[f->first[i] + at];
+        break;
+    case ARCH_F64:
+        for (int i = 0; i < f->lanes; i++)
+            to[i * f->apart] = (real)((const double *)x)[f->first[i] + at];
+        break;
     }
 }
 
-/* Exchanges the high half of each pair of bytes, words, .. of a with the low half of b. */
-INLINE void exchange(uint64_t *a, uint64_t *b, int bits, uint64_t low)
+INLINE void read_rows(const Field *f, const void *x, ArchType type, real *lanes,
+                      int64_t channels)
 {
-    const uint64_t swap = (*a >> bits ^ *b) & low;
-    *b ^= swap;
-    *a ^= swap << bits;
+    if (f->lanes < ARCH_LANES)
+        clear(lanes, f->sites * channels * ARCH_LANES);
+    Cursor k = {0};
+    for (int64_t s = 0; s < f->sites; s++, next_site(f, &k))
+        for (int64_t c = 0; c < channels; c++, lanes += ARCH_LANES)
+            read_row(f, x, type, k.at + c * f->stride[0], lanes);
 }
 
-/* Byte j of row i becomes byte i of row j. */
-INLINE void transpose_bytes(uint64_t *row)
-{
-    const uint64_t half = 0x00000000ffffffffu, word = 0x0000ffff0000ffffu,
-                   byte = 0x00ff00ff00ff00ffu;
-    exchange(&row[0], &row[4], 32, half);
-    exchange(&row[1], &row[5], 32, half);
-    exchange(&row[2], &row[6], 32, half);
-    exchange(&row[3], &row[7], 32, half);
-    exchange(&row[0], &row[2], 16, word);
-    exchange(&row[1], &row[3], 16, word);
-    exchange(&row[4], &row[6], 16, word);
-    exchange(&row[5], &row[7], 16, word);
-    exchange(&row[0], &row[1], 8, byte);
-    exchange(&row[2], &row[3], 8, byte);
-    exchange(&row[4], &row[5], 8, byte);
-    exchange(&row[6], &row[7], 8, byte);
-}
-
-/* Eight samples at eight sites of one channel, each site's lanes `apart` from the next. */
-INLINE void read_bytes(const int8_t *const *sample, int64_t at, real *lane, int64_t apart)
-{
-    uint64_t row[8];
-    for (int i = 0; i < 8; i++)
-        memcpy(&row[i], sample[i] + at, sizeof row[i]);
-    transpose_bytes(row);
-    for (int site = 0; site < 8; site++) {
-        int8_t x[8];
-        memcpy(x, &row[site], sizeof x);
-        for (int i = 0; i < 8; i++)
-            lane[site * apart + i] = (real)x[i];
-    }
-}
-
-/* Sixteen int8 samples that lie contiguously, the common case; bytes are moved eight at a
- * time where the machine counts them from the low end. */
-INLINE void read_block_i8(const int8_t *const *sample, real *lanes, int64_t channels,
-                          int64_t sites)
-{
-#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-    const int64_t whole = sites / 8 * 8;
+/* Loops that must become straight-line code, so that arrays of vectors lie in registers. */
+#if defined(__clang__)
+#define UNROLLED _Pragma("clang loop unroll(full)")
+#elif defined(__GNUC__)
+#define UNROLLED _Pragma("GCC unroll 16")
 #else
-    const int64_t whole = 0;
+#define UNROLLED
 #endif
-    const int64_t apart = channels * ARCH_LANES;
-    for (int64_t c = 0; c < channels; c++) {
-        real *to = lanes + c * ARCH_LANES;
-        for (int64_t s = 0; s < whole; s += 8)
-            for (int half = 0; half < ARCH_LANES; half += 8)
-                read_bytes(sample + half, c * sites + s, to + s * apart + half, apart);
-        for (int64_t s = whole; s < sites; s++)
-            for (int lane = 0; lane < ARCH_LANES; lane++)
-                to[s * apart + lane] = (real)sample[lane][c * sites + s];
+
+/* Byte j of row i becomes byte i of row j, for 16 rows of 16 bytes: rows that lie 8, 4, 2
+ * and 1 apart are interleaved in turn. */
+INLINE void transpose_bytes(const int8_t *const *row, int64_t at, int8_t to[][ARCH_LANES])
+{
+#ifdef ARCH_X86
+    __m128i a[16], b[16];
+    UNROLLED
+    for (int i = 0; i < 16; i++)
+        a[i] = _mm_loadu_si128((const __m128i *)(row[i] + at));
+    UNROLLED
+    for (int step = 0; step < 4; step++) {
+        UNROLLED
+        for (int i = 0; i < 8; i++) {
+            b[2 * i] = _mm_unpacklo_epi8(a[i], a[i + 8]);
+            b[2 * i + 1] = _mm_unpackhi_epi8(a[i], a[i + 8]);
+        }
+        UNROLLED
+        for (int i = 0; i < 16; i++)
+            a[i] = b[i];
     }
+    UNROLLED
+    for (int i = 0; i < 16; i++)
+        _mm_storeu_si128((__m128i *)to[i], a[i]);
+#else
+    for (int i = 0; i < 16; i++)
+        for (int j = 0; j < 16; j++)
+            to[j][i] = row[i][at + j];
+#endif
 }
 
-/* x of 16 samples into [site][channel][lane]; lanes behind the last sample are zero. */
-INLINE void read_input(const ArchCall *call, int64_t block, const void *x,
-                              real *lanes, int64_t channels, int64_t sites)
+/* Sites of one lane that lie one after the other. */
+INLINE int64_t run_of_sites(const Field *f, const Parts *parts)
 {
-    const int64_t samples = block_samples(call, block);
-    int64_t stride[2 + AXES];
-    input_strides(call, channels, stride);
-    const int64_t first = block * ARCH_LANES;
-    if (call->x_type == ARCH_I8 && samples == ARCH_LANES && !call->x_stride[0]) {
-        const int8_t *row[ARCH_LANES];
-        for (int lane = 0; lane < ARCH_LANES; lane++)
-            row[lane] = (const int8_t *)x + row_of(call, first + lane) * stride[0];
-        read_block_i8(row, lanes, channels, sites);
-        return;
-    }
-    if (samples < ARCH_LANES)
-        clear(lanes, sites * channels * ARCH_LANES);
-    for (int64_t lane = 0; lane < samples; lane++)
-        read_sample(call, stride, row_of(call, first + lane) * stride[0], lanes + lane,
-                    channels, sites);
+    if (!f->extent || !AXES)
+        return 1;
+    return parts->count == 1 ? f->sites : f->extent[AXES - (AXES > 0)];
 }
+
+/* The input of a block. */
+INLINE Field input_of(const ArchCall *call, int64_t block, const Parts *parts,
+                      const int64_t *extent, int64_t channels, int *contiguous)
+{
+    Field f = {.extent = extent};
+    int64_t stride = field_shape(&f, parts, channels);
+    *contiguous = 1;
+    for (int k = 0; k < 2 + AXES; k++)
+        *contiguous &= call->x_stride[k] == 0;
+    for (int k = 0; !*contiguous && k < 1 + AXES; k++)
+        f.stride[k] = call->x_stride[1 + k];
+    field_lanes(&f, call, block, parts, *contiguous ? stride : call->x_stride[0], 1);
+    return f;
+}
+
+#ifdef ARCH_REAL_F64
+#define REAL_TYPE ARCH_F64
+#else
+#define REAL_TYPE ARCH_F32
+#endif
 
 /* A field of the caller's, real (batch, channels, sites), into lanes. */
-INLINE void read_field(const ArchCall *call, int64_t block, const real *x,
-                              real *lanes, int64_t channels, int64_t sites)
+INLINE void read_field(const ArchCall *call, int64_t block, const Parts *parts,
+                       const int64_t *extent, const real *x, real *lanes, int64_t channels)
 {
-    const int64_t samples = block_samples(call, block), size = channels * sites;
-    x += block * ARCH_LANES * size;
-    for (int64_t s = 0; s < sites; s++)
-        for (int64_t c = 0; c < channels; c++)
-            for (int64_t lane = 0; lane < ARCH_LANES; lane++)
-                *lanes++ = lane < samples ? x[lane * size + c * sites + s] : 0;
+    const Field f = field_of(call, block, parts, extent, channels, 0);
+    read_rows(&f, x, REAL_TYPE, lanes, channels);
 }
 
 /* ... and out of lanes. */
-INLINE void write_field(const ArchCall *call, int64_t block, real *y,
-                               const real *lanes, int64_t channels, int64_t sites)
+INLINE void write_field(const ArchCall *call, int64_t block, const Parts *parts,
+                        const int64_t *extent, real *y, const real *lanes, int64_t channels)
 {
-    const int64_t samples = block_samples(call, block), size = channels * sites;
-    y += block * ARCH_LANES * size;
-    for (int64_t s = 0; s < sites; s++)
+    const Field f = field_of(call, block, parts, extent, channels, 0);
+    Cursor k = {0};
+    for (int64_t s = 0; s < f.sites; s++, next_site(&f, &k))
         for (int64_t c = 0; c < channels; c++, lanes += ARCH_LANES)
-            for (int64_t lane = 0; lane < samples; lane++)
-                y[lane * size + c * sites + s] = lanes[lane];
+            for (int i = 0; i < f.lanes; i++)
+                y[f.first[i] + k.at + c * f.stride[0]] = lanes[i * f.apart];
 }

@@ -1,71 +1,75 @@
-/* ---- losses of a block: summed over its samples and outputs; targets (rows, outputs) ---- */
+/* ---- losses of a block: summed over its samples and outputs; targets (rows, outputs, sites) ---- */
 
-INLINE const real *target_row(const ArchCall *call, int64_t sample,
-                                     const real *target, int64_t size)
+typedef enum Loss { MSE, BCE } Loss;
+
+/* The loss of an output y with target t: (y - t)^2, or softplus(y) - t y, which is the binary
+ * cross entropy of sigmoid(y) and safe at any y. */
+INLINE double loss_value(Loss loss, double y, double t)
 {
-    return target + row_of(call, sample) * size;
+    if (loss == MSE)
+        return (y - t) * (y - t);
+    return (y > 0 ? y : 0) + log1p(exp(-fabs(y))) - t * y;
 }
 
-/* sum (y - t)^2 */
-INLINE void mse(const ArchCall *call, int64_t block, const real *target,
-                       const real *y, int64_t channels, int64_t sites, double *loss)
+/* ... and its derivative by y. */
+INLINE real loss_slope(Loss loss, real y, real t)
 {
-    const int64_t samples = block_samples(call, block);
-    for (int64_t lane = 0; lane < samples; lane++) {
-        const real *t = target_row(call, block * ARCH_LANES + lane, target, channels * sites);
-        for (int64_t s = 0; s < sites; s++)
-            for (int64_t c = 0; c < channels; c++) {
-                const double d =
-                    (double)y[(s * channels + c) * ARCH_LANES + lane] - t[c * sites + s];
-                *loss += d * d;
-            }
+    if (loss == MSE)
+        return 2 * (y - t);
+    return (real)(1 / (1 + exp(-(double)y)) - t);
+}
+
+INLINE void add_loss(Loss loss, const ArchCall *call, int64_t block, const Parts *parts,
+                     const int64_t *extent, const real *target, const real *y,
+                     int64_t channels, double *sum)
+{
+    const Field f = field_of(call, block, parts, extent, channels, 1);
+    for (int i = 0; i < f.lanes; i++) {
+        const real *x = y + i * f.apart;
+        Cursor k = {0};
+        for (int64_t s = 0; s < f.sites; s++, next_site(&f, &k))
+            for (int64_t c = 0; c < channels; c++, x += ARCH_LANES)
+                *sum += loss_value(loss, *x, target[f.first[i] + k.at + c * f.stride[0]]);
     }
 }
 
-/* 2 (y - t); zero in lanes without a sample. */
-INLINE void mse_dx(const ArchCall *call, int64_t block, const real *target,
-                          const real *y, int64_t channels, int64_t sites, real *dy)
+/* dy is zero in lanes without a sample. */
+INLINE void loss_dx(Loss loss, const ArchCall *call, int64_t block, const Parts *parts,
+                    const int64_t *extent, const real *target, const real *y,
+                    int64_t channels, real *dy)
 {
-    const int64_t samples = block_samples(call, block);
-    clear(dy, channels * sites * ARCH_LANES);
-    for (int64_t lane = 0; lane < samples; lane++) {
-        const real *t = target_row(call, block * ARCH_LANES + lane, target, channels * sites);
-        for (int64_t s = 0; s < sites; s++)
-            for (int64_t c = 0; c < channels; c++) {
-                const int64_t at = (s * channels + c) * ARCH_LANES + lane;
-                dy[at] = 2 * (y[at] - t[c * sites + s]);
-            }
-    }
+    const Field f = field_of(call, block, parts, extent, channels, 1);
+    Cursor k = {0};
+    clear(dy, f.sites * channels * ARCH_LANES);
+    for (int64_t s = 0; s < f.sites; s++, next_site(&f, &k))
+        for (int64_t c = 0; c < channels; c++, y += ARCH_LANES, dy += ARCH_LANES)
+            for (int i = 0; i < f.lanes; i++)
+                dy[i * f.apart] = loss_slope(loss, y[i * f.apart],
+                                             target[f.first[i] + k.at + c * f.stride[0]]);
 }
 
-/* sum softplus(x) - t x: the binary cross entropy of sigmoid(x), safe at any x. */
-INLINE void bce(const ArchCall *call, int64_t block, const real *target,
-                       const real *x, int64_t channels, int64_t sites, double *loss)
+INLINE void mse(const ArchCall *call, int64_t block, const Parts *parts, const int64_t *extent,
+                const real *target, const real *y, int64_t channels, double *sum)
 {
-    const int64_t samples = block_samples(call, block);
-    for (int64_t lane = 0; lane < samples; lane++) {
-        const real *t = target_row(call, block * ARCH_LANES + lane, target, channels * sites);
-        for (int64_t s = 0; s < sites; s++)
-            for (int64_t c = 0; c < channels; c++) {
-                const double v = x[(s * channels + c) * ARCH_LANES + lane];
-                const double softplus = (v > 0 ? v : 0) + log1p(exp(-fabs(v)));
-                *loss += softplus - t[c * sites + s] * v;
-            }
-    }
+    add_loss(MSE, call, block, parts, extent, target, y, channels, sum);
 }
 
-/* sigmoid(x) - t */
-INLINE void bce_dx(const ArchCall *call, int64_t block, const real *target,
-                          const real *x, int64_t channels, int64_t sites, real *dx)
+INLINE void mse_dx(const ArchCall *call, int64_t block, const Parts *parts,
+                   const int64_t *extent, const real *target, const real *y,
+                   int64_t channels, real *dy)
 {
-    const int64_t samples = block_samples(call, block);
-    clear(dx, channels * sites * ARCH_LANES);
-    for (int64_t lane = 0; lane < samples; lane++) {
-        const real *t = target_row(call, block * ARCH_LANES + lane, target, channels * sites);
-        for (int64_t s = 0; s < sites; s++)
-            for (int64_t c = 0; c < channels; c++) {
-                const int64_t at = (s * channels + c) * ARCH_LANES + lane;
-                dx[at] = (real)(1 / (1 + exp(-(double)x[at])) - t[c * sites + s]);
-            }
-    }
+    loss_dx(MSE, call, block, parts, extent, target, y, channels, dy);
+}
+
+INLINE void bce(const ArchCall *call, int64_t block, const Parts *parts, const int64_t *extent,
+                const real *target, const real *y, int64_t channels, double *sum)
+{
+    add_loss(BCE, call, block, parts, extent, target, y, channels, sum);
+}
+
+INLINE void bce_dx(const ArchCall *call, int64_t block, const Parts *parts,
+                   const int64_t *extent, const real *target, const real *y,
+                   int64_t channels, real *dy)
+{
+    loss_dx(BCE, call, block, parts, extent, target, y, channels, dy);
 }

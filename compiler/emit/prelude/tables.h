@@ -1,3 +1,79 @@
+/* ---- parts: a lattice cut up, so that few samples fill all lanes ---- */
+
+/* A block of 16 lanes holds `samples` samples, each cut into `count` equal parts, `grid` of
+ * them along each axis: lane = sample * count + part.  Extents and site numbers are those of
+ * a part.  Where a window looks beyond its part lies a *halo* of sites, filled from the
+ * other lanes.  A value without sites is in the lane of part 0. */
+typedef struct Parts {
+    int64_t count, samples, grid[ARCH_AXES_MAX];
+} Parts;
+
+/* can[axis][n]: whether every lattice of the network divides into n along an axis. */
+typedef unsigned char Divisors[ARCH_AXES_MAX][ARCH_LANES + 1];
+
+/* A block that is larger than near memory takes longer: with what it holds grows the
+ * distance from which it comes. */
+#define CACHE_BYTES (1 << 20)
+#define CACHE_MISS 0.25 /* each time twice as large */
+
+/* A search for the cheapest way to cut a lattice. */
+typedef struct Cut {
+    int axes;
+    const int64_t *extent;
+    const Divisors *can;
+    int64_t samples; /* of the batch                          */
+    double bytes;    /* of a block that is not cut            */
+    double least;
+    Parts best;
+} Cut;
+
+/* Work of one sample, in sites: whole tiles of two, and a little for a halo of one site. */
+INLINE double cut_cost(const Cut *cut, const Parts *p)
+{
+    double sites = 1, reached = 1;
+    for (int axis = 0; axis < cut->axes; axis++) {
+        const double part = (double)(cut->extent[axis] / p->grid[axis]);
+        sites *= part;
+        reached *= part + (p->grid[axis] > 1);
+    }
+    const int64_t samples = p->samples < cut->samples ? p->samples : cut->samples;
+    const double cost = ((sites + 1) / 2 * 2 + 0.15 * (reached - sites)) / (double)samples;
+    const double excess = log2(cut->bytes / (double)p->count / CACHE_BYTES);
+    return excess > 0 ? cost * (1 + CACHE_MISS * excess) : cost;
+}
+
+INLINE void cut_axis(Cut *cut, int axis, Parts p)
+{
+    if (axis == cut->axes || axis == AXES) {
+        p.samples = ARCH_LANES / p.count;
+        const double cost = cut_cost(cut, &p);
+        if (cost >= cut->least)
+            return;
+        cut->least = cost;
+        cut->best = p;
+        return;
+    }
+    const int64_t most = ARCH_LANES / p.count, before = p.count;
+    for (int64_t n = 1; n <= most; n++) {
+        if (!(*cut->can)[axis][n])
+            continue;
+        p.grid[axis] = n;
+        p.count = before * n;
+        cut_axis(cut, axis + 1, p);
+    }
+}
+
+/* How the lattices of a batch are cut: not at all, if its samples fill the lanes and a block
+ * fits near memory. */
+INLINE Parts choose_parts(int axes, const int64_t *extent, const Divisors *can, int64_t batch,
+                          double bytes)
+{
+    Cut cut = {axes, extent, can, batch, bytes, HUGE_VAL, {1, ARCH_LANES, {1, 1, 1, 1}}};
+    if (batch < ARCH_LANES || bytes > CACHE_BYTES)
+        cut_axis(&cut, 0, cut.best);
+    return cut.best;
+}
+
 /* ---- where a window looks: tables of site numbers, for any number of axes ---- */
 
 typedef struct Window {
@@ -5,18 +81,18 @@ typedef struct Window {
     int circular[ARCH_AXES_MAX];
 } Window;
 
-/* Site of the input seen at position p of one axis through tap k, or -1 outside. */
-INLINE int64_t seen(const Window *w, int axis, int64_t in, int64_t p, int64_t k)
-{
-    int64_t q = p * w->stride[axis] + k - w->before[axis];
-    if (!w->circular[axis])
-        return q >= 0 && q < in ? q : -1;
-    while (q < 0)
-        q += in;
-    while (q >= in)
-        q -= in;
-    return q;
-}
+/* The sites that windows reach: those of the part, 0 .. extent - 1, and around them. */
+typedef struct Reach {
+    int axes;
+    int64_t extent[ARCH_AXES_MAX], first[ARCH_AXES_MAX], width[ARCH_AXES_MAX];
+} Reach;
+
+/* Site h of the halo is, in each lane, site from[h] of lane lane[h * 16 + ..], or zero if
+ * that is negative.  In memory the halo follows the sites and the ghost site. */
+typedef struct Halo {
+    int64_t sites;
+    int32_t *from, *lane;
+} Halo;
 
 /* Coordinates of a site or tap, row-major. */
 INLINE void coordinates(int axes, const int64_t *extent, int64_t number, int64_t *at)
@@ -51,63 +127,227 @@ INLINE int64_t tap_count(const Window *w, int64_t *kernel)
     return site_count(w->axes, kernel);
 }
 
-/* A walk over the output sites with one tap: which input site each of them sees. */
+INLINE int64_t floor_div(int64_t a, int64_t b)
+{
+    return a >= 0 ? a / b : -((b - 1 - a) / b);
+}
+
+/* What the windows of all sites of `out` reach in `in`. */
+INLINE Reach reach_forward(const Window *w, const Parts *parts, const int64_t *in,
+                           const int64_t *out)
+{
+    Reach r = {.axes = w->axes};
+    for (int axis = 0; axis < w->axes; axis++) {
+        const int64_t last = (out[axis] - 1) * w->stride[axis] + w->kernel[axis] - 1;
+        r.extent[axis] = r.width[axis] = in[axis];
+        if (parts->grid[axis] == 1)
+            continue;
+        const int64_t to = last - w->before[axis] + 1;
+        r.first[axis] = -w->before[axis];
+        r.width[axis] = (to > in[axis] ? to : in[axis]) - r.first[axis];
+    }
+    return r;
+}
+
+/* ... and backward: the sites of `out` whose windows hold some site of `in`. */
+INLINE Reach reach_backward(const Window *w, const Parts *parts, const int64_t *in,
+                            const int64_t *out)
+{
+    Reach r = {.axes = w->axes};
+    for (int axis = 0; axis < w->axes; axis++) {
+        r.extent[axis] = r.width[axis] = out[axis];
+        if (parts->grid[axis] == 1)
+            continue;
+        const int64_t to = (in[axis] - 1 + w->before[axis]) / w->stride[axis] + 1;
+        const int64_t from = floor_div(w->before[axis] - w->kernel[axis] + 1, w->stride[axis]);
+        r.first[axis] = from < 0 ? from : 0;
+        r.width[axis] = (to > out[axis] ? to : out[axis]) - r.first[axis];
+    }
+    return r;
+}
+
+INLINE int64_t halo_sites(const Reach *r)
+{
+    return site_count(r->axes, r->width) - site_count(r->axes, r->extent);
+}
+
+/* A place within reach, axis by axis: `box` numbers all of them row-major, `sites` those of
+ * the part before it (or, inside, those up to it). */
+typedef struct Place {
+    int64_t box, sites;
+    int inside;
+} Place;
+
+INLINE Place place_next(const Reach *r, int axis, Place p, int64_t q)
+{
+    const int64_t extent = r->extent[axis], clamped = q < 0 ? 0 : q > extent ? extent : q;
+    p.box = p.box * r->width[axis] + q - r->first[axis];
+    p.sites = p.sites * extent + (p.inside ? clamped : 0);
+    p.inside = p.inside && q >= 0 && q < extent;
+    return p;
+}
+
+/* Its number in memory, where `ghost` sites and the ghost lie before the halo. */
+INLINE int32_t place_number(Place p, int64_t ghost)
+{
+    return (int32_t)(p.inside ? p.sites : ghost + 1 + p.box - p.sites);
+}
+
+/* Source of a halo site: wraps its coordinates into a part, *away parts off. */
+INLINE int64_t halo_source(const Reach *r, const int64_t *box, int64_t *away, int *inside)
+{
+    int64_t site = 0;
+    *inside = 1;
+    for (int axis = 0; axis < r->axes; axis++) {
+        const int64_t q = box[axis] + r->first[axis];
+        away[axis] = floor_div(q, r->extent[axis]);
+        site = site * r->extent[axis] + q - away[axis] * r->extent[axis];
+        *inside &= away[axis] == 0;
+    }
+    return site;
+}
+
+/* The lane that holds the part `away` from that of `lane`, or -1 outside. */
+INLINE int32_t lane_away(const Window *w, const Parts *parts, int64_t lane, const int64_t *away)
+{
+    int64_t at[ARCH_AXES_MAX], number = 0;
+    if (lane >= parts->samples * parts->count)
+        return -1;
+    coordinates(w->axes, parts->grid, lane % parts->count, at);
+    for (int axis = 0; axis < w->axes; axis++) {
+        const int64_t grid = parts->grid[axis], to = at[axis] + away[axis];
+        if (!w->circular[axis] && (to < 0 || to >= grid))
+            return -1;
+        number = number * grid + to - floor_div(to, grid) * grid;
+    }
+    return (int32_t)(lane / parts->count * parts->count + number);
+}
+
+INLINE void fill_halo_table(const Halo *halo, const Window *w, const Parts *parts,
+                            const Reach *r)
+{
+    int64_t box[ARCH_AXES_MAX], away[ARCH_AXES_MAX], h = 0;
+    const int64_t places = halo->sites ? site_count(r->axes, r->width) : 0;
+    for (int64_t place = 0; place < places; place++) {
+        int inside;
+        coordinates(r->axes, r->width, place, box);
+        const int64_t from = halo_source(r, box, away, &inside);
+        if (inside)
+            continue;
+        halo->from[h] = (int32_t)from;
+        for (int lane = 0; lane < ARCH_LANES; lane++)
+            halo->lane[h * ARCH_LANES + lane] = lane_away(w, parts, lane, away);
+        h++;
+    }
+}
+
+/* A walk over the sites of the output with one tap: which site of the input each sees. */
 typedef struct Walk {
     const Window *window;
+    const Parts *parts;
     const int64_t *in, *out;
-    int64_t tap[ARCH_AXES_MAX], site, ghost;
-    int32_t *near, *back; /* the table to fill, the other null */
+    Reach reach;
+    int64_t tap[ARCH_AXES_MAX], ghost;
+    int32_t *table;
 } Walk;
 
-/* `row` numbers the input sites by the axes before this one; -1: outside already.  The
- * limit is for compilers that unroll the recursion and see no other. */
-INLINE void walk(Walk *a, int axis, int64_t row)
+/* Site of the input seen at position p of an axis through the tap; 1 if there is one. */
+INLINE int seen(const Walk *a, int axis, int64_t p, int64_t *q)
+{
+    const Window *w = a->window;
+    const int64_t in = a->in[axis];
+    *q = p * w->stride[axis] + a->tap[axis] - w->before[axis];
+    if (a->parts->grid[axis] > 1)
+        return 1; /* in another part, if it is not in this one */
+    if (!w->circular[axis])
+        return *q >= 0 && *q < in;
+    while (*q < 0)
+        *q += in;
+    while (*q >= in)
+        *q -= in;
+    return 1;
+}
+
+/* The limit AXES is for compilers that unroll the recursion and see no other. */
+INLINE void walk_forward(Walk *a, int axis, Place place, int outside)
 {
     if (axis == a->window->axes || axis == AXES) {
-        if (a->near)
-            a->near[a->site] = (int32_t)(row < 0 ? a->ghost : row);
-        else if (row >= 0)
-            a->back[row] = (int32_t)a->site;
-        a->site++;
+        *a->table++ = outside ? (int32_t)a->ghost : place_number(place, a->ghost);
         return;
     }
+    const int last = axis == a->window->axes - 1 && place.inside && !outside;
     for (int64_t p = 0; p < a->out[axis]; p++) {
-        const int64_t q = seen(a->window, axis, a->in[axis], p, a->tap[axis]);
-        walk(a, axis + 1, row < 0 || q < 0 ? -1 : row * a->in[axis] + q);
+        int64_t q;
+        const int sees = seen(a, axis, p, &q);
+        if (last && sees && q >= 0 && q < a->in[axis]) {
+            *a->table++ = (int32_t)(place.sites * a->in[axis] + q); /* the common case */
+            continue;
+        }
+        walk_forward(a, axis + 1, sees ? place_next(&a->reach, axis, place, q) : place,
+                     outside || !sees);
+    }
+}
+
+/* Here the output is what is reached, and a part's input the sites of the table. */
+INLINE void walk_backward(Walk *a, int axis, Place place, int64_t row)
+{
+    if (axis == a->window->axes || axis == AXES) {
+        a->table[row] = place_number(place, a->ghost);
+        return;
+    }
+    const int last = axis == a->window->axes - 1 && place.inside;
+    for (int64_t i = 0; i < a->reach.width[axis]; i++) {
+        const int64_t p = i + a->reach.first[axis];
+        int64_t q;
+        if (!seen(a, axis, p, &q) || q < 0 || q >= a->in[axis])
+            continue;
+        if (last && p >= 0 && p < a->reach.extent[axis])
+            a->table[row * a->in[axis] + q] =
+                (int32_t)(place.sites * a->reach.extent[axis] + p); /* the common case */
+        else
+            walk_backward(a, axis + 1, place_next(&a->reach, axis, place, p),
+                          row * a->in[axis] + q);
     }
 }
 
 /* near[tap][p]: the input site that output site p sees; the ghost, if none. */
-INLINE void fill_near(int32_t *near, const Window *w, const int64_t *in, const int64_t *out)
+INLINE void fill_near(int32_t *near, const Halo *halo, const Window *w, const Parts *parts,
+                      const int64_t *in, const int64_t *out)
 {
     int64_t kernel[ARCH_AXES_MAX];
-    const int64_t taps = tap_count(w, kernel), sites = site_count(w->axes, out);
+    const int64_t taps = tap_count(w, kernel);
+    Walk a = {.window = w, .parts = parts, .in = in, .out = out, .table = near};
+    a.reach = reach_forward(w, parts, in, out);
+    a.ghost = site_count(w->axes, in);
     for (int64_t tap = 0; tap < taps; tap++) {
-        Walk a = {.window = w, .in = in, .out = out, .near = near + tap * sites};
-        a.ghost = site_count(w->axes, in);
         coordinates(w->axes, kernel, tap, a.tap);
-        walk(&a, 0, 0);
+        walk_forward(&a, 0, (Place){0, 0, 1}, 0);
     }
+    fill_halo_table(halo, w, parts, &a.reach);
 }
 
 /* back[tap][q]: the output site that sees input site q through this tap, or the ghost. */
-INLINE void fill_back(int32_t *back, const Window *w, const int64_t *in, const int64_t *out)
+INLINE void fill_back(int32_t *back, const Halo *halo, const Window *w, const Parts *parts,
+                      const int64_t *in, const int64_t *out)
 {
     int64_t kernel[ARCH_AXES_MAX];
     const int64_t taps = tap_count(w, kernel), sites = site_count(w->axes, in);
-    for (int64_t tap = 0; tap < taps; tap++) {
-        Walk a = {.window = w, .in = in, .out = out, .back = back + tap * sites};
+    Walk a = {.window = w, .parts = parts, .in = in, .out = out, .table = back};
+    a.reach = reach_backward(w, parts, in, out);
+    a.ghost = site_count(w->axes, out);
+    for (int64_t tap = 0; tap < taps; tap++, a.table += sites) {
         for (int64_t q = 0; q < sites; q++)
-            a.back[q] = (int32_t)site_count(w->axes, out);
+            a.table[q] = (int32_t)a.ghost;
         coordinates(w->axes, kernel, tap, a.tap);
-        walk(&a, 0, 0);
+        walk_backward(&a, 0, (Place){0, 0, 1}, 0);
     }
+    fill_halo_table(halo, w, parts, &a.reach);
 }
 
 /* cover[way][q]: the output sites whose pool windows hold input site q, or the ghost, and
  * in `tap` by which of their taps (tap may be null).  Windows do not wrap. */
-INLINE void fill_cover(int32_t *cover, int32_t *tap, const Window *w,
-                              const int64_t *in, const int64_t *out)
+INLINE void fill_cover(int32_t *cover, int32_t *tap, const Window *w, const int64_t *in,
+                       const int64_t *out)
 {
     int64_t way_extent[ARCH_AXES_MAX], way_at[ARCH_AXES_MAX], q[ARCH_AXES_MAX];
     for (int axis = 0; axis < w->axes; axis++)
@@ -131,5 +371,19 @@ INLINE void fill_cover(int32_t *cover, int32_t *tap, const Window *w,
             if (tap)
                 *tap++ = (int32_t)(p < 0 ? 0 : k);
         }
+    }
+}
+
+/* Fills the halo behind x [sites][ghost][halo], `inner` sites before the ghost. */
+INLINE void fill_halo(const Halo *halo, real *x, int64_t channels, int64_t inner)
+{
+    const int64_t row = channels * ARCH_LANES;
+    real *to = x + (inner + 1) * row;
+    for (int64_t h = 0; h < halo->sites; h++) {
+        const real *from = x + halo->from[h] * row;
+        const int32_t *source = halo->lane + h * ARCH_LANES;
+        for (int64_t c = 0; c < channels; c++, from += ARCH_LANES, to += ARCH_LANES)
+            for (int lane = 0; lane < ARCH_LANES; lane++)
+                to[lane] = source[lane] < 0 ? 0 : from[source[lane]];
     }
 }

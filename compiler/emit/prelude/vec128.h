@@ -80,3 +80,16 @@ VEC128 vec128 vec128_map(real (*f)(real), vec128 a)
         y[i] = f(a[i]);
     return y;
 }
+
+#define vec128_FUNCTION INLINE
+
+INLINE void vec128_store_i8(real *to, const int8_t *bytes)
+{
+    for (int i = 0; i < ARCH_LANES; i++)
+        to[i] = (real)bytes[i];
+}
+
+INLINE void vec128_fill_halo(const Halo *halo, real *x, int64_t channels, int64_t sites)
+{
+    fill_halo(halo, x, channels, sites);
+}

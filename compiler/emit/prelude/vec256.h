@@ -87,3 +87,53 @@ VEC256 vec256 vec256_map(real (*f)(real), vec256 a)
 
 /* Keeps a vector in its register: compilers would rather load it again for every use. */
 #define vec256_hold(a) __asm__ volatile("" : "+x"(a))
+
+#define vec256_FUNCTION TARGET_AVX2 INLINE
+
+/* 16 bytes as lanes. */
+VEC256 void vec256_store_i8(real *to, const int8_t *bytes)
+{
+    for (int i = 0; i < ARCH_LANES; i += 8) {
+        int64_t eight;
+        memcpy(&eight, bytes + i, sizeof eight);
+        const __m256i x = _mm256_cvtepi8_epi32(_mm_set_epi64x(0, eight));
+#ifdef ARCH_REAL_F64
+        vec256_store(to + i, _mm256_cvtepi32_pd(_mm256_castsi256_si128(x)));
+        vec256_store(to + i + 4, _mm256_cvtepi32_pd(_mm256_extracti128_si256(x, 1)));
+#else
+        vec256_store(to + i, _mm256_cvtepi32_ps(x));
+#endif
+    }
+}
+
+/* Fills the halo behind x [sites][ghost][halo], with `sites` before the ghost. */
+vec256_FUNCTION void vec256_fill_halo(const Halo *halo, real *x, int64_t channels,
+                                      int64_t sites)
+{
+#ifdef ARCH_REAL_F64
+    fill_halo(halo, x, channels, sites);
+#else
+    const int64_t row = channels * ARCH_LANES;
+    const __m256i seven = _mm256_set1_epi32(7);
+    real *to = x + (sites + 1) * row;
+    for (int64_t h = 0; h < halo->sites; h++) {
+        const real *from = x + halo->from[h] * row;
+        for (int half = 0; half < 2; half++) {
+            const int32_t *source = halo->lane + h * ARCH_LANES + half * 8;
+            const __m256i lane = _mm256_loadu_si256((const __m256i *)source);
+            const vec256 upper = _mm256_castsi256_ps(_mm256_cmpgt_epi32(lane, seven));
+            const vec256 none = _mm256_castsi256_ps(lane); /* its sign */
+            for (int64_t c = 0; c < channels; c++) {
+                const vec256 a = vec256_load(from + c * ARCH_LANES),
+                             b = vec256_load(from + c * ARCH_LANES + 8);
+                const vec256 either =
+                    _mm256_blendv_ps(_mm256_permutevar8x32_ps(a, lane),
+                                     _mm256_permutevar8x32_ps(b, lane), upper);
+                vec256_store(to + c * ARCH_LANES + half * 8,
+                             _mm256_blendv_ps(either, vec256_set(0), none));
+            }
+        }
+        to += row;
+    }
+#endif
+}

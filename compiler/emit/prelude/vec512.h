@@ -95,3 +95,43 @@ VEC512 vec512 vec512_map(real (*f)(real), vec512 a)
 
 /* Keeps a vector in its register: compilers would rather load it again for every use. */
 #define vec512_hold(a) __asm__ volatile("" : "+v"(a))
+
+#define vec512_FUNCTION TARGET_AVX512 INLINE
+
+/* 16 bytes as lanes. */
+VEC512 void vec512_store_i8(real *to, const int8_t *bytes)
+{
+    const __m512i x = _mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i *)bytes));
+#ifdef ARCH_REAL_F64
+    vec512_store(to, _mm512_cvtepi32_pd(_mm512_castsi512_si256(x)));
+    vec512_store(to + 8, _mm512_cvtepi32_pd(_mm512_extracti64x4_epi64(x, 1)));
+#else
+    vec512_store(to, _mm512_cvtepi32_ps(x));
+#endif
+}
+
+/* Fills the halo behind x [sites][ghost][halo], with `sites` before the ghost. */
+vec512_FUNCTION void vec512_fill_halo(const Halo *halo, real *x, int64_t channels,
+                                      int64_t sites)
+{
+    const int64_t row = channels * ARCH_LANES;
+    real *to = x + (sites + 1) * row;
+    for (int64_t h = 0; h < halo->sites; h++) {
+        const real *from = x + halo->from[h] * row;
+        const __m512i lane = _mm512_loadu_si512(halo->lane + h * ARCH_LANES);
+        const __mmask16 there = _mm512_cmpge_epi32_mask(lane, _mm512_setzero_si512());
+#ifdef ARCH_REAL_F64
+        const __m512i low = _mm512_cvtepi32_epi64(_mm512_castsi512_si256(lane)),
+                      high = _mm512_cvtepi32_epi64(_mm512_extracti64x4_epi64(lane, 1));
+        for (int64_t c = 0; c < channels; c++, from += ARCH_LANES, to += ARCH_LANES) {
+            const vec512 a = vec512_load(from), b = vec512_load(from + 8);
+            vec512_store(to, _mm512_maskz_permutex2var_pd((__mmask8)there, a, low, b));
+            vec512_store(to + 8,
+                         _mm512_maskz_permutex2var_pd((__mmask8)(there >> 8), a, high, b));
+        }
+#else
+        for (int64_t c = 0; c < channels; c++, from += ARCH_LANES, to += ARCH_LANES)
+            vec512_store(to, _mm512_maskz_permutexvar_ps(there, lane, vec512_load(from)));
+#endif
+    }
+}

@@ -29,6 +29,17 @@ bool model_open(Model *m, const char *path, const ModelChoice *choice, ArchError
 /* After this nothing of m->m may be used. */
 void model_release(Model *m);
 
+/* Work memory of one thread, for calls of one model one after the other.  It remembers the
+ * last call: one alike finds its tables still there (ArchCall.kept). */
+typedef struct ModelWork {
+    void *memory; /* aligned to 64 bytes, for the largest of the calls; the owner frees it */
+    int64_t extent[ARCH_AXES_MAX], batch;
+    ArchWhat what;
+} ModelWork;
+
+/* Gives the call its work memory. */
+void model_work_use(ModelWork *w, ArchCall *call, ArchWhat what);
+
 /* Bytes of one real number. */
 size_t model_real_size(const ArchModel *m);
 

@@ -12,7 +12,6 @@ typedef float real;
 enum { AXES = 2 };
 #include "tables.h"
 
-#include "lanes.h"
 #include "pack.h"
 #include "sums.h"
 
@@ -65,6 +64,11 @@ static int64_t input_seen(const Layout *l, const int64_t *p, const int64_t *k)
     return q[0] * l->in[1] + q[1];
 }
 
+static const Parts whole = {
+    1, ARCH_LANES, {1, 1, 1, 1}
+};
+static const Halo no_halo;
+
 static void test_near_and_back(void **state)
 {
     (void)state;
@@ -72,8 +76,8 @@ static void test_near_and_back(void **state)
     for (int n = 0; n < WINDOWS; n++) {
         Layout l = random_layout(0);
         int64_t in = l.in[0] * l.in[1], out = l.out[0] * l.out[1];
-        fill_near(near, &l.w, l.in, l.out);
-        fill_back(back, &l.w, l.in, l.out);
+        fill_near(near, &no_halo, &l.w, &whole, l.in, l.out);
+        fill_back(back, &no_halo, &l.w, &whole, l.in, l.out);
         for (int64_t tap = 0; tap < l.w.kernel[0] * l.w.kernel[1]; tap++) {
             int64_t k[] = {tap / l.w.kernel[1], tap % l.w.kernel[1]};
             for (int64_t q = 0; q < in; q++)
@@ -86,6 +90,139 @@ static void test_near_and_back(void **state)
             }
             assert_memory_equal(back + tap * in, wanted, sizeof *wanted * (size_t)in);
         }
+    }
+}
+
+/* ---- parts ---------------------------------------------------------------------------- */
+
+enum { HALO_MAX = 400, FIELD_MAX = (81 + 1 + HALO_MAX) * ARCH_LANES };
+
+/* Windows that can be cut: a stride leads from whole parts to whole parts. */
+static Layout random_cut(Parts *parts)
+{
+    Layout l = random_layout(0);
+    *parts = whole;
+    for (int d = 0; d < 2; d++) {
+        int64_t most = ARCH_LANES / parts->count;
+        if (l.w.before[d] == 0 && l.w.kernel[d] > 2) /* no padding */
+            continue;
+        l.in[d] = l.out[d] * l.w.stride[d];
+        parts->grid[d] = between(1, most < 5 ? (int)most : 5);
+        parts->count *= parts->grid[d];
+    }
+    parts->samples = ARCH_LANES / parts->count;
+    return l;
+}
+
+static Layout uncut(const Layout *l, const Parts *parts)
+{
+    Layout all = *l;
+    for (int d = 0; d < 2; d++) {
+        all.in[d] *= parts->grid[d];
+        all.out[d] *= parts->grid[d];
+    }
+    return all;
+}
+
+/* Number in the whole lattice of site s of the part in a lane. */
+static int64_t site_of(const Parts *parts, const int64_t *extent, int64_t lane,
+                       int64_t s)
+{
+    int64_t part = lane % parts->count;
+    int64_t t = part / parts->grid[1] * extent[0] + s / extent[1],
+            x = part % parts->grid[1] * extent[1] + s % extent[1];
+    return t * extent[1] * parts->grid[1] + x;
+}
+
+/* A field whose value says where it is: 100 * sample + site + 1, and zero for the ghost. */
+static void number_sites(const Parts *parts, const int64_t *extent, float *x)
+{
+    int64_t sites = extent[0] * extent[1];
+    for (int64_t i = 0; i < (sites + 1) * ARCH_LANES; i++) {
+        int64_t lane = i % ARCH_LANES, s = i / ARCH_LANES;
+        x[i] = s < sites ? (float)(10000 * (lane / parts->count) + 1 +
+                                   site_of(parts, extent, lane, s))
+                         : 0;
+    }
+}
+
+/* The last output site that sees q through tap k; -1: none. */
+static int64_t seen_by(const Layout *l, int64_t q, const int64_t *k)
+{
+    for (int64_t p = l->out[0] * l->out[1]; p-- > 0;)
+        if (input_seen(l, (int64_t[]){p / l->out[1], p % l->out[1]}, k) == q)
+            return p;
+    return -1;
+}
+
+/* What every lane finds in its table is what the whole lattice has there. */
+static void expect_whole(const Layout *l, const Parts *parts, const int32_t *table,
+                         const Halo *halo, int back)
+{
+    static float x[FIELD_MAX];
+    Layout all = uncut(l, parts);
+    const int64_t *from = back ? l->out : l->in, *to = back ? l->in : l->out;
+    int64_t sites = to[0] * to[1];
+    number_sites(parts, from, x);
+    fill_halo(halo, x, 1, from[0] * from[1]);
+    for (int64_t tap = 0; tap < l->w.kernel[0] * l->w.kernel[1]; tap++)
+        for (int64_t i = 0; i < sites * parts->samples * parts->count; i++) {
+            int64_t k[] = {tap / l->w.kernel[1], tap % l->w.kernel[1]};
+            int64_t lane = i / sites, s = i % sites, at = site_of(parts, to, lane, s);
+            int64_t wanted =
+                back ? seen_by(&all, at, k)
+                     : input_seen(&all, (int64_t[]){at / all.out[1], at % all.out[1]},
+                                  k);
+            float value =
+                wanted < 0 ? 0 : (float)(10000 * (lane / parts->count) + 1 + wanted);
+            assert_true(x[table[tap * sites + s] * ARCH_LANES + lane] == value);
+        }
+}
+
+static void test_parts_see_the_whole(void **state)
+{
+    (void)state;
+    static int32_t table[16 * 27 * 27], from[HALO_MAX], lane[HALO_MAX * ARCH_LANES];
+    int cut = 0;
+    for (int n = 0; n < WINDOWS; n++) {
+        Parts parts;
+        Layout l = random_cut(&parts);
+        if (l.in[0] * l.in[1] > 81)
+            continue;
+        Reach reach = reach_forward(&l.w, &parts, l.in, l.out);
+        Halo halo = {halo_sites(&reach), from, lane};
+        assert_true(halo.sites <= HALO_MAX);
+        fill_near(table, &halo, &l.w, &parts, l.in, l.out);
+        expect_whole(&l, &parts, table, &halo, 0);
+        reach = reach_backward(&l.w, &parts, l.in, l.out);
+        halo.sites = halo_sites(&reach);
+        assert_true(halo.sites <= HALO_MAX);
+        fill_back(table, &halo, &l.w, &parts, l.in, l.out);
+        expect_whole(&l, &parts, table, &halo, 1);
+        cut += parts.count > 1;
+    }
+    assert_true(cut > WINDOWS / 3);
+}
+
+/* Few samples fill the lanes, many are left whole unless they would leave near memory. */
+static void test_choose_parts(void **state)
+{
+    (void)state;
+    for (int n = 0; n < WINDOWS; n++) {
+        int64_t extent[] = {between(1, 99), between(1, 99)}, batch = between(1, 40);
+        double bytes = 64.0 * between(1, 200) * (double)(extent[0] * extent[1]);
+        Divisors can = {{0}};
+        for (int d = 0; d < 2; d++)
+            for (int by = 1; by <= ARCH_LANES; by++)
+                can[d][by] = extent[d] % by == 0;
+        Parts p = choose_parts(2, extent, &can, batch, bytes);
+        assert_int_equal(p.count, p.grid[0] * p.grid[1]);
+        assert_int_equal(p.samples, ARCH_LANES / p.count);
+        assert_true(can[0][p.grid[0]] && can[1][p.grid[1]]);
+        if (batch >= ARCH_LANES && bytes <= CACHE_BYTES)
+            assert_int_equal(p.count, 1);
+        if (batch == 1 && extent[0] % 4 == 0 && extent[1] % 4 == 0)
+            assert_true(p.count > 8);
     }
 }
 
@@ -178,51 +315,15 @@ static void test_pack_matrix(void **state)
     }
 }
 
-/* ---- lanes ---------------------------------------------------------------------------- */
-
-/* Bytes of 16 samples come out in the same places as any other type, for any number of
- * sites, and a block with fewer samples has zeros behind them. */
-static void test_read_input(void **state)
-{
-    (void)state;
-    enum { CHANNELS = 3, BATCH = 21, T = 5, X = 7, MAX = BATCH * CHANNELS * T * X };
-    int8_t bytes[MAX];
-    double doubles[MAX];
-    for (int i = 0; i < MAX; i++)
-        doubles[i] = bytes[i] = (int8_t)between(-128, 127);
-    for (int t = 1; t <= T; t++)
-        for (int x = 1; x <= X; x++)
-            for (int block = 0; block < 2; block++) {
-                float a[CHANNELS * T * X * ARCH_LANES],
-                    b[CHANNELS * T * X * ARCH_LANES];
-                ArchCall call = {
-                    .extent = {t, x},
-                      .batch = BATCH, .x_type = ARCH_I8
-                };
-                int64_t sites = t * x;
-                call.x = bytes;
-                read_input(&call, block, bytes, a, CHANNELS, sites);
-                call.x_type = ARCH_F64;
-                call.x = doubles;
-                read_input(&call, block, doubles, b, CHANNELS, sites);
-                for (int64_t i = 0; i < CHANNELS * sites * ARCH_LANES; i++) {
-                    int64_t lane = i % ARCH_LANES, c = i / ARCH_LANES % CHANNELS;
-                    int64_t n = block * ARCH_LANES + lane,
-                            s = i / ARCH_LANES / CHANNELS;
-                    double wanted =
-                        n < BATCH ? doubles[(n * CHANNELS + c) * sites + s] : 0;
-                    assert_true((double)a[i] == wanted);
-                    assert_true((double)b[i] == wanted);
-                }
-            }
-}
-
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_near_and_back), cmocka_unit_test(test_cover),
-        cmocka_unit_test(test_checked_sites), cmocka_unit_test(test_lane_sums),
-        cmocka_unit_test(test_reduce_shards), cmocka_unit_test(test_pack_matrix),
-        cmocka_unit_test(test_read_input)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_near_and_back),
+                                       cmocka_unit_test(test_parts_see_the_whole),
+                                       cmocka_unit_test(test_choose_parts),
+                                       cmocka_unit_test(test_cover),
+                                       cmocka_unit_test(test_checked_sites),
+                                       cmocka_unit_test(test_lane_sums),
+                                       cmocka_unit_test(test_reduce_shards),
+                                       cmocka_unit_test(test_pack_matrix)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,122 @@
+/* ---- from the parts of a sample to one value and back ---- */
+
+/* Number of a part's site in the whole lattice. */
+INLINE int64_t whole_site(const Parts *parts, const int64_t *extent, int64_t part, int64_t site)
+{
+    int64_t at[ARCH_AXES_MAX], in_grid[ARCH_AXES_MAX], number = 0;
+    coordinates(AXES, extent, site, at);
+    coordinates(AXES, parts->grid, part, in_grid);
+    for (int axis = 0; axis < AXES; axis++)
+        number = number * extent[axis] * parts->grid[axis] + in_grid[axis] * extent[axis] +
+                 at[axis];
+    return number;
+}
+
+/* Sums of parts become sums of samples, in the lane of part 0. */
+INLINE void join_sum(const Parts *parts, real *y, int64_t channels)
+{
+    for (int64_t c = 0; parts->count > 1 && c < channels; c++, y += ARCH_LANES) {
+        real sum[ARCH_LANES] = {0};
+        for (int64_t lane = 0; lane < parts->samples * parts->count; lane++)
+            sum[lane / parts->count * parts->count] += y[lane];
+        memcpy(y, sum, sizeof sum);
+    }
+}
+
+INLINE void join_mean(const Parts *parts, real *y, int64_t channels, int64_t sites)
+{
+    join_sum(parts, y, channels);
+    for (int64_t i = 0; i < channels * ARCH_LANES; i++)
+        y[i] /= (real)(sites * parts->count);
+}
+
+/* The largest of a sample's parts; where they are equal, that of the first site.  Its site
+ * stays in the lane of its part, the other lanes get -1; `site` may be null. */
+INLINE void join_max(const Parts *parts, const int64_t *extent, real *y, real *site,
+                     int64_t channels)
+{
+    for (int64_t c = 0; parts->count > 1 && c < channels; c++, y += ARCH_LANES) {
+        for (int64_t s = 0; s < parts->samples; s++) {
+            const int64_t lane = s * parts->count;
+            int64_t best = 0;
+            for (int64_t part = 1; part < parts->count; part++) {
+                const real a = y[lane + part], b = y[lane + best];
+                const int earlier =
+                    site && a == b &&
+                    whole_site(parts, extent, part, (int64_t)site[lane + part]) <
+                        whole_site(parts, extent, best, (int64_t)site[lane + best]);
+                if (a > b || earlier)
+                    best = part;
+            }
+            y[lane] = y[lane + best];
+            for (int64_t part = 0; site && part < parts->count; part++)
+                site[lane + part] = part == best ? site[lane + part] : -1;
+        }
+        site = site ? site + ARCH_LANES : NULL;
+    }
+}
+
+/* A sample's value for all of its parts. */
+INLINE void share(const Parts *parts, const real *from, real *to, int64_t channels)
+{
+    for (int64_t c = 0; c < channels; c++, from += ARCH_LANES, to += ARCH_LANES)
+        if (parts->count == 1)
+            memcpy(to, from, ARCH_LANES * sizeof *to);
+        else
+            for (int64_t lane = 0; lane < ARCH_LANES; lane++)
+                to[lane] = lane < parts->samples * parts->count
+                               ? from[lane / parts->count * parts->count]
+                               : 0;
+}
+
+INLINE void share_mean(const Parts *parts, const real *from, real *to, int64_t channels,
+                       int64_t sites)
+{
+    share(parts, from, to, channels);
+    for (int64_t i = 0; i < channels * ARCH_LANES; i++)
+        to[i] /= (real)(sites * parts->count);
+}
+
+/* Flatten: feature channel * sites + site of the one site behind it. */
+INLINE void flatten(const Parts *parts, const int64_t *extent, const real *x, real *y,
+                    int64_t channels, int64_t sites)
+{
+    const int64_t all = sites * parts->count;
+    if (parts->count > 1)
+        clear(y, channels * all * ARCH_LANES);
+    for (int64_t s = 0; s < sites; s++)
+        for (int64_t part = 0; part < parts->count; part++) {
+            const int64_t whole = parts->count == 1 ? s : whole_site(parts, extent, part, s);
+            for (int64_t c = 0; c < channels; c++) {
+                const real *from = x + (s * channels + c) * ARCH_LANES;
+                real *to = y + (c * all + whole) * ARCH_LANES;
+                if (parts->count == 1)
+                    memcpy(to, from, ARCH_LANES * sizeof *to);
+                else
+                    for (int64_t n = 0; n < parts->samples; n++)
+                        to[n * parts->count] = from[n * parts->count + part];
+            }
+        }
+}
+
+/* ... and its adjoint. */
+INLINE void unflatten(const Parts *parts, const int64_t *extent, const real *y, real *x,
+                      int64_t channels, int64_t sites)
+{
+    const int64_t all = sites * parts->count;
+    if (parts->count > 1)
+        clear(x, channels * sites * ARCH_LANES);
+    for (int64_t s = 0; s < sites; s++)
+        for (int64_t part = 0; part < parts->count; part++) {
+            const int64_t whole = parts->count == 1 ? s : whole_site(parts, extent, part, s);
+            for (int64_t c = 0; c < channels; c++) {
+                const real *from = y + (c * all + whole) * ARCH_LANES;
+                real *to = x + (s * channels + c) * ARCH_LANES;
+                if (parts->count == 1)
+                    memcpy(to, from, ARCH_LANES * sizeof *to);
+                else
+                    for (int64_t n = 0; n < parts->samples; n++)
+                        to[n * parts->count + part] = from[n * parts->count];
+            }
+        }
+}
