@@ -85,6 +85,54 @@ typedef struct ArchParam {
     int64_t fan_in;                    /* initial values: uniform in +-1/sqrt(fan_in)      */
 } ArchParam;
 
+/* ---- CUDA: what a driver needs to launch the kernels of ArchModel.cuda_source ---- */
+
+typedef struct ArchCudaDevice {
+    int multiprocessors;
+    int threads;                       /* at most, in a block                              */
+    size_t shared_block;               /* shared memory a block can have, in bytes         */
+    size_t shared_total;               /* ... and all blocks of a multiprocessor           */
+} ArchCudaDevice;
+
+/* How calls of one kind run on one lattice and device. */
+typedef struct ArchCudaPlan {
+    ArchWhat what;
+    int threads;                       /* of a block                                       */
+    int64_t blocks;                    /* for one instance                                 */
+    int in_shared;                     /* the network's values: else they are in `work`    */
+    size_t shared_bytes;               /* of a block                                       */
+    size_t table_bytes, work_bytes;    /* of the device's memory                           */
+} ArchCudaPlan;
+
+/* In the order in which they are launched.  PACK: after every change of the weights;
+ * TABLES: once a lattice; REDUCE: behind every gradient or vjp with dparams. */
+typedef enum ArchCudaStage {
+    ARCH_CUDA_PACK,
+    ARCH_CUDA_TABLES,
+    ARCH_CUDA_RUN,
+    ARCH_CUDA_REDUCE
+} ArchCudaStage;
+
+/* Arrays on the device, as those of the functions of ArchModel; unused ones are null. */
+typedef struct ArchCudaArrays {
+    const void *params;                /* PACK: (instances, param_count)                   */
+    void *packed;                      /* [instances][cuda_packed_bytes]                   */
+    void *tables, *work;
+    const void *target, *dy;
+    void *y, *dx, *dparams;
+    double *loss;
+} ArchCudaArrays;
+
+/* A kernel with one argument, a struct passed by value. */
+typedef struct ArchCudaLaunch {
+    const char *kernel;
+    unsigned grid[2];                  /* blocks, instances                                */
+    int threads;
+    size_t shared_bytes;
+    size_t argument_bytes;
+    uint64_t argument[512];
+} ArchCudaLaunch;
+
 typedef struct ArchModel {
     size_t size;                       /* sizeof(ArchModel)                                */
     int abi;                           /* ARCH_ABI                                         */
@@ -133,6 +181,18 @@ typedef struct ArchModel {
                    int64_t batch, const int64_t *extent);
 
     const char *cuda_source;           /* NULL: not generated                              */
+    size_t cuda_packed_bytes;          /* of one instance, on the device                   */
+    /* 0 for a lattice the network cannot take.  Of the call, extent, batch and instances
+     * count. */
+    int (*cuda_plan)(const ArchCall *call, ArchWhat what, const ArchCudaDevice *device,
+                     ArchCudaPlan *plan);
+    /* 0 if there is nothing to launch in this stage.  x and index of the call are on the
+     * device, packed and work are those of `arrays`; for PACK and TABLES the plan may be
+     * null.  A gradient and its loss are means over samples and outputs, a vjp's dparams
+     * sums. */
+    int (*cuda_launch)(const ArchCall *call, const ArchCudaPlan *plan,
+                       const ArchCudaArrays *arrays, ArchCudaStage stage,
+                       ArchCudaLaunch *launch);
 } ArchModel;
 
 #ifdef __cplusplus

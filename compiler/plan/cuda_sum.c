@@ -1,23 +1,6 @@
-#include "plan/cuda.h"
-#include "plan/value.h"
+#include "plan/cuda_sum.h"
 
-/* A sum over the sites of `dy`, of products with the channels of `x` where there is one:
- *
- *     dw[o,c,k] += sum_p dy[o,p] x[c,near[k][p]]     db[o] += sum_p dy[o,p]
- *     y[c] = sum_p x[c,p]
- *
- * An item makes rows x columns of them. */
-typedef struct Sum {
-    Val dy, x;
-    int out, in, taps;
-    int rows, columns; /* divide out and in           */
-    int items;
-    BufId table, shares;
-    const Ix *sites;
-    const Ix *tap, *o, *c;  /* of the item                 */
-    const Ix *first, *last; /* the sites it sums           */
-    Reg sum, strip;         /* [rows][columns]             */
-} Sum;
+#include "plan/value.h"
 
 static int items_of(const Sum *s)
 {
@@ -45,7 +28,7 @@ static void choose_tile(Sum *s)
     s->items = items_of(s);
 }
 
-static Sum sum_of(Cuda *z, const CudaStep *step)
+Sum cuda_sum_of(Cuda *z, const CudaStep *step)
 {
     const Node *n = graph_node(z->g, step->value);
     Sum s = {.dy = n->arg[0], .in = 1, .taps = 1, .rows = 1, .columns = 1};
@@ -64,8 +47,7 @@ static Sum sum_of(Cuda *z, const CudaStep *step)
     return s;
 }
 
-/* The partial sums, [row][column][share][item]. */
-static BufId shares_buffer(Cuda *z, const CudaStep *step, const Sum *s, const char *of)
+BufId cuda_shares_buffer(Cuda *z, const CudaStep *step, const Sum *s, const char *of)
 {
     int items = s->items > CUDA_THREADS ? s->items : CUDA_THREADS;
     int count = items * s->rows * s->columns;
@@ -78,7 +60,7 @@ static BufId shares_buffer(Cuda *z, const CudaStep *step, const Sum *s, const ch
 
 bool cuda_sum_is_direct(Cuda *z, const CudaStep *step)
 {
-    Sum s = sum_of(z, step);
+    Sum s = cuda_sum_of(z, step);
     return step->kind != CUDA_POOL && (s.items >= CUDA_DIRECT || ix_is(s.sites, 1));
 }
 
@@ -224,8 +206,7 @@ static void direct(Cuda *z, const CudaStep *step, Sum *s)
     put_end(b);
 }
 
-/* shares, and the sites of the share that the item is in; returns the number in it. */
-static const Ix *find_share(Cuda *z, Sum *s, const Ix *shares, const Ix *item)
+const Ix *cuda_find_share(Cuda *z, Sum *s, const Ix *shares, const Ix *item)
 {
     Build *b = z->b;
     const Ix *items = ix(b, s->items);
@@ -240,7 +221,7 @@ static const Ix *find_share(Cuda *z, Sum *s, const Ix *shares, const Ix *item)
     return rest;
 }
 
-static const Ix *share_count(Cuda *z, const Sum *s)
+const Ix *cuda_share_count(Cuda *z, const Sum *s)
 {
     Build *b = z->b;
     return ix_var(b, put_let(b, "shares", ix_shares(b, s->sites, s->items)));
@@ -249,18 +230,18 @@ static const Ix *share_count(Cuda *z, const Sum *s)
 void cuda_sum(Cuda *z, const CudaStep *step)
 {
     Build *b = z->b;
-    Sum s = sum_of(z, step);
+    Sum s = cuda_sum_of(z, step);
     if (cuda_sum_is_direct(z, step)) {
         direct(z, step, &s);
         return;
     }
-    const Ix *shares = share_count(z, &s), *count = ix_scale(b, shares, s.items);
+    const Ix *shares = cuda_share_count(z, &s), *count = ix_scale(b, shares, s.items);
     Var loop = put_loop(b, LOOP_THREADS, "item", ix(b, 0), count, 1);
     const Ix *item = ix_var(b, loop);
-    find_item(z, &s, find_share(z, &s, shares, item));
+    find_item(z, &s, cuda_find_share(z, &s, shares, item));
     add_sites(z, &s);
     Ptr p = ptr_new(b, "part");
-    put_point(b, p, NULL, shares_buffer(z, step, &s, "shares"), item);
+    put_point(b, p, NULL, cuda_shares_buffer(z, step, &s, "shares"), item);
     Var i = put_unroll(b, "i", s.rows), j = put_unroll(b, "j", s.columns);
     const Ix *element = ix_add(b, ix_scale(b, ix_var(b, i), s.columns), ix_var(b, j));
     put_store(b, p, NULL, ix_mul(b, element, count),
@@ -286,8 +267,8 @@ static void add_shares(Cuda *z, const Sum *s, Ptr part, Reg sum, const Ix *share
 void cuda_sum_shares(Cuda *z, const CudaStep *step)
 {
     Build *b = z->b;
-    Sum s = sum_of(z, step);
-    const Ix *shares = share_count(z, &s), *items = ix(b, s.items);
+    Sum s = cuda_sum_of(z, step);
+    const Ix *shares = cuda_share_count(z, &s), *items = ix(b, s.items);
     int elements = s.rows * s.columns;
     Var loop =
         put_loop(b, LOOP_THREADS, "item", ix(b, 0), ix(b, s.items * elements), 1);
@@ -298,7 +279,7 @@ void cuda_sum_shares(Cuda *z, const CudaStep *step)
     }
     Ptr part = ptr_new(b, "part");
     Reg sum = reg_new(b, "sum");
-    put_point(b, part, NULL, shares_buffer(z, step, &s, "shares"),
+    put_point(b, part, NULL, cuda_shares_buffer(z, step, &s, "shares"),
               ix_add(b, ix_mul(b, element, ix_mul(b, shares, items)), n));
     add_shares(z, &s, part, sum, shares);
     const Vx *value = vx_reg(b, sum, NULL, NULL);
@@ -318,104 +299,5 @@ void cuda_sum_shares(Cuda *z, const CudaStep *step)
                   ix(b, 0));
         add_to(z, p, weight_index(z, step, &s, i, j), value);
     }
-    put_end(b);
-}
-
-/* ---- the largest, and the first site that has it ---- */
-
-typedef struct Largest {
-    Reg max, where, next;
-    bool index; /* where it is, is wanted */
-} Largest;
-
-static Largest largest_new(Cuda *z, const CudaStep *step)
-{
-    Build *b = z->b;
-    return (Largest){reg_new(b, "max"), reg_new(b, "where"), reg_new(b, "next"),
-                     z->steps->arg_of[step->value.i].i != 0};
-}
-
-static void largest_begin(Cuda *z, const Largest *m, const Vx *value, const Vx *where)
-{
-    put_declare(z->b, m->max, NULL, NULL, value);
-    if (m->index)
-        put_declare(z->b, m->where, NULL, NULL, where);
-}
-
-/* Only a greater one takes its place: the first of equal ones stays. */
-static void largest_of(Cuda *z, const Largest *m, const Vx *value, const Vx *where)
-{
-    Build *b = z->b;
-    const Vx *max = vx_reg(b, m->max, NULL, NULL),
-             *next = vx_reg(b, m->next, NULL, NULL);
-    put_declare(b, m->next, NULL, NULL, value);
-    if (m->index)
-        put_set(b, m->where, NULL, NULL,
-                vx_op4(b, VX_GT, next, max, where, vx_reg(b, m->where, NULL, NULL)));
-    put_set(b, m->max, NULL, NULL, vx_op4(b, VX_GT, next, max, next, max));
-}
-
-static void largest_store(Cuda *z, const Largest *m, Ptr max, Ptr where, const Ix *at)
-{
-    Build *b = z->b;
-    put_store(b, max, NULL, at, vx_reg(b, m->max, NULL, NULL));
-    if (m->index)
-        put_store(b, where, NULL, at, vx_reg(b, m->where, NULL, NULL));
-}
-
-static void point_at_shares(Cuda *z, const CudaStep *step, const Sum *s, Ptr part[2])
-{
-    Build *b = z->b;
-    part[0] = ptr_new(b, "part");
-    part[1] = ptr_new(b, "part_where");
-    put_point(b, part[0], NULL, shares_buffer(z, step, s, "shares"), ix(b, 0));
-    if (z->steps->arg_of[step->value.i].i)
-        put_point(b, part[1], NULL, shares_buffer(z, step, s, "where"), ix(b, 0));
-}
-
-void cuda_pool_max(Cuda *z, const CudaStep *step)
-{
-    Build *b = z->b;
-    Sum s = sum_of(z, step);
-    const Ix *shares = share_count(z, &s), *count = ix_scale(b, shares, s.items);
-    Var loop = put_loop(b, LOOP_THREADS, "item", ix(b, 0), count, 1);
-    const Ix *c = find_share(z, &s, shares, ix_var(b, loop));
-    Ptr x = ptr_new(b, "x"), part[2];
-    point_at_shares(z, step, &s, part);
-    put_point(b, x, NULL, cuda_buffer(z, s.dy), c);
-    Largest m = largest_new(z, step);
-    const Ix *begin = ix_min(b, s.first, ix_add(b, s.sites, ix(b, -1)));
-    begin = ix_var(b, put_let(b, "begin", begin));
-    largest_begin(z, &m, vx_load(b, x, NULL, cuda_index(z, s.dy, begin, ix(b, 0))),
-                  vx_index(b, begin));
-    Var site = put_for(b, "s", s.first, s.last, 1);
-    largest_of(z, &m,
-               vx_load(b, x, NULL, cuda_index(z, s.dy, ix_var(b, site), ix(b, 0))),
-               vx_index(b, ix_var(b, site)));
-    put_end(b);
-    largest_store(z, &m, part[0], part[1], ix_var(b, loop));
-    put_end(b);
-}
-
-void cuda_pool_max_shares(Cuda *z, const CudaStep *step)
-{
-    Build *b = z->b;
-    Sum s = sum_of(z, step);
-    const Ix *shares = share_count(z, &s);
-    Var loop = put_loop(b, LOOP_THREADS, "item", ix(b, 0), ix(b, s.items), 1);
-    const Ix *c = ix_var(b, loop);
-    Ptr part[2], y = ptr_new(b, "y"), arg = ptr_new(b, "arg");
-    point_at_shares(z, step, &s, part);
-    Largest m = largest_new(z, step);
-    largest_begin(z, &m, vx_load(b, part[0], NULL, c), vx_load(b, part[1], NULL, c));
-    Var share = put_for(b, "share", ix(b, 1), shares, 1);
-    const Ix *at = ix_add(b, ix_scale(b, ix_var(b, share), s.items), c);
-    largest_of(z, &m, vx_load(b, part[0], NULL, at), vx_load(b, part[1], NULL, at));
-    put_end(b);
-    put_point(b, y, NULL, cuda_buffer(z, step->value), ix(b, 0));
-    if (m.index)
-        put_point(b, arg, NULL, cuda_buffer(z, z->steps->arg_of[step->value.i]),
-                  ix(b, 0));
-    largest_store(z, &m, y, arg, c);
     put_end(b);
 }

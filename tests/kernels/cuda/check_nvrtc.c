@@ -1,58 +1,20 @@
-/* check_nvrtc ARCHITECTURE FILE.cu - NVRTC makes a cubin of it, and no kernel spills registers.
+/* check_nvrtc sm_90 FILE.cu - NVRTC makes a cubin of it, and no kernel spills registers.
  *
  * 77: NVRTC is not here; with ARCHC_REQUIRE_NVRTC set that is a failure. */
-#include <dlfcn.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
-typedef struct Nvrtc {
-    int (*create)(void **program, const char *source, const char *name, int headers,
-                  const char *const *header, const char *const *include);
-    int (*compile)(void *program, int options, const char *const *option);
-    int (*log_size)(void *program, size_t *size);
-    int (*log)(void *program, char *text);
-    int (*cubin_size)(void *program, size_t *size);
-} Nvrtc;
-
-static void *open_library(void)
-{
-    const char *home = getenv("CUDA_HOME");
-    char own[512];
-    snprintf(own, sizeof own, "%s/lib64/libnvrtc.so", home ? home : "/usr/local/cuda");
-    const char *const place[] = {"libnvrtc.so", "libnvrtc.so.13", "libnvrtc.so.12",
-                                 own};
-    void *library = NULL;
-    for (size_t i = 0; !library && i < sizeof place / sizeof *place; i++)
-        library = dlopen(place[i], RTLD_NOW);
-    return library;
-}
-
-static Nvrtc nvrtc_open(void)
-{
-    void *library = open_library();
-    if (!library) {
-        printf("NVRTC is not here\n");
-        exit(getenv("ARCHC_REQUIRE_NVRTC") ? 1 : 77);
-    }
-    Nvrtc n;
-    *(void **)&n.create = dlsym(library, "nvrtcCreateProgram");
-    *(void **)&n.compile = dlsym(library, "nvrtcCompileProgram");
-    *(void **)&n.log_size = dlsym(library, "nvrtcGetProgramLogSize");
-    *(void **)&n.log = dlsym(library, "nvrtcGetProgramLog");
-    *(void **)&n.cubin_size = dlsym(library, "nvrtcGetCUBINSize");
-    return n;
-}
+#include "archrt/gpu.h"
 
 static char *read_text(const char *path)
 {
     FILE *file = fopen(path, "rb");
     char *text = NULL;
     if (file && fseek(file, 0, SEEK_END) == 0) {
-        long size = ftell(file);
+        size_t size = (size_t)ftell(file);
         rewind(file);
-        text = calloc((size_t)size + 1, 1);
-        if (text && fread(text, 1, (size_t)size, file) != (size_t)size)
+        text = calloc(size + 1, 1);
+        if (text && fread(text, 1, size, file) != size)
             abort();
     }
     if (!text) {
@@ -63,59 +25,46 @@ static char *read_text(const char *path)
     return text;
 }
 
-/* "ptxas info : Compiling entry function 'NAME' for ..", then a line with what it spills and
- * one with what it uses. */
-static int report(char *log)
+static int report(const GpuCode *code)
 {
-    int kernels = 0, spilling = 0, stores, loads;
-    char kernel[256] = "";
-    for (char *line = strtok(log, "\n"); line; line = strtok(NULL, "\n")) {
-        const char *entry = strstr(line, "entry function '"),
-                   *used = strstr(line, "Used ");
-        const char *frame = strstr(line, "bytes stack frame, ");
-        if (entry && sscanf(entry, "entry function '%255[^']", kernel) == 1)
-            kernels++;
-        if (frame &&
-            sscanf(frame, "bytes stack frame, %d bytes spill stores, %d", &stores,
-                   &loads) == 2 &&
-            stores + loads > 0) {
-            printf("FAILED %s: spills %d bytes\n", kernel, stores);
-            spilling++;
-        }
-        if (used)
-            printf("%s: %s\n", kernel, used);
+    int spilling = 0;
+    for (int i = 0; i < code->kernels; i++) {
+        const GpuUsage *u = &code->usage[i];
+        long long spills = (long long)(u->spill_stores + u->spill_loads);
+        printf("%s: %d registers, %lld bytes of stack, %lld bytes spilled\n", u->kernel,
+               u->registers, (long long)u->stack, spills);
+        spilling += spills > 0;
     }
-    printf("%d kernels, %d spill\n", kernels, spilling);
-    return kernels == 0 || spilling > 0;
+    printf("sm_%d: %zu bytes, %d kernels, %d spill\n", code->arch, code->bytes,
+           code->kernels, spilling);
+    return code->kernels == 0 || spilling > 0;
 }
 
 int main(int argc, char **argv)
 {
-    if (argc != 3) {
+    int arch = 0;
+    if (argc != 3 || sscanf(argv[1], "sm_%d", &arch) != 1) {
         fprintf(stderr, "usage: check_nvrtc sm_90 FILE.cu\n");
         return 2;
     }
-    Nvrtc n = nvrtc_open();
-    char architecture[64];
-    snprintf(architecture, sizeof architecture, "--gpu-architecture=%s", argv[1]);
-    const char *const option[] = {architecture, "--ptxas-options=-v"};
-    void *program = NULL;
-    char *source = read_text(argv[2]);
-    if (n.create(&program, source, argv[2], 0, NULL, NULL))
-        return 1;
-    int failed = n.compile(program, 2, option);
-    size_t size = 0, cubin = 0;
-    n.log_size(program, &size);
-    char *log = calloc(size + 1, 1);
-    if (!log)
-        return 1;
-    n.log(program, log);
-    if (failed || n.cubin_size(program, &cubin) || !cubin) {
-        printf("FAILED to compile %s for %s:\n%s\n", argv[2], argv[1], log);
-        return 1;
+    ArchError e;
+    GpuCompiler *compiler = NULL;
+    if (!gpu_compiler_open(&compiler, 0, &e)) {
+        printf("%s\n", e.text);
+        return getenv("ARCHC_REQUIRE_NVRTC") ? 1 : 77;
     }
-    int code = report(log);
-    free(log);
-    free(source);
-    return code;
+    char *text = read_text(argv[2]);
+    GpuSource source = {.name = argv[2], .text = text};
+    GpuCode code = {0};
+    int failed;
+    if (gpu_compile(compiler, &source, arch, &code, &e)) {
+        failed = report(&code);
+    } else {
+        printf("FAILED %s: %s\n%s\n", argv[2], e.text, code.log ? code.log : "");
+        failed = 1;
+    }
+    gpu_code_release(&code);
+    gpu_compiler_close(compiler);
+    free(text);
+    return failed;
 }

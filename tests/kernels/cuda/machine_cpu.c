@@ -1,4 +1,4 @@
-#include "run.h"
+#include "machine.h"
 
 #include <dlfcn.h>
 #include <stdio.h>
@@ -13,10 +13,11 @@
 #    include <sanitizer/common_interface_defs.h>
 #endif
 
-enum { STACK_BYTES = 128 * 1024 };
+/* Shared memory of a block, as on the devices that matter. */
+enum { SHARED_BYTES = 227 * 1024, STACK_BYTES = 128 * 1024 };
 
 CudaIndex threadIdx, blockIdx, blockDim, gridDim;
-_Alignas(256) double shared[RUN_SHARED_BYTES / sizeof(double)];
+_Alignas(256) double shared[SHARED_BYTES / sizeof(double)];
 
 /* The argument of a kernel is a struct passed by value, of a type that only the kernel
  * knows: it reads as many of these bytes as it has. */
@@ -32,9 +33,10 @@ typedef struct Fiber {
     bool done;
 } Fiber;
 
-static Fiber fiber[RUN_THREADS];
+static Fiber fiber[MACHINE_THREADS];
 static ucontext_t scheduler;
 static Fiber *running;
+static void *library;
 static Kernel *kernel;
 static const Argument *argument;
 
@@ -43,7 +45,7 @@ static const Argument *argument;
 #ifdef __SANITIZE_ADDRESS__
 static const void *scheduler_stack;
 static size_t scheduler_bytes;
-static void *scheduler_fake, *fiber_fake[RUN_THREADS];
+static void *scheduler_fake, *fiber_fake[MACHINE_THREADS];
 #endif
 
 static void resume(Fiber *f)
@@ -78,25 +80,25 @@ static void leave(Fiber *f)
     entered(f);
 }
 
-static int without, barrier[RUN_BARRIERS], barriers;
+static int without, barrier[MACHINE_BARRIERS], barriers;
 
 void barrier_at(int line)
 {
     int i = 0;
     while (i < barriers && barrier[i] != line)
         i++;
-    if (i == barriers && barriers < RUN_BARRIERS)
+    if (i == barriers && barriers < MACHINE_BARRIERS)
         barrier[barriers++] = line;
     if (line != without)
         leave(running);
 }
 
-void run_without(int line)
+void machine_without(int line)
 {
     without = line;
 }
 
-int run_barriers(int line[RUN_BARRIERS])
+int machine_barriers(int line[MACHINE_BARRIERS])
 {
     int count = barriers;
     memcpy(line, barrier, sizeof barrier);
@@ -115,12 +117,12 @@ static void thread(void)
 
 /* ---- blocks ---- */
 
-static void make_order(int *order, int threads, RunOrder how)
+static void make_order(int *order, int threads, Order how)
 {
     static uint32_t state = 1;
     for (int i = 0; i < threads; i++)
-        order[i] = how == RUN_REVERSED ? threads - 1 - i : i;
-    for (int i = threads - 1; how == RUN_SHUFFLED && i > 0; i--) {
+        order[i] = how == ORDER_REVERSED ? threads - 1 - i : i;
+    for (int i = threads - 1; how == ORDER_SHUFFLED && i > 0; i--) {
         state = state * 1664525u + 1013904223u;
         int j = (int)(state >> 8) % (i + 1), other = order[j];
         order[j] = order[i];
@@ -142,9 +144,9 @@ static void start(Fiber *f)
 }
 
 /* From barrier to barrier, until all threads are done. */
-static bool run_block(int threads, RunOrder how)
+static bool run_block(int threads, Order how)
 {
-    int order[RUN_THREADS], done = 0;
+    int order[MACHINE_THREADS], done = 0;
     for (int i = 0; i < threads; i++)
         start(&fiber[i]);
     while (done == 0) {
@@ -171,11 +173,56 @@ static void clear_shared(size_t bytes)
 #endif
 }
 
-bool run_launch(void *library, const ArchCudaLaunch *launch, RunOrder order)
+/* ---- the machine ---- */
+
+void machine_open(const ArchModel *m, const char *path)
+{
+    library = dlopen(path, RTLD_NOW);
+    if (!library || !m->cuda_source) {
+        printf("no kernels: %s\n", library ? m->name : dlerror());
+        exit(1);
+    }
+}
+
+ArchCudaDevice machine_device(void)
+{
+    return (ArchCudaDevice){.multiprocessors = 3,
+                            .threads = MACHINE_THREADS,
+                            .shared_block = SHARED_BYTES,
+                            .shared_total = SHARED_BYTES + 1024};
+}
+
+void *machine_new(size_t bytes)
+{
+    void *p = NULL;
+    if (posix_memalign(&p, 256, bytes ? bytes : 1))
+        abort();
+    memset(p, 0xff, bytes);
+    return p;
+}
+
+void *machine_copy_of(const void *from, size_t bytes)
+{
+    void *p = machine_new(bytes);
+    memcpy(p, from, bytes);
+    return p;
+}
+
+void machine_fetch(void *to, const void *from, size_t bytes)
+{
+    memcpy(to, from, bytes);
+}
+
+void machine_free(void *p)
+{
+    free(p);
+}
+
+bool machine_launch(const ArchCudaLaunch *launch, Order order)
 {
     *(void **)&kernel = dlsym(library, launch->kernel);
     if (!kernel || launch->shared_bytes > sizeof shared ||
-        launch->threads > RUN_THREADS) {
+        launch->threads > MACHINE_THREADS) {
         printf("FAILED to launch %s, %d threads, %zu bytes\n", launch->kernel,
                launch->threads, launch->shared_bytes);
         exit(1);

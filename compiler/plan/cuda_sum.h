@@ -1,0 +1,34 @@
+/* cuda_sum.h - sums over sites, cut into shares. */
+#ifndef ARCHC_PLAN_CUDA_SUM_H
+#define ARCHC_PLAN_CUDA_SUM_H
+
+#include "plan/cuda.h"
+
+/* A sum over the sites of `dy`, of products with the channels of `x` where there is one:
+ *
+ *     dw[o,c,k] += sum_p dy[o,p] x[c,near[k][p]]     db[o] += sum_p dy[o,p]
+ *     y[c] = sum_p x[c,p]
+ *
+ * An item makes rows x columns of them. */
+typedef struct Sum {
+    Val dy, x;
+    int out, in, taps;
+    int rows, columns; /* divide out and in           */
+    int items;
+    BufId table, shares;
+    const Ix *sites;
+    const Ix *tap, *o, *c;  /* of the item                 */
+    const Ix *first, *last; /* the sites it sums           */
+    Reg sum, strip;         /* [rows][columns]             */
+} Sum;
+
+Sum cuda_sum_of(Cuda *z, const CudaStep *step);
+
+/* The partial sums, [row][column][share][item]. */
+BufId cuda_shares_buffer(Cuda *z, const CudaStep *step, const Sum *s, const char *of);
+
+const Ix *cuda_share_count(Cuda *z, const Sum *s);
+/* Finds the sites of the share that the item is in; returns its number in the share. */
+const Ix *cuda_find_share(Cuda *z, Sum *s, const Ix *shares, const Ix *item);
+
+#endif
