@@ -6,7 +6,7 @@
  * Multiply-adds per sample:
  *   forward   8 + 1792 * T * X
  *   gradient  24 + 5248 * T * X
- *   vjp       16 + 5376 * T * X
+ *   vjp       24 + 5376 * T * X
  */
 #include "count_eq1.h"
 
@@ -7005,7 +7005,7 @@ static double flops(const int64_t *extent, ArchWhat what)
     switch (what) {
         case ARCH_FORWARD: return 2 * (0 + 8.0 * (double)(f.sites0) + 1792.0 * (double)(f.sites1 * f.parts.count));
         case ARCH_GRADIENT: return 2 * (0 + 24.0 * (double)(f.sites0) + 5248.0 * (double)(f.sites1 * f.parts.count));
-        case ARCH_VJP: return 2 * (0 + 16.0 * (double)(f.sites0) + 5376.0 * (double)(f.sites1 * f.parts.count));
+        case ARCH_VJP: return 2 * (0 + 24.0 * (double)(f.sites0) + 5376.0 * (double)(f.sites1 * f.parts.count));
     }
     return 0;
 }
@@ -7485,7 +7485,7 @@ static const char cuda_source[] =
     " * Multiply-adds per sample:\n"
     " *   forward   8 + 1792 * T * X\n"
     " *   gradient  24 + 5248 * T * X\n"
-    " *   vjp       16 + 5376 * T * X\n"
+    " *   vjp       24 + 5376 * T * X\n"
     " */\n"
     "typedef float real;\n"
     "\n"

@@ -6,7 +6,7 @@
  * Multiply-adds per sample:
  *   forward   8 + 1792 * T * X
  *   gradient  24 + 5248 * T * X
- *   vjp       16 + 5376 * T * X
+ *   vjp       24 + 5376 * T * X
  */
 typedef float real;
 

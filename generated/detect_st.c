@@ -935,17 +935,17 @@ typedef struct Frame {
     real *flux; /* [sites1 + 1 + halo1][4][16] */
     int32_t *near1; /* [4][sites1] */
     Halo near1_halo;
-    real *leaky_relu1; /* [sites1 + 1 + halo1][16][16] */
+    real *conv1; /* [sites1 + 1 + halo1][16][16] */
     real *global_max_pool1; /* [sites0][8][16] */
     int32_t *near2; /* [4][sites2] */
     Halo near2_halo;
     real *sigmoid1; /* [sites0][1][16] */
     real *sums; /* [953][16] */
     real *global_max_pool1_arg; /* [sites0][8][16] */
-    real *max_pool1; /* [sites2][16][16] */
     real *max_pool1_arg; /* [sites2 + 1 + halo2][16][16] */
+    real *leaky_relu1; /* [sites2][16][16] */
     real *leaky_relu2; /* [sites2][16][16] */
-    real *leaky_relu3; /* [sites2][8][16] */
+    real *leaky_relu3; /* [sites0][8][16] */
     real *linear1; /* [sites0][32][16] */
     real *linear2; /* [sites0][1][16] */
     real *dlinear2; /* [sites0][1][16] */
@@ -990,8 +990,8 @@ static void cut(Frame *f, int64_t batch, ArchWhat what)
     double sites = 0; /* times channels */
     switch (what) {
         case ARCH_FORWARD: sites = 0 + 20 * (double)f->sites1; break;
-        case ARCH_GRADIENT: sites = 0 + 36 * (double)f->sites1 + 96 * (double)f->sites2; break;
-        case ARCH_VJP: sites = 0 + 36 * (double)f->sites1 + 96 * (double)f->sites2; break;
+        case ARCH_GRADIENT: sites = 0 + 20 * (double)f->sites1 + 88 * (double)f->sites2; break;
+        case ARCH_VJP: sites = 0 + 20 * (double)f->sites1 + 88 * (double)f->sites2; break;
     }
     Divisors can = {{0}};
     for (int axis = 0; axis < AXES; axis++) {
@@ -1045,7 +1045,7 @@ static size_t lay_out(Frame *f, const int64_t *extent, int64_t batch, ArchWhat w
             f->flux = take(work, &used, sizeof(real) * 16 * 4 * (size_t)(f->sites1 + 1 + f->halo1));
             f->near1 = take(work, &used, sizeof(int32_t) * 4 * (size_t)f->sites1);
             take_halo(&f->near1_halo, work, &used);
-            f->leaky_relu1 = take(work, &used, sizeof(real) * 16 * 16 * (size_t)(f->sites1 + 1 + f->halo1));
+            f->conv1 = take(work, &used, sizeof(real) * 16 * 16 * (size_t)(f->sites1 + 1 + f->halo1));
             f->global_max_pool1 = take(work, &used, sizeof(real) * 16 * 8 * (size_t)f->sites0);
             f->near2 = take(work, &used, sizeof(int32_t) * 4 * (size_t)f->sites2);
             take_halo(&f->near2_halo, work, &used);
@@ -1056,23 +1056,21 @@ static size_t lay_out(Frame *f, const int64_t *extent, int64_t batch, ArchWhat w
             f->sums = take(work, &used, sizeof(real) * 16 * 953);
             f->near1 = take(work, &used, sizeof(int32_t) * 4 * (size_t)f->sites1);
             take_halo(&f->near1_halo, work, &used);
-            f->leaky_relu1 = take(work, &used, sizeof(real) * 16 * 16 * (size_t)(f->sites1 + 1 + f->halo1));
-            f->global_max_pool1 = take(work, &used, sizeof(real) * 16 * 8 * (size_t)f->sites0);
+            f->conv1 = f->dconv1 = take(work, &used, sizeof(real) * 16 * 16 * (size_t)(f->sites1 + 1 + f->halo1));
+            f->global_max_pool1 = f->dlinear2 = take(work, &used, sizeof(real) * 16 * 8 * (size_t)f->sites0);
             f->near2 = take(work, &used, sizeof(int32_t) * 4 * (size_t)f->sites2);
             take_halo(&f->near2_halo, work, &used);
             f->global_max_pool1_arg = take(work, &used, sizeof(real) * 16 * 8 * (size_t)f->sites0);
-            f->max_pool1 = take(work, &used, sizeof(real) * 16 * 16 * (size_t)f->sites2);
             f->max_pool1_arg = take(work, &used, sizeof(real) * 16 * 16 * (size_t)(f->sites2 + 1 + f->halo2));
+            f->leaky_relu1 = take(work, &used, sizeof(real) * 16 * 16 * (size_t)f->sites2);
             f->leaky_relu2 = take(work, &used, sizeof(real) * 16 * 16 * (size_t)f->sites2);
-            f->leaky_relu3 = take(work, &used, sizeof(real) * 16 * 8 * (size_t)f->sites2);
+            f->leaky_relu3 = take(work, &used, sizeof(real) * 16 * 8 * (size_t)f->sites0);
             f->linear1 = f->dlinear1 = take(work, &used, sizeof(real) * 16 * 32 * (size_t)f->sites0);
             f->linear2 = f->dglobal_max_pool1 = take(work, &used, sizeof(real) * 16 * 8 * (size_t)f->sites0);
-            f->dlinear2 = take(work, &used, sizeof(real) * 16 * 1 * (size_t)f->sites0);
             f->dconv3 = take(work, &used, sizeof(real) * 16 * 8 * (size_t)f->sites2);
             f->dconv2 = take(work, &used, sizeof(real) * 16 * 16 * (size_t)f->sites2);
             f->dmax_pool1 = take(work, &used, sizeof(real) * 16 * 16 * (size_t)(f->sites2 + 1 + f->halo2));
             f->cover2 = take(work, &used, sizeof(int32_t) * 1 * (size_t)f->sites1);
-            f->dconv1 = take(work, &used, sizeof(real) * 16 * 16 * (size_t)(f->sites1 + 1 + f->halo1));
             f->cover_tap2 = take(work, &used, sizeof(int32_t) * 1 * (size_t)f->sites1);
             break;
         case ARCH_VJP:
@@ -1080,18 +1078,17 @@ static size_t lay_out(Frame *f, const int64_t *extent, int64_t batch, ArchWhat w
             f->sums = take(work, &used, sizeof(real) * 16 * 953);
             f->near1 = take(work, &used, sizeof(int32_t) * 4 * (size_t)f->sites1);
             take_halo(&f->near1_halo, work, &used);
-            f->leaky_relu1 = take(work, &used, sizeof(real) * 16 * 16 * (size_t)(f->sites1 + 1 + f->halo1));
-            f->global_max_pool1 = take(work, &used, sizeof(real) * 16 * 8 * (size_t)f->sites0);
+            f->conv1 = f->dconv1 = take(work, &used, sizeof(real) * 16 * 16 * (size_t)(f->sites1 + 1 + f->halo1));
+            f->global_max_pool1 = f->dsigmoid1 = take(work, &used, sizeof(real) * 16 * 8 * (size_t)f->sites0);
             f->near2 = take(work, &used, sizeof(int32_t) * 4 * (size_t)f->sites2);
             take_halo(&f->near2_halo, work, &used);
             f->global_max_pool1_arg = take(work, &used, sizeof(real) * 16 * 8 * (size_t)f->sites0);
-            f->max_pool1 = take(work, &used, sizeof(real) * 16 * 16 * (size_t)f->sites2);
             f->max_pool1_arg = take(work, &used, sizeof(real) * 16 * 16 * (size_t)(f->sites2 + 1 + f->halo2));
+            f->leaky_relu1 = take(work, &used, sizeof(real) * 16 * 16 * (size_t)f->sites2);
             f->leaky_relu2 = take(work, &used, sizeof(real) * 16 * 16 * (size_t)f->sites2);
-            f->leaky_relu3 = take(work, &used, sizeof(real) * 16 * 8 * (size_t)f->sites2);
             f->sigmoid1 = take(work, &used, sizeof(real) * 16 * 1 * (size_t)f->sites0);
+            f->leaky_relu3 = take(work, &used, sizeof(real) * 16 * 8 * (size_t)f->sites0);
             f->linear1 = take(work, &used, sizeof(real) * 16 * 32 * (size_t)f->sites0);
-            f->dsigmoid1 = take(work, &used, sizeof(real) * 16 * 1 * (size_t)f->sites0);
             f->dlinear2 = take(work, &used, sizeof(real) * 16 * 1 * (size_t)f->sites0);
             f->dlinear1 = take(work, &used, sizeof(real) * 16 * 32 * (size_t)f->sites0);
             f->dglobal_max_pool1 = take(work, &used, sizeof(real) * 16 * 8 * (size_t)f->sites0);
@@ -1099,7 +1096,6 @@ static size_t lay_out(Frame *f, const int64_t *extent, int64_t batch, ArchWhat w
             f->dconv2 = take(work, &used, sizeof(real) * 16 * 16 * (size_t)f->sites2);
             f->dmax_pool1 = take(work, &used, sizeof(real) * 16 * 16 * (size_t)(f->sites2 + 1 + f->halo2));
             f->cover2 = take(work, &used, sizeof(int32_t) * 1 * (size_t)f->sites1);
-            f->dconv1 = take(work, &used, sizeof(real) * 16 * 16 * (size_t)(f->sites1 + 1 + f->halo1));
             f->cover_tap2 = take(work, &used, sizeof(int32_t) * 1 * (size_t)f->sites1);
             f->back1 = take(work, &used, sizeof(int32_t) * 4 * (size_t)f->sites1);
             take_halo(&f->back1_halo, work, &used);
@@ -1316,13 +1312,13 @@ TARGET_AVX512 static void read_flux_avx512(const Frame *f)
     vec512_read_input(f->call, f->block, &f->parts, f->extent1, f->x, f->flux, 4);
 }
 
-/* conv1 -> leaky_relu1, st.arch:7
+/* conv1, st.arch:7
  * y[o,p] = b[o] + sum over taps k and channels c of w[o,c,k] x[c,near[k][p]]; 256 multiply-adds a site */
 TARGET_AVX512 static void conv1_avx512(const Frame *f)
 {
     vec512_fill_halo(&f->near1_halo, f->flux, 4, f->sites1);
     for (int64_t s = 0; s + 2 <= f->sites1; s += 2) { /* sites */
-        real *leaky_relu1 = f->leaky_relu1 + s * 256;
+        real *conv1 = f->conv1 + s * 256;
         for (int64_t block = 0; block < 2; block++) { /* channels made, 8 at a time */
             vec512 y_0_0 = vec512_set(0); vec512_hold(y_0_0);
             vec512 y_0_1 = vec512_set(0); vec512_hold(y_0_1);
@@ -1450,42 +1446,26 @@ TARGET_AVX512 static void conv1_avx512(const Frame *f)
                     y_7_1 = vec512_fma(u_3_7, v_3_1, y_7_1);
                 }
             }
-            y_0_0 = vec512_max(y_0_0, vec512_mul(y_0_0, vec512_set((real)0.01)));
-            y_0_1 = vec512_max(y_0_1, vec512_mul(y_0_1, vec512_set((real)0.01)));
-            y_1_0 = vec512_max(y_1_0, vec512_mul(y_1_0, vec512_set((real)0.01)));
-            y_1_1 = vec512_max(y_1_1, vec512_mul(y_1_1, vec512_set((real)0.01)));
-            y_2_0 = vec512_max(y_2_0, vec512_mul(y_2_0, vec512_set((real)0.01)));
-            y_2_1 = vec512_max(y_2_1, vec512_mul(y_2_1, vec512_set((real)0.01)));
-            y_3_0 = vec512_max(y_3_0, vec512_mul(y_3_0, vec512_set((real)0.01)));
-            y_3_1 = vec512_max(y_3_1, vec512_mul(y_3_1, vec512_set((real)0.01)));
-            y_4_0 = vec512_max(y_4_0, vec512_mul(y_4_0, vec512_set((real)0.01)));
-            y_4_1 = vec512_max(y_4_1, vec512_mul(y_4_1, vec512_set((real)0.01)));
-            y_5_0 = vec512_max(y_5_0, vec512_mul(y_5_0, vec512_set((real)0.01)));
-            y_5_1 = vec512_max(y_5_1, vec512_mul(y_5_1, vec512_set((real)0.01)));
-            y_6_0 = vec512_max(y_6_0, vec512_mul(y_6_0, vec512_set((real)0.01)));
-            y_6_1 = vec512_max(y_6_1, vec512_mul(y_6_1, vec512_set((real)0.01)));
-            y_7_0 = vec512_max(y_7_0, vec512_mul(y_7_0, vec512_set((real)0.01)));
-            y_7_1 = vec512_max(y_7_1, vec512_mul(y_7_1, vec512_set((real)0.01)));
-            vec512_store(leaky_relu1 + block * 128, y_0_0);
-            vec512_store(leaky_relu1 + block * 128 + 256, y_0_1);
-            vec512_store(leaky_relu1 + block * 128 + 16, y_1_0);
-            vec512_store(leaky_relu1 + block * 128 + 272, y_1_1);
-            vec512_store(leaky_relu1 + block * 128 + 32, y_2_0);
-            vec512_store(leaky_relu1 + block * 128 + 288, y_2_1);
-            vec512_store(leaky_relu1 + block * 128 + 48, y_3_0);
-            vec512_store(leaky_relu1 + block * 128 + 304, y_3_1);
-            vec512_store(leaky_relu1 + block * 128 + 64, y_4_0);
-            vec512_store(leaky_relu1 + block * 128 + 320, y_4_1);
-            vec512_store(leaky_relu1 + block * 128 + 80, y_5_0);
-            vec512_store(leaky_relu1 + block * 128 + 336, y_5_1);
-            vec512_store(leaky_relu1 + block * 128 + 96, y_6_0);
-            vec512_store(leaky_relu1 + block * 128 + 352, y_6_1);
-            vec512_store(leaky_relu1 + block * 128 + 112, y_7_0);
-            vec512_store(leaky_relu1 + block * 128 + 368, y_7_1);
+            vec512_store(conv1 + block * 128, y_0_0);
+            vec512_store(conv1 + block * 128 + 256, y_0_1);
+            vec512_store(conv1 + block * 128 + 16, y_1_0);
+            vec512_store(conv1 + block * 128 + 272, y_1_1);
+            vec512_store(conv1 + block * 128 + 32, y_2_0);
+            vec512_store(conv1 + block * 128 + 288, y_2_1);
+            vec512_store(conv1 + block * 128 + 48, y_3_0);
+            vec512_store(conv1 + block * 128 + 304, y_3_1);
+            vec512_store(conv1 + block * 128 + 64, y_4_0);
+            vec512_store(conv1 + block * 128 + 320, y_4_1);
+            vec512_store(conv1 + block * 128 + 80, y_5_0);
+            vec512_store(conv1 + block * 128 + 336, y_5_1);
+            vec512_store(conv1 + block * 128 + 96, y_6_0);
+            vec512_store(conv1 + block * 128 + 352, y_6_1);
+            vec512_store(conv1 + block * 128 + 112, y_7_0);
+            vec512_store(conv1 + block * 128 + 368, y_7_1);
         }
     }
     for (int64_t s = f->sites1 / 2 * 2; s < f->sites1; s++) { /* sites */
-        real *leaky_relu1 = f->leaky_relu1 + s * 256;
+        real *conv1 = f->conv1 + s * 256;
         for (int64_t block = 0; block < 2; block++) { /* channels made, 8 at a time */
             vec512 y_0 = vec512_set(0); vec512_hold(y_0);
             vec512 y_1 = vec512_set(0); vec512_hold(y_1);
@@ -1510,44 +1490,36 @@ TARGET_AVX512 static void conv1_avx512(const Frame *f)
                     vec512 u_7 = vec512_set(w[tap * 32 + c * 8 + 7]); y_7 = vec512_fma(u_7, v, y_7);
                 }
             }
-            y_0 = vec512_max(y_0, vec512_mul(y_0, vec512_set((real)0.01)));
-            y_1 = vec512_max(y_1, vec512_mul(y_1, vec512_set((real)0.01)));
-            y_2 = vec512_max(y_2, vec512_mul(y_2, vec512_set((real)0.01)));
-            y_3 = vec512_max(y_3, vec512_mul(y_3, vec512_set((real)0.01)));
-            y_4 = vec512_max(y_4, vec512_mul(y_4, vec512_set((real)0.01)));
-            y_5 = vec512_max(y_5, vec512_mul(y_5, vec512_set((real)0.01)));
-            y_6 = vec512_max(y_6, vec512_mul(y_6, vec512_set((real)0.01)));
-            y_7 = vec512_max(y_7, vec512_mul(y_7, vec512_set((real)0.01)));
-            vec512_store(leaky_relu1 + block * 128, y_0);
-            vec512_store(leaky_relu1 + block * 128 + 16, y_1);
-            vec512_store(leaky_relu1 + block * 128 + 32, y_2);
-            vec512_store(leaky_relu1 + block * 128 + 48, y_3);
-            vec512_store(leaky_relu1 + block * 128 + 64, y_4);
-            vec512_store(leaky_relu1 + block * 128 + 80, y_5);
-            vec512_store(leaky_relu1 + block * 128 + 96, y_6);
-            vec512_store(leaky_relu1 + block * 128 + 112, y_7);
+            vec512_store(conv1 + block * 128, y_0);
+            vec512_store(conv1 + block * 128 + 16, y_1);
+            vec512_store(conv1 + block * 128 + 32, y_2);
+            vec512_store(conv1 + block * 128 + 48, y_3);
+            vec512_store(conv1 + block * 128 + 64, y_4);
+            vec512_store(conv1 + block * 128 + 80, y_5);
+            vec512_store(conv1 + block * 128 + 96, y_6);
+            vec512_store(conv1 + block * 128 + 112, y_7);
         }
     }
 }
 
-/* max_pool1; conv2 -> leaky_relu2; conv3 -> leaky_relu3 -> global_max_pool1, st.arch:8
+/* max_pool1 -> leaky_relu1; conv2 -> leaky_relu2; conv3 -> global_max_pool1, st.arch:8
  * y[o,p] = b[o] + sum over taps k and channels c of w[o,c,k] x[c,near[k][p]]; 384 multiply-adds a site */
 TARGET_AVX512 static void max_pool1_avx512(const Frame *f)
 {
-    real max_pool1_tile[2 * 16 * 16] __attribute__((aligned(64)));
+    real leaky_relu1_tile[2 * 16 * 16] __attribute__((aligned(64)));
     real leaky_relu2_tile[2 * 16 * 16] __attribute__((aligned(64)));
-    real max_pool1_tile_2[1 * 16 * 16] __attribute__((aligned(64)));
+    real leaky_relu1_tile_2[1 * 16 * 16] __attribute__((aligned(64)));
     real leaky_relu2_tile_2[1 * 16 * 16] __attribute__((aligned(64)));
     lowest(f->global_max_pool1, 128);
     for (int64_t s = 0; s + 2 <= f->sites2; s += 2) { /* sites */
-        real *max_pool1 = max_pool1_tile;
+        real *leaky_relu1 = leaky_relu1_tile;
         real *leaky_relu2 = leaky_relu2_tile;
         real *global_max_pool1 = f->global_max_pool1;
         for (int64_t k = 0; k < 2; k++) { /* sites of the tile */
-            const real *x_0 = f->leaky_relu1 + (int64_t)f->near2[s + k] * 256;
-            const real *x_1 = f->leaky_relu1 + (int64_t)f->near2[f->sites2 + s + k] * 256;
-            const real *x_2 = f->leaky_relu1 + (int64_t)f->near2[f->sites2 * 2 + s + k] * 256;
-            const real *x_3 = f->leaky_relu1 + (int64_t)f->near2[f->sites2 * 3 + s + k] * 256;
+            const real *x_0 = f->conv1 + (int64_t)f->near2[s + k] * 256;
+            const real *x_1 = f->conv1 + (int64_t)f->near2[f->sites2 + s + k] * 256;
+            const real *x_2 = f->conv1 + (int64_t)f->near2[f->sites2 * 2 + s + k] * 256;
+            const real *x_3 = f->conv1 + (int64_t)f->near2[f->sites2 * 3 + s + k] * 256;
             for (int64_t c = 0; c < 16; c++) { /* channels read */
                 vec512 y = vec512_load(x_0 + c * 16);
                 vec512 next_1 = vec512_load(x_1 + c * 16);
@@ -1556,7 +1528,8 @@ TARGET_AVX512 static void max_pool1_avx512(const Frame *f)
                 y = vec512_gt(next_2, y, next_2, y);
                 vec512 next_3 = vec512_load(x_3 + c * 16);
                 y = vec512_gt(next_3, y, next_3, y);
-                vec512_store(max_pool1 + k * 256 + c * 16, y);
+                y = vec512_max(y, vec512_mul(y, vec512_set((real)0.01)));
+                vec512_store(leaky_relu1 + k * 256 + c * 16, y);
             }
         }
         for (int64_t block = 0; block < 2; block++) { /* channels made, 8 at a time */
@@ -1579,7 +1552,7 @@ TARGET_AVX512 static void max_pool1_avx512(const Frame *f)
             vec512 y_7_1 = vec512_set(bias[7]); vec512_hold(y_7_1);
             const real *w = f->packed + block * 128 + 256;
             {
-                const real *x_0 = max_pool1_tile; const real *x_1 = max_pool1_tile + 256;
+                const real *x_0 = leaky_relu1_tile; const real *x_1 = leaky_relu1_tile + 256;
                 for (int64_t c = 0; c < 16; c += 4) { /* channels read */
                     vec512 v_0_0 = vec512_load(x_0 + c * 16); vec512_hold(v_0_0);
                     vec512 v_0_1 = vec512_load(x_1 + c * 16); vec512_hold(v_0_1);
@@ -1846,22 +1819,6 @@ TARGET_AVX512 static void max_pool1_avx512(const Frame *f)
                     y_7_1 = vec512_fma(u_3_7, v_3_1, y_7_1);
                 }
             }
-            y_0_0 = vec512_max(y_0_0, vec512_mul(y_0_0, vec512_set((real)0.01)));
-            y_0_1 = vec512_max(y_0_1, vec512_mul(y_0_1, vec512_set((real)0.01)));
-            y_1_0 = vec512_max(y_1_0, vec512_mul(y_1_0, vec512_set((real)0.01)));
-            y_1_1 = vec512_max(y_1_1, vec512_mul(y_1_1, vec512_set((real)0.01)));
-            y_2_0 = vec512_max(y_2_0, vec512_mul(y_2_0, vec512_set((real)0.01)));
-            y_2_1 = vec512_max(y_2_1, vec512_mul(y_2_1, vec512_set((real)0.01)));
-            y_3_0 = vec512_max(y_3_0, vec512_mul(y_3_0, vec512_set((real)0.01)));
-            y_3_1 = vec512_max(y_3_1, vec512_mul(y_3_1, vec512_set((real)0.01)));
-            y_4_0 = vec512_max(y_4_0, vec512_mul(y_4_0, vec512_set((real)0.01)));
-            y_4_1 = vec512_max(y_4_1, vec512_mul(y_4_1, vec512_set((real)0.01)));
-            y_5_0 = vec512_max(y_5_0, vec512_mul(y_5_0, vec512_set((real)0.01)));
-            y_5_1 = vec512_max(y_5_1, vec512_mul(y_5_1, vec512_set((real)0.01)));
-            y_6_0 = vec512_max(y_6_0, vec512_mul(y_6_0, vec512_set((real)0.01)));
-            y_6_1 = vec512_max(y_6_1, vec512_mul(y_6_1, vec512_set((real)0.01)));
-            y_7_0 = vec512_max(y_7_0, vec512_mul(y_7_0, vec512_set((real)0.01)));
-            y_7_1 = vec512_max(y_7_1, vec512_mul(y_7_1, vec512_set((real)0.01)));
             vec512 global_max_pool1_max_0 = vec512_load(global_max_pool1);
             global_max_pool1_max_0 = vec512_gt(y_0_0, global_max_pool1_max_0, y_0_0, global_max_pool1_max_0);
             global_max_pool1_max_0 = vec512_gt(y_0_1, global_max_pool1_max_0, y_0_1, global_max_pool1_max_0);
@@ -1897,14 +1854,14 @@ TARGET_AVX512 static void max_pool1_avx512(const Frame *f)
         }
     }
     for (int64_t s = f->sites2 / 2 * 2; s < f->sites2; s++) { /* sites */
-        real *max_pool1 = max_pool1_tile_2;
+        real *leaky_relu1 = leaky_relu1_tile_2;
         real *leaky_relu2 = leaky_relu2_tile_2;
         real *global_max_pool1 = f->global_max_pool1;
         {
-            const real *x_0 = f->leaky_relu1 + (int64_t)f->near2[s] * 256;
-            const real *x_1 = f->leaky_relu1 + (int64_t)f->near2[f->sites2 + s] * 256;
-            const real *x_2 = f->leaky_relu1 + (int64_t)f->near2[f->sites2 * 2 + s] * 256;
-            const real *x_3 = f->leaky_relu1 + (int64_t)f->near2[f->sites2 * 3 + s] * 256;
+            const real *x_0 = f->conv1 + (int64_t)f->near2[s] * 256;
+            const real *x_1 = f->conv1 + (int64_t)f->near2[f->sites2 + s] * 256;
+            const real *x_2 = f->conv1 + (int64_t)f->near2[f->sites2 * 2 + s] * 256;
+            const real *x_3 = f->conv1 + (int64_t)f->near2[f->sites2 * 3 + s] * 256;
             for (int64_t c = 0; c < 16; c++) { /* channels read */
                 vec512 y = vec512_load(x_0 + c * 16);
                 vec512 next_1 = vec512_load(x_1 + c * 16);
@@ -1913,7 +1870,8 @@ TARGET_AVX512 static void max_pool1_avx512(const Frame *f)
                 y = vec512_gt(next_2, y, next_2, y);
                 vec512 next_3 = vec512_load(x_3 + c * 16);
                 y = vec512_gt(next_3, y, next_3, y);
-                vec512_store(max_pool1 + c * 16, y);
+                y = vec512_max(y, vec512_mul(y, vec512_set((real)0.01)));
+                vec512_store(leaky_relu1 + c * 16, y);
             }
         }
         for (int64_t block = 0; block < 2; block++) { /* channels made, 8 at a time */
@@ -1928,7 +1886,7 @@ TARGET_AVX512 static void max_pool1_avx512(const Frame *f)
             vec512 y_7 = vec512_set(bias[7]); vec512_hold(y_7);
             const real *w = f->packed + block * 128 + 256;
             {
-                const real *x = max_pool1_tile_2;
+                const real *x = leaky_relu1_tile_2;
                 for (int64_t c = 0; c < 16; c++) { /* channels read */
                     vec512 v = vec512_load(x + c * 16); vec512_hold(v);
                     vec512 u_0 = vec512_set(w[c * 8]); y_0 = vec512_fma(u_0, v, y_0);
@@ -1983,14 +1941,6 @@ TARGET_AVX512 static void max_pool1_avx512(const Frame *f)
                     vec512 u_7 = vec512_set(w[c * 8 + 7]); y_7 = vec512_fma(u_7, v, y_7);
                 }
             }
-            y_0 = vec512_max(y_0, vec512_mul(y_0, vec512_set((real)0.01)));
-            y_1 = vec512_max(y_1, vec512_mul(y_1, vec512_set((real)0.01)));
-            y_2 = vec512_max(y_2, vec512_mul(y_2, vec512_set((real)0.01)));
-            y_3 = vec512_max(y_3, vec512_mul(y_3, vec512_set((real)0.01)));
-            y_4 = vec512_max(y_4, vec512_mul(y_4, vec512_set((real)0.01)));
-            y_5 = vec512_max(y_5, vec512_mul(y_5, vec512_set((real)0.01)));
-            y_6 = vec512_max(y_6, vec512_mul(y_6, vec512_set((real)0.01)));
-            y_7 = vec512_max(y_7, vec512_mul(y_7, vec512_set((real)0.01)));
             vec512 global_max_pool1_max_0 = vec512_load(global_max_pool1);
             global_max_pool1_max_0 = vec512_gt(y_0, global_max_pool1_max_0, y_0, global_max_pool1_max_0);
             vec512_store(global_max_pool1, global_max_pool1_max_0);
@@ -2020,13 +1970,23 @@ TARGET_AVX512 static void max_pool1_avx512(const Frame *f)
     join_max(&f->parts, f->extent2, f->global_max_pool1, NULL, 8);
 }
 
-/* linear1; linear2 -> sigmoid1, st.arch:12
+/* global_max_pool1 -> leaky_relu3; linear1; linear2 -> sigmoid1, st.arch:11
  * y[o,p] = b[o] + sum over taps k and channels c of w[o,c,k] x[c,near[k][p]]; 288 multiply-adds a site */
 TARGET_AVX512 static void linear1_avx512(const Frame *f)
 {
+    real leaky_relu3_tile[1 * 8 * 16] __attribute__((aligned(64)));
     real linear1_tile[1 * 32 * 16] __attribute__((aligned(64)));
+    const real *global_max_pool1 = f->global_max_pool1;
+    real *leaky_relu3 = leaky_relu3_tile;
     real *linear1 = linear1_tile;
     real *sigmoid1 = f->sigmoid1;
+    {
+        for (int64_t c = 0; c < 8; c++) { /* channels read */
+            vec512 y = vec512_load(global_max_pool1 + c * 16);
+            y = vec512_max(y, vec512_mul(y, vec512_set((real)0.01)));
+            vec512_store(leaky_relu3 + c * 16, y);
+        }
+    }
     for (int64_t block = 0; block < 4; block++) { /* channels made, 8 at a time */
         vec512 y_0 = vec512_set(0); vec512_hold(y_0);
         vec512 y_1 = vec512_set(0); vec512_hold(y_1);
@@ -2038,7 +1998,7 @@ TARGET_AVX512 static void linear1_avx512(const Frame *f)
         vec512 y_7 = vec512_set(0); vec512_hold(y_7);
         const real *w = f->packed + block * 64 + 672;
         {
-            const real *x = f->global_max_pool1;
+            const real *x = leaky_relu3_tile;
             for (int64_t c = 0; c < 8; c++) { /* channels read */
                 vec512 v = vec512_load(x + c * 16); vec512_hold(v);
                 vec512 u_0 = vec512_set(w[c * 8]); y_0 = vec512_fma(u_0, v, y_0);
@@ -2088,24 +2048,23 @@ TARGET_AVX512 static void clear_sums_avx512(const Frame *f)
     clear(f->sums, 15248);
 }
 
-/* max_pool1; conv2 -> leaky_relu2; conv3 -> leaky_relu3 -> global_max_pool1, st.arch:8
+/* max_pool1 -> leaky_relu1; conv2 -> leaky_relu2; conv3 -> global_max_pool1, st.arch:8
  * y[o,p] = b[o] + sum over taps k and channels c of w[o,c,k] x[c,near[k][p]]; 384 multiply-adds a site */
 TARGET_AVX512 static void max_pool1_2_avx512(const Frame *f)
 {
     lowest(f->global_max_pool1, 128);
     clear(f->global_max_pool1_arg, 128);
     for (int64_t s = 0; s + 2 <= f->sites2; s += 2) { /* sites */
-        real *max_pool1 = f->max_pool1 + s * 256;
         real *max_pool1_arg = f->max_pool1_arg + s * 256;
+        real *leaky_relu1 = f->leaky_relu1 + s * 256;
         real *leaky_relu2 = f->leaky_relu2 + s * 256;
-        real *leaky_relu3 = f->leaky_relu3 + s * 128;
         real *global_max_pool1 = f->global_max_pool1;
         real *global_max_pool1_arg = f->global_max_pool1_arg;
         for (int64_t k = 0; k < 2; k++) { /* sites of the tile */
-            const real *x_0 = f->leaky_relu1 + (int64_t)f->near2[s + k] * 256;
-            const real *x_1 = f->leaky_relu1 + (int64_t)f->near2[f->sites2 + s + k] * 256;
-            const real *x_2 = f->leaky_relu1 + (int64_t)f->near2[f->sites2 * 2 + s + k] * 256;
-            const real *x_3 = f->leaky_relu1 + (int64_t)f->near2[f->sites2 * 3 + s + k] * 256;
+            const real *x_0 = f->conv1 + (int64_t)f->near2[s + k] * 256;
+            const real *x_1 = f->conv1 + (int64_t)f->near2[f->sites2 + s + k] * 256;
+            const real *x_2 = f->conv1 + (int64_t)f->near2[f->sites2 * 2 + s + k] * 256;
+            const real *x_3 = f->conv1 + (int64_t)f->near2[f->sites2 * 3 + s + k] * 256;
             for (int64_t c = 0; c < 16; c++) { /* channels read */
                 vec512 y = vec512_load(x_0 + c * 16);
                 vec512 where = vec512_set(0);
@@ -2119,7 +2078,8 @@ TARGET_AVX512 static void max_pool1_2_avx512(const Frame *f)
                 where = vec512_gt(next_3, y, vec512_set((real)3), where);
                 y = vec512_gt(next_3, y, next_3, y);
                 vec512_store(max_pool1_arg + c * 16 + k * 256, where);
-                vec512_store(max_pool1 + k * 256 + c * 16, y);
+                y = vec512_max(y, vec512_mul(y, vec512_set((real)0.01)));
+                vec512_store(leaky_relu1 + k * 256 + c * 16, y);
             }
         }
         for (int64_t block = 0; block < 2; block++) { /* channels made, 8 at a time */
@@ -2142,8 +2102,8 @@ TARGET_AVX512 static void max_pool1_2_avx512(const Frame *f)
             vec512 y_7_1 = vec512_set(bias[7]); vec512_hold(y_7_1);
             const real *w = f->packed + block * 128 + 256;
             {
-                const real *x_0 = f->max_pool1 + s * 256;
-                const real *x_1 = f->max_pool1 + s * 256 + 256;
+                const real *x_0 = f->leaky_relu1 + s * 256;
+                const real *x_1 = f->leaky_relu1 + s * 256 + 256;
                 for (int64_t c = 0; c < 16; c += 4) { /* channels read */
                     vec512 v_0_0 = vec512_load(x_0 + c * 16); vec512_hold(v_0_0);
                     vec512 v_0_1 = vec512_load(x_1 + c * 16); vec512_hold(v_0_1);
@@ -2411,30 +2371,6 @@ TARGET_AVX512 static void max_pool1_2_avx512(const Frame *f)
                     y_7_1 = vec512_fma(u_3_7, v_3_1, y_7_1);
                 }
             }
-            y_0_0 = vec512_max(y_0_0, vec512_mul(y_0_0, vec512_set((real)0.01)));
-            y_0_1 = vec512_max(y_0_1, vec512_mul(y_0_1, vec512_set((real)0.01)));
-            y_1_0 = vec512_max(y_1_0, vec512_mul(y_1_0, vec512_set((real)0.01)));
-            y_1_1 = vec512_max(y_1_1, vec512_mul(y_1_1, vec512_set((real)0.01)));
-            y_2_0 = vec512_max(y_2_0, vec512_mul(y_2_0, vec512_set((real)0.01)));
-            y_2_1 = vec512_max(y_2_1, vec512_mul(y_2_1, vec512_set((real)0.01)));
-            y_3_0 = vec512_max(y_3_0, vec512_mul(y_3_0, vec512_set((real)0.01)));
-            y_3_1 = vec512_max(y_3_1, vec512_mul(y_3_1, vec512_set((real)0.01)));
-            y_4_0 = vec512_max(y_4_0, vec512_mul(y_4_0, vec512_set((real)0.01)));
-            y_4_1 = vec512_max(y_4_1, vec512_mul(y_4_1, vec512_set((real)0.01)));
-            y_5_0 = vec512_max(y_5_0, vec512_mul(y_5_0, vec512_set((real)0.01)));
-            y_5_1 = vec512_max(y_5_1, vec512_mul(y_5_1, vec512_set((real)0.01)));
-            y_6_0 = vec512_max(y_6_0, vec512_mul(y_6_0, vec512_set((real)0.01)));
-            y_6_1 = vec512_max(y_6_1, vec512_mul(y_6_1, vec512_set((real)0.01)));
-            y_7_0 = vec512_max(y_7_0, vec512_mul(y_7_0, vec512_set((real)0.01)));
-            y_7_1 = vec512_max(y_7_1, vec512_mul(y_7_1, vec512_set((real)0.01)));
-            vec512_store(leaky_relu3, y_0_0); vec512_store(leaky_relu3 + 128, y_0_1);
-            vec512_store(leaky_relu3 + 16, y_1_0); vec512_store(leaky_relu3 + 144, y_1_1);
-            vec512_store(leaky_relu3 + 32, y_2_0); vec512_store(leaky_relu3 + 160, y_2_1);
-            vec512_store(leaky_relu3 + 48, y_3_0); vec512_store(leaky_relu3 + 176, y_3_1);
-            vec512_store(leaky_relu3 + 64, y_4_0); vec512_store(leaky_relu3 + 192, y_4_1);
-            vec512_store(leaky_relu3 + 80, y_5_0); vec512_store(leaky_relu3 + 208, y_5_1);
-            vec512_store(leaky_relu3 + 96, y_6_0); vec512_store(leaky_relu3 + 224, y_6_1);
-            vec512_store(leaky_relu3 + 112, y_7_0); vec512_store(leaky_relu3 + 240, y_7_1);
             vec512 global_max_pool1_max_0 = vec512_load(global_max_pool1);
             vec512 global_max_pool1_site_0 = vec512_load(global_max_pool1_arg);
             global_max_pool1_site_0 = vec512_gt(y_0_0, global_max_pool1_max_0, vec512_set((real)(s)), global_max_pool1_site_0);
@@ -2502,17 +2438,16 @@ TARGET_AVX512 static void max_pool1_2_avx512(const Frame *f)
         }
     }
     for (int64_t s = f->sites2 / 2 * 2; s < f->sites2; s++) { /* sites */
-        real *max_pool1 = f->max_pool1 + s * 256;
         real *max_pool1_arg = f->max_pool1_arg + s * 256;
+        real *leaky_relu1 = f->leaky_relu1 + s * 256;
         real *leaky_relu2 = f->leaky_relu2 + s * 256;
-        real *leaky_relu3 = f->leaky_relu3 + s * 128;
         real *global_max_pool1 = f->global_max_pool1;
         real *global_max_pool1_arg = f->global_max_pool1_arg;
         {
-            const real *x_0 = f->leaky_relu1 + (int64_t)f->near2[s] * 256;
-            const real *x_1 = f->leaky_relu1 + (int64_t)f->near2[f->sites2 + s] * 256;
-            const real *x_2 = f->leaky_relu1 + (int64_t)f->near2[f->sites2 * 2 + s] * 256;
-            const real *x_3 = f->leaky_relu1 + (int64_t)f->near2[f->sites2 * 3 + s] * 256;
+            const real *x_0 = f->conv1 + (int64_t)f->near2[s] * 256;
+            const real *x_1 = f->conv1 + (int64_t)f->near2[f->sites2 + s] * 256;
+            const real *x_2 = f->conv1 + (int64_t)f->near2[f->sites2 * 2 + s] * 256;
+            const real *x_3 = f->conv1 + (int64_t)f->near2[f->sites2 * 3 + s] * 256;
             for (int64_t c = 0; c < 16; c++) { /* channels read */
                 vec512 y = vec512_load(x_0 + c * 16);
                 vec512 where = vec512_set(0);
@@ -2526,7 +2461,8 @@ TARGET_AVX512 static void max_pool1_2_avx512(const Frame *f)
                 where = vec512_gt(next_3, y, vec512_set((real)3), where);
                 y = vec512_gt(next_3, y, next_3, y);
                 vec512_store(max_pool1_arg + c * 16, where);
-                vec512_store(max_pool1 + c * 16, y);
+                y = vec512_max(y, vec512_mul(y, vec512_set((real)0.01)));
+                vec512_store(leaky_relu1 + c * 16, y);
             }
         }
         for (int64_t block = 0; block < 2; block++) { /* channels made, 8 at a time */
@@ -2541,7 +2477,7 @@ TARGET_AVX512 static void max_pool1_2_avx512(const Frame *f)
             vec512 y_7 = vec512_set(bias[7]); vec512_hold(y_7);
             const real *w = f->packed + block * 128 + 256;
             {
-                const real *x = f->max_pool1 + s * 256;
+                const real *x = f->leaky_relu1 + s * 256;
                 for (int64_t c = 0; c < 16; c++) { /* channels read */
                     vec512 v = vec512_load(x + c * 16); vec512_hold(v);
                     vec512 u_0 = vec512_set(w[c * 8]); y_0 = vec512_fma(u_0, v, y_0);
@@ -2596,22 +2532,6 @@ TARGET_AVX512 static void max_pool1_2_avx512(const Frame *f)
                     vec512 u_7 = vec512_set(w[c * 8 + 7]); y_7 = vec512_fma(u_7, v, y_7);
                 }
             }
-            y_0 = vec512_max(y_0, vec512_mul(y_0, vec512_set((real)0.01)));
-            y_1 = vec512_max(y_1, vec512_mul(y_1, vec512_set((real)0.01)));
-            y_2 = vec512_max(y_2, vec512_mul(y_2, vec512_set((real)0.01)));
-            y_3 = vec512_max(y_3, vec512_mul(y_3, vec512_set((real)0.01)));
-            y_4 = vec512_max(y_4, vec512_mul(y_4, vec512_set((real)0.01)));
-            y_5 = vec512_max(y_5, vec512_mul(y_5, vec512_set((real)0.01)));
-            y_6 = vec512_max(y_6, vec512_mul(y_6, vec512_set((real)0.01)));
-            y_7 = vec512_max(y_7, vec512_mul(y_7, vec512_set((real)0.01)));
-            vec512_store(leaky_relu3, y_0);
-            vec512_store(leaky_relu3 + 16, y_1);
-            vec512_store(leaky_relu3 + 32, y_2);
-            vec512_store(leaky_relu3 + 48, y_3);
-            vec512_store(leaky_relu3 + 64, y_4);
-            vec512_store(leaky_relu3 + 80, y_5);
-            vec512_store(leaky_relu3 + 96, y_6);
-            vec512_store(leaky_relu3 + 112, y_7);
             vec512 global_max_pool1_max_0 = vec512_load(global_max_pool1);
             vec512 global_max_pool1_site_0 = vec512_load(global_max_pool1_arg);
             global_max_pool1_site_0 = vec512_gt(y_0, global_max_pool1_max_0, vec512_set((real)(s)), global_max_pool1_site_0);
@@ -2665,12 +2585,21 @@ TARGET_AVX512 static void max_pool1_2_avx512(const Frame *f)
     join_max(&f->parts, f->extent2, f->global_max_pool1, f->global_max_pool1_arg, 8);
 }
 
-/* linear1; linear2, st.arch:12
+/* global_max_pool1 -> leaky_relu3; linear1; linear2, st.arch:11
  * y[o,p] = b[o] + sum over taps k and channels c of w[o,c,k] x[c,near[k][p]]; 288 multiply-adds a site */
 TARGET_AVX512 static void linear1_2_avx512(const Frame *f)
 {
+    const real *global_max_pool1 = f->global_max_pool1;
+    real *leaky_relu3 = f->leaky_relu3;
     real *linear1 = f->linear1;
     real *linear2 = f->linear2;
+    {
+        for (int64_t c = 0; c < 8; c++) { /* channels read */
+            vec512 y = vec512_load(global_max_pool1 + c * 16);
+            y = vec512_max(y, vec512_mul(y, vec512_set((real)0.01)));
+            vec512_store(leaky_relu3 + c * 16, y);
+        }
+    }
     for (int64_t block = 0; block < 4; block++) { /* channels made, 8 at a time */
         vec512 y_0 = vec512_set(0); vec512_hold(y_0);
         vec512 y_1 = vec512_set(0); vec512_hold(y_1);
@@ -2682,7 +2611,7 @@ TARGET_AVX512 static void linear1_2_avx512(const Frame *f)
         vec512 y_7 = vec512_set(0); vec512_hold(y_7);
         const real *w = f->packed + block * 64 + 672;
         {
-            const real *x = f->global_max_pool1;
+            const real *x = f->leaky_relu3;
             for (int64_t c = 0; c < 8; c++) { /* channels read */
                 vec512 v = vec512_load(x + c * 16); vec512_hold(v);
                 vec512 u_0 = vec512_set(w[c * 8]); y_0 = vec512_fma(u_0, v, y_0);
@@ -2777,11 +2706,12 @@ TARGET_AVX512 static void dlinear2_bias_avx512(const Frame *f)
     }
 }
 
-/* dlinear1; dglobal_max_pool1, st.arch:12
+/* dlinear1; dleaky_relu3 -> dglobal_max_pool1, st.arch:12
  * dx[c,q] = sum over taps k and channels o of w[o,c,k] dy[o,back[k][q]]; 288 multiply-adds a site */
 TARGET_AVX512 static void dlinear1_avx512(const Frame *f)
 {
     real *dlinear1 = f->dlinear1;
+    const real *leaky_relu3 = f->leaky_relu3;
     real *dglobal_max_pool1 = f->dglobal_max_pool1;
     for (int64_t block = 0; block < 4; block++) { /* channels made, 8 at a time */
         vec512 y_0 = vec512_set(0); vec512_hold(y_0);
@@ -2840,6 +2770,14 @@ TARGET_AVX512 static void dlinear1_avx512(const Frame *f)
                 vec512 u_7 = vec512_set(w[c * 8 + 7]); y_7 = vec512_fma(u_7, v, y_7);
             }
         }
+        y_0 = vec512_gt(vec512_load(leaky_relu3), vec512_set(0), y_0, vec512_mul(y_0, vec512_set((real)0.01)));
+        y_1 = vec512_gt(vec512_load(leaky_relu3 + 16), vec512_set(0), y_1, vec512_mul(y_1, vec512_set((real)0.01)));
+        y_2 = vec512_gt(vec512_load(leaky_relu3 + 32), vec512_set(0), y_2, vec512_mul(y_2, vec512_set((real)0.01)));
+        y_3 = vec512_gt(vec512_load(leaky_relu3 + 48), vec512_set(0), y_3, vec512_mul(y_3, vec512_set((real)0.01)));
+        y_4 = vec512_gt(vec512_load(leaky_relu3 + 64), vec512_set(0), y_4, vec512_mul(y_4, vec512_set((real)0.01)));
+        y_5 = vec512_gt(vec512_load(leaky_relu3 + 80), vec512_set(0), y_5, vec512_mul(y_5, vec512_set((real)0.01)));
+        y_6 = vec512_gt(vec512_load(leaky_relu3 + 96), vec512_set(0), y_6, vec512_mul(y_6, vec512_set((real)0.01)));
+        y_7 = vec512_gt(vec512_load(leaky_relu3 + 112), vec512_set(0), y_7, vec512_mul(y_7, vec512_set((real)0.01)));
         vec512_store(dglobal_max_pool1, y_0);
         vec512_store(dglobal_max_pool1 + 16, y_1);
         vec512_store(dglobal_max_pool1 + 32, y_2);
@@ -2878,7 +2816,7 @@ TARGET_AVX512 static void dlinear1_weight_avx512(const Frame *f)
                 vec512 sum_3_3 = vec512_set(0); vec512_hold(sum_3_3);
                 for (int64_t s = 0; s < to; s++) { /* sites */
                     const real *dy = f->dlinear1 + s * 512 + o * 16;
-                    const real *x = f->global_max_pool1 + s * 128 + c * 16;
+                    const real *x = f->leaky_relu3 + s * 128 + c * 16;
                     vec512 v_0 = vec512_load(x); vec512_hold(v_0);
                     vec512 v_1 = vec512_load(x + 16); vec512_hold(v_1);
                     vec512 v_2 = vec512_load(x + 32); vec512_hold(v_2);
@@ -2925,24 +2863,23 @@ TARGET_AVX512 static void dlinear1_weight_avx512(const Frame *f)
     }
 }
 
-/* dleaky_relu3 -> dconv3; dleaky_relu2 -> dconv2; dmax_pool1, st.arch:10
+/* dconv3; dleaky_relu2 -> dconv2; dleaky_relu1 -> dmax_pool1, st.arch:10
  * dx[c,q] = sum over taps k and channels o of w[o,c,k] dy[o,back[k][q]]; 384 multiply-adds a site */
-TARGET_AVX512 static void dleaky_relu3_avx512(const Frame *f)
+TARGET_AVX512 static void dconv3_avx512(const Frame *f)
 {
     real dglobal_max_pool1_all[1 * 8 * 16] __attribute__((aligned(64)));
     share(&f->parts, f->dglobal_max_pool1, dglobal_max_pool1_all, 8);
     for (int64_t s = 0; s + 2 <= f->sites2; s += 2) { /* sites */
-        const real *leaky_relu3 = f->leaky_relu3 + s * 128;
         real *dconv3 = f->dconv3 + s * 128;
         const real *leaky_relu2 = f->leaky_relu2 + s * 256;
         real *dconv2 = f->dconv2 + s * 256;
+        const real *leaky_relu1 = f->leaky_relu1 + s * 256;
         real *dmax_pool1 = f->dmax_pool1 + s * 256;
         for (int64_t k = 0; k < 2; k++) { /* sites of the tile */
             const real *x = dglobal_max_pool1_all;
             const real *arg = f->global_max_pool1_arg;
             for (int64_t c = 0; c < 8; c++) { /* channels read */
                 vec512 y = vec512_eq(vec512_load(arg + c * 16), vec512_set((real)(s + k)), vec512_load(x + c * 16), vec512_set(0));
-                y = vec512_gt(vec512_load(leaky_relu3 + k * 128 + c * 16), vec512_set(0), y, vec512_mul(y, vec512_set((real)0.01)));
                 vec512_store(dconv3 + k * 128 + c * 16, y);
             }
         }
@@ -3231,6 +3168,22 @@ TARGET_AVX512 static void dleaky_relu3_avx512(const Frame *f)
                     y_7_1 = vec512_fma(u_3_7, v_3_1, y_7_1);
                 }
             }
+            y_0_0 = vec512_gt(vec512_load(leaky_relu1 + block * 128), vec512_set(0), y_0_0, vec512_mul(y_0_0, vec512_set((real)0.01)));
+            y_0_1 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + 256), vec512_set(0), y_0_1, vec512_mul(y_0_1, vec512_set((real)0.01)));
+            y_1_0 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + 16), vec512_set(0), y_1_0, vec512_mul(y_1_0, vec512_set((real)0.01)));
+            y_1_1 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + 272), vec512_set(0), y_1_1, vec512_mul(y_1_1, vec512_set((real)0.01)));
+            y_2_0 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + 32), vec512_set(0), y_2_0, vec512_mul(y_2_0, vec512_set((real)0.01)));
+            y_2_1 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + 288), vec512_set(0), y_2_1, vec512_mul(y_2_1, vec512_set((real)0.01)));
+            y_3_0 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + 48), vec512_set(0), y_3_0, vec512_mul(y_3_0, vec512_set((real)0.01)));
+            y_3_1 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + 304), vec512_set(0), y_3_1, vec512_mul(y_3_1, vec512_set((real)0.01)));
+            y_4_0 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + 64), vec512_set(0), y_4_0, vec512_mul(y_4_0, vec512_set((real)0.01)));
+            y_4_1 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + 320), vec512_set(0), y_4_1, vec512_mul(y_4_1, vec512_set((real)0.01)));
+            y_5_0 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + 80), vec512_set(0), y_5_0, vec512_mul(y_5_0, vec512_set((real)0.01)));
+            y_5_1 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + 336), vec512_set(0), y_5_1, vec512_mul(y_5_1, vec512_set((real)0.01)));
+            y_6_0 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + 96), vec512_set(0), y_6_0, vec512_mul(y_6_0, vec512_set((real)0.01)));
+            y_6_1 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + 352), vec512_set(0), y_6_1, vec512_mul(y_6_1, vec512_set((real)0.01)));
+            y_7_0 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + 112), vec512_set(0), y_7_0, vec512_mul(y_7_0, vec512_set((real)0.01)));
+            y_7_1 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + 368), vec512_set(0), y_7_1, vec512_mul(y_7_1, vec512_set((real)0.01)));
             vec512_store(dmax_pool1 + block * 128, y_0_0);
             vec512_store(dmax_pool1 + block * 128 + 256, y_0_1);
             vec512_store(dmax_pool1 + block * 128 + 16, y_1_0);
@@ -3250,17 +3203,16 @@ TARGET_AVX512 static void dleaky_relu3_avx512(const Frame *f)
         }
     }
     for (int64_t s = f->sites2 / 2 * 2; s < f->sites2; s++) { /* sites */
-        const real *leaky_relu3 = f->leaky_relu3 + s * 128;
         real *dconv3 = f->dconv3 + s * 128;
         const real *leaky_relu2 = f->leaky_relu2 + s * 256;
         real *dconv2 = f->dconv2 + s * 256;
+        const real *leaky_relu1 = f->leaky_relu1 + s * 256;
         real *dmax_pool1 = f->dmax_pool1 + s * 256;
         {
             const real *x = dglobal_max_pool1_all;
             const real *arg = f->global_max_pool1_arg;
             for (int64_t c = 0; c < 8; c++) { /* channels read */
                 vec512 y = vec512_eq(vec512_load(arg + c * 16), vec512_set((real)(s)), vec512_load(x + c * 16), vec512_set(0));
-                y = vec512_gt(vec512_load(leaky_relu3 + c * 16), vec512_set(0), y, vec512_mul(y, vec512_set((real)0.01)));
                 vec512_store(dconv3 + c * 16, y);
             }
         }
@@ -3329,6 +3281,14 @@ TARGET_AVX512 static void dleaky_relu3_avx512(const Frame *f)
                     vec512 u_7 = vec512_set(w[c * 8 + 7]); y_7 = vec512_fma(u_7, v, y_7);
                 }
             }
+            y_0 = vec512_gt(vec512_load(leaky_relu1 + block * 128), vec512_set(0), y_0, vec512_mul(y_0, vec512_set((real)0.01)));
+            y_1 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + 16), vec512_set(0), y_1, vec512_mul(y_1, vec512_set((real)0.01)));
+            y_2 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + 32), vec512_set(0), y_2, vec512_mul(y_2, vec512_set((real)0.01)));
+            y_3 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + 48), vec512_set(0), y_3, vec512_mul(y_3, vec512_set((real)0.01)));
+            y_4 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + 64), vec512_set(0), y_4, vec512_mul(y_4, vec512_set((real)0.01)));
+            y_5 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + 80), vec512_set(0), y_5, vec512_mul(y_5, vec512_set((real)0.01)));
+            y_6 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + 96), vec512_set(0), y_6, vec512_mul(y_6, vec512_set((real)0.01)));
+            y_7 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + 112), vec512_set(0), y_7, vec512_mul(y_7, vec512_set((real)0.01)));
             vec512_store(dmax_pool1 + block * 128, y_0);
             vec512_store(dmax_pool1 + block * 128 + 16, y_1);
             vec512_store(dmax_pool1 + block * 128 + 32, y_2);
@@ -3479,7 +3439,7 @@ TARGET_AVX512 static void dconv2_weight_avx512(const Frame *f)
                     vec512 sum_3_3 = vec512_set(0); vec512_hold(sum_3_3);
                     for (int64_t s = from; s < to; s++) { /* sites */
                         const real *dy = f->dconv2 + s * 256 + o * 16;
-                        const real *x = f->max_pool1 + s * 256 + c * 16;
+                        const real *x = f->leaky_relu1 + s * 256 + c * 16;
                         vec512 v_0 = vec512_load(x); vec512_hold(v_0);
                         vec512 v_1 = vec512_load(x + 16); vec512_hold(v_1);
                         vec512 v_2 = vec512_load(x + 32); vec512_hold(v_2);
@@ -3561,20 +3521,18 @@ TARGET_AVX512 static void dconv2_bias_avx512(const Frame *f)
     }
 }
 
-/* dleaky_relu1 -> dconv1, st.arch:7 */
-TARGET_AVX512 static void dleaky_relu1_avx512(const Frame *f)
+/* dconv1, st.arch:7 */
+TARGET_AVX512 static void dconv1_avx512(const Frame *f)
 {
     clear(f->dmax_pool1 + f->sites2 * 256, 256);
     clear(f->max_pool1_arg + f->sites2 * 256, 256);
     for (int64_t s = 0; s < f->sites1; s++) { /* sites */
-        const real *leaky_relu1 = f->leaky_relu1 + s * 256;
         real *dconv1 = f->dconv1 + s * 256;
         {
             const real *x = f->dmax_pool1 + (int64_t)f->cover2[s] * 256;
             const real *arg = f->max_pool1_arg + (int64_t)f->cover2[s] * 256;
             for (int64_t c = 0; c < 16; c++) { /* channels read */
                 vec512 y = vec512_eq(vec512_load(arg + c * 16), vec512_set((real)((int64_t)f->cover_tap2[s])), vec512_load(x + c * 16), vec512_set(0));
-                y = vec512_gt(vec512_load(leaky_relu1 + c * 16), vec512_set(0), y, vec512_mul(y, vec512_set((real)0.01)));
                 vec512_store(dconv1 + c * 16, y);
             }
         }
@@ -3662,12 +3620,21 @@ TARGET_AVX512 static void add_lanes_avx512(const Frame *f)
     lane_sums(f->dparams, f->sums, 953);
 }
 
-/* linear1; linear2 -> sigmoid1, st.arch:12
+/* global_max_pool1 -> leaky_relu3; linear1; linear2 -> sigmoid1, st.arch:11
  * y[o,p] = b[o] + sum over taps k and channels c of w[o,c,k] x[c,near[k][p]]; 288 multiply-adds a site */
 TARGET_AVX512 static void linear1_3_avx512(const Frame *f)
 {
+    const real *global_max_pool1 = f->global_max_pool1;
+    real *leaky_relu3 = f->leaky_relu3;
     real *linear1 = f->linear1;
     real *sigmoid1 = f->sigmoid1;
+    {
+        for (int64_t c = 0; c < 8; c++) { /* channels read */
+            vec512 y = vec512_load(global_max_pool1 + c * 16);
+            y = vec512_max(y, vec512_mul(y, vec512_set((real)0.01)));
+            vec512_store(leaky_relu3 + c * 16, y);
+        }
+    }
     for (int64_t block = 0; block < 4; block++) { /* channels made, 8 at a time */
         vec512 y_0 = vec512_set(0); vec512_hold(y_0);
         vec512 y_1 = vec512_set(0); vec512_hold(y_1);
@@ -3679,7 +3646,7 @@ TARGET_AVX512 static void linear1_3_avx512(const Frame *f)
         vec512 y_7 = vec512_set(0); vec512_hold(y_7);
         const real *w = f->packed + block * 64 + 672;
         {
-            const real *x = f->global_max_pool1;
+            const real *x = f->leaky_relu3;
             for (int64_t c = 0; c < 8; c++) { /* channels read */
                 vec512 v = vec512_load(x + c * 16); vec512_hold(v);
                 vec512 u_0 = vec512_set(w[c * 8]); y_0 = vec512_fma(u_0, v, y_0);
@@ -3723,7 +3690,7 @@ TARGET_AVX512 static void read_dsigmoid1_avx512(const Frame *f)
     read_field(f->call, f->block, &f->parts, NULL, f->dy, f->dsigmoid1, 1);
 }
 
-/* dsigmoid1 -> dlinear2; dlinear1; dglobal_max_pool1, st.arch:14
+/* dsigmoid1 -> dlinear2; dlinear1; dleaky_relu3 -> dglobal_max_pool1, st.arch:14
  * dx[c,q] = sum over taps k and channels o of w[o,c,k] dy[o,back[k][q]]; 288 multiply-adds a site */
 TARGET_AVX512 static void dlinear1_2_avx512(const Frame *f)
 {
@@ -3731,6 +3698,7 @@ TARGET_AVX512 static void dlinear1_2_avx512(const Frame *f)
     const real *sigmoid1 = f->sigmoid1;
     real *dlinear2 = f->dlinear2;
     real *dlinear1 = f->dlinear1;
+    const real *leaky_relu3 = f->leaky_relu3;
     real *dglobal_max_pool1 = f->dglobal_max_pool1;
     {
         vec512 y = vec512_load(dsigmoid1);
@@ -3794,6 +3762,14 @@ TARGET_AVX512 static void dlinear1_2_avx512(const Frame *f)
                 vec512 u_7 = vec512_set(w[c * 8 + 7]); y_7 = vec512_fma(u_7, v, y_7);
             }
         }
+        y_0 = vec512_gt(vec512_load(leaky_relu3), vec512_set(0), y_0, vec512_mul(y_0, vec512_set((real)0.01)));
+        y_1 = vec512_gt(vec512_load(leaky_relu3 + 16), vec512_set(0), y_1, vec512_mul(y_1, vec512_set((real)0.01)));
+        y_2 = vec512_gt(vec512_load(leaky_relu3 + 32), vec512_set(0), y_2, vec512_mul(y_2, vec512_set((real)0.01)));
+        y_3 = vec512_gt(vec512_load(leaky_relu3 + 48), vec512_set(0), y_3, vec512_mul(y_3, vec512_set((real)0.01)));
+        y_4 = vec512_gt(vec512_load(leaky_relu3 + 64), vec512_set(0), y_4, vec512_mul(y_4, vec512_set((real)0.01)));
+        y_5 = vec512_gt(vec512_load(leaky_relu3 + 80), vec512_set(0), y_5, vec512_mul(y_5, vec512_set((real)0.01)));
+        y_6 = vec512_gt(vec512_load(leaky_relu3 + 96), vec512_set(0), y_6, vec512_mul(y_6, vec512_set((real)0.01)));
+        y_7 = vec512_gt(vec512_load(leaky_relu3 + 112), vec512_set(0), y_7, vec512_mul(y_7, vec512_set((real)0.01)));
         vec512_store(dglobal_max_pool1, y_0);
         vec512_store(dglobal_max_pool1 + 16, y_1);
         vec512_store(dglobal_max_pool1 + 32, y_2);
@@ -4004,12 +3980,12 @@ static void run_gradient_avx512(Frame *f, int64_t first, int64_t last)
         dlinear2_bias_avx512(f);
         dlinear1_avx512(f);
         dlinear1_weight_avx512(f);
-        dleaky_relu3_avx512(f);
+        dconv3_avx512(f);
         dconv3_weight_avx512(f);
         dconv3_bias_avx512(f);
         dconv2_weight_avx512(f);
         dconv2_bias_avx512(f);
-        dleaky_relu1_avx512(f);
+        dconv1_avx512(f);
         dconv1_weight_avx512(f);
     }
     if (f->dparams) {
@@ -4034,14 +4010,14 @@ static void run_vjp_avx512(Frame *f, int64_t first, int64_t last)
             dlinear2_bias_avx512(f);
             dlinear1_weight_avx512(f);
         }
-        dleaky_relu3_avx512(f);
+        dconv3_avx512(f);
         if (f->dparams) {
             dconv3_weight_avx512(f);
             dconv3_bias_avx512(f);
             dconv2_weight_avx512(f);
             dconv2_bias_avx512(f);
         }
-        dleaky_relu1_avx512(f);
+        dconv1_avx512(f);
         if (f->dparams) {
             dconv1_weight_avx512(f);
         }
@@ -4248,13 +4224,13 @@ TARGET_AVX2 static void read_flux_avx2(const Frame *f)
     vec256_read_input(f->call, f->block, &f->parts, f->extent1, f->x, f->flux, 4);
 }
 
-/* conv1 -> leaky_relu1, st.arch:7
+/* conv1, st.arch:7
  * y[o,p] = b[o] + sum over taps k and channels c of w[o,c,k] x[c,near[k][p]]; 256 multiply-adds a site */
 TARGET_AVX2 static void conv1_avx2(const Frame *f)
 {
     vec256_fill_halo(&f->near1_halo, f->flux, 4, f->sites1);
     for (int64_t s = 0; s + 2 <= f->sites1; s += 2) { /* sites */
-        real *leaky_relu1 = f->leaky_relu1 + s * 256;
+        real *conv1 = f->conv1 + s * 256;
         for (int64_t block = 0; block < 2; block++) { /* channels made, 8 at a time */
             for (int64_t o = 0; o < 8; o += 4) { /* channels made */
                 for (int64_t lane = 0; lane < 16; lane += 8) { /* samples */
@@ -4287,28 +4263,20 @@ TARGET_AVX2 static void conv1_avx2(const Frame *f)
                             y_3_1 = vec256_fma(u_3, v_1, y_3_1);
                         }
                     }
-                    y_0_0 = vec256_max(y_0_0, vec256_mul(y_0_0, vec256_set((real)0.01)));
-                    y_0_1 = vec256_max(y_0_1, vec256_mul(y_0_1, vec256_set((real)0.01)));
-                    y_1_0 = vec256_max(y_1_0, vec256_mul(y_1_0, vec256_set((real)0.01)));
-                    y_1_1 = vec256_max(y_1_1, vec256_mul(y_1_1, vec256_set((real)0.01)));
-                    y_2_0 = vec256_max(y_2_0, vec256_mul(y_2_0, vec256_set((real)0.01)));
-                    y_2_1 = vec256_max(y_2_1, vec256_mul(y_2_1, vec256_set((real)0.01)));
-                    y_3_0 = vec256_max(y_3_0, vec256_mul(y_3_0, vec256_set((real)0.01)));
-                    y_3_1 = vec256_max(y_3_1, vec256_mul(y_3_1, vec256_set((real)0.01)));
-                    vec256_store(leaky_relu1 + block * 128 + o * 16 + lane, y_0_0);
-                    vec256_store(leaky_relu1 + block * 128 + o * 16 + lane + 256, y_0_1);
-                    vec256_store(leaky_relu1 + block * 128 + o * 16 + lane + 16, y_1_0);
-                    vec256_store(leaky_relu1 + block * 128 + o * 16 + lane + 272, y_1_1);
-                    vec256_store(leaky_relu1 + block * 128 + o * 16 + lane + 32, y_2_0);
-                    vec256_store(leaky_relu1 + block * 128 + o * 16 + lane + 288, y_2_1);
-                    vec256_store(leaky_relu1 + block * 128 + o * 16 + lane + 48, y_3_0);
-                    vec256_store(leaky_relu1 + block * 128 + o * 16 + lane + 304, y_3_1);
+                    vec256_store(conv1 + block * 128 + o * 16 + lane, y_0_0);
+                    vec256_store(conv1 + block * 128 + o * 16 + lane + 256, y_0_1);
+                    vec256_store(conv1 + block * 128 + o * 16 + lane + 16, y_1_0);
+                    vec256_store(conv1 + block * 128 + o * 16 + lane + 272, y_1_1);
+                    vec256_store(conv1 + block * 128 + o * 16 + lane + 32, y_2_0);
+                    vec256_store(conv1 + block * 128 + o * 16 + lane + 288, y_2_1);
+                    vec256_store(conv1 + block * 128 + o * 16 + lane + 48, y_3_0);
+                    vec256_store(conv1 + block * 128 + o * 16 + lane + 304, y_3_1);
                 }
             }
         }
     }
     for (int64_t s = f->sites1 / 2 * 2; s < f->sites1; s++) { /* sites */
-        real *leaky_relu1 = f->leaky_relu1 + s * 256;
+        real *conv1 = f->conv1 + s * 256;
         for (int64_t block = 0; block < 2; block++) { /* channels made, 8 at a time */
             for (int64_t o = 0; o < 8; o += 4) { /* channels made */
                 for (int64_t lane = 0; lane < 16; lane += 8) { /* samples */
@@ -4331,38 +4299,34 @@ TARGET_AVX2 static void conv1_avx2(const Frame *f)
                             y_3 = vec256_fma(u_3, v, y_3);
                         }
                     }
-                    y_0 = vec256_max(y_0, vec256_mul(y_0, vec256_set((real)0.01)));
-                    y_1 = vec256_max(y_1, vec256_mul(y_1, vec256_set((real)0.01)));
-                    y_2 = vec256_max(y_2, vec256_mul(y_2, vec256_set((real)0.01)));
-                    y_3 = vec256_max(y_3, vec256_mul(y_3, vec256_set((real)0.01)));
-                    vec256_store(leaky_relu1 + block * 128 + o * 16 + lane, y_0);
-                    vec256_store(leaky_relu1 + block * 128 + o * 16 + lane + 16, y_1);
-                    vec256_store(leaky_relu1 + block * 128 + o * 16 + lane + 32, y_2);
-                    vec256_store(leaky_relu1 + block * 128 + o * 16 + lane + 48, y_3);
+                    vec256_store(conv1 + block * 128 + o * 16 + lane, y_0);
+                    vec256_store(conv1 + block * 128 + o * 16 + lane + 16, y_1);
+                    vec256_store(conv1 + block * 128 + o * 16 + lane + 32, y_2);
+                    vec256_store(conv1 + block * 128 + o * 16 + lane + 48, y_3);
                 }
             }
         }
     }
 }
 
-/* max_pool1; conv2 -> leaky_relu2; conv3 -> leaky_relu3 -> global_max_pool1, st.arch:8
+/* max_pool1 -> leaky_relu1; conv2 -> leaky_relu2; conv3 -> global_max_pool1, st.arch:8
  * y[o,p] = b[o] + sum over taps k and channels c of w[o,c,k] x[c,near[k][p]]; 384 multiply-adds a site */
 TARGET_AVX2 static void max_pool1_avx2(const Frame *f)
 {
-    real max_pool1_tile[2 * 16 * 16] __attribute__((aligned(64)));
+    real leaky_relu1_tile[2 * 16 * 16] __attribute__((aligned(64)));
     real leaky_relu2_tile[2 * 16 * 16] __attribute__((aligned(64)));
-    real max_pool1_tile_2[1 * 16 * 16] __attribute__((aligned(64)));
+    real leaky_relu1_tile_2[1 * 16 * 16] __attribute__((aligned(64)));
     real leaky_relu2_tile_2[1 * 16 * 16] __attribute__((aligned(64)));
     lowest(f->global_max_pool1, 128);
     for (int64_t s = 0; s + 2 <= f->sites2; s += 2) { /* sites */
-        real *max_pool1 = max_pool1_tile;
+        real *leaky_relu1 = leaky_relu1_tile;
         real *leaky_relu2 = leaky_relu2_tile;
         real *global_max_pool1 = f->global_max_pool1;
         for (int64_t k = 0; k < 2; k++) { /* sites of the tile */
-            const real *x_0 = f->leaky_relu1 + (int64_t)f->near2[s + k] * 256;
-            const real *x_1 = f->leaky_relu1 + (int64_t)f->near2[f->sites2 + s + k] * 256;
-            const real *x_2 = f->leaky_relu1 + (int64_t)f->near2[f->sites2 * 2 + s + k] * 256;
-            const real *x_3 = f->leaky_relu1 + (int64_t)f->near2[f->sites2 * 3 + s + k] * 256;
+            const real *x_0 = f->conv1 + (int64_t)f->near2[s + k] * 256;
+            const real *x_1 = f->conv1 + (int64_t)f->near2[f->sites2 + s + k] * 256;
+            const real *x_2 = f->conv1 + (int64_t)f->near2[f->sites2 * 2 + s + k] * 256;
+            const real *x_3 = f->conv1 + (int64_t)f->near2[f->sites2 * 3 + s + k] * 256;
             for (int64_t c = 0; c < 16; c++) { /* channels read */
                 for (int64_t lane = 0; lane < 16; lane += 8) { /* samples */
                     vec256 y = vec256_load(x_0 + c * 16 + lane);
@@ -4372,7 +4336,8 @@ TARGET_AVX2 static void max_pool1_avx2(const Frame *f)
                     y = vec256_gt(next_2, y, next_2, y);
                     vec256 next_3 = vec256_load(x_3 + c * 16 + lane);
                     y = vec256_gt(next_3, y, next_3, y);
-                    vec256_store(max_pool1 + k * 256 + c * 16 + lane, y);
+                    y = vec256_max(y, vec256_mul(y, vec256_set((real)0.01)));
+                    vec256_store(leaky_relu1 + k * 256 + c * 16 + lane, y);
                 }
             }
         }
@@ -4390,8 +4355,8 @@ TARGET_AVX2 static void max_pool1_avx2(const Frame *f)
                     vec256 y_3_1 = vec256_set(bias[3]); vec256_hold(y_3_1);
                     const real *w = f->packed + block * 128 + o + 256;
                     {
-                        const real *x_0 = max_pool1_tile + lane;
-                        const real *x_1 = max_pool1_tile + lane + 256;
+                        const real *x_0 = leaky_relu1_tile + lane;
+                        const real *x_1 = leaky_relu1_tile + lane + 256;
                         for (int64_t c = 0; c < 16; c++) { /* channels read */
                             vec256 v_0 = vec256_load(x_0 + c * 16); vec256_hold(v_0);
                             vec256 v_1 = vec256_load(x_1 + c * 16); vec256_hold(v_1);
@@ -4459,14 +4424,6 @@ TARGET_AVX2 static void max_pool1_avx2(const Frame *f)
                             y_3_1 = vec256_fma(u_3, v_1, y_3_1);
                         }
                     }
-                    y_0_0 = vec256_max(y_0_0, vec256_mul(y_0_0, vec256_set((real)0.01)));
-                    y_0_1 = vec256_max(y_0_1, vec256_mul(y_0_1, vec256_set((real)0.01)));
-                    y_1_0 = vec256_max(y_1_0, vec256_mul(y_1_0, vec256_set((real)0.01)));
-                    y_1_1 = vec256_max(y_1_1, vec256_mul(y_1_1, vec256_set((real)0.01)));
-                    y_2_0 = vec256_max(y_2_0, vec256_mul(y_2_0, vec256_set((real)0.01)));
-                    y_2_1 = vec256_max(y_2_1, vec256_mul(y_2_1, vec256_set((real)0.01)));
-                    y_3_0 = vec256_max(y_3_0, vec256_mul(y_3_0, vec256_set((real)0.01)));
-                    y_3_1 = vec256_max(y_3_1, vec256_mul(y_3_1, vec256_set((real)0.01)));
                     vec256 global_max_pool1_max_0 = vec256_load(global_max_pool1 + o * 16 + lane);
                     global_max_pool1_max_0 = vec256_gt(y_0_0, global_max_pool1_max_0, y_0_0, global_max_pool1_max_0);
                     global_max_pool1_max_0 = vec256_gt(y_0_1, global_max_pool1_max_0, y_0_1, global_max_pool1_max_0);
@@ -4488,14 +4445,14 @@ TARGET_AVX2 static void max_pool1_avx2(const Frame *f)
         }
     }
     for (int64_t s = f->sites2 / 2 * 2; s < f->sites2; s++) { /* sites */
-        real *max_pool1 = max_pool1_tile_2;
+        real *leaky_relu1 = leaky_relu1_tile_2;
         real *leaky_relu2 = leaky_relu2_tile_2;
         real *global_max_pool1 = f->global_max_pool1;
         {
-            const real *x_0 = f->leaky_relu1 + (int64_t)f->near2[s] * 256;
-            const real *x_1 = f->leaky_relu1 + (int64_t)f->near2[f->sites2 + s] * 256;
-            const real *x_2 = f->leaky_relu1 + (int64_t)f->near2[f->sites2 * 2 + s] * 256;
-            const real *x_3 = f->leaky_relu1 + (int64_t)f->near2[f->sites2 * 3 + s] * 256;
+            const real *x_0 = f->conv1 + (int64_t)f->near2[s] * 256;
+            const real *x_1 = f->conv1 + (int64_t)f->near2[f->sites2 + s] * 256;
+            const real *x_2 = f->conv1 + (int64_t)f->near2[f->sites2 * 2 + s] * 256;
+            const real *x_3 = f->conv1 + (int64_t)f->near2[f->sites2 * 3 + s] * 256;
             for (int64_t c = 0; c < 16; c++) { /* channels read */
                 for (int64_t lane = 0; lane < 16; lane += 8) { /* samples */
                     vec256 y = vec256_load(x_0 + c * 16 + lane);
@@ -4505,7 +4462,8 @@ TARGET_AVX2 static void max_pool1_avx2(const Frame *f)
                     y = vec256_gt(next_2, y, next_2, y);
                     vec256 next_3 = vec256_load(x_3 + c * 16 + lane);
                     y = vec256_gt(next_3, y, next_3, y);
-                    vec256_store(max_pool1 + c * 16 + lane, y);
+                    y = vec256_max(y, vec256_mul(y, vec256_set((real)0.01)));
+                    vec256_store(leaky_relu1 + c * 16 + lane, y);
                 }
             }
         }
@@ -4519,7 +4477,7 @@ TARGET_AVX2 static void max_pool1_avx2(const Frame *f)
                     vec256 y_3 = vec256_set(bias[3]); vec256_hold(y_3);
                     const real *w = f->packed + block * 128 + o + 256;
                     {
-                        const real *x = max_pool1_tile_2 + lane;
+                        const real *x = leaky_relu1_tile_2 + lane;
                         for (int64_t c = 0; c < 16; c++) { /* channels read */
                             vec256 v = vec256_load(x + c * 16); vec256_hold(v);
                             vec256 u_0 = vec256_set(w[c * 8]); y_0 = vec256_fma(u_0, v, y_0);
@@ -4558,10 +4516,6 @@ TARGET_AVX2 static void max_pool1_avx2(const Frame *f)
                             vec256 u_3 = vec256_set(w[c * 8 + 3]); y_3 = vec256_fma(u_3, v, y_3);
                         }
                     }
-                    y_0 = vec256_max(y_0, vec256_mul(y_0, vec256_set((real)0.01)));
-                    y_1 = vec256_max(y_1, vec256_mul(y_1, vec256_set((real)0.01)));
-                    y_2 = vec256_max(y_2, vec256_mul(y_2, vec256_set((real)0.01)));
-                    y_3 = vec256_max(y_3, vec256_mul(y_3, vec256_set((real)0.01)));
                     vec256 global_max_pool1_max_0 = vec256_load(global_max_pool1 + o * 16 + lane);
                     global_max_pool1_max_0 = vec256_gt(y_0, global_max_pool1_max_0, y_0, global_max_pool1_max_0);
                     vec256_store(global_max_pool1 + o * 16 + lane, global_max_pool1_max_0);
@@ -4581,13 +4535,25 @@ TARGET_AVX2 static void max_pool1_avx2(const Frame *f)
     join_max(&f->parts, f->extent2, f->global_max_pool1, NULL, 8);
 }
 
-/* linear1; linear2 -> sigmoid1, st.arch:12
+/* global_max_pool1 -> leaky_relu3; linear1; linear2 -> sigmoid1, st.arch:11
  * y[o,p] = b[o] + sum over taps k and channels c of w[o,c,k] x[c,near[k][p]]; 288 multiply-adds a site */
 TARGET_AVX2 static void linear1_avx2(const Frame *f)
 {
+    real leaky_relu3_tile[1 * 8 * 16] __attribute__((aligned(64)));
     real linear1_tile[1 * 32 * 16] __attribute__((aligned(64)));
+    const real *global_max_pool1 = f->global_max_pool1;
+    real *leaky_relu3 = leaky_relu3_tile;
     real *linear1 = linear1_tile;
     real *sigmoid1 = f->sigmoid1;
+    {
+        for (int64_t c = 0; c < 8; c++) { /* channels read */
+            for (int64_t lane = 0; lane < 16; lane += 8) { /* samples */
+                vec256 y = vec256_load(global_max_pool1 + c * 16 + lane);
+                y = vec256_max(y, vec256_mul(y, vec256_set((real)0.01)));
+                vec256_store(leaky_relu3 + c * 16 + lane, y);
+            }
+        }
+    }
     for (int64_t block = 0; block < 4; block++) { /* channels made, 8 at a time */
         for (int64_t lane = 0; lane < 16; lane += 8) { /* samples */
             vec256 y_0 = vec256_set(0); vec256_hold(y_0);
@@ -4600,7 +4566,7 @@ TARGET_AVX2 static void linear1_avx2(const Frame *f)
             vec256 y_7 = vec256_set(0); vec256_hold(y_7);
             const real *w = f->packed + block * 64 + 672;
             {
-                const real *x = f->global_max_pool1 + lane;
+                const real *x = leaky_relu3_tile + lane;
                 for (int64_t c = 0; c < 8; c++) { /* channels read */
                     vec256 v = vec256_load(x + c * 16); vec256_hold(v);
                     vec256 u_0 = vec256_set(w[c * 8]); y_0 = vec256_fma(u_0, v, y_0);
@@ -4651,24 +4617,23 @@ TARGET_AVX2 static void clear_sums_avx2(const Frame *f)
     clear(f->sums, 15248);
 }
 
-/* max_pool1; conv2 -> leaky_relu2; conv3 -> leaky_relu3 -> global_max_pool1, st.arch:8
+/* max_pool1 -> leaky_relu1; conv2 -> leaky_relu2; conv3 -> global_max_pool1, st.arch:8
  * y[o,p] = b[o] + sum over taps k and channels c of w[o,c,k] x[c,near[k][p]]; 384 multiply-adds a site */
 TARGET_AVX2 static void max_pool1_2_avx2(const Frame *f)
 {
     lowest(f->global_max_pool1, 128);
     clear(f->global_max_pool1_arg, 128);
     for (int64_t s = 0; s + 2 <= f->sites2; s += 2) { /* sites */
-        real *max_pool1 = f->max_pool1 + s * 256;
         real *max_pool1_arg = f->max_pool1_arg + s * 256;
+        real *leaky_relu1 = f->leaky_relu1 + s * 256;
         real *leaky_relu2 = f->leaky_relu2 + s * 256;
-        real *leaky_relu3 = f->leaky_relu3 + s * 128;
         real *global_max_pool1 = f->global_max_pool1;
         real *global_max_pool1_arg = f->global_max_pool1_arg;
         for (int64_t k = 0; k < 2; k++) { /* sites of the tile */
-            const real *x_0 = f->leaky_relu1 + (int64_t)f->near2[s + k] * 256;
-            const real *x_1 = f->leaky_relu1 + (int64_t)f->near2[f->sites2 + s + k] * 256;
-            const real *x_2 = f->leaky_relu1 + (int64_t)f->near2[f->sites2 * 2 + s + k] * 256;
-            const real *x_3 = f->leaky_relu1 + (int64_t)f->near2[f->sites2 * 3 + s + k] * 256;
+            const real *x_0 = f->conv1 + (int64_t)f->near2[s + k] * 256;
+            const real *x_1 = f->conv1 + (int64_t)f->near2[f->sites2 + s + k] * 256;
+            const real *x_2 = f->conv1 + (int64_t)f->near2[f->sites2 * 2 + s + k] * 256;
+            const real *x_3 = f->conv1 + (int64_t)f->near2[f->sites2 * 3 + s + k] * 256;
             for (int64_t c = 0; c < 16; c++) { /* channels read */
                 for (int64_t lane = 0; lane < 16; lane += 8) { /* samples */
                     vec256 y = vec256_load(x_0 + c * 16 + lane);
@@ -4683,7 +4648,8 @@ TARGET_AVX2 static void max_pool1_2_avx2(const Frame *f)
                     where = vec256_gt(next_3, y, vec256_set((real)3), where);
                     y = vec256_gt(next_3, y, next_3, y);
                     vec256_store(max_pool1_arg + c * 16 + lane + k * 256, where);
-                    vec256_store(max_pool1 + k * 256 + c * 16 + lane, y);
+                    y = vec256_max(y, vec256_mul(y, vec256_set((real)0.01)));
+                    vec256_store(leaky_relu1 + k * 256 + c * 16 + lane, y);
                 }
             }
         }
@@ -4701,8 +4667,8 @@ TARGET_AVX2 static void max_pool1_2_avx2(const Frame *f)
                     vec256 y_3_1 = vec256_set(bias[3]); vec256_hold(y_3_1);
                     const real *w = f->packed + block * 128 + o + 256;
                     {
-                        const real *x_0 = f->max_pool1 + s * 256 + lane;
-                        const real *x_1 = f->max_pool1 + s * 256 + lane + 256;
+                        const real *x_0 = f->leaky_relu1 + s * 256 + lane;
+                        const real *x_1 = f->leaky_relu1 + s * 256 + lane + 256;
                         for (int64_t c = 0; c < 16; c++) { /* channels read */
                             vec256 v_0 = vec256_load(x_0 + c * 16); vec256_hold(v_0);
                             vec256 v_1 = vec256_load(x_1 + c * 16); vec256_hold(v_1);
@@ -4770,22 +4736,6 @@ TARGET_AVX2 static void max_pool1_2_avx2(const Frame *f)
                             y_3_1 = vec256_fma(u_3, v_1, y_3_1);
                         }
                     }
-                    y_0_0 = vec256_max(y_0_0, vec256_mul(y_0_0, vec256_set((real)0.01)));
-                    y_0_1 = vec256_max(y_0_1, vec256_mul(y_0_1, vec256_set((real)0.01)));
-                    y_1_0 = vec256_max(y_1_0, vec256_mul(y_1_0, vec256_set((real)0.01)));
-                    y_1_1 = vec256_max(y_1_1, vec256_mul(y_1_1, vec256_set((real)0.01)));
-                    y_2_0 = vec256_max(y_2_0, vec256_mul(y_2_0, vec256_set((real)0.01)));
-                    y_2_1 = vec256_max(y_2_1, vec256_mul(y_2_1, vec256_set((real)0.01)));
-                    y_3_0 = vec256_max(y_3_0, vec256_mul(y_3_0, vec256_set((real)0.01)));
-                    y_3_1 = vec256_max(y_3_1, vec256_mul(y_3_1, vec256_set((real)0.01)));
-                    vec256_store(leaky_relu3 + o * 16 + lane, y_0_0);
-                    vec256_store(leaky_relu3 + o * 16 + lane + 128, y_0_1);
-                    vec256_store(leaky_relu3 + o * 16 + lane + 16, y_1_0);
-                    vec256_store(leaky_relu3 + o * 16 + lane + 144, y_1_1);
-                    vec256_store(leaky_relu3 + o * 16 + lane + 32, y_2_0);
-                    vec256_store(leaky_relu3 + o * 16 + lane + 160, y_2_1);
-                    vec256_store(leaky_relu3 + o * 16 + lane + 48, y_3_0);
-                    vec256_store(leaky_relu3 + o * 16 + lane + 176, y_3_1);
                     vec256 global_max_pool1_max_0 = vec256_load(global_max_pool1 + o * 16 + lane);
                     vec256 global_max_pool1_site_0 = vec256_load(global_max_pool1_arg + o * 16 + lane);
                     global_max_pool1_site_0 = vec256_gt(y_0_0, global_max_pool1_max_0, vec256_set((real)(s)), global_max_pool1_site_0);
@@ -4823,17 +4773,16 @@ TARGET_AVX2 static void max_pool1_2_avx2(const Frame *f)
         }
     }
     for (int64_t s = f->sites2 / 2 * 2; s < f->sites2; s++) { /* sites */
-        real *max_pool1 = f->max_pool1 + s * 256;
         real *max_pool1_arg = f->max_pool1_arg + s * 256;
+        real *leaky_relu1 = f->leaky_relu1 + s * 256;
         real *leaky_relu2 = f->leaky_relu2 + s * 256;
-        real *leaky_relu3 = f->leaky_relu3 + s * 128;
         real *global_max_pool1 = f->global_max_pool1;
         real *global_max_pool1_arg = f->global_max_pool1_arg;
         {
-            const real *x_0 = f->leaky_relu1 + (int64_t)f->near2[s] * 256;
-            const real *x_1 = f->leaky_relu1 + (int64_t)f->near2[f->sites2 + s] * 256;
-            const real *x_2 = f->leaky_relu1 + (int64_t)f->near2[f->sites2 * 2 + s] * 256;
-            const real *x_3 = f->leaky_relu1 + (int64_t)f->near2[f->sites2 * 3 + s] * 256;
+            const real *x_0 = f->conv1 + (int64_t)f->near2[s] * 256;
+            const real *x_1 = f->conv1 + (int64_t)f->near2[f->sites2 + s] * 256;
+            const real *x_2 = f->conv1 + (int64_t)f->near2[f->sites2 * 2 + s] * 256;
+            const real *x_3 = f->conv1 + (int64_t)f->near2[f->sites2 * 3 + s] * 256;
             for (int64_t c = 0; c < 16; c++) { /* channels read */
                 for (int64_t lane = 0; lane < 16; lane += 8) { /* samples */
                     vec256 y = vec256_load(x_0 + c * 16 + lane);
@@ -4848,7 +4797,8 @@ TARGET_AVX2 static void max_pool1_2_avx2(const Frame *f)
                     where = vec256_gt(next_3, y, vec256_set((real)3), where);
                     y = vec256_gt(next_3, y, next_3, y);
                     vec256_store(max_pool1_arg + c * 16 + lane, where);
-                    vec256_store(max_pool1 + c * 16 + lane, y);
+                    y = vec256_max(y, vec256_mul(y, vec256_set((real)0.01)));
+                    vec256_store(leaky_relu1 + c * 16 + lane, y);
                 }
             }
         }
@@ -4862,7 +4812,7 @@ TARGET_AVX2 static void max_pool1_2_avx2(const Frame *f)
                     vec256 y_3 = vec256_set(bias[3]); vec256_hold(y_3);
                     const real *w = f->packed + block * 128 + o + 256;
                     {
-                        const real *x = f->max_pool1 + s * 256 + lane;
+                        const real *x = f->leaky_relu1 + s * 256 + lane;
                         for (int64_t c = 0; c < 16; c++) { /* channels read */
                             vec256 v = vec256_load(x + c * 16); vec256_hold(v);
                             vec256 u_0 = vec256_set(w[c * 8]); y_0 = vec256_fma(u_0, v, y_0);
@@ -4901,14 +4851,6 @@ TARGET_AVX2 static void max_pool1_2_avx2(const Frame *f)
                             vec256 u_3 = vec256_set(w[c * 8 + 3]); y_3 = vec256_fma(u_3, v, y_3);
                         }
                     }
-                    y_0 = vec256_max(y_0, vec256_mul(y_0, vec256_set((real)0.01)));
-                    y_1 = vec256_max(y_1, vec256_mul(y_1, vec256_set((real)0.01)));
-                    y_2 = vec256_max(y_2, vec256_mul(y_2, vec256_set((real)0.01)));
-                    y_3 = vec256_max(y_3, vec256_mul(y_3, vec256_set((real)0.01)));
-                    vec256_store(leaky_relu3 + o * 16 + lane, y_0);
-                    vec256_store(leaky_relu3 + o * 16 + lane + 16, y_1);
-                    vec256_store(leaky_relu3 + o * 16 + lane + 32, y_2);
-                    vec256_store(leaky_relu3 + o * 16 + lane + 48, y_3);
                     vec256 global_max_pool1_max_0 = vec256_load(global_max_pool1 + o * 16 + lane);
                     vec256 global_max_pool1_site_0 = vec256_load(global_max_pool1_arg + o * 16 + lane);
                     global_max_pool1_site_0 = vec256_gt(y_0, global_max_pool1_max_0, vec256_set((real)(s)), global_max_pool1_site_0);
@@ -4940,12 +4882,23 @@ TARGET_AVX2 static void max_pool1_2_avx2(const Frame *f)
     join_max(&f->parts, f->extent2, f->global_max_pool1, f->global_max_pool1_arg, 8);
 }
 
-/* linear1; linear2, st.arch:12
+/* global_max_pool1 -> leaky_relu3; linear1; linear2, st.arch:11
  * y[o,p] = b[o] + sum over taps k and channels c of w[o,c,k] x[c,near[k][p]]; 288 multiply-adds a site */
 TARGET_AVX2 static void linear1_2_avx2(const Frame *f)
 {
+    const real *global_max_pool1 = f->global_max_pool1;
+    real *leaky_relu3 = f->leaky_relu3;
     real *linear1 = f->linear1;
     real *linear2 = f->linear2;
+    {
+        for (int64_t c = 0; c < 8; c++) { /* channels read */
+            for (int64_t lane = 0; lane < 16; lane += 8) { /* samples */
+                vec256 y = vec256_load(global_max_pool1 + c * 16 + lane);
+                y = vec256_max(y, vec256_mul(y, vec256_set((real)0.01)));
+                vec256_store(leaky_relu3 + c * 16 + lane, y);
+            }
+        }
+    }
     for (int64_t block = 0; block < 4; block++) { /* channels made, 8 at a time */
         for (int64_t lane = 0; lane < 16; lane += 8) { /* samples */
             vec256 y_0 = vec256_set(0); vec256_hold(y_0);
@@ -4958,7 +4911,7 @@ TARGET_AVX2 static void linear1_2_avx2(const Frame *f)
             vec256 y_7 = vec256_set(0); vec256_hold(y_7);
             const real *w = f->packed + block * 64 + 672;
             {
-                const real *x = f->global_max_pool1 + lane;
+                const real *x = f->leaky_relu3 + lane;
                 for (int64_t c = 0; c < 8; c++) { /* channels read */
                     vec256 v = vec256_load(x + c * 16); vec256_hold(v);
                     vec256 u_0 = vec256_set(w[c * 8]); y_0 = vec256_fma(u_0, v, y_0);
@@ -5049,11 +5002,12 @@ TARGET_AVX2 static void dlinear2_bias_avx2(const Frame *f)
     }
 }
 
-/* dlinear1; dglobal_max_pool1, st.arch:12
+/* dlinear1; dleaky_relu3 -> dglobal_max_pool1, st.arch:12
  * dx[c,q] = sum over taps k and channels o of w[o,c,k] dy[o,back[k][q]]; 288 multiply-adds a site */
 TARGET_AVX2 static void dlinear1_avx2(const Frame *f)
 {
     real *dlinear1 = f->dlinear1;
+    const real *leaky_relu3 = f->leaky_relu3;
     real *dglobal_max_pool1 = f->dglobal_max_pool1;
     for (int64_t block = 0; block < 4; block++) { /* channels made, 8 at a time */
         for (int64_t lane = 0; lane < 16; lane += 8) { /* samples */
@@ -5115,6 +5069,14 @@ TARGET_AVX2 static void dlinear1_avx2(const Frame *f)
                     vec256 u_7 = vec256_set(w[c * 8 + 7]); y_7 = vec256_fma(u_7, v, y_7);
                 }
             }
+            y_0 = vec256_gt(vec256_load(leaky_relu3 + lane), vec256_set(0), y_0, vec256_mul(y_0, vec256_set((real)0.01)));
+            y_1 = vec256_gt(vec256_load(leaky_relu3 + lane + 16), vec256_set(0), y_1, vec256_mul(y_1, vec256_set((real)0.01)));
+            y_2 = vec256_gt(vec256_load(leaky_relu3 + lane + 32), vec256_set(0), y_2, vec256_mul(y_2, vec256_set((real)0.01)));
+            y_3 = vec256_gt(vec256_load(leaky_relu3 + lane + 48), vec256_set(0), y_3, vec256_mul(y_3, vec256_set((real)0.01)));
+            y_4 = vec256_gt(vec256_load(leaky_relu3 + lane + 64), vec256_set(0), y_4, vec256_mul(y_4, vec256_set((real)0.01)));
+            y_5 = vec256_gt(vec256_load(leaky_relu3 + lane + 80), vec256_set(0), y_5, vec256_mul(y_5, vec256_set((real)0.01)));
+            y_6 = vec256_gt(vec256_load(leaky_relu3 + lane + 96), vec256_set(0), y_6, vec256_mul(y_6, vec256_set((real)0.01)));
+            y_7 = vec256_gt(vec256_load(leaky_relu3 + lane + 112), vec256_set(0), y_7, vec256_mul(y_7, vec256_set((real)0.01)));
             vec256_store(dglobal_max_pool1 + lane, y_0);
             vec256_store(dglobal_max_pool1 + lane + 16, y_1);
             vec256_store(dglobal_max_pool1 + lane + 32, y_2);
@@ -5147,7 +5109,7 @@ TARGET_AVX2 static void dlinear1_weight_avx2(const Frame *f)
                     vec256 sum_3_1 = vec256_set(0); vec256_hold(sum_3_1);
                     for (int64_t s = 0; s < to; s++) { /* sites */
                         const real *dy = f->dlinear1 + s * 512 + o * 16 + lane;
-                        const real *x = f->global_max_pool1 + s * 128 + c * 16 + lane;
+                        const real *x = f->leaky_relu3 + s * 128 + c * 16 + lane;
                         vec256 v_0 = vec256_load(x); vec256_hold(v_0);
                         vec256 v_1 = vec256_load(x + 16); vec256_hold(v_1);
                         vec256 u_0 = vec256_load(dy); vec256_hold(u_0);
@@ -5177,17 +5139,17 @@ TARGET_AVX2 static void dlinear1_weight_avx2(const Frame *f)
     }
 }
 
-/* dleaky_relu3 -> dconv3; dleaky_relu2 -> dconv2; dmax_pool1, st.arch:10
+/* dconv3; dleaky_relu2 -> dconv2; dleaky_relu1 -> dmax_pool1, st.arch:10
  * dx[c,q] = sum over taps k and channels o of w[o,c,k] dy[o,back[k][q]]; 384 multiply-adds a site */
-TARGET_AVX2 static void dleaky_relu3_avx2(const Frame *f)
+TARGET_AVX2 static void dconv3_avx2(const Frame *f)
 {
     real dglobal_max_pool1_all[1 * 8 * 16] __attribute__((aligned(64)));
     share(&f->parts, f->dglobal_max_pool1, dglobal_max_pool1_all, 8);
     for (int64_t s = 0; s + 2 <= f->sites2; s += 2) { /* sites */
-        const real *leaky_relu3 = f->leaky_relu3 + s * 128;
         real *dconv3 = f->dconv3 + s * 128;
         const real *leaky_relu2 = f->leaky_relu2 + s * 256;
         real *dconv2 = f->dconv2 + s * 256;
+        const real *leaky_relu1 = f->leaky_relu1 + s * 256;
         real *dmax_pool1 = f->dmax_pool1 + s * 256;
         for (int64_t k = 0; k < 2; k++) { /* sites of the tile */
             const real *x = dglobal_max_pool1_all;
@@ -5195,7 +5157,6 @@ TARGET_AVX2 static void dleaky_relu3_avx2(const Frame *f)
             for (int64_t c = 0; c < 8; c++) { /* channels read */
                 for (int64_t lane = 0; lane < 16; lane += 8) { /* samples */
                     vec256 y = vec256_eq(vec256_load(arg + c * 16 + lane), vec256_set((real)(s + k)), vec256_load(x + c * 16 + lane), vec256_set(0));
-                    y = vec256_gt(vec256_load(leaky_relu3 + k * 128 + c * 16 + lane), vec256_set(0), y, vec256_mul(y, vec256_set((real)0.01)));
                     vec256_store(dconv3 + k * 128 + c * 16 + lane, y);
                 }
             }
@@ -5281,6 +5242,14 @@ TARGET_AVX2 static void dleaky_relu3_avx2(const Frame *f)
                             y_3_1 = vec256_fma(u_3, v_1, y_3_1);
                         }
                     }
+                    y_0_0 = vec256_gt(vec256_load(leaky_relu1 + block * 128 + o * 16 + lane), vec256_set(0), y_0_0, vec256_mul(y_0_0, vec256_set((real)0.01)));
+                    y_0_1 = vec256_gt(vec256_load(leaky_relu1 + block * 128 + o * 16 + lane + 256), vec256_set(0), y_0_1, vec256_mul(y_0_1, vec256_set((real)0.01)));
+                    y_1_0 = vec256_gt(vec256_load(leaky_relu1 + block * 128 + o * 16 + lane + 16), vec256_set(0), y_1_0, vec256_mul(y_1_0, vec256_set((real)0.01)));
+                    y_1_1 = vec256_gt(vec256_load(leaky_relu1 + block * 128 + o * 16 + lane + 272), vec256_set(0), y_1_1, vec256_mul(y_1_1, vec256_set((real)0.01)));
+                    y_2_0 = vec256_gt(vec256_load(leaky_relu1 + block * 128 + o * 16 + lane + 32), vec256_set(0), y_2_0, vec256_mul(y_2_0, vec256_set((real)0.01)));
+                    y_2_1 = vec256_gt(vec256_load(leaky_relu1 + block * 128 + o * 16 + lane + 288), vec256_set(0), y_2_1, vec256_mul(y_2_1, vec256_set((real)0.01)));
+                    y_3_0 = vec256_gt(vec256_load(leaky_relu1 + block * 128 + o * 16 + lane + 48), vec256_set(0), y_3_0, vec256_mul(y_3_0, vec256_set((real)0.01)));
+                    y_3_1 = vec256_gt(vec256_load(leaky_relu1 + block * 128 + o * 16 + lane + 304), vec256_set(0), y_3_1, vec256_mul(y_3_1, vec256_set((real)0.01)));
                     vec256_store(dmax_pool1 + block * 128 + o * 16 + lane, y_0_0);
                     vec256_store(dmax_pool1 + block * 128 + o * 16 + lane + 256, y_0_1);
                     vec256_store(dmax_pool1 + block * 128 + o * 16 + lane + 16, y_1_0);
@@ -5294,10 +5263,10 @@ TARGET_AVX2 static void dleaky_relu3_avx2(const Frame *f)
         }
     }
     for (int64_t s = f->sites2 / 2 * 2; s < f->sites2; s++) { /* sites */
-        const real *leaky_relu3 = f->leaky_relu3 + s * 128;
         real *dconv3 = f->dconv3 + s * 128;
         const real *leaky_relu2 = f->leaky_relu2 + s * 256;
         real *dconv2 = f->dconv2 + s * 256;
+        const real *leaky_relu1 = f->leaky_relu1 + s * 256;
         real *dmax_pool1 = f->dmax_pool1 + s * 256;
         {
             const real *x = dglobal_max_pool1_all;
@@ -5305,7 +5274,6 @@ TARGET_AVX2 static void dleaky_relu3_avx2(const Frame *f)
             for (int64_t c = 0; c < 8; c++) { /* channels read */
                 for (int64_t lane = 0; lane < 16; lane += 8) { /* samples */
                     vec256 y = vec256_eq(vec256_load(arg + c * 16 + lane), vec256_set((real)(s)), vec256_load(x + c * 16 + lane), vec256_set(0));
-                    y = vec256_gt(vec256_load(leaky_relu3 + c * 16 + lane), vec256_set(0), y, vec256_mul(y, vec256_set((real)0.01)));
                     vec256_store(dconv3 + c * 16 + lane, y);
                 }
             }
@@ -5357,6 +5325,10 @@ TARGET_AVX2 static void dleaky_relu3_avx2(const Frame *f)
                             vec256 u_3 = vec256_set(w[c * 8 + 3]); y_3 = vec256_fma(u_3, v, y_3);
                         }
                     }
+                    y_0 = vec256_gt(vec256_load(leaky_relu1 + block * 128 + o * 16 + lane), vec256_set(0), y_0, vec256_mul(y_0, vec256_set((real)0.01)));
+                    y_1 = vec256_gt(vec256_load(leaky_relu1 + block * 128 + o * 16 + lane + 16), vec256_set(0), y_1, vec256_mul(y_1, vec256_set((real)0.01)));
+                    y_2 = vec256_gt(vec256_load(leaky_relu1 + block * 128 + o * 16 + lane + 32), vec256_set(0), y_2, vec256_mul(y_2, vec256_set((real)0.01)));
+                    y_3 = vec256_gt(vec256_load(leaky_relu1 + block * 128 + o * 16 + lane + 48), vec256_set(0), y_3, vec256_mul(y_3, vec256_set((real)0.01)));
                     vec256_store(dmax_pool1 + block * 128 + o * 16 + lane, y_0);
                     vec256_store(dmax_pool1 + block * 128 + o * 16 + lane + 16, y_1);
                     vec256_store(dmax_pool1 + block * 128 + o * 16 + lane + 32, y_2);
@@ -5476,7 +5448,7 @@ TARGET_AVX2 static void dconv2_weight_avx2(const Frame *f)
                         vec256 sum_3_1 = vec256_set(0); vec256_hold(sum_3_1);
                         for (int64_t s = from; s < to; s++) { /* sites */
                             const real *dy = f->dconv2 + s * 256 + o * 16 + lane;
-                            const real *x = f->max_pool1 + s * 256 + c * 16 + lane;
+                            const real *x = f->leaky_relu1 + s * 256 + c * 16 + lane;
                             vec256 v_0 = vec256_load(x); vec256_hold(v_0);
                             vec256 v_1 = vec256_load(x + 16); vec256_hold(v_1);
                             vec256 u_0 = vec256_load(dy); vec256_hold(u_0);
@@ -5543,13 +5515,12 @@ TARGET_AVX2 static void dconv2_bias_avx2(const Frame *f)
     }
 }
 
-/* dleaky_relu1 -> dconv1, st.arch:7 */
-TARGET_AVX2 static void dleaky_relu1_avx2(const Frame *f)
+/* dconv1, st.arch:7 */
+TARGET_AVX2 static void dconv1_avx2(const Frame *f)
 {
     clear(f->dmax_pool1 + f->sites2 * 256, 256);
     clear(f->max_pool1_arg + f->sites2 * 256, 256);
     for (int64_t s = 0; s < f->sites1; s++) { /* sites */
-        const real *leaky_relu1 = f->leaky_relu1 + s * 256;
         real *dconv1 = f->dconv1 + s * 256;
         {
             const real *x = f->dmax_pool1 + (int64_t)f->cover2[s] * 256;
@@ -5557,7 +5528,6 @@ TARGET_AVX2 static void dleaky_relu1_avx2(const Frame *f)
             for (int64_t c = 0; c < 16; c++) { /* channels read */
                 for (int64_t lane = 0; lane < 16; lane += 8) { /* samples */
                     vec256 y = vec256_eq(vec256_load(arg + c * 16 + lane), vec256_set((real)((int64_t)f->cover_tap2[s])), vec256_load(x + c * 16 + lane), vec256_set(0));
-                    y = vec256_gt(vec256_load(leaky_relu1 + c * 16 + lane), vec256_set(0), y, vec256_mul(y, vec256_set((real)0.01)));
                     vec256_store(dconv1 + c * 16 + lane, y);
                 }
             }
@@ -5624,12 +5594,23 @@ TARGET_AVX2 static void add_lanes_avx2(const Frame *f)
     lane_sums(f->dparams, f->sums, 953);
 }
 
-/* linear1; linear2 -> sigmoid1, st.arch:12
+/* global_max_pool1 -> leaky_relu3; linear1; linear2 -> sigmoid1, st.arch:11
  * y[o,p] = b[o] + sum over taps k and channels c of w[o,c,k] x[c,near[k][p]]; 288 multiply-adds a site */
 TARGET_AVX2 static void linear1_3_avx2(const Frame *f)
 {
+    const real *global_max_pool1 = f->global_max_pool1;
+    real *leaky_relu3 = f->leaky_relu3;
     real *linear1 = f->linear1;
     real *sigmoid1 = f->sigmoid1;
+    {
+        for (int64_t c = 0; c < 8; c++) { /* channels read */
+            for (int64_t lane = 0; lane < 16; lane += 8) { /* samples */
+                vec256 y = vec256_load(global_max_pool1 + c * 16 + lane);
+                y = vec256_max(y, vec256_mul(y, vec256_set((real)0.01)));
+                vec256_store(leaky_relu3 + c * 16 + lane, y);
+            }
+        }
+    }
     for (int64_t block = 0; block < 4; block++) { /* channels made, 8 at a time */
         for (int64_t lane = 0; lane < 16; lane += 8) { /* samples */
             vec256 y_0 = vec256_set(0); vec256_hold(y_0);
@@ -5642,7 +5623,7 @@ TARGET_AVX2 static void linear1_3_avx2(const Frame *f)
             vec256 y_7 = vec256_set(0); vec256_hold(y_7);
             const real *w = f->packed + block * 64 + 672;
             {
-                const real *x = f->global_max_pool1 + lane;
+                const real *x = f->leaky_relu3 + lane;
                 for (int64_t c = 0; c < 8; c++) { /* channels read */
                     vec256 v = vec256_load(x + c * 16); vec256_hold(v);
                     vec256 u_0 = vec256_set(w[c * 8]); y_0 = vec256_fma(u_0, v, y_0);
@@ -5687,7 +5668,7 @@ TARGET_AVX2 static void read_dsigmoid1_avx2(const Frame *f)
     read_field(f->call, f->block, &f->parts, NULL, f->dy, f->dsigmoid1, 1);
 }
 
-/* dsigmoid1 -> dlinear2; dlinear1; dglobal_max_pool1, st.arch:14
+/* dsigmoid1 -> dlinear2; dlinear1; dleaky_relu3 -> dglobal_max_pool1, st.arch:14
  * dx[c,q] = sum over taps k and channels o of w[o,c,k] dy[o,back[k][q]]; 288 multiply-adds a site */
 TARGET_AVX2 static void dlinear1_2_avx2(const Frame *f)
 {
@@ -5695,6 +5676,7 @@ TARGET_AVX2 static void dlinear1_2_avx2(const Frame *f)
     const real *sigmoid1 = f->sigmoid1;
     real *dlinear2 = f->dlinear2;
     real *dlinear1 = f->dlinear1;
+    const real *leaky_relu3 = f->leaky_relu3;
     real *dglobal_max_pool1 = f->dglobal_max_pool1;
     {
         for (int64_t lane = 0; lane < 16; lane += 8) { /* samples */
@@ -5763,6 +5745,14 @@ TARGET_AVX2 static void dlinear1_2_avx2(const Frame *f)
                     vec256 u_7 = vec256_set(w[c * 8 + 7]); y_7 = vec256_fma(u_7, v, y_7);
                 }
             }
+            y_0 = vec256_gt(vec256_load(leaky_relu3 + lane), vec256_set(0), y_0, vec256_mul(y_0, vec256_set((real)0.01)));
+            y_1 = vec256_gt(vec256_load(leaky_relu3 + lane + 16), vec256_set(0), y_1, vec256_mul(y_1, vec256_set((real)0.01)));
+            y_2 = vec256_gt(vec256_load(leaky_relu3 + lane + 32), vec256_set(0), y_2, vec256_mul(y_2, vec256_set((real)0.01)));
+            y_3 = vec256_gt(vec256_load(leaky_relu3 + lane + 48), vec256_set(0), y_3, vec256_mul(y_3, vec256_set((real)0.01)));
+            y_4 = vec256_gt(vec256_load(leaky_relu3 + lane + 64), vec256_set(0), y_4, vec256_mul(y_4, vec256_set((real)0.01)));
+            y_5 = vec256_gt(vec256_load(leaky_relu3 + lane + 80), vec256_set(0), y_5, vec256_mul(y_5, vec256_set((real)0.01)));
+            y_6 = vec256_gt(vec256_load(leaky_relu3 + lane + 96), vec256_set(0), y_6, vec256_mul(y_6, vec256_set((real)0.01)));
+            y_7 = vec256_gt(vec256_load(leaky_relu3 + lane + 112), vec256_set(0), y_7, vec256_mul(y_7, vec256_set((real)0.01)));
             vec256_store(dglobal_max_pool1 + lane, y_0);
             vec256_store(dglobal_max_pool1 + lane + 16, y_1);
             vec256_store(dglobal_max_pool1 + lane + 32, y_2);
@@ -5874,12 +5864,12 @@ static void run_gradient_avx2(Frame *f, int64_t first, int64_t last)
         dlinear2_bias_avx2(f);
         dlinear1_avx2(f);
         dlinear1_weight_avx2(f);
-        dleaky_relu3_avx2(f);
+        dconv3_avx2(f);
         dconv3_weight_avx2(f);
         dconv3_bias_avx2(f);
         dconv2_weight_avx2(f);
         dconv2_bias_avx2(f);
-        dleaky_relu1_avx2(f);
+        dconv1_avx2(f);
         dconv1_weight_avx2(f);
     }
     if (f->dparams) {
@@ -5904,14 +5894,14 @@ static void run_vjp_avx2(Frame *f, int64_t first, int64_t last)
             dlinear2_bias_avx2(f);
             dlinear1_weight_avx2(f);
         }
-        dleaky_relu3_avx2(f);
+        dconv3_avx2(f);
         if (f->dparams) {
             dconv3_weight_avx2(f);
             dconv3_bias_avx2(f);
             dconv2_weight_avx2(f);
             dconv2_bias_avx2(f);
         }
-        dleaky_relu1_avx2(f);
+        dconv1_avx2(f);
         if (f->dparams) {
             dconv1_weight_avx2(f);
         }
@@ -6073,13 +6063,13 @@ static void read_flux_plain(const Frame *f)
     vec128_read_input(f->call, f->block, &f->parts, f->extent1, f->x, f->flux, 4);
 }
 
-/* conv1 -> leaky_relu1, st.arch:7
+/* conv1, st.arch:7
  * y[o,p] = b[o] + sum over taps k and channels c of w[o,c,k] x[c,near[k][p]]; 256 multiply-adds a site */
 static void conv1_plain(const Frame *f)
 {
     vec128_fill_halo(&f->near1_halo, f->flux, 4, f->sites1);
     for (int64_t s = 0; s + 2 <= f->sites1; s += 2) { /* sites */
-        real *leaky_relu1 = f->leaky_relu1 + s * 256;
+        real *conv1 = f->conv1 + s * 256;
         for (int64_t block = 0; block < 2; block++) { /* channels made, 8 at a time */
             for (int64_t o = 0; o < 8; o += 4) { /* channels made */
                 for (int64_t lane = 0; lane < 16; lane += 4) { /* samples */
@@ -6108,28 +6098,20 @@ static void conv1_plain(const Frame *f)
                             y_3_1 = vec128_fma(u_3, v_1, y_3_1);
                         }
                     }
-                    y_0_0 = vec128_max(y_0_0, vec128_mul(y_0_0, vec128_set((real)0.01)));
-                    y_0_1 = vec128_max(y_0_1, vec128_mul(y_0_1, vec128_set((real)0.01)));
-                    y_1_0 = vec128_max(y_1_0, vec128_mul(y_1_0, vec128_set((real)0.01)));
-                    y_1_1 = vec128_max(y_1_1, vec128_mul(y_1_1, vec128_set((real)0.01)));
-                    y_2_0 = vec128_max(y_2_0, vec128_mul(y_2_0, vec128_set((real)0.01)));
-                    y_2_1 = vec128_max(y_2_1, vec128_mul(y_2_1, vec128_set((real)0.01)));
-                    y_3_0 = vec128_max(y_3_0, vec128_mul(y_3_0, vec128_set((real)0.01)));
-                    y_3_1 = vec128_max(y_3_1, vec128_mul(y_3_1, vec128_set((real)0.01)));
-                    vec128_store(leaky_relu1 + block * 128 + o * 16 + lane, y_0_0);
-                    vec128_store(leaky_relu1 + block * 128 + o * 16 + lane + 256, y_0_1);
-                    vec128_store(leaky_relu1 + block * 128 + o * 16 + lane + 16, y_1_0);
-                    vec128_store(leaky_relu1 + block * 128 + o * 16 + lane + 272, y_1_1);
-                    vec128_store(leaky_relu1 + block * 128 + o * 16 + lane + 32, y_2_0);
-                    vec128_store(leaky_relu1 + block * 128 + o * 16 + lane + 288, y_2_1);
-                    vec128_store(leaky_relu1 + block * 128 + o * 16 + lane + 48, y_3_0);
-                    vec128_store(leaky_relu1 + block * 128 + o * 16 + lane + 304, y_3_1);
+                    vec128_store(conv1 + block * 128 + o * 16 + lane, y_0_0);
+                    vec128_store(conv1 + block * 128 + o * 16 + lane + 256, y_0_1);
+                    vec128_store(conv1 + block * 128 + o * 16 + lane + 16, y_1_0);
+                    vec128_store(conv1 + block * 128 + o * 16 + lane + 272, y_1_1);
+                    vec128_store(conv1 + block * 128 + o * 16 + lane + 32, y_2_0);
+                    vec128_store(conv1 + block * 128 + o * 16 + lane + 288, y_2_1);
+                    vec128_store(conv1 + block * 128 + o * 16 + lane + 48, y_3_0);
+                    vec128_store(conv1 + block * 128 + o * 16 + lane + 304, y_3_1);
                 }
             }
         }
     }
     for (int64_t s = f->sites1 / 2 * 2; s < f->sites1; s++) { /* sites */
-        real *leaky_relu1 = f->leaky_relu1 + s * 256;
+        real *conv1 = f->conv1 + s * 256;
         for (int64_t block = 0; block < 2; block++) { /* channels made, 8 at a time */
             for (int64_t o = 0; o < 8; o += 4) { /* channels made */
                 for (int64_t lane = 0; lane < 16; lane += 4) { /* samples */
@@ -6152,38 +6134,34 @@ static void conv1_plain(const Frame *f)
                             y_3 = vec128_fma(u_3, v, y_3);
                         }
                     }
-                    y_0 = vec128_max(y_0, vec128_mul(y_0, vec128_set((real)0.01)));
-                    y_1 = vec128_max(y_1, vec128_mul(y_1, vec128_set((real)0.01)));
-                    y_2 = vec128_max(y_2, vec128_mul(y_2, vec128_set((real)0.01)));
-                    y_3 = vec128_max(y_3, vec128_mul(y_3, vec128_set((real)0.01)));
-                    vec128_store(leaky_relu1 + block * 128 + o * 16 + lane, y_0);
-                    vec128_store(leaky_relu1 + block * 128 + o * 16 + lane + 16, y_1);
-                    vec128_store(leaky_relu1 + block * 128 + o * 16 + lane + 32, y_2);
-                    vec128_store(leaky_relu1 + block * 128 + o * 16 + lane + 48, y_3);
+                    vec128_store(conv1 + block * 128 + o * 16 + lane, y_0);
+                    vec128_store(conv1 + block * 128 + o * 16 + lane + 16, y_1);
+                    vec128_store(conv1 + block * 128 + o * 16 + lane + 32, y_2);
+                    vec128_store(conv1 + block * 128 + o * 16 + lane + 48, y_3);
                 }
             }
         }
     }
 }
 
-/* max_pool1; conv2 -> leaky_relu2; conv3 -> leaky_relu3 -> global_max_pool1, st.arch:8
+/* max_pool1 -> leaky_relu1; conv2 -> leaky_relu2; conv3 -> global_max_pool1, st.arch:8
  * y[o,p] = b[o] + sum over taps k and channels c of w[o,c,k] x[c,near[k][p]]; 384 multiply-adds a site */
 static void max_pool1_plain(const Frame *f)
 {
-    real max_pool1_tile[2 * 16 * 16] __attribute__((aligned(64)));
+    real leaky_relu1_tile[2 * 16 * 16] __attribute__((aligned(64)));
     real leaky_relu2_tile[2 * 16 * 16] __attribute__((aligned(64)));
-    real max_pool1_tile_2[1 * 16 * 16] __attribute__((aligned(64)));
+    real leaky_relu1_tile_2[1 * 16 * 16] __attribute__((aligned(64)));
     real leaky_relu2_tile_2[1 * 16 * 16] __attribute__((aligned(64)));
     lowest(f->global_max_pool1, 128);
     for (int64_t s = 0; s + 2 <= f->sites2; s += 2) { /* sites */
-        real *max_pool1 = max_pool1_tile;
+        real *leaky_relu1 = leaky_relu1_tile;
         real *leaky_relu2 = leaky_relu2_tile;
         real *global_max_pool1 = f->global_max_pool1;
         for (int64_t k = 0; k < 2; k++) { /* sites of the tile */
-            const real *x_0 = f->leaky_relu1 + (int64_t)f->near2[s + k] * 256;
-            const real *x_1 = f->leaky_relu1 + (int64_t)f->near2[f->sites2 + s + k] * 256;
-            const real *x_2 = f->leaky_relu1 + (int64_t)f->near2[f->sites2 * 2 + s + k] * 256;
-            const real *x_3 = f->leaky_relu1 + (int64_t)f->near2[f->sites2 * 3 + s + k] * 256;
+            const real *x_0 = f->conv1 + (int64_t)f->near2[s + k] * 256;
+            const real *x_1 = f->conv1 + (int64_t)f->near2[f->sites2 + s + k] * 256;
+            const real *x_2 = f->conv1 + (int64_t)f->near2[f->sites2 * 2 + s + k] * 256;
+            const real *x_3 = f->conv1 + (int64_t)f->near2[f->sites2 * 3 + s + k] * 256;
             for (int64_t c = 0; c < 16; c++) { /* channels read */
                 for (int64_t lane = 0; lane < 16; lane += 4) { /* samples */
                     vec128 y = vec128_load(x_0 + c * 16 + lane);
@@ -6193,7 +6171,8 @@ static void max_pool1_plain(const Frame *f)
                     y = vec128_gt(next_2, y, next_2, y);
                     vec128 next_3 = vec128_load(x_3 + c * 16 + lane);
                     y = vec128_gt(next_3, y, next_3, y);
-                    vec128_store(max_pool1 + k * 256 + c * 16 + lane, y);
+                    y = vec128_max(y, vec128_mul(y, vec128_set((real)0.01)));
+                    vec128_store(leaky_relu1 + k * 256 + c * 16 + lane, y);
                 }
             }
         }
@@ -6207,8 +6186,8 @@ static void max_pool1_plain(const Frame *f)
                     vec128 y_3_0 = vec128_set(bias[3]); vec128 y_3_1 = vec128_set(bias[3]);
                     const real *w = f->packed + block * 128 + o + 256;
                     {
-                        const real *x_0 = max_pool1_tile + lane;
-                        const real *x_1 = max_pool1_tile + lane + 256;
+                        const real *x_0 = leaky_relu1_tile + lane;
+                        const real *x_1 = leaky_relu1_tile + lane + 256;
                         for (int64_t c = 0; c < 16; c++) { /* channels read */
                             vec128 v_0 = vec128_load(x_0 + c * 16);
                             vec128 v_1 = vec128_load(x_1 + c * 16);
@@ -6272,14 +6251,6 @@ static void max_pool1_plain(const Frame *f)
                             y_3_1 = vec128_fma(u_3, v_1, y_3_1);
                         }
                     }
-                    y_0_0 = vec128_max(y_0_0, vec128_mul(y_0_0, vec128_set((real)0.01)));
-                    y_0_1 = vec128_max(y_0_1, vec128_mul(y_0_1, vec128_set((real)0.01)));
-                    y_1_0 = vec128_max(y_1_0, vec128_mul(y_1_0, vec128_set((real)0.01)));
-                    y_1_1 = vec128_max(y_1_1, vec128_mul(y_1_1, vec128_set((real)0.01)));
-                    y_2_0 = vec128_max(y_2_0, vec128_mul(y_2_0, vec128_set((real)0.01)));
-                    y_2_1 = vec128_max(y_2_1, vec128_mul(y_2_1, vec128_set((real)0.01)));
-                    y_3_0 = vec128_max(y_3_0, vec128_mul(y_3_0, vec128_set((real)0.01)));
-                    y_3_1 = vec128_max(y_3_1, vec128_mul(y_3_1, vec128_set((real)0.01)));
                     vec128 global_max_pool1_max_0 = vec128_load(global_max_pool1 + o * 16 + lane);
                     global_max_pool1_max_0 = vec128_gt(y_0_0, global_max_pool1_max_0, y_0_0, global_max_pool1_max_0);
                     global_max_pool1_max_0 = vec128_gt(y_0_1, global_max_pool1_max_0, y_0_1, global_max_pool1_max_0);
@@ -6301,14 +6272,14 @@ static void max_pool1_plain(const Frame *f)
         }
     }
     for (int64_t s = f->sites2 / 2 * 2; s < f->sites2; s++) { /* sites */
-        real *max_pool1 = max_pool1_tile_2;
+        real *leaky_relu1 = leaky_relu1_tile_2;
         real *leaky_relu2 = leaky_relu2_tile_2;
         real *global_max_pool1 = f->global_max_pool1;
         {
-            const real *x_0 = f->leaky_relu1 + (int64_t)f->near2[s] * 256;
-            const real *x_1 = f->leaky_relu1 + (int64_t)f->near2[f->sites2 + s] * 256;
-            const real *x_2 = f->leaky_relu1 + (int64_t)f->near2[f->sites2 * 2 + s] * 256;
-            const real *x_3 = f->leaky_relu1 + (int64_t)f->near2[f->sites2 * 3 + s] * 256;
+            const real *x_0 = f->conv1 + (int64_t)f->near2[s] * 256;
+            const real *x_1 = f->conv1 + (int64_t)f->near2[f->sites2 + s] * 256;
+            const real *x_2 = f->conv1 + (int64_t)f->near2[f->sites2 * 2 + s] * 256;
+            const real *x_3 = f->conv1 + (int64_t)f->near2[f->sites2 * 3 + s] * 256;
             for (int64_t c = 0; c < 16; c++) { /* channels read */
                 for (int64_t lane = 0; lane < 16; lane += 4) { /* samples */
                     vec128 y = vec128_load(x_0 + c * 16 + lane);
@@ -6318,7 +6289,8 @@ static void max_pool1_plain(const Frame *f)
                     y = vec128_gt(next_2, y, next_2, y);
                     vec128 next_3 = vec128_load(x_3 + c * 16 + lane);
                     y = vec128_gt(next_3, y, next_3, y);
-                    vec128_store(max_pool1 + c * 16 + lane, y);
+                    y = vec128_max(y, vec128_mul(y, vec128_set((real)0.01)));
+                    vec128_store(leaky_relu1 + c * 16 + lane, y);
                 }
             }
         }
@@ -6332,7 +6304,7 @@ static void max_pool1_plain(const Frame *f)
                     vec128 y_3 = vec128_set(bias[3]);
                     const real *w = f->packed + block * 128 + o + 256;
                     {
-                        const real *x = max_pool1_tile_2 + lane;
+                        const real *x = leaky_relu1_tile_2 + lane;
                         for (int64_t c = 0; c < 16; c++) { /* channels read */
                             vec128 v = vec128_load(x + c * 16); vec128 u_0 = vec128_set(w[c * 8]);
                             y_0 = vec128_fma(u_0, v, y_0); vec128 u_1 = vec128_set(w[c * 8 + 1]);
@@ -6371,10 +6343,6 @@ static void max_pool1_plain(const Frame *f)
                             y_3 = vec128_fma(u_3, v, y_3);
                         }
                     }
-                    y_0 = vec128_max(y_0, vec128_mul(y_0, vec128_set((real)0.01)));
-                    y_1 = vec128_max(y_1, vec128_mul(y_1, vec128_set((real)0.01)));
-                    y_2 = vec128_max(y_2, vec128_mul(y_2, vec128_set((real)0.01)));
-                    y_3 = vec128_max(y_3, vec128_mul(y_3, vec128_set((real)0.01)));
                     vec128 global_max_pool1_max_0 = vec128_load(global_max_pool1 + o * 16 + lane);
                     global_max_pool1_max_0 = vec128_gt(y_0, global_max_pool1_max_0, y_0, global_max_pool1_max_0);
                     vec128_store(global_max_pool1 + o * 16 + lane, global_max_pool1_max_0);
@@ -6394,13 +6362,25 @@ static void max_pool1_plain(const Frame *f)
     join_max(&f->parts, f->extent2, f->global_max_pool1, NULL, 8);
 }
 
-/* linear1; linear2 -> sigmoid1, st.arch:12
+/* global_max_pool1 -> leaky_relu3; linear1; linear2 -> sigmoid1, st.arch:11
  * y[o,p] = b[o] + sum over taps k and channels c of w[o,c,k] x[c,near[k][p]]; 288 multiply-adds a site */
 static void linear1_plain(const Frame *f)
 {
+    real leaky_relu3_tile[1 * 8 * 16] __attribute__((aligned(64)));
     real linear1_tile[1 * 32 * 16] __attribute__((aligned(64)));
+    const real *global_max_pool1 = f->global_max_pool1;
+    real *leaky_relu3 = leaky_relu3_tile;
     real *linear1 = linear1_tile;
     real *sigmoid1 = f->sigmoid1;
+    {
+        for (int64_t c = 0; c < 8; c++) { /* channels read */
+            for (int64_t lane = 0; lane < 16; lane += 4) { /* samples */
+                vec128 y = vec128_load(global_max_pool1 + c * 16 + lane);
+                y = vec128_max(y, vec128_mul(y, vec128_set((real)0.01)));
+                vec128_store(leaky_relu3 + c * 16 + lane, y);
+            }
+        }
+    }
     for (int64_t block = 0; block < 4; block++) { /* channels made, 8 at a time */
         for (int64_t lane = 0; lane < 16; lane += 4) { /* samples */
             vec128 y_0 = vec128_set(0);
@@ -6413,7 +6393,7 @@ static void linear1_plain(const Frame *f)
             vec128 y_7 = vec128_set(0);
             const real *w = f->packed + block * 64 + 672;
             {
-                const real *x = f->global_max_pool1 + lane;
+                const real *x = leaky_relu3_tile + lane;
                 for (int64_t c = 0; c < 8; c++) { /* channels read */
                     vec128 v = vec128_load(x + c * 16); vec128 u_0 = vec128_set(w[c * 8]);
                     y_0 = vec128_fma(u_0, v, y_0); vec128 u_1 = vec128_set(w[c * 8 + 1]);
@@ -6464,24 +6444,23 @@ static void clear_sums_plain(const Frame *f)
     clear(f->sums, 15248);
 }
 
-/* max_pool1; conv2 -> leaky_relu2; conv3 -> leaky_relu3 -> global_max_pool1, st.arch:8
+/* max_pool1 -> leaky_relu1; conv2 -> leaky_relu2; conv3 -> global_max_pool1, st.arch:8
  * y[o,p] = b[o] + sum over taps k and channels c of w[o,c,k] x[c,near[k][p]]; 384 multiply-adds a site */
 static void max_pool1_2_plain(const Frame *f)
 {
     lowest(f->global_max_pool1, 128);
     clear(f->global_max_pool1_arg, 128);
     for (int64_t s = 0; s + 2 <= f->sites2; s += 2) { /* sites */
-        real *max_pool1 = f->max_pool1 + s * 256;
         real *max_pool1_arg = f->max_pool1_arg + s * 256;
+        real *leaky_relu1 = f->leaky_relu1 + s * 256;
         real *leaky_relu2 = f->leaky_relu2 + s * 256;
-        real *leaky_relu3 = f->leaky_relu3 + s * 128;
         real *global_max_pool1 = f->global_max_pool1;
         real *global_max_pool1_arg = f->global_max_pool1_arg;
         for (int64_t k = 0; k < 2; k++) { /* sites of the tile */
-            const real *x_0 = f->leaky_relu1 + (int64_t)f->near2[s + k] * 256;
-            const real *x_1 = f->leaky_relu1 + (int64_t)f->near2[f->sites2 + s + k] * 256;
-            const real *x_2 = f->leaky_relu1 + (int64_t)f->near2[f->sites2 * 2 + s + k] * 256;
-            const real *x_3 = f->leaky_relu1 + (int64_t)f->near2[f->sites2 * 3 + s + k] * 256;
+            const real *x_0 = f->conv1 + (int64_t)f->near2[s + k] * 256;
+            const real *x_1 = f->conv1 + (int64_t)f->near2[f->sites2 + s + k] * 256;
+            const real *x_2 = f->conv1 + (int64_t)f->near2[f->sites2 * 2 + s + k] * 256;
+            const real *x_3 = f->conv1 + (int64_t)f->near2[f->sites2 * 3 + s + k] * 256;
             for (int64_t c = 0; c < 16; c++) { /* channels read */
                 for (int64_t lane = 0; lane < 16; lane += 4) { /* samples */
                     vec128 y = vec128_load(x_0 + c * 16 + lane);
@@ -6496,7 +6475,8 @@ static void max_pool1_2_plain(const Frame *f)
                     where = vec128_gt(next_3, y, vec128_set((real)3), where);
                     y = vec128_gt(next_3, y, next_3, y);
                     vec128_store(max_pool1_arg + c * 16 + lane + k * 256, where);
-                    vec128_store(max_pool1 + k * 256 + c * 16 + lane, y);
+                    y = vec128_max(y, vec128_mul(y, vec128_set((real)0.01)));
+                    vec128_store(leaky_relu1 + k * 256 + c * 16 + lane, y);
                 }
             }
         }
@@ -6510,8 +6490,8 @@ static void max_pool1_2_plain(const Frame *f)
                     vec128 y_3_0 = vec128_set(bias[3]); vec128 y_3_1 = vec128_set(bias[3]);
                     const real *w = f->packed + block * 128 + o + 256;
                     {
-                        const real *x_0 = f->max_pool1 + s * 256 + lane;
-                        const real *x_1 = f->max_pool1 + s * 256 + lane + 256;
+                        const real *x_0 = f->leaky_relu1 + s * 256 + lane;
+                        const real *x_1 = f->leaky_relu1 + s * 256 + lane + 256;
                         for (int64_t c = 0; c < 16; c++) { /* channels read */
                             vec128 v_0 = vec128_load(x_0 + c * 16);
                             vec128 v_1 = vec128_load(x_1 + c * 16);
@@ -6575,22 +6555,6 @@ static void max_pool1_2_plain(const Frame *f)
                             y_3_1 = vec128_fma(u_3, v_1, y_3_1);
                         }
                     }
-                    y_0_0 = vec128_max(y_0_0, vec128_mul(y_0_0, vec128_set((real)0.01)));
-                    y_0_1 = vec128_max(y_0_1, vec128_mul(y_0_1, vec128_set((real)0.01)));
-                    y_1_0 = vec128_max(y_1_0, vec128_mul(y_1_0, vec128_set((real)0.01)));
-                    y_1_1 = vec128_max(y_1_1, vec128_mul(y_1_1, vec128_set((real)0.01)));
-                    y_2_0 = vec128_max(y_2_0, vec128_mul(y_2_0, vec128_set((real)0.01)));
-                    y_2_1 = vec128_max(y_2_1, vec128_mul(y_2_1, vec128_set((real)0.01)));
-                    y_3_0 = vec128_max(y_3_0, vec128_mul(y_3_0, vec128_set((real)0.01)));
-                    y_3_1 = vec128_max(y_3_1, vec128_mul(y_3_1, vec128_set((real)0.01)));
-                    vec128_store(leaky_relu3 + o * 16 + lane, y_0_0);
-                    vec128_store(leaky_relu3 + o * 16 + lane + 128, y_0_1);
-                    vec128_store(leaky_relu3 + o * 16 + lane + 16, y_1_0);
-                    vec128_store(leaky_relu3 + o * 16 + lane + 144, y_1_1);
-                    vec128_store(leaky_relu3 + o * 16 + lane + 32, y_2_0);
-                    vec128_store(leaky_relu3 + o * 16 + lane + 160, y_2_1);
-                    vec128_store(leaky_relu3 + o * 16 + lane + 48, y_3_0);
-                    vec128_store(leaky_relu3 + o * 16 + lane + 176, y_3_1);
                     vec128 global_max_pool1_max_0 = vec128_load(global_max_pool1 + o * 16 + lane);
                     vec128 global_max_pool1_site_0 = vec128_load(global_max_pool1_arg + o * 16 + lane);
                     global_max_pool1_site_0 = vec128_gt(y_0_0, global_max_pool1_max_0, vec128_set((real)(s)), global_max_pool1_site_0);
@@ -6628,17 +6592,16 @@ static void max_pool1_2_plain(const Frame *f)
         }
     }
     for (int64_t s = f->sites2 / 2 * 2; s < f->sites2; s++) { /* sites */
-        real *max_pool1 = f->max_pool1 + s * 256;
         real *max_pool1_arg = f->max_pool1_arg + s * 256;
+        real *leaky_relu1 = f->leaky_relu1 + s * 256;
         real *leaky_relu2 = f->leaky_relu2 + s * 256;
-        real *leaky_relu3 = f->leaky_relu3 + s * 128;
         real *global_max_pool1 = f->global_max_pool1;
         real *global_max_pool1_arg = f->global_max_pool1_arg;
         {
-            const real *x_0 = f->leaky_relu1 + (int64_t)f->near2[s] * 256;
-            const real *x_1 = f->leaky_relu1 + (int64_t)f->near2[f->sites2 + s] * 256;
-            const real *x_2 = f->leaky_relu1 + (int64_t)f->near2[f->sites2 * 2 + s] * 256;
-            const real *x_3 = f->leaky_relu1 + (int64_t)f->near2[f->sites2 * 3 + s] * 256;
+            const real *x_0 = f->conv1 + (int64_t)f->near2[s] * 256;
+            const real *x_1 = f->conv1 + (int64_t)f->near2[f->sites2 + s] * 256;
+            const real *x_2 = f->conv1 + (int64_t)f->near2[f->sites2 * 2 + s] * 256;
+            const real *x_3 = f->conv1 + (int64_t)f->near2[f->sites2 * 3 + s] * 256;
             for (int64_t c = 0; c < 16; c++) { /* channels read */
                 for (int64_t lane = 0; lane < 16; lane += 4) { /* samples */
                     vec128 y = vec128_load(x_0 + c * 16 + lane);
@@ -6653,7 +6616,8 @@ static void max_pool1_2_plain(const Frame *f)
                     where = vec128_gt(next_3, y, vec128_set((real)3), where);
                     y = vec128_gt(next_3, y, next_3, y);
                     vec128_store(max_pool1_arg + c * 16 + lane, where);
-                    vec128_store(max_pool1 + c * 16 + lane, y);
+                    y = vec128_max(y, vec128_mul(y, vec128_set((real)0.01)));
+                    vec128_store(leaky_relu1 + c * 16 + lane, y);
                 }
             }
         }
@@ -6667,7 +6631,7 @@ static void max_pool1_2_plain(const Frame *f)
                     vec128 y_3 = vec128_set(bias[3]);
                     const real *w = f->packed + block * 128 + o + 256;
                     {
-                        const real *x = f->max_pool1 + s * 256 + lane;
+                        const real *x = f->leaky_relu1 + s * 256 + lane;
                         for (int64_t c = 0; c < 16; c++) { /* channels read */
                             vec128 v = vec128_load(x + c * 16); vec128 u_0 = vec128_set(w[c * 8]);
                             y_0 = vec128_fma(u_0, v, y_0); vec128 u_1 = vec128_set(w[c * 8 + 1]);
@@ -6706,14 +6670,6 @@ static void max_pool1_2_plain(const Frame *f)
                             y_3 = vec128_fma(u_3, v, y_3);
                         }
                     }
-                    y_0 = vec128_max(y_0, vec128_mul(y_0, vec128_set((real)0.01)));
-                    y_1 = vec128_max(y_1, vec128_mul(y_1, vec128_set((real)0.01)));
-                    y_2 = vec128_max(y_2, vec128_mul(y_2, vec128_set((real)0.01)));
-                    y_3 = vec128_max(y_3, vec128_mul(y_3, vec128_set((real)0.01)));
-                    vec128_store(leaky_relu3 + o * 16 + lane, y_0);
-                    vec128_store(leaky_relu3 + o * 16 + lane + 16, y_1);
-                    vec128_store(leaky_relu3 + o * 16 + lane + 32, y_2);
-                    vec128_store(leaky_relu3 + o * 16 + lane + 48, y_3);
                     vec128 global_max_pool1_max_0 = vec128_load(global_max_pool1 + o * 16 + lane);
                     vec128 global_max_pool1_site_0 = vec128_load(global_max_pool1_arg + o * 16 + lane);
                     global_max_pool1_site_0 = vec128_gt(y_0, global_max_pool1_max_0, vec128_set((real)(s)), global_max_pool1_site_0);
@@ -6745,12 +6701,23 @@ static void max_pool1_2_plain(const Frame *f)
     join_max(&f->parts, f->extent2, f->global_max_pool1, f->global_max_pool1_arg, 8);
 }
 
-/* linear1; linear2, st.arch:12
+/* global_max_pool1 -> leaky_relu3; linear1; linear2, st.arch:11
  * y[o,p] = b[o] + sum over taps k and channels c of w[o,c,k] x[c,near[k][p]]; 288 multiply-adds a site */
 static void linear1_2_plain(const Frame *f)
 {
+    const real *global_max_pool1 = f->global_max_pool1;
+    real *leaky_relu3 = f->leaky_relu3;
     real *linear1 = f->linear1;
     real *linear2 = f->linear2;
+    {
+        for (int64_t c = 0; c < 8; c++) { /* channels read */
+            for (int64_t lane = 0; lane < 16; lane += 4) { /* samples */
+                vec128 y = vec128_load(global_max_pool1 + c * 16 + lane);
+                y = vec128_max(y, vec128_mul(y, vec128_set((real)0.01)));
+                vec128_store(leaky_relu3 + c * 16 + lane, y);
+            }
+        }
+    }
     for (int64_t block = 0; block < 4; block++) { /* channels made, 8 at a time */
         for (int64_t lane = 0; lane < 16; lane += 4) { /* samples */
             vec128 y_0 = vec128_set(0);
@@ -6763,7 +6730,7 @@ static void linear1_2_plain(const Frame *f)
             vec128 y_7 = vec128_set(0);
             const real *w = f->packed + block * 64 + 672;
             {
-                const real *x = f->global_max_pool1 + lane;
+                const real *x = f->leaky_relu3 + lane;
                 for (int64_t c = 0; c < 8; c++) { /* channels read */
                     vec128 v = vec128_load(x + c * 16); vec128 u_0 = vec128_set(w[c * 8]);
                     y_0 = vec128_fma(u_0, v, y_0); vec128 u_1 = vec128_set(w[c * 8 + 1]);
@@ -6852,11 +6819,12 @@ static void dlinear2_bias_plain(const Frame *f)
     }
 }
 
-/* dlinear1; dglobal_max_pool1, st.arch:12
+/* dlinear1; dleaky_relu3 -> dglobal_max_pool1, st.arch:12
  * dx[c,q] = sum over taps k and channels o of w[o,c,k] dy[o,back[k][q]]; 288 multiply-adds a site */
 static void dlinear1_plain(const Frame *f)
 {
     real *dlinear1 = f->dlinear1;
+    const real *leaky_relu3 = f->leaky_relu3;
     real *dglobal_max_pool1 = f->dglobal_max_pool1;
     for (int64_t block = 0; block < 4; block++) { /* channels made, 8 at a time */
         for (int64_t lane = 0; lane < 16; lane += 4) { /* samples */
@@ -6918,6 +6886,14 @@ static void dlinear1_plain(const Frame *f)
                     y_7 = vec128_fma(u_7, v, y_7);
                 }
             }
+            y_0 = vec128_gt(vec128_load(leaky_relu3 + lane), vec128_set(0), y_0, vec128_mul(y_0, vec128_set((real)0.01)));
+            y_1 = vec128_gt(vec128_load(leaky_relu3 + lane + 16), vec128_set(0), y_1, vec128_mul(y_1, vec128_set((real)0.01)));
+            y_2 = vec128_gt(vec128_load(leaky_relu3 + lane + 32), vec128_set(0), y_2, vec128_mul(y_2, vec128_set((real)0.01)));
+            y_3 = vec128_gt(vec128_load(leaky_relu3 + lane + 48), vec128_set(0), y_3, vec128_mul(y_3, vec128_set((real)0.01)));
+            y_4 = vec128_gt(vec128_load(leaky_relu3 + lane + 64), vec128_set(0), y_4, vec128_mul(y_4, vec128_set((real)0.01)));
+            y_5 = vec128_gt(vec128_load(leaky_relu3 + lane + 80), vec128_set(0), y_5, vec128_mul(y_5, vec128_set((real)0.01)));
+            y_6 = vec128_gt(vec128_load(leaky_relu3 + lane + 96), vec128_set(0), y_6, vec128_mul(y_6, vec128_set((real)0.01)));
+            y_7 = vec128_gt(vec128_load(leaky_relu3 + lane + 112), vec128_set(0), y_7, vec128_mul(y_7, vec128_set((real)0.01)));
             vec128_store(dglobal_max_pool1 + lane, y_0);
             vec128_store(dglobal_max_pool1 + lane + 16, y_1);
             vec128_store(dglobal_max_pool1 + lane + 32, y_2);
@@ -6946,7 +6922,7 @@ static void dlinear1_weight_plain(const Frame *f)
                     vec128 sum_3_0 = vec128_set(0); vec128 sum_3_1 = vec128_set(0);
                     for (int64_t s = 0; s < to; s++) { /* sites */
                         const real *dy = f->dlinear1 + s * 512 + o * 16 + lane;
-                        const real *x = f->global_max_pool1 + s * 128 + c * 16 + lane;
+                        const real *x = f->leaky_relu3 + s * 128 + c * 16 + lane;
                         vec128 v_0 = vec128_load(x); vec128 v_1 = vec128_load(x + 16);
                         vec128 u_0 = vec128_load(dy); sum_0_0 = vec128_fma(u_0, v_0, sum_0_0);
                         sum_0_1 = vec128_fma(u_0, v_1, sum_0_1);
@@ -6971,17 +6947,17 @@ static void dlinear1_weight_plain(const Frame *f)
     }
 }
 
-/* dleaky_relu3 -> dconv3; dleaky_relu2 -> dconv2; dmax_pool1, st.arch:10
+/* dconv3; dleaky_relu2 -> dconv2; dleaky_relu1 -> dmax_pool1, st.arch:10
  * dx[c,q] = sum over taps k and channels o of w[o,c,k] dy[o,back[k][q]]; 384 multiply-adds a site */
-static void dleaky_relu3_plain(const Frame *f)
+static void dconv3_plain(const Frame *f)
 {
     real dglobal_max_pool1_all[1 * 8 * 16] __attribute__((aligned(64)));
     share(&f->parts, f->dglobal_max_pool1, dglobal_max_pool1_all, 8);
     for (int64_t s = 0; s + 2 <= f->sites2; s += 2) { /* sites */
-        const real *leaky_relu3 = f->leaky_relu3 + s * 128;
         real *dconv3 = f->dconv3 + s * 128;
         const real *leaky_relu2 = f->leaky_relu2 + s * 256;
         real *dconv2 = f->dconv2 + s * 256;
+        const real *leaky_relu1 = f->leaky_relu1 + s * 256;
         real *dmax_pool1 = f->dmax_pool1 + s * 256;
         for (int64_t k = 0; k < 2; k++) { /* sites of the tile */
             const real *x = dglobal_max_pool1_all;
@@ -6989,7 +6965,6 @@ static void dleaky_relu3_plain(const Frame *f)
             for (int64_t c = 0; c < 8; c++) { /* channels read */
                 for (int64_t lane = 0; lane < 16; lane += 4) { /* samples */
                     vec128 y = vec128_eq(vec128_load(arg + c * 16 + lane), vec128_set((real)(s + k)), vec128_load(x + c * 16 + lane), vec128_set(0));
-                    y = vec128_gt(vec128_load(leaky_relu3 + k * 128 + c * 16 + lane), vec128_set(0), y, vec128_mul(y, vec128_set((real)0.01)));
                     vec128_store(dconv3 + k * 128 + c * 16 + lane, y);
                 }
             }
@@ -7067,6 +7042,14 @@ static void dleaky_relu3_plain(const Frame *f)
                             y_3_1 = vec128_fma(u_3, v_1, y_3_1);
                         }
                     }
+                    y_0_0 = vec128_gt(vec128_load(leaky_relu1 + block * 128 + o * 16 + lane), vec128_set(0), y_0_0, vec128_mul(y_0_0, vec128_set((real)0.01)));
+                    y_0_1 = vec128_gt(vec128_load(leaky_relu1 + block * 128 + o * 16 + lane + 256), vec128_set(0), y_0_1, vec128_mul(y_0_1, vec128_set((real)0.01)));
+                    y_1_0 = vec128_gt(vec128_load(leaky_relu1 + block * 128 + o * 16 + lane + 16), vec128_set(0), y_1_0, vec128_mul(y_1_0, vec128_set((real)0.01)));
+                    y_1_1 = vec128_gt(vec128_load(leaky_relu1 + block * 128 + o * 16 + lane + 272), vec128_set(0), y_1_1, vec128_mul(y_1_1, vec128_set((real)0.01)));
+                    y_2_0 = vec128_gt(vec128_load(leaky_relu1 + block * 128 + o * 16 + lane + 32), vec128_set(0), y_2_0, vec128_mul(y_2_0, vec128_set((real)0.01)));
+                    y_2_1 = vec128_gt(vec128_load(leaky_relu1 + block * 128 + o * 16 + lane + 288), vec128_set(0), y_2_1, vec128_mul(y_2_1, vec128_set((real)0.01)));
+                    y_3_0 = vec128_gt(vec128_load(leaky_relu1 + block * 128 + o * 16 + lane + 48), vec128_set(0), y_3_0, vec128_mul(y_3_0, vec128_set((real)0.01)));
+                    y_3_1 = vec128_gt(vec128_load(leaky_relu1 + block * 128 + o * 16 + lane + 304), vec128_set(0), y_3_1, vec128_mul(y_3_1, vec128_set((real)0.01)));
                     vec128_store(dmax_pool1 + block * 128 + o * 16 + lane, y_0_0);
                     vec128_store(dmax_pool1 + block * 128 + o * 16 + lane + 256, y_0_1);
                     vec128_store(dmax_pool1 + block * 128 + o * 16 + lane + 16, y_1_0);
@@ -7080,10 +7063,10 @@ static void dleaky_relu3_plain(const Frame *f)
         }
     }
     for (int64_t s = f->sites2 / 2 * 2; s < f->sites2; s++) { /* sites */
-        const real *leaky_relu3 = f->leaky_relu3 + s * 128;
         real *dconv3 = f->dconv3 + s * 128;
         const real *leaky_relu2 = f->leaky_relu2 + s * 256;
         real *dconv2 = f->dconv2 + s * 256;
+        const real *leaky_relu1 = f->leaky_relu1 + s * 256;
         real *dmax_pool1 = f->dmax_pool1 + s * 256;
         {
             const real *x = dglobal_max_pool1_all;
@@ -7091,7 +7074,6 @@ static void dleaky_relu3_plain(const Frame *f)
             for (int64_t c = 0; c < 8; c++) { /* channels read */
                 for (int64_t lane = 0; lane < 16; lane += 4) { /* samples */
                     vec128 y = vec128_eq(vec128_load(arg + c * 16 + lane), vec128_set((real)(s)), vec128_load(x + c * 16 + lane), vec128_set(0));
-                    y = vec128_gt(vec128_load(leaky_relu3 + c * 16 + lane), vec128_set(0), y, vec128_mul(y, vec128_set((real)0.01)));
                     vec128_store(dconv3 + c * 16 + lane, y);
                 }
             }
@@ -7143,6 +7125,10 @@ static void dleaky_relu3_plain(const Frame *f)
                             y_3 = vec128_fma(u_3, v, y_3);
                         }
                     }
+                    y_0 = vec128_gt(vec128_load(leaky_relu1 + block * 128 + o * 16 + lane), vec128_set(0), y_0, vec128_mul(y_0, vec128_set((real)0.01)));
+                    y_1 = vec128_gt(vec128_load(leaky_relu1 + block * 128 + o * 16 + lane + 16), vec128_set(0), y_1, vec128_mul(y_1, vec128_set((real)0.01)));
+                    y_2 = vec128_gt(vec128_load(leaky_relu1 + block * 128 + o * 16 + lane + 32), vec128_set(0), y_2, vec128_mul(y_2, vec128_set((real)0.01)));
+                    y_3 = vec128_gt(vec128_load(leaky_relu1 + block * 128 + o * 16 + lane + 48), vec128_set(0), y_3, vec128_mul(y_3, vec128_set((real)0.01)));
                     vec128_store(dmax_pool1 + block * 128 + o * 16 + lane, y_0);
                     vec128_store(dmax_pool1 + block * 128 + o * 16 + lane + 16, y_1);
                     vec128_store(dmax_pool1 + block * 128 + o * 16 + lane + 32, y_2);
@@ -7252,7 +7238,7 @@ static void dconv2_weight_plain(const Frame *f)
                         vec128 sum_3_0 = vec128_set(0); vec128 sum_3_1 = vec128_set(0);
                         for (int64_t s = from; s < to; s++) { /* sites */
                             const real *dy = f->dconv2 + s * 256 + o * 16 + lane;
-                            const real *x = f->max_pool1 + s * 256 + c * 16 + lane;
+                            const real *x = f->leaky_relu1 + s * 256 + c * 16 + lane;
                             vec128 v_0 = vec128_load(x); vec128 v_1 = vec128_load(x + 16);
                             vec128 u_0 = vec128_load(dy); sum_0_0 = vec128_fma(u_0, v_0, sum_0_0);
                             sum_0_1 = vec128_fma(u_0, v_1, sum_0_1);
@@ -7317,13 +7303,12 @@ static void dconv2_bias_plain(const Frame *f)
     }
 }
 
-/* dleaky_relu1 -> dconv1, st.arch:7 */
-static void dleaky_relu1_plain(const Frame *f)
+/* dconv1, st.arch:7 */
+static void dconv1_plain(const Frame *f)
 {
     clear(f->dmax_pool1 + f->sites2 * 256, 256);
     clear(f->max_pool1_arg + f->sites2 * 256, 256);
     for (int64_t s = 0; s < f->sites1; s++) { /* sites */
-        const real *leaky_relu1 = f->leaky_relu1 + s * 256;
         real *dconv1 = f->dconv1 + s * 256;
         {
             const real *x = f->dmax_pool1 + (int64_t)f->cover2[s] * 256;
@@ -7331,7 +7316,6 @@ static void dleaky_relu1_plain(const Frame *f)
             for (int64_t c = 0; c < 16; c++) { /* channels read */
                 for (int64_t lane = 0; lane < 16; lane += 4) { /* samples */
                     vec128 y = vec128_eq(vec128_load(arg + c * 16 + lane), vec128_set((real)((int64_t)f->cover_tap2[s])), vec128_load(x + c * 16 + lane), vec128_set(0));
-                    y = vec128_gt(vec128_load(leaky_relu1 + c * 16 + lane), vec128_set(0), y, vec128_mul(y, vec128_set((real)0.01)));
                     vec128_store(dconv1 + c * 16 + lane, y);
                 }
             }
@@ -7392,12 +7376,23 @@ static void add_lanes_plain(const Frame *f)
     lane_sums(f->dparams, f->sums, 953);
 }
 
-/* linear1; linear2 -> sigmoid1, st.arch:12
+/* global_max_pool1 -> leaky_relu3; linear1; linear2 -> sigmoid1, st.arch:11
  * y[o,p] = b[o] + sum over taps k and channels c of w[o,c,k] x[c,near[k][p]]; 288 multiply-adds a site */
 static void linear1_3_plain(const Frame *f)
 {
+    const real *global_max_pool1 = f->global_max_pool1;
+    real *leaky_relu3 = f->leaky_relu3;
     real *linear1 = f->linear1;
     real *sigmoid1 = f->sigmoid1;
+    {
+        for (int64_t c = 0; c < 8; c++) { /* channels read */
+            for (int64_t lane = 0; lane < 16; lane += 4) { /* samples */
+                vec128 y = vec128_load(global_max_pool1 + c * 16 + lane);
+                y = vec128_max(y, vec128_mul(y, vec128_set((real)0.01)));
+                vec128_store(leaky_relu3 + c * 16 + lane, y);
+            }
+        }
+    }
     for (int64_t block = 0; block < 4; block++) { /* channels made, 8 at a time */
         for (int64_t lane = 0; lane < 16; lane += 4) { /* samples */
             vec128 y_0 = vec128_set(0);
@@ -7410,7 +7405,7 @@ static void linear1_3_plain(const Frame *f)
             vec128 y_7 = vec128_set(0);
             const real *w = f->packed + block * 64 + 672;
             {
-                const real *x = f->global_max_pool1 + lane;
+                const real *x = f->leaky_relu3 + lane;
                 for (int64_t c = 0; c < 8; c++) { /* channels read */
                     vec128 v = vec128_load(x + c * 16); vec128 u_0 = vec128_set(w[c * 8]);
                     y_0 = vec128_fma(u_0, v, y_0); vec128 u_1 = vec128_set(w[c * 8 + 1]);
@@ -7455,7 +7450,7 @@ static void read_dsigmoid1_plain(const Frame *f)
     read_field(f->call, f->block, &f->parts, NULL, f->dy, f->dsigmoid1, 1);
 }
 
-/* dsigmoid1 -> dlinear2; dlinear1; dglobal_max_pool1, st.arch:14
+/* dsigmoid1 -> dlinear2; dlinear1; dleaky_relu3 -> dglobal_max_pool1, st.arch:14
  * dx[c,q] = sum over taps k and channels o of w[o,c,k] dy[o,back[k][q]]; 288 multiply-adds a site */
 static void dlinear1_2_plain(const Frame *f)
 {
@@ -7463,6 +7458,7 @@ static void dlinear1_2_plain(const Frame *f)
     const real *sigmoid1 = f->sigmoid1;
     real *dlinear2 = f->dlinear2;
     real *dlinear1 = f->dlinear1;
+    const real *leaky_relu3 = f->leaky_relu3;
     real *dglobal_max_pool1 = f->dglobal_max_pool1;
     {
         for (int64_t lane = 0; lane < 16; lane += 4) { /* samples */
@@ -7531,6 +7527,14 @@ static void dlinear1_2_plain(const Frame *f)
                     y_7 = vec128_fma(u_7, v, y_7);
                 }
             }
+            y_0 = vec128_gt(vec128_load(leaky_relu3 + lane), vec128_set(0), y_0, vec128_mul(y_0, vec128_set((real)0.01)));
+            y_1 = vec128_gt(vec128_load(leaky_relu3 + lane + 16), vec128_set(0), y_1, vec128_mul(y_1, vec128_set((real)0.01)));
+            y_2 = vec128_gt(vec128_load(leaky_relu3 + lane + 32), vec128_set(0), y_2, vec128_mul(y_2, vec128_set((real)0.01)));
+            y_3 = vec128_gt(vec128_load(leaky_relu3 + lane + 48), vec128_set(0), y_3, vec128_mul(y_3, vec128_set((real)0.01)));
+            y_4 = vec128_gt(vec128_load(leaky_relu3 + lane + 64), vec128_set(0), y_4, vec128_mul(y_4, vec128_set((real)0.01)));
+            y_5 = vec128_gt(vec128_load(leaky_relu3 + lane + 80), vec128_set(0), y_5, vec128_mul(y_5, vec128_set((real)0.01)));
+            y_6 = vec128_gt(vec128_load(leaky_relu3 + lane + 96), vec128_set(0), y_6, vec128_mul(y_6, vec128_set((real)0.01)));
+            y_7 = vec128_gt(vec128_load(leaky_relu3 + lane + 112), vec128_set(0), y_7, vec128_mul(y_7, vec128_set((real)0.01)));
             vec128_store(dglobal_max_pool1 + lane, y_0);
             vec128_store(dglobal_max_pool1 + lane + 16, y_1);
             vec128_store(dglobal_max_pool1 + lane + 32, y_2);
@@ -7637,12 +7641,12 @@ static void run_gradient_plain(Frame *f, int64_t first, int64_t last)
         dlinear2_bias_plain(f);
         dlinear1_plain(f);
         dlinear1_weight_plain(f);
-        dleaky_relu3_plain(f);
+        dconv3_plain(f);
         dconv3_weight_plain(f);
         dconv3_bias_plain(f);
         dconv2_weight_plain(f);
         dconv2_bias_plain(f);
-        dleaky_relu1_plain(f);
+        dconv1_plain(f);
         dconv1_weight_plain(f);
     }
     if (f->dparams) {
@@ -7667,14 +7671,14 @@ static void run_vjp_plain(Frame *f, int64_t first, int64_t last)
             dlinear2_bias_plain(f);
             dlinear1_weight_plain(f);
         }
-        dleaky_relu3_plain(f);
+        dconv3_plain(f);
         if (f->dparams) {
             dconv3_weight_plain(f);
             dconv3_bias_plain(f);
             dconv2_weight_plain(f);
             dconv2_bias_plain(f);
         }
-        dleaky_relu1_plain(f);
+        dconv1_plain(f);
         if (f->dparams) {
             dconv1_weight_plain(f);
         }

@@ -94,6 +94,14 @@ int64_t shape_sites(const Shape *s, const int64_t *lattice)
     return sites;
 }
 
+bool window_is_one_site(const Window *w, int rank)
+{
+    for (int d = 0; d < rank; d++)
+        if (w->kernel[d] != 1 || w->stride[d] != 1)
+            return false;
+    return true;
+}
+
 /* Positions p with p * stride inside [0, L), or with the whole window inside. */
 Shape shape_windowed(const Shape *in, const Window *w)
 {

@@ -168,6 +168,7 @@ int64_t extent_value(Extent e, const int64_t *lattice);
 bool shape_same_lattice(const Shape *a, const Shape *b);
 int64_t shape_sites(const Shape *s, const int64_t *lattice); /* 1 for rank 0 */
 Shape shape_windowed(const Shape *in, const Window *w); /* extents behind a window */
+bool window_is_one_site(const Window *w, int rank);     /* sees its own site alone */
 
 /* True if every node has at least one site on this lattice and no fixed extent differs.
  * Otherwise *culprit is the first node without a site (0: a fixed extent). */

@@ -11,4 +11,13 @@
 
 Graph *opt_run(const Graph *g, Arena *a);
 
+/* Before gradients are made: moves a pool before what it commutes with, so that less is left
+ * to do at every site.
+ *
+ *     max over sites of LeakyReLU(x)   = LeakyReLU(max over sites of x)      it rises
+ *     mean over a window of W x + b    = W (mean over the window of x) + b   it is linear
+ *
+ * The first is exact, the second but for rounding. */
+Graph *opt_reorder(const Graph *g, Arena *a);
+
 #endif

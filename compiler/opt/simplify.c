@@ -5,15 +5,6 @@ static const Node *operand(const Rewrite *r, const Node *n, int k)
     return graph_node(&r->b.g, n->arg[k]);
 }
 
-/* The window that sees its own site alone. */
-static bool is_one_site(const Window *w, int rank)
-{
-    for (int d = 0; d < rank; d++)
-        if (w->kernel[d] != 1 || w->stride[d] != 1)
-            return false;
-    return true;
-}
-
 static bool shape_equal(const Shape *a, const Shape *b)
 {
     return a->channels == b->channels && shape_same_lattice(a, b);
@@ -50,7 +41,7 @@ static Val same_value(const Rewrite *r, const Node *n)
     case OP_AVG_POOL:
     case OP_MAX_POOL:
     case OP_AVG_UNPOOL:
-    case OP_MAX_UNPOOL: return is_one_site(&n->window, n->shape.rank) ? x : none;
+    case OP_MAX_UNPOOL: return window_is_one_site(&n->window, n->shape.rank) ? x : none;
     case OP_GLOBAL_SUM:
     case OP_GLOBAL_AVG:
     case OP_GLOBAL_MAX: return operand(r, n, 0)->shape.rank == 0 ? x : none;

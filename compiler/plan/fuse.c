@@ -34,10 +34,7 @@ bool fuse_is_conv(const Node *n)
 
 bool fuse_same_site(const Node *conv)
 {
-    for (int k = 0; k < conv->shape.rank; k++)
-        if (conv->window.kernel[k] != 1 || conv->window.stride[k] != 1)
-            return false;
-    return true;
+    return window_is_one_site(&conv->window, conv->shape.rank);
 }
 
 /* ---- what is needed, and what for ---- */

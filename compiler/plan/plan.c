@@ -28,15 +28,12 @@ static int sums_phase(Lower *l, const char *name, const char *function)
 }
 
 /* Multiply-adds per site of each lattice: 2 flop each, counted as if done directly. */
-static void count_fma(Build *b, const Fusion *f, Kernel *k)
+static void count_fma(Build *b, const Graph *g, Kernel *k)
 {
-    const Graph *g = f->graph;
-    k->lattices = b->p->lattices;
-    k->fma = NEW_ARRAY(b->arena, double, k->lattices);
+    k->fma = NEW_ARRAY(b->arena, double, b->p->lattices + (int)g->nodes);
     for (uint32_t i = 1; i < g->nodes; i++) {
         const Node *n = &g->node[i];
-        if (!f->needed[i] ||
-            (n->op != OP_CONV && n->op != OP_CONV_DX && n->op != OP_CONV_DW))
+        if (n->op != OP_CONV && n->op != OP_CONV_DX && n->op != OP_CONV_DW)
             continue;
         const Shape *out =
             n->op == OP_CONV ? &n->shape : &graph_node(g, n->arg[0])->shape;
@@ -44,9 +41,19 @@ static void count_fma(Build *b, const Fusion *f, Kernel *k)
         k->fma[build_lattice(b, out)] +=
             (double)g->param[graph_node(g, w)->param].count;
     }
+    k->lattices = b->p->lattices;
 }
 
-static void make_kernel(Build *b, const Graph *g, What what)
+/* What a kernel computes. */
+static const Graph *graph_of(const Graph *g, What what, Arena *a)
+{
+    if (what == WHAT_FORWARD)
+        return opt_run(g, a);
+    return opt_run(grad_reverse(g, what == WHAT_VJP ? GRAD_VJP : GRAD_LOSS, a), a);
+}
+
+/* `direct` is the same as it stands in the model. */
+static void make_kernel(Build *b, const Graph *g, const Graph *direct, What what)
 {
     Arena *a = b->arena;
     Kernel *k = &b->p->kernel[what];
@@ -65,7 +72,7 @@ static void make_kernel(Build *b, const Graph *g, What what)
     if (what != WHAT_FORWARD)
         phase_use(&k->end, &k->ends, &end_cap, a,
                   (PhaseUse){sums_phase(&l, "add_lanes", "lane_sums"), WHEN_DPARAMS});
-    count_fma(b, f, k);
+    count_fma(b, direct, k);
 }
 
 Program *plan_make(const Graph *g, const Target *target, const PlanOptions *options,
@@ -80,10 +87,10 @@ Program *plan_make(const Graph *g, const Target *target, const PlanOptions *opti
     build_lattice(&b, &(Shape){.rank = 0});
     build_lattice(&b, &graph_node(g, g->input)->shape);
 
-    make_kernel(&b, opt_run(g, a), WHAT_FORWARD);
-    if (g->loss != LOSS_NONE)
-        make_kernel(&b, opt_run(grad_reverse(g, GRAD_LOSS, a), a), WHAT_GRADIENT);
-    make_kernel(&b, opt_run(grad_reverse(g, GRAD_VJP, a), a), WHAT_VJP);
+    for (int what = 0; what < WHAT_COUNT; what++)
+        if (what != WHAT_GRADIENT || g->loss != LOSS_NONE)
+            make_kernel(&b, graph_of(opt_reorder(g, a), what, a), graph_of(g, what, a),
+                        what);
     for (int what = 0; what < WHAT_COUNT; what++) /* halos are known by now */
         if (p->kernel[what].used)
             memory_plan(p, &p->kernel[what], a);

@@ -1,4 +1,5 @@
 /* The optimiser: no result changes, what does nothing is gone. */
+#include <math.h>
 #include <string.h>
 
 #include "cmocka_all.h"
@@ -257,6 +258,94 @@ static void single_taps_need_no_boundary(void **state)
     }
 }
 
+/* ---- pools move to the front ------------------------------------------------------ */
+
+static Op op_before(const Graph *g, Val *v)
+{
+    *v = graph_node(g, *v)->arg[0];
+    return graph_node(g, *v)->op;
+}
+
+static Window window_of(int kernel, int stride)
+{
+    return (Window){
+        .kernel = {kernel,        kernel       },
+        .stride = {stride,        stride       },
+        .boundary = {BOUNDARY_NONE, BOUNDARY_NONE}
+    };
+}
+
+/* pool(before(x)) with a slope; what reorder puts last. */
+static Op last_of(Node pool, Node before, bool used_twice)
+{
+    Shape plane = {
+        .rank = 2, .channels = 3, .extent = {extent_axis(0), extent_axis(1)}
+    };
+    Build s = begin(plane);
+    if (before.op == OP_CONV) {
+        int w = graph_add_param(&s.b, (Param){
+                                          .name = "w", .rank = 4, .dim = {3, 3, 1, 1}
+        });
+        before.arg[1] = graph_add(&s.b, (Node){.op = OP_PARAM, .param = w});
+    }
+    before.arg[0] = s.b.g.input;
+    Val x = graph_add(&s.b, before);
+    pool.arg[0] = x;
+    s.b.g.output = graph_add(&s.b, pool);
+    if (used_twice)
+        graph_add(&s.b, (Node){.op = OP_TANH, .arg = {x}});
+    Graph *o = opt_reorder(graph_end(&s.b), s.a);
+    assert_true(graph_verify(o, stderr));
+    Val v = o->output;
+    Op last = graph_node(o, v)->op;
+    assert_true(op_before(o, &v) == (last == pool.op ? before.op : pool.op));
+    arena_free(s.a);
+    return last;
+}
+
+static void pools_move_where_they_commute(void **state)
+{
+    (void)state;
+    const Node max = {.op = OP_MAX_POOL, .window = window_of(2, 2)},
+               mean = {.op = OP_AVG_POOL, .window = window_of(2, 2)},
+               global = {.op = OP_GLOBAL_MAX}, sum = {.op = OP_GLOBAL_SUM},
+               leaky = {.op = OP_LEAKY_RELU, .slope = 0.01},
+               relu = {.op = OP_LEAKY_RELU, .slope = 0}, tanh = {.op = OP_TANH},
+               conv = {.op = OP_CONV, .window = window_of(1, 1)},
+               strided = {.op = OP_CONV, .window = window_of(1, 2)};
+    assert_true(last_of(max, leaky, false) == OP_LEAKY_RELU);
+    assert_true(last_of(global, leaky, false) == OP_LEAKY_RELU);
+    assert_true(last_of(mean, conv, false) == OP_CONV);
+    assert_true(last_of(max, leaky, true) == OP_MAX_POOL);
+    /* equal maxima, of which the first would be another */
+    assert_true(last_of(max, relu, false) == OP_MAX_POOL);
+    assert_true(last_of(max, tanh, false) == OP_MAX_POOL);
+    assert_true(last_of(mean, leaky, false) == OP_AVG_POOL);
+    assert_true(last_of(sum, leaky, false) == OP_GLOBAL_SUM);
+    assert_true(last_of(mean, strided, false) == OP_AVG_POOL);
+    assert_true(last_of(max, conv, false) == OP_MAX_POOL);
+}
+
+static void reordered_values_stay(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 0; seed < SEEDS; seed++) {
+        Arena *a = arena_new();
+        int64_t lattice[AXES_MAX];
+        Graph *g = random_graph(seed, everything, a, lattice), *o = opt_reorder(g, a);
+        assert_true(graph_verify(o, stderr));
+        EvalInput in = {.extent = lattice,
+                        .batch = BATCH,
+                        .x = reals(a, seed, count_of(g, g->input, lattice)),
+                        .params = reals(a, seed + 1, g->param_count)};
+        const Eval *e = graph_eval(g, &in, a), *f = graph_eval(o, &in, a);
+        for (int64_t i = 0; i < count_of(g, g->output, lattice); i++)
+            assert_true(fabs(e->value[g->output.i][i] - f->value[o->output.i][i]) <=
+                        1e-11 * (1 + fabs(e->value[g->output.i][i])));
+        arena_free(a);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -267,6 +356,8 @@ int main(void)
         cmocka_unit_test(equal_nodes_merge),
         cmocka_unit_test(unused_nodes_go_and_rows_follow),
         cmocka_unit_test(single_taps_need_no_boundary),
+        cmocka_unit_test(pools_move_where_they_commute),
+        cmocka_unit_test(reordered_values_stay),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
