@@ -1,4 +1,5 @@
 /* archrun - data, training, evaluation and timing of compiled networks. */
+#include <hdf5.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -53,8 +54,11 @@ static int check_output(int code)
     return code ? code : ARCH_EXIT_FILE;
 }
 
+/* Every command closes its files.  One that could not be written, on a full disk, HDF5
+ * would try once more at the end, and crash: version 1.10 does. */
 int main(int argc, char **argv)
 {
+    H5dont_atexit();
     if (argc < 2) {
         print_usage(stderr);
         return ARCH_EXIT_USAGE;

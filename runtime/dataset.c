@@ -4,7 +4,9 @@
 #include "dataset_file.h"
 #include "h5file.h"
 
+#include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 int64_t dataset_sites(const DatasetGroup *g)
 {
@@ -184,11 +186,12 @@ bool dataset_write(const Dataset *d, const char *path, ArchError *e)
     const H5Quiet quiet = h5_quiet();
     H5File f;
     bool ok = h5_create(&f, path, e);
+    errno = 0;
     if (ok && !put_all(f.id, d)) {
+        const int why = errno;
         h5_abort(&f);
-        ok = error_set(e, ARCH_EXIT_FILE,
-                       "cannot write %s: the disk is full, or HDF5 refuses the data",
-                       path);
+        ok = error_set(e, ARCH_EXIT_FILE, "cannot write %s: %s", path,
+                       why ? strerror(why) : "HDF5 refuses the data");
     }
     ok = ok && h5_commit(&f, e);
     h5_loud(&quiet);
