@@ -7151,7 +7151,7 @@ typedef struct CudaFrame {
     int64_t batch, blocks, fields, x_stride[6];
     int *near1; /* [4][sites1] */
     int *back1; /* [4][sites1] */
-    int x_type;
+    int x_type, extent[4];
     int extent0[4], sites0;
     int extent1[4], sites1;
     int flux; /* [sites1][4], 4 apart */
@@ -7178,9 +7178,11 @@ static int cuda_extents(CudaFrame *f, const int64_t *extent)
     if (extent[0] < 1 || extent[0] > 1 << 30) {
         return 0;
     }
+    f->extent[0] = (int)extent[0];
     if (extent[1] < 1 || extent[1] > 1 << 30) {
         return 0;
     }
+    f->extent[1] = (int)extent[1];
     f->sites0 = cuda_sites(0, f->extent0);
     f->extent1[0] = (int)((extent[0] + 0) / 1);
     f->extent1[1] = (int)((extent[1] + 0) / 1);
@@ -7554,7 +7556,7 @@ static const char cuda_source[] =
     "    int64 batch, blocks, fields, x_stride[6];\n"
     "    int *near1; /* [4][sites1] */\n"
     "    int *back1; /* [4][sites1] */\n"
-    "    int x_type;\n"
+    "    int x_type, extent[4];\n"
     "    int extent0[4], sites0;\n"
     "    int extent1[4], sites1;\n"
     "    int flux; /* [sites1][4], 4 apart */\n"
@@ -7638,8 +7640,8 @@ static const char cuda_source[] =
     "        const int c = i / sites, s = i - c * sites;\n"
     "        int64 from = row + c * f->x_stride[1];\n"
     "        for (int axis = AXES - 1, left = s; axis >= 0; axis--) {\n"
-    "            const int next = left / f->extent1[axis];\n"
-    "            from += (left - next * f->extent1[axis]) * f->x_stride[2 + axis];\n"
+    "            const int next = left / f->extent[axis];\n"
+    "            from += (left - next * f->extent[axis]) * f->x_stride[2 + axis];\n"
     "            left = next;\n"
     "        }\n"
     "        to[s * pitch + c] = element(x, f->x_type, from);\n"

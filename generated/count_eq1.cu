@@ -75,7 +75,7 @@ typedef struct Frame {
     int64 batch, blocks, fields, x_stride[6];
     int *near1; /* [4][sites1] */
     int *back1; /* [4][sites1] */
-    int x_type;
+    int x_type, extent[4];
     int extent0[4], sites0;
     int extent1[4], sites1;
     int flux; /* [sites1][4], 4 apart */
@@ -159,8 +159,8 @@ DEVICE void read_input(const Frame *f, Block at, const void *x, real *to, int ch
         const int c = i / sites, s = i - c * sites;
         int64 from = row + c * f->x_stride[1];
         for (int axis = AXES - 1, left = s; axis >= 0; axis--) {
-            const int next = left / f->extent1[axis];
-            from += (left - next * f->extent1[axis]) * f->x_stride[2 + axis];
+            const int next = left / f->extent[axis];
+            from += (left - next * f->extent[axis]) * f->x_stride[2 + axis];
             left = next;
         }
         to[s * pitch + c] = element(x, f->x_type, from);

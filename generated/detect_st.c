@@ -7930,17 +7930,18 @@ typedef struct CudaFrame {
     int *cover2; /* [1][sites1] */
     int *cover_tap2; /* [1][sites1] */
     int *back1; /* [4][sites1] */
-    int x_type;
+    int x_type, extent[4];
     int extent0[4], sites0;
     int extent1[4], sites1;
     int extent2[4], sites2;
     int flux; /* [sites1][4], 4 apart */
-    int leaky_relu1; /* [sites1][16], 20 apart */
-    int max_pool1; /* [sites2][16], 20 apart */
+    int conv1; /* [sites1][16], 20 apart */
+    int leaky_relu1; /* [sites2][16], 20 apart */
     int leaky_relu2; /* [sites2][16], 20 apart */
-    int leaky_relu3; /* [sites2][8], 12 apart */
+    int conv3; /* [sites2][8], 12 apart */
     int global_max_pool1_shares; /* [sites0][256], 256 apart */
     int global_max_pool1; /* [sites0][8], 8 apart */
+    int leaky_relu3; /* [sites0][8], 8 apart */
     int linear1; /* [sites0][32], 32 apart */
     int sigmoid1; /* [sites0][1], 1 apart */
     int max_pool1_arg; /* [sites2 + 1][16], 20 apart */
@@ -7968,9 +7969,11 @@ static int cuda_extents(CudaFrame *f, const int64_t *extent)
     if (extent[0] < 1 || extent[0] > 1 << 30) {
         return 0;
     }
+    f->extent[0] = (int)extent[0];
     if (extent[1] < 1 || extent[1] > 1 << 30) {
         return 0;
     }
+    f->extent[1] = (int)extent[1];
     f->sites0 = cuda_sites(0, f->extent0);
     f->extent1[0] = (int)((extent[0] + 0) / 1);
     f->extent1[1] = (int)((extent[1] + 0) / 1);
@@ -8006,74 +8009,77 @@ static int64_t cuda_fields(CudaFrame *f, ArchWhat what)
         case ARCH_FORWARD: {
             CudaField field[] = {
                 {0, 1, 4 * ((int64_t)f->sites1), &f->flux},
-                {1, 2, 20 * ((int64_t)f->sites1), &f->leaky_relu1},
-                {2, 3, 20 * ((int64_t)f->sites2), &f->max_pool1},
+                {1, 2, 20 * ((int64_t)f->sites1), &f->conv1},
+                {2, 3, 20 * ((int64_t)f->sites2), &f->leaky_relu1},
                 {3, 4, 20 * ((int64_t)f->sites2), &f->leaky_relu2},
-                {4, 5, 12 * ((int64_t)f->sites2), &f->leaky_relu3},
+                {4, 5, 12 * ((int64_t)f->sites2), &f->conv3},
                 {5, 6, 256 * ((int64_t)f->sites0), &f->global_max_pool1_shares},
                 {6, 7, 8 * ((int64_t)f->sites0), &f->global_max_pool1},
-                {7, 8, 32 * ((int64_t)f->sites0), &f->linear1},
-                {8, 9, 1 * ((int64_t)f->sites0), &f->sigmoid1},
+                {7, 8, 8 * ((int64_t)f->sites0), &f->leaky_relu3},
+                {8, 9, 32 * ((int64_t)f->sites0), &f->linear1},
+                {9, 10, 1 * ((int64_t)f->sites0), &f->sigmoid1},
             };
-            return cuda_place(field, 9);
+            return cuda_place(field, 10);
         }
         case ARCH_GRADIENT: {
             CudaField field[] = {
-                {0, 16, 4 * ((int64_t)f->sites1), &f->flux},
-                {1, 15, 20 * ((int64_t)f->sites1), &f->leaky_relu1},
-                {2, 14, 20 * ((int64_t)f->sites2), &f->max_pool1},
-                {3, 13, 20 * ((int64_t)f->sites2), &f->leaky_relu2},
-                {4, 12, 12 * ((int64_t)f->sites2), &f->leaky_relu3},
+                {0, 17, 4 * ((int64_t)f->sites1), &f->flux},
+                {1, 2, 20 * ((int64_t)f->sites1), &f->conv1},
+                {2, 15, 20 * ((int64_t)f->sites2), &f->leaky_relu1},
+                {3, 14, 20 * ((int64_t)f->sites2), &f->leaky_relu2},
+                {4, 5, 12 * ((int64_t)f->sites2), &f->conv3},
                 {5, 6, 256 * ((int64_t)f->sites0), &f->global_max_pool1_shares},
-                {6, 11, 8 * ((int64_t)f->sites0), &f->global_max_pool1},
-                {7, 10, 32 * ((int64_t)f->sites0), &f->linear1},
-                {2, 15, 20 * ((int64_t)f->sites2 + 1), &f->max_pool1_arg},
+                {6, 7, 8 * ((int64_t)f->sites0), &f->global_max_pool1},
+                {7, 12, 8 * ((int64_t)f->sites0), &f->leaky_relu3},
+                {8, 11, 32 * ((int64_t)f->sites0), &f->linear1},
+                {2, 16, 20 * ((int64_t)f->sites2 + 1), &f->max_pool1_arg},
                 {5, 6, 256 * ((int64_t)f->sites0), &f->global_max_pool1_where},
-                {6, 12, 8 * ((int64_t)f->sites0), &f->global_max_pool1_arg},
-                {8, 9, 1 * ((int64_t)f->sites0), &f->linear2},
-                {9, 10, 1 * ((int64_t)f->sites0), &f->dlinear2},
-                {10, 11, 32 * ((int64_t)f->sites0), &f->dlinear1},
-                {11, 12, 8 * ((int64_t)f->sites0), &f->dglobal_max_pool1},
-                {12, 13, 12 * ((int64_t)f->sites2), &f->dconv3},
-                {13, 14, 256 * ((int64_t)f->sites0), &f->dconv3_bias_shares},
-                {13, 14, 20 * ((int64_t)f->sites2), &f->dconv2},
-                {14, 15, 1024 * ((int64_t)f->sites0), &f->dconv2_weight_shares},
-                {14, 15, 256 * ((int64_t)f->sites0), &f->dconv2_bias_shares},
-                {14, 15, 20 * ((int64_t)f->sites2 + 1), &f->dmax_pool1},
-                {15, 16, 20 * ((int64_t)f->sites1), &f->dconv1},
-                {16, 17, 1024 * ((int64_t)f->sites0), &f->dconv1_weight_shares},
+                {6, 13, 8 * ((int64_t)f->sites0), &f->global_max_pool1_arg},
+                {9, 10, 1 * ((int64_t)f->sites0), &f->linear2},
+                {10, 11, 1 * ((int64_t)f->sites0), &f->dlinear2},
+                {11, 12, 32 * ((int64_t)f->sites0), &f->dlinear1},
+                {12, 13, 8 * ((int64_t)f->sites0), &f->dglobal_max_pool1},
+                {13, 14, 12 * ((int64_t)f->sites2), &f->dconv3},
+                {14, 15, 256 * ((int64_t)f->sites0), &f->dconv3_bias_shares},
+                {14, 15, 20 * ((int64_t)f->sites2), &f->dconv2},
+                {15, 16, 1024 * ((int64_t)f->sites0), &f->dconv2_weight_shares},
+                {15, 16, 256 * ((int64_t)f->sites0), &f->dconv2_bias_shares},
+                {15, 16, 20 * ((int64_t)f->sites2 + 1), &f->dmax_pool1},
+                {16, 17, 20 * ((int64_t)f->sites1), &f->dconv1},
+                {17, 18, 1024 * ((int64_t)f->sites0), &f->dconv1_weight_shares},
             };
-            return cuda_place(field, 23);
+            return cuda_place(field, 24);
         }
         case ARCH_VJP: {
             CudaField field[] = {
-                {0, 16, 4 * ((int64_t)f->sites1), &f->flux},
-                {1, 15, 20 * ((int64_t)f->sites1), &f->leaky_relu1},
-                {2, 14, 20 * ((int64_t)f->sites2), &f->max_pool1},
-                {3, 13, 20 * ((int64_t)f->sites2), &f->leaky_relu2},
-                {4, 12, 12 * ((int64_t)f->sites2), &f->leaky_relu3},
+                {0, 17, 4 * ((int64_t)f->sites1), &f->flux},
+                {1, 2, 20 * ((int64_t)f->sites1), &f->conv1},
+                {2, 15, 20 * ((int64_t)f->sites2), &f->leaky_relu1},
+                {3, 14, 20 * ((int64_t)f->sites2), &f->leaky_relu2},
+                {4, 5, 12 * ((int64_t)f->sites2), &f->conv3},
                 {5, 6, 256 * ((int64_t)f->sites0), &f->global_max_pool1_shares},
-                {6, 11, 8 * ((int64_t)f->sites0), &f->global_max_pool1},
-                {7, 10, 32 * ((int64_t)f->sites0), &f->linear1},
-                {8, 9, 1 * ((int64_t)f->sites0), &f->sigmoid1},
-                {2, 15, 20 * ((int64_t)f->sites2 + 1), &f->max_pool1_arg},
+                {6, 7, 8 * ((int64_t)f->sites0), &f->global_max_pool1},
+                {7, 12, 8 * ((int64_t)f->sites0), &f->leaky_relu3},
+                {8, 11, 32 * ((int64_t)f->sites0), &f->linear1},
+                {9, 10, 1 * ((int64_t)f->sites0), &f->sigmoid1},
+                {2, 16, 20 * ((int64_t)f->sites2 + 1), &f->max_pool1_arg},
                 {5, 6, 256 * ((int64_t)f->sites0), &f->global_max_pool1_where},
-                {6, 12, 8 * ((int64_t)f->sites0), &f->global_max_pool1_arg},
-                {9, 10, 1 * ((int64_t)f->sites0), &f->dlinear2},
-                {10, 11, 32 * ((int64_t)f->sites0), &f->dlinear1},
-                {11, 12, 8 * ((int64_t)f->sites0), &f->dglobal_max_pool1},
-                {12, 13, 12 * ((int64_t)f->sites2), &f->dconv3},
-                {13, 14, 256 * ((int64_t)f->sites0), &f->dconv3_bias_shares},
-                {13, 14, 20 * ((int64_t)f->sites2), &f->dconv2},
-                {14, 15, 1024 * ((int64_t)f->sites0), &f->dconv2_weight_shares},
-                {14, 15, 256 * ((int64_t)f->sites0), &f->dconv2_bias_shares},
-                {14, 15, 20 * ((int64_t)f->sites2 + 1), &f->dmax_pool1},
-                {15, 16, 20 * ((int64_t)f->sites1), &f->dconv1},
-                {16, 17, 1024 * ((int64_t)f->sites0), &f->dconv1_weight_shares},
-                {0, 9, 1 * ((int64_t)f->sites0), &f->dsigmoid1},
-                {16, 17, 4 * ((int64_t)f->sites1), &f->dflux},
+                {6, 13, 8 * ((int64_t)f->sites0), &f->global_max_pool1_arg},
+                {10, 11, 1 * ((int64_t)f->sites0), &f->dlinear2},
+                {11, 12, 32 * ((int64_t)f->sites0), &f->dlinear1},
+                {12, 13, 8 * ((int64_t)f->sites0), &f->dglobal_max_pool1},
+                {13, 14, 12 * ((int64_t)f->sites2), &f->dconv3},
+                {14, 15, 256 * ((int64_t)f->sites0), &f->dconv3_bias_shares},
+                {14, 15, 20 * ((int64_t)f->sites2), &f->dconv2},
+                {15, 16, 1024 * ((int64_t)f->sites0), &f->dconv2_weight_shares},
+                {15, 16, 256 * ((int64_t)f->sites0), &f->dconv2_bias_shares},
+                {15, 16, 20 * ((int64_t)f->sites2 + 1), &f->dmax_pool1},
+                {16, 17, 20 * ((int64_t)f->sites1), &f->dconv1},
+                {17, 18, 1024 * ((int64_t)f->sites0), &f->dconv1_weight_shares},
+                {0, 10, 1 * ((int64_t)f->sites0), &f->dsigmoid1},
+                {17, 18, 4 * ((int64_t)f->sites1), &f->dflux},
             };
-            return cuda_place(field, 25);
+            return cuda_place(field, 26);
         }
     }
     return 0;
@@ -8383,17 +8389,18 @@ static const char cuda_source[] =
     "    int *cover2; /* [1][sites1] */\n"
     "    int *cover_tap2; /* [1][sites1] */\n"
     "    int *back1; /* [4][sites1] */\n"
-    "    int x_type;\n"
+    "    int x_type, extent[4];\n"
     "    int extent0[4], sites0;\n"
     "    int extent1[4], sites1;\n"
     "    int extent2[4], sites2;\n"
     "    int flux; /* [sites1][4], 4 apart */\n"
-    "    int leaky_relu1; /* [sites1][16], 20 apart */\n"
-    "    int max_pool1; /* [sites2][16], 20 apart */\n"
+    "    int conv1; /* [sites1][16], 20 apart */\n"
+    "    int leaky_relu1; /* [sites2][16], 20 apart */\n"
     "    int leaky_relu2; /* [sites2][16], 20 apart */\n"
-    "    int leaky_relu3; /* [sites2][8], 12 apart */\n"
+    "    int conv3; /* [sites2][8], 12 apart */\n"
     "    int global_max_pool1_shares; /* [sites0][256], 256 apart */\n"
     "    int global_max_pool1; /* [sites0][8], 8 apart */\n"
+    "    int leaky_relu3; /* [sites0][8], 8 apart */\n"
     "    int linear1; /* [sites0][32], 32 apart */\n"
     "    int sigmoid1; /* [sites0][1], 1 apart */\n"
     "    int max_pool1_arg; /* [sites2 + 1][16], 20 apart */\n"
@@ -8478,8 +8485,8 @@ static const char cuda_source[] =
     "        const int c = i / sites, s = i - c * sites;\n"
     "        int64 from = row + c * f->x_stride[1];\n"
     "        for (int axis = AXES - 1, left = s; axis >= 0; axis--) {\n"
-    "            const int next = left / f->extent1[axis];\n"
-    "            from += (left - next * f->extent1[axis]) * f->x_stride[2 + axis];\n"
+    "            const int next = left / f->extent[axis];\n"
+    "            from += (left - next * f->extent[axis]) * f->x_stride[2 + axis];\n"
     "            left = next;\n"
     "        }\n"
     "        to[s * pitch + c] = element(x, f->x_type, from);\n"
@@ -8735,7 +8742,7 @@ static const char cuda_source[] =
     "    read_input(f, at, f->x, at.field + f->flux, 4, 4, f->sites1);\n"
     "}\n"
     "\n"
-    "/* conv1 -> leaky_relu1, st.arch:7\n"
+    "/* conv1, st.arch:7\n"
     " * y[o,p] = b[o] + sum over taps k and channels c of w[o,c,k] x[c,near[k][p]]; 256 multiply-adds a site */\n"
     "DEVICE void conv1_cuda(const Frame *f, Block at)\n"
     "{\n"
@@ -8807,40 +8814,22 @@ static const char cuda_source[] =
     "                y_7_1 = real_fma(u_3_7, v_3_1, y_7_1);\n"
     "            }\n"
     "        }\n"
-    "        y_0_0 = real_max(y_0_0, (y_0_0 * (real)0.01));\n"
-    "        y_0_1 = real_max(y_0_1, (y_0_1 * (real)0.01));\n"
-    "        y_1_0 = real_max(y_1_0, (y_1_0 * (real)0.01));\n"
-    "        y_1_1 = real_max(y_1_1, (y_1_1 * (real)0.01));\n"
-    "        y_2_0 = real_max(y_2_0, (y_2_0 * (real)0.01));\n"
-    "        y_2_1 = real_max(y_2_1, (y_2_1 * (real)0.01));\n"
-    "        y_3_0 = real_max(y_3_0, (y_3_0 * (real)0.01));\n"
-    "        y_3_1 = real_max(y_3_1, (y_3_1 * (real)0.01));\n"
-    "        y_4_0 = real_max(y_4_0, (y_4_0 * (real)0.01));\n"
-    "        y_4_1 = real_max(y_4_1, (y_4_1 * (real)0.01));\n"
-    "        y_5_0 = real_max(y_5_0, (y_5_0 * (real)0.01));\n"
-    "        y_5_1 = real_max(y_5_1, (y_5_1 * (real)0.01));\n"
-    "        y_6_0 = real_max(y_6_0, (y_6_0 * (real)0.01));\n"
-    "        y_6_1 = real_max(y_6_1, (y_6_1 * (real)0.01));\n"
-    "        y_7_0 = real_max(y_7_0, (y_7_0 * (real)0.01));\n"
-    "        y_7_1 = real_max(y_7_1, (y_7_1 * (real)0.01));\n"
-    "        real *to_leaky_relu1_0 = at.field + f->leaky_relu1 + s0 * 20 + block * 8;\n"
-    "        real *to_leaky_relu1_1 = at.field + f->leaky_relu1 + s1 * 20 + block * 8;\n"
-    "        to_leaky_relu1_0[0] = y_0_0; to_leaky_relu1_1[0] = y_0_1; to_leaky_relu1_0[1] = y_1_0;\n"
-    "        to_leaky_relu1_1[1] = y_1_1; to_leaky_relu1_0[2] = y_2_0; to_leaky_relu1_1[2] = y_2_1;\n"
-    "        to_leaky_relu1_0[3] = y_3_0; to_leaky_relu1_1[3] = y_3_1; to_leaky_relu1_0[4] = y_4_0;\n"
-    "        to_leaky_relu1_1[4] = y_4_1; to_leaky_relu1_0[5] = y_5_0; to_leaky_relu1_1[5] = y_5_1;\n"
-    "        to_leaky_relu1_0[6] = y_6_0; to_leaky_relu1_1[6] = y_6_1; to_leaky_relu1_0[7] = y_7_0;\n"
-    "        to_leaky_relu1_1[7] = y_7_1;\n"
+    "        real *to_conv1_0 = at.field + f->conv1 + s0 * 20 + block * 8;\n"
+    "        real *to_conv1_1 = at.field + f->conv1 + s1 * 20 + block * 8;\n"
+    "        to_conv1_0[0] = y_0_0; to_conv1_1[0] = y_0_1; to_conv1_0[1] = y_1_0; to_conv1_1[1] = y_1_1;\n"
+    "        to_conv1_0[2] = y_2_0; to_conv1_1[2] = y_2_1; to_conv1_0[3] = y_3_0; to_conv1_1[3] = y_3_1;\n"
+    "        to_conv1_0[4] = y_4_0; to_conv1_1[4] = y_4_1; to_conv1_0[5] = y_5_0; to_conv1_1[5] = y_5_1;\n"
+    "        to_conv1_0[6] = y_6_0; to_conv1_1[6] = y_6_1; to_conv1_0[7] = y_7_0; to_conv1_1[7] = y_7_1;\n"
     "    }\n"
     "}\n"
     "\n"
-    "/* max_pool1, st.arch:8 */\n"
+    "/* max_pool1 -> leaky_relu1, st.arch:8 */\n"
     "DEVICE void max_pool1_cuda(const Frame *f, Block at)\n"
     "{\n"
     "    for (int item = 0 + THREAD; item < f->sites2 * 16; item += THREADS) { /* tiles, one to a thread */\n"
     "        const int s = item / 16;\n"
     "        const int c = item - s * 16;\n"
-    "        const real *x = at.field + f->leaky_relu1;\n"
+    "        const real *x = at.field + f->conv1;\n"
     "        real y = x[f->near2[s] * 20 + c];\n"
     "        real next_1 = x[f->near2[f->sites2 + s] * 20 + c];\n"
     "        y = (next_1 > y \? next_1 : y);\n"
@@ -8848,8 +8837,9 @@ static const char cuda_source[] =
     "        y = (next_2 > y \? next_2 : y);\n"
     "        real next_3 = x[f->near2[f->sites2 * 3 + s] * 20 + c];\n"
     "        y = (next_3 > y \? next_3 : y);\n"
-    "        real *to_max_pool1 = at.field + f->max_pool1 + s * 20 + c;\n"
-    "        to_max_pool1[0] = y;\n"
+    "        y = real_max(y, (y * (real)0.01));\n"
+    "        real *to_leaky_relu1 = at.field + f->leaky_relu1 + s * 20 + c;\n"
+    "        to_leaky_relu1[0] = y;\n"
     "    }\n"
     "}\n"
     "\n"
@@ -8869,8 +8859,8 @@ static const char cuda_source[] =
     "        real y_6_0 = bias[6]; real y_6_1 = bias[6]; real y_7_0 = bias[7]; real y_7_1 = bias[7];\n"
     "        const real *w = ALIGNED(at.packed + block * 128 + 256);\n"
     "        {\n"
-    "            const real *x_0 = ALIGNED(at.field + f->max_pool1 + s0 * 20);\n"
-    "            const real *x_1 = ALIGNED(at.field + f->max_pool1 + s1 * 20);\n"
+    "            const real *x_0 = ALIGNED(at.field + f->leaky_relu1 + s0 * 20);\n"
+    "            const real *x_1 = ALIGNED(at.field + f->leaky_relu1 + s1 * 20);\n"
     "            for (int c = 0; c < 16; c += 4) { /* channels read */\n"
     "                real v_0_0 = x_0[c]; real v_0_1 = x_1[c]; real u_0_0 = w[c * 8];\n"
     "                y_0_0 = real_fma(u_0_0, v_0_0, y_0_0); y_0_1 = real_fma(u_0_0, v_0_1, y_0_1);\n"
@@ -8953,7 +8943,7 @@ static const char cuda_source[] =
     "    }\n"
     "}\n"
     "\n"
-    "/* conv3 -> leaky_relu3, st.arch:10\n"
+    "/* conv3, st.arch:10\n"
     " * y[o,p] = b[o] + sum over taps k and channels c of w[o,c,k] x[c,near[k][p]]; 128 multiply-adds a site */\n"
     "DEVICE void conv3_cuda(const Frame *f, Block at)\n"
     "{\n"
@@ -9024,30 +9014,12 @@ static const char cuda_source[] =
     "                y_7_1 = real_fma(u_3_7, v_3_1, y_7_1);\n"
     "            }\n"
     "        }\n"
-    "        y_0_0 = real_max(y_0_0, (y_0_0 * (real)0.01));\n"
-    "        y_0_1 = real_max(y_0_1, (y_0_1 * (real)0.01));\n"
-    "        y_1_0 = real_max(y_1_0, (y_1_0 * (real)0.01));\n"
-    "        y_1_1 = real_max(y_1_1, (y_1_1 * (real)0.01));\n"
-    "        y_2_0 = real_max(y_2_0, (y_2_0 * (real)0.01));\n"
-    "        y_2_1 = real_max(y_2_1, (y_2_1 * (real)0.01));\n"
-    "        y_3_0 = real_max(y_3_0, (y_3_0 * (real)0.01));\n"
-    "        y_3_1 = real_max(y_3_1, (y_3_1 * (real)0.01));\n"
-    "        y_4_0 = real_max(y_4_0, (y_4_0 * (real)0.01));\n"
-    "        y_4_1 = real_max(y_4_1, (y_4_1 * (real)0.01));\n"
-    "        y_5_0 = real_max(y_5_0, (y_5_0 * (real)0.01));\n"
-    "        y_5_1 = real_max(y_5_1, (y_5_1 * (real)0.01));\n"
-    "        y_6_0 = real_max(y_6_0, (y_6_0 * (real)0.01));\n"
-    "        y_6_1 = real_max(y_6_1, (y_6_1 * (real)0.01));\n"
-    "        y_7_0 = real_max(y_7_0, (y_7_0 * (real)0.01));\n"
-    "        y_7_1 = real_max(y_7_1, (y_7_1 * (real)0.01));\n"
-    "        real *to_leaky_relu3_0 = at.field + f->leaky_relu3 + item * 12;\n"
-    "        real *to_leaky_relu3_1 = at.field + f->leaky_relu3 + s1 * 12;\n"
-    "        to_leaky_relu3_0[0] = y_0_0; to_leaky_relu3_1[0] = y_0_1; to_leaky_relu3_0[1] = y_1_0;\n"
-    "        to_leaky_relu3_1[1] = y_1_1; to_leaky_relu3_0[2] = y_2_0; to_leaky_relu3_1[2] = y_2_1;\n"
-    "        to_leaky_relu3_0[3] = y_3_0; to_leaky_relu3_1[3] = y_3_1; to_leaky_relu3_0[4] = y_4_0;\n"
-    "        to_leaky_relu3_1[4] = y_4_1; to_leaky_relu3_0[5] = y_5_0; to_leaky_relu3_1[5] = y_5_1;\n"
-    "        to_leaky_relu3_0[6] = y_6_0; to_leaky_relu3_1[6] = y_6_1; to_leaky_relu3_0[7] = y_7_0;\n"
-    "        to_leaky_relu3_1[7] = y_7_1;\n"
+    "        real *to_conv3_0 = at.field + f->conv3 + item * 12;\n"
+    "        real *to_conv3_1 = at.field + f->conv3 + s1 * 12;\n"
+    "        to_conv3_0[0] = y_0_0; to_conv3_1[0] = y_0_1; to_conv3_0[1] = y_1_0; to_conv3_1[1] = y_1_1;\n"
+    "        to_conv3_0[2] = y_2_0; to_conv3_1[2] = y_2_1; to_conv3_0[3] = y_3_0; to_conv3_1[3] = y_3_1;\n"
+    "        to_conv3_0[4] = y_4_0; to_conv3_1[4] = y_4_1; to_conv3_0[5] = y_5_0; to_conv3_1[5] = y_5_1;\n"
+    "        to_conv3_0[6] = y_6_0; to_conv3_1[6] = y_6_1; to_conv3_0[7] = y_7_0; to_conv3_1[7] = y_7_1;\n"
     "    }\n"
     "}\n"
     "\n"
@@ -9062,7 +9034,7 @@ static const char cuda_source[] =
     "        const int first = (share * size < f->sites2 \? share * size : f->sites2);\n"
     "        const int last = (first + size < f->sites2 \? first + size : f->sites2);\n"
     "        real *part = at.field + f->global_max_pool1_shares;\n"
-    "        const real *x = at.field + f->leaky_relu3 + n;\n"
+    "        const real *x = at.field + f->conv3 + n;\n"
     "        const int begin = (first < f->sites2 - 1 \? first : f->sites2 - 1);\n"
     "        real max = x[begin * 12];\n"
     "        for (int s = first; s < last; s++) { /* sites */\n"
@@ -9089,6 +9061,18 @@ static const char cuda_source[] =
     "    }\n"
     "}\n"
     "\n"
+    "/* global_max_pool1 -> leaky_relu3, st.arch:11 */\n"
+    "DEVICE void leaky_relu3_cuda(const Frame *f, Block at)\n"
+    "{\n"
+    "    for (int item = 0 + THREAD; item < 8; item += THREADS) { /* tiles, one to a thread */\n"
+    "        const real *x = at.field + f->global_max_pool1;\n"
+    "        real y = x[item];\n"
+    "        y = real_max(y, (y * (real)0.01));\n"
+    "        real *to_leaky_relu3 = at.field + f->leaky_relu3 + item;\n"
+    "        to_leaky_relu3[0] = y;\n"
+    "    }\n"
+    "}\n"
+    "\n"
     "/* linear1, st.arch:12\n"
     " * y[o,p] = b[o] + sum over taps k and channels c of w[o,c,k] x[c,near[k][p]]; 256 multiply-adds a site */\n"
     "DEVICE void linear1_cuda(const Frame *f, Block at)\n"
@@ -9098,7 +9082,7 @@ static const char cuda_source[] =
     "        real y_6 = 0; real y_7 = 0;\n"
     "        const real *w = ALIGNED(at.packed + item * 64 + 672);\n"
     "        {\n"
-    "            const real *x = ALIGNED(at.field + f->global_max_pool1);\n"
+    "            const real *x = ALIGNED(at.field + f->leaky_relu3);\n"
     "            for (int c = 0; c < 8; c += 4) { /* channels read */\n"
     "                real v_0 = x[c]; real u_0_0 = w[c * 8]; y_0 = real_fma(u_0_0, v_0, y_0);\n"
     "                real u_0_1 = w[c * 8 + 1]; y_1 = real_fma(u_0_1, v_0, y_1);\n"
@@ -9169,13 +9153,13 @@ static const char cuda_source[] =
     "    write_field(f, at, f->y, at.field + f->sigmoid1, 1, 1, 1);\n"
     "}\n"
     "\n"
-    "/* max_pool1, st.arch:8 */\n"
+    "/* max_pool1 -> leaky_relu1, st.arch:8 */\n"
     "DEVICE void max_pool1_2_cuda(const Frame *f, Block at)\n"
     "{\n"
     "    for (int item = 0 + THREAD; item < f->sites2 * 16; item += THREADS) { /* tiles, one to a thread */\n"
     "        const int s = item / 16;\n"
     "        const int c = item - s * 16;\n"
-    "        const real *x = at.field + f->leaky_relu1;\n"
+    "        const real *x = at.field + f->conv1;\n"
     "        real y = x[f->near2[s] * 20 + c];\n"
     "        real where = 0;\n"
     "        real next_1 = x[f->near2[f->sites2 + s] * 20 + c];\n"
@@ -9189,12 +9173,13 @@ static const char cuda_source[] =
     "        y = (next_3 > y \? next_3 : y);\n"
     "        real *arg = at.field + f->max_pool1_arg;\n"
     "        arg[s * 20 + c] = where;\n"
-    "        real *to_max_pool1 = at.field + f->max_pool1 + s * 20 + c;\n"
-    "        to_max_pool1[0] = y;\n"
+    "        y = real_max(y, (y * (real)0.01));\n"
+    "        real *to_leaky_relu1 = at.field + f->leaky_relu1 + s * 20 + c;\n"
+    "        to_leaky_relu1[0] = y;\n"
     "    }\n"
-    "    real *ghost = at.field + f->max_pool1_arg + f->sites2 * 20;\n"
+    "    real *ghost_max_pool1_arg = at.field + f->max_pool1_arg + f->sites2 * 20;\n"
     "    for (int o = 0 + THREAD; o < 16; o += THREADS) { /* channels made */\n"
-    "        ghost[o] = 0;\n"
+    "        ghost_max_pool1_arg[o] = 0;\n"
     "    }\n"
     "}\n"
     "\n"
@@ -9210,7 +9195,7 @@ static const char cuda_source[] =
     "        const int last = (first + size < f->sites2 \? first + size : f->sites2);\n"
     "        real *part = at.field + f->global_max_pool1_shares;\n"
     "        real *part_where = at.field + f->global_max_pool1_where;\n"
-    "        const real *x = at.field + f->leaky_relu3 + n;\n"
+    "        const real *x = at.field + f->conv3 + n;\n"
     "        const int begin = (first < f->sites2 - 1 \? first : f->sites2 - 1);\n"
     "        real max = x[begin * 12];\n"
     "        real where = (real)(begin);\n"
@@ -9360,7 +9345,7 @@ static const char cuda_source[] =
     "            real strip_1_0 = 0; real strip_1_1 = 0;\n"
     "            for (int s = 0; s < to; s++) { /* sites */\n"
     "                const real *dy = at.field + f->dlinear1 + row * 2;\n"
-    "                const real *x = at.field + f->global_max_pool1 + column * 2;\n"
+    "                const real *x = at.field + f->leaky_relu3 + column * 2;\n"
     "                real v_0 = x[0]; real v_1 = x[1];\n"
     "                real u_0 = dy[0]; strip_0_0 = real_fma(u_0, v_0, strip_0_0);\n"
     "                strip_0_1 = real_fma(u_0, v_1, strip_0_1);\n"
@@ -9378,9 +9363,9 @@ static const char cuda_source[] =
     "    }\n"
     "}\n"
     "\n"
-    "/* dglobal_max_pool1, st.arch:11\n"
+    "/* dleaky_relu3 -> dglobal_max_pool1, st.arch:10\n"
     " * dx[c,q] = sum over taps k and channels o of w[o,c,k] dy[o,back[k][q]]; 256 multiply-adds a site */\n"
-    "DEVICE void dglobal_max_pool1_cuda(const Frame *f, Block at)\n"
+    "DEVICE void dleaky_relu3_cuda(const Frame *f, Block at)\n"
     "{\n"
     "    for (int item = 0 + THREAD; item < 1; item += THREADS) { /* tiles, one to a thread */\n"
     "        real y_0 = 0; real y_1 = 0; real y_2 = 0; real y_3 = 0; real y_4 = 0; real y_5 = 0;\n"
@@ -9423,6 +9408,15 @@ static const char cuda_source[] =
     "                real u_3_7 = w[c * 8 + 31]; y_7 = real_fma(u_3_7, v_3, y_7);\n"
     "            }\n"
     "        }\n"
+    "        const real *of_leaky_relu3 = at.field + f->leaky_relu3;\n"
+    "        y_0 = (of_leaky_relu3[0] > 0 \? y_0 : (y_0 * (real)0.01));\n"
+    "        y_1 = (of_leaky_relu3[1] > 0 \? y_1 : (y_1 * (real)0.01));\n"
+    "        y_2 = (of_leaky_relu3[2] > 0 \? y_2 : (y_2 * (real)0.01));\n"
+    "        y_3 = (of_leaky_relu3[3] > 0 \? y_3 : (y_3 * (real)0.01));\n"
+    "        y_4 = (of_leaky_relu3[4] > 0 \? y_4 : (y_4 * (real)0.01));\n"
+    "        y_5 = (of_leaky_relu3[5] > 0 \? y_5 : (y_5 * (real)0.01));\n"
+    "        y_6 = (of_leaky_relu3[6] > 0 \? y_6 : (y_6 * (real)0.01));\n"
+    "        y_7 = (of_leaky_relu3[7] > 0 \? y_7 : (y_7 * (real)0.01));\n"
     "        real *to_dglobal_max_pool1 = at.field + f->dglobal_max_pool1;\n"
     "        to_dglobal_max_pool1[0] = y_0; to_dglobal_max_pool1[1] = y_1; to_dglobal_max_pool1[2] = y_2;\n"
     "        to_dglobal_max_pool1[3] = y_3; to_dglobal_max_pool1[4] = y_4; to_dglobal_max_pool1[5] = y_5;\n"
@@ -9430,8 +9424,8 @@ static const char cuda_source[] =
     "    }\n"
     "}\n"
     "\n"
-    "/* dleaky_relu3 -> dconv3, st.arch:10 */\n"
-    "DEVICE void dleaky_relu3_cuda(const Frame *f, Block at)\n"
+    "/* dconv3, st.arch:10 */\n"
+    "DEVICE void dconv3_cuda(const Frame *f, Block at)\n"
     "{\n"
     "    for (int item = 0 + THREAD; item < f->sites2 * 8; item += THREADS) { /* tiles, one to a thread */\n"
     "        const int s = item / 8;\n"
@@ -9439,8 +9433,6 @@ static const char cuda_source[] =
     "        const real *x = at.field + f->dglobal_max_pool1;\n"
     "        const real *arg = at.field + f->global_max_pool1_arg;\n"
     "        real y = (arg[c] == (real)(s) \? x[c] : 0);\n"
-    "        const real *of_leaky_relu3 = at.field + f->leaky_relu3 + s * 12 + c;\n"
-    "        y = (of_leaky_relu3[0] > 0 \? y : (y * (real)0.01));\n"
     "        real *to_dconv3 = at.field + f->dconv3 + s * 12 + c;\n"
     "        to_dconv3[0] = y;\n"
     "    }\n"
@@ -9632,7 +9624,7 @@ static const char cuda_source[] =
     "            real strip_1_0 = 0; real strip_1_1 = 0;\n"
     "            for (int s = from; s < to; s++) { /* sites */\n"
     "                const real *dy = at.field + f->dconv2 + s * 20 + row * 2;\n"
-    "                const real *x = at.field + f->max_pool1 + s * 20 + column * 2;\n"
+    "                const real *x = at.field + f->leaky_relu1 + s * 20 + column * 2;\n"
     "                real v_0 = x[0]; real v_1 = x[1];\n"
     "                real u_0 = dy[0]; strip_0_0 = real_fma(u_0, v_0, strip_0_0);\n"
     "                strip_0_1 = real_fma(u_0, v_1, strip_0_1);\n"
@@ -9710,9 +9702,9 @@ static const char cuda_source[] =
     "    }\n"
     "}\n"
     "\n"
-    "/* dmax_pool1, st.arch:8\n"
+    "/* dleaky_relu1 -> dmax_pool1, st.arch:7\n"
     " * dx[c,q] = sum over taps k and channels o of w[o,c,k] dy[o,back[k][q]]; 256 multiply-adds a site */\n"
-    "DEVICE void dmax_pool1_cuda(const Frame *f, Block at)\n"
+    "DEVICE void dleaky_relu1_cuda(const Frame *f, Block at)\n"
     "{\n"
     "    const int tiles = (f->sites2 + 1) / 2;\n"
     "    for (int item = 0 + THREAD; item < tiles * 2; item += THREADS) { /* tiles, one to a thread */\n"
@@ -9782,6 +9774,24 @@ static const char cuda_source[] =
     "                y_7_1 = real_fma(u_3_7, v_3_1, y_7_1);\n"
     "            }\n"
     "        }\n"
+    "        const real *of_leaky_relu1_0 = at.field + f->leaky_relu1 + s0 * 20 + block * 8;\n"
+    "        const real *of_leaky_relu1_1 = at.field + f->leaky_relu1 + s1 * 20 + block * 8;\n"
+    "        y_0_0 = (of_leaky_relu1_0[0] > 0 \? y_0_0 : (y_0_0 * (real)0.01));\n"
+    "        y_0_1 = (of_leaky_relu1_1[0] > 0 \? y_0_1 : (y_0_1 * (real)0.01));\n"
+    "        y_1_0 = (of_leaky_relu1_0[1] > 0 \? y_1_0 : (y_1_0 * (real)0.01));\n"
+    "        y_1_1 = (of_leaky_relu1_1[1] > 0 \? y_1_1 : (y_1_1 * (real)0.01));\n"
+    "        y_2_0 = (of_leaky_relu1_0[2] > 0 \? y_2_0 : (y_2_0 * (real)0.01));\n"
+    "        y_2_1 = (of_leaky_relu1_1[2] > 0 \? y_2_1 : (y_2_1 * (real)0.01));\n"
+    "        y_3_0 = (of_leaky_relu1_0[3] > 0 \? y_3_0 : (y_3_0 * (real)0.01));\n"
+    "        y_3_1 = (of_leaky_relu1_1[3] > 0 \? y_3_1 : (y_3_1 * (real)0.01));\n"
+    "        y_4_0 = (of_leaky_relu1_0[4] > 0 \? y_4_0 : (y_4_0 * (real)0.01));\n"
+    "        y_4_1 = (of_leaky_relu1_1[4] > 0 \? y_4_1 : (y_4_1 * (real)0.01));\n"
+    "        y_5_0 = (of_leaky_relu1_0[5] > 0 \? y_5_0 : (y_5_0 * (real)0.01));\n"
+    "        y_5_1 = (of_leaky_relu1_1[5] > 0 \? y_5_1 : (y_5_1 * (real)0.01));\n"
+    "        y_6_0 = (of_leaky_relu1_0[6] > 0 \? y_6_0 : (y_6_0 * (real)0.01));\n"
+    "        y_6_1 = (of_leaky_relu1_1[6] > 0 \? y_6_1 : (y_6_1 * (real)0.01));\n"
+    "        y_7_0 = (of_leaky_relu1_0[7] > 0 \? y_7_0 : (y_7_0 * (real)0.01));\n"
+    "        y_7_1 = (of_leaky_relu1_1[7] > 0 \? y_7_1 : (y_7_1 * (real)0.01));\n"
     "        real *to_dmax_pool1_0 = at.field + f->dmax_pool1 + s0 * 20 + block * 8;\n"
     "        real *to_dmax_pool1_1 = at.field + f->dmax_pool1 + s1 * 20 + block * 8;\n"
     "        to_dmax_pool1_0[0] = y_0_0; to_dmax_pool1_1[0] = y_0_1; to_dmax_pool1_0[1] = y_1_0;\n"
@@ -9791,14 +9801,14 @@ static const char cuda_source[] =
     "        to_dmax_pool1_0[6] = y_6_0; to_dmax_pool1_1[6] = y_6_1; to_dmax_pool1_0[7] = y_7_0;\n"
     "        to_dmax_pool1_1[7] = y_7_1;\n"
     "    }\n"
-    "    real *ghost = at.field + f->dmax_pool1 + f->sites2 * 20;\n"
+    "    real *ghost_dmax_pool1 = at.field + f->dmax_pool1 + f->sites2 * 20;\n"
     "    for (int o = 0 + THREAD; o < 16; o += THREADS) { /* channels made */\n"
-    "        ghost[o] = 0;\n"
+    "        ghost_dmax_pool1[o] = 0;\n"
     "    }\n"
     "}\n"
     "\n"
-    "/* dleaky_relu1 -> dconv1, st.arch:7 */\n"
-    "DEVICE void dleaky_relu1_cuda(const Frame *f, Block at)\n"
+    "/* dconv1, st.arch:7 */\n"
+    "DEVICE void dconv1_cuda(const Frame *f, Block at)\n"
     "{\n"
     "    for (int item = 0 + THREAD; item < f->sites1 * 16; item += THREADS) { /* tiles, one to a thread */\n"
     "        const int s = item / 16;\n"
@@ -9806,8 +9816,6 @@ static const char cuda_source[] =
     "        const real *x = at.field + f->dmax_pool1;\n"
     "        const real *arg = at.field + f->max_pool1_arg;\n"
     "        real y = (arg[f->cover2[s] * 20 + c] == (real)(f->cover_tap2[s]) \? x[f->cover2[s] * 20 + c] : 0);\n"
-    "        const real *of_leaky_relu1 = at.field + f->leaky_relu1 + s * 20 + c;\n"
-    "        y = (of_leaky_relu1[0] > 0 \? y : (y * (real)0.01));\n"
     "        real *to_dconv1 = at.field + f->dconv1 + s * 20 + c;\n"
     "        to_dconv1[0] = y;\n"
     "    }\n"
@@ -9973,6 +9981,8 @@ static const char cuda_source[] =
     "        __syncthreads();\n"
     "        global_max_pool1_cuda(f, at);\n"
     "        __syncthreads();\n"
+    "        leaky_relu3_cuda(f, at);\n"
+    "        __syncthreads();\n"
     "        linear1_cuda(f, at);\n"
     "        __syncthreads();\n"
     "        linear2_cuda(f, at);\n"
@@ -10012,6 +10022,8 @@ static const char cuda_source[] =
     "        __syncthreads();\n"
     "        global_max_pool1_2_cuda(f, at);\n"
     "        __syncthreads();\n"
+    "        leaky_relu3_cuda(f, at);\n"
+    "        __syncthreads();\n"
     "        linear1_cuda(f, at);\n"
     "        __syncthreads();\n"
     "        linear2_2_cuda(f, at);\n"
@@ -10024,9 +10036,9 @@ static const char cuda_source[] =
     "        dlinear1_cuda(f, at);\n"
     "        __syncthreads();\n"
     "        dlinear1_weight_cuda(f, at);\n"
-    "        dglobal_max_pool1_cuda(f, at);\n"
-    "        __syncthreads();\n"
     "        dleaky_relu3_cuda(f, at);\n"
+    "        __syncthreads();\n"
+    "        dconv3_cuda(f, at);\n"
     "        __syncthreads();\n"
     "        dconv3_weight_cuda(f, at);\n"
     "        dconv3_bias_shares_cuda(f, at);\n"
@@ -10035,11 +10047,11 @@ static const char cuda_source[] =
     "        dconv3_bias_cuda(f, at);\n"
     "        dconv2_weight_shares_cuda(f, at);\n"
     "        dconv2_bias_shares_cuda(f, at);\n"
-    "        dmax_pool1_cuda(f, at);\n"
+    "        dleaky_relu1_cuda(f, at);\n"
     "        __syncthreads();\n"
     "        dconv2_weight_cuda(f, at);\n"
     "        dconv2_bias_cuda(f, at);\n"
-    "        dleaky_relu1_cuda(f, at);\n"
+    "        dconv1_cuda(f, at);\n"
     "        __syncthreads();\n"
     "        dconv1_weight_shares_cuda(f, at);\n"
     "        __syncthreads();\n"
@@ -10080,6 +10092,8 @@ static const char cuda_source[] =
     "        __syncthreads();\n"
     "        global_max_pool1_2_cuda(f, at);\n"
     "        __syncthreads();\n"
+    "        leaky_relu3_cuda(f, at);\n"
+    "        __syncthreads();\n"
     "        linear1_cuda(f, at);\n"
     "        __syncthreads();\n"
     "        linear2_cuda(f, at);\n"
@@ -10095,9 +10109,9 @@ static const char cuda_source[] =
     "        if (f->sums) {\n"
     "            dlinear1_weight_cuda(f, at);\n"
     "        }\n"
-    "        dglobal_max_pool1_cuda(f, at);\n"
-    "        __syncthreads();\n"
     "        dleaky_relu3_cuda(f, at);\n"
+    "        __syncthreads();\n"
+    "        dconv3_cuda(f, at);\n"
     "        __syncthreads();\n"
     "        if (f->sums) {\n"
     "            dconv3_weight_cuda(f, at);\n"
@@ -10110,13 +10124,13 @@ static const char cuda_source[] =
     "            dconv2_weight_shares_cuda(f, at);\n"
     "            dconv2_bias_shares_cuda(f, at);\n"
     "        }\n"
-    "        dmax_pool1_cuda(f, at);\n"
+    "        dleaky_relu1_cuda(f, at);\n"
     "        __syncthreads();\n"
     "        if (f->sums) {\n"
     "            dconv2_weight_cuda(f, at);\n"
     "            dconv2_bias_cuda(f, at);\n"
     "        }\n"
-    "        dleaky_relu1_cuda(f, at);\n"
+    "        dconv1_cuda(f, at);\n"
     "        __syncthreads();\n"
     "        if (f->sums) {\n"
     "            dconv1_weight_shares_cuda(f, at);\n"

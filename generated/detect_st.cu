@@ -78,17 +78,18 @@ typedef struct Frame {
     int *cover2; /* [1][sites1] */
     int *cover_tap2; /* [1][sites1] */
     int *back1; /* [4][sites1] */
-    int x_type;
+    int x_type, extent[4];
     int extent0[4], sites0;
     int extent1[4], sites1;
     int extent2[4], sites2;
     int flux; /* [sites1][4], 4 apart */
-    int leaky_relu1; /* [sites1][16], 20 apart */
-    int max_pool1; /* [sites2][16], 20 apart */
+    int conv1; /* [sites1][16], 20 apart */
+    int leaky_relu1; /* [sites2][16], 20 apart */
     int leaky_relu2; /* [sites2][16], 20 apart */
-    int leaky_relu3; /* [sites2][8], 12 apart */
+    int conv3; /* [sites2][8], 12 apart */
     int global_max_pool1_shares; /* [sites0][256], 256 apart */
     int global_max_pool1; /* [sites0][8], 8 apart */
+    int leaky_relu3; /* [sites0][8], 8 apart */
     int linear1; /* [sites0][32], 32 apart */
     int sigmoid1; /* [sites0][1], 1 apart */
     int max_pool1_arg; /* [sites2 + 1][16], 20 apart */
@@ -173,8 +174,8 @@ DEVICE void read_input(const Frame *f, Block at, const void *x, real *to, int ch
         const int c = i / sites, s = i - c * sites;
         int64 from = row + c * f->x_stride[1];
         for (int axis = AXES - 1, left = s; axis >= 0; axis--) {
-            const int next = left / f->extent1[axis];
-            from += (left - next * f->extent1[axis]) * f->x_stride[2 + axis];
+            const int next = left / f->extent[axis];
+            from += (left - next * f->extent[axis]) * f->x_stride[2 + axis];
             left = next;
         }
         to[s * pitch + c] = element(x, f->x_type, from);
@@ -430,7 +431,7 @@ DEVICE void read_flux_cuda(const Frame *f, Block at)
     read_input(f, at, f->x, at.field + f->flux, 4, 4, f->sites1);
 }
 
-/* conv1 -> leaky_relu1, st.arch:7
+/* conv1, st.arch:7
  * y[o,p] = b[o] + sum over taps k and channels c of w[o,c,k] x[c,near[k][p]]; 256 multiply-adds a site */
 DEVICE void conv1_cuda(const Frame *f, Block at)
 {
@@ -502,40 +503,22 @@ DEVICE void conv1_cuda(const Frame *f, Block at)
                 y_7_1 = real_fma(u_3_7, v_3_1, y_7_1);
             }
         }
-        y_0_0 = real_max(y_0_0, (y_0_0 * (real)0.01));
-        y_0_1 = real_max(y_0_1, (y_0_1 * (real)0.01));
-        y_1_0 = real_max(y_1_0, (y_1_0 * (real)0.01));
-        y_1_1 = real_max(y_1_1, (y_1_1 * (real)0.01));
-        y_2_0 = real_max(y_2_0, (y_2_0 * (real)0.01));
-        y_2_1 = real_max(y_2_1, (y_2_1 * (real)0.01));
-        y_3_0 = real_max(y_3_0, (y_3_0 * (real)0.01));
-        y_3_1 = real_max(y_3_1, (y_3_1 * (real)0.01));
-        y_4_0 = real_max(y_4_0, (y_4_0 * (real)0.01));
-        y_4_1 = real_max(y_4_1, (y_4_1 * (real)0.01));
-        y_5_0 = real_max(y_5_0, (y_5_0 * (real)0.01));
-        y_5_1 = real_max(y_5_1, (y_5_1 * (real)0.01));
-        y_6_0 = real_max(y_6_0, (y_6_0 * (real)0.01));
-        y_6_1 = real_max(y_6_1, (y_6_1 * (real)0.01));
-        y_7_0 = real_max(y_7_0, (y_7_0 * (real)0.01));
-        y_7_1 = real_max(y_7_1, (y_7_1 * (real)0.01));
-        real *to_leaky_relu1_0 = at.field + f->leaky_relu1 + s0 * 20 + block * 8;
-        real *to_leaky_relu1_1 = at.field + f->leaky_relu1 + s1 * 20 + block * 8;
-        to_leaky_relu1_0[0] = y_0_0; to_leaky_relu1_1[0] = y_0_1; to_leaky_relu1_0[1] = y_1_0;
-        to_leaky_relu1_1[1] = y_1_1; to_leaky_relu1_0[2] = y_2_0; to_leaky_relu1_1[2] = y_2_1;
-        to_leaky_relu1_0[3] = y_3_0; to_leaky_relu1_1[3] = y_3_1; to_leaky_relu1_0[4] = y_4_0;
-        to_leaky_relu1_1[4] = y_4_1; to_leaky_relu1_0[5] = y_5_0; to_leaky_relu1_1[5] = y_5_1;
-        to_leaky_relu1_0[6] = y_6_0; to_leaky_relu1_1[6] = y_6_1; to_leaky_relu1_0[7] = y_7_0;
-        to_leaky_relu1_1[7] = y_7_1;
+        real *to_conv1_0 = at.field + f->conv1 + s0 * 20 + block * 8;
+        real *to_conv1_1 = at.field + f->conv1 + s1 * 20 + block * 8;
+        to_conv1_0[0] = y_0_0; to_conv1_1[0] = y_0_1; to_conv1_0[1] = y_1_0; to_conv1_1[1] = y_1_1;
+        to_conv1_0[2] = y_2_0; to_conv1_1[2] = y_2_1; to_conv1_0[3] = y_3_0; to_conv1_1[3] = y_3_1;
+        to_conv1_0[4] = y_4_0; to_conv1_1[4] = y_4_1; to_conv1_0[5] = y_5_0; to_conv1_1[5] = y_5_1;
+        to_conv1_0[6] = y_6_0; to_conv1_1[6] = y_6_1; to_conv1_0[7] = y_7_0; to_conv1_1[7] = y_7_1;
     }
 }
 
-/* max_pool1, st.arch:8 */
+/* max_pool1 -> leaky_relu1, st.arch:8 */
 DEVICE void max_pool1_cuda(const Frame *f, Block at)
 {
     for (int item = 0 + THREAD; item < f->sites2 * 16; item += THREADS) { /* tiles, one to a thread */
         const int s = item / 16;
         const int c = item - s * 16;
-        const real *x = at.field + f->leaky_relu1;
+        const real *x = at.field + f->conv1;
         real y = x[f->near2[s] * 20 + c];
         real next_1 = x[f->near2[f->sites2 + s] * 20 + c];
         y = (next_1 > y ? next_1 : y);
@@ -543,8 +526,9 @@ DEVICE void max_pool1_cuda(const Frame *f, Block at)
         y = (next_2 > y ? next_2 : y);
         real next_3 = x[f->near2[f->sites2 * 3 + s] * 20 + c];
         y = (next_3 > y ? next_3 : y);
-        real *to_max_pool1 = at.field + f->max_pool1 + s * 20 + c;
-        to_max_pool1[0] = y;
+        y = real_max(y, (y * (real)0.01));
+        real *to_leaky_relu1 = at.field + f->leaky_relu1 + s * 20 + c;
+        to_leaky_relu1[0] = y;
     }
 }
 
@@ -564,8 +548,8 @@ DEVICE void conv2_cuda(const Frame *f, Block at)
         real y_6_0 = bias[6]; real y_6_1 = bias[6]; real y_7_0 = bias[7]; real y_7_1 = bias[7];
         const real *w = ALIGNED(at.packed + block * 128 + 256);
         {
-            const real *x_0 = ALIGNED(at.field + f->max_pool1 + s0 * 20);
-            const real *x_1 = ALIGNED(at.field + f->max_pool1 + s1 * 20);
+            const real *x_0 = ALIGNED(at.field + f->leaky_relu1 + s0 * 20);
+            const real *x_1 = ALIGNED(at.field + f->leaky_relu1 + s1 * 20);
             for (int c = 0; c < 16; c += 4) { /* channels read */
                 real v_0_0 = x_0[c]; real v_0_1 = x_1[c]; real u_0_0 = w[c * 8];
                 y_0_0 = real_fma(u_0_0, v_0_0, y_0_0); y_0_1 = real_fma(u_0_0, v_0_1, y_0_1);
@@ -648,7 +632,7 @@ DEVICE void conv2_cuda(const Frame *f, Block at)
     }
 }
 
-/* conv3 -> leaky_relu3, st.arch:10
+/* conv3, st.arch:10
  * y[o,p] = b[o] + sum over taps k and channels c of w[o,c,k] x[c,near[k][p]]; 128 multiply-adds a site */
 DEVICE void conv3_cuda(const Frame *f, Block at)
 {
@@ -719,30 +703,12 @@ DEVICE void conv3_cuda(const Frame *f, Block at)
                 y_7_1 = real_fma(u_3_7, v_3_1, y_7_1);
             }
         }
-        y_0_0 = real_max(y_0_0, (y_0_0 * (real)0.01));
-        y_0_1 = real_max(y_0_1, (y_0_1 * (real)0.01));
-        y_1_0 = real_max(y_1_0, (y_1_0 * (real)0.01));
-        y_1_1 = real_max(y_1_1, (y_1_1 * (real)0.01));
-        y_2_0 = real_max(y_2_0, (y_2_0 * (real)0.01));
-        y_2_1 = real_max(y_2_1, (y_2_1 * (real)0.01));
-        y_3_0 = real_max(y_3_0, (y_3_0 * (real)0.01));
-        y_3_1 = real_max(y_3_1, (y_3_1 * (real)0.01));
-        y_4_0 = real_max(y_4_0, (y_4_0 * (real)0.01));
-        y_4_1 = real_max(y_4_1, (y_4_1 * (real)0.01));
-        y_5_0 = real_max(y_5_0, (y_5_0 * (real)0.01));
-        y_5_1 = real_max(y_5_1, (y_5_1 * (real)0.01));
-        y_6_0 = real_max(y_6_0, (y_6_0 * (real)0.01));
-        y_6_1 = real_max(y_6_1, (y_6_1 * (real)0.01));
-        y_7_0 = real_max(y_7_0, (y_7_0 * (real)0.01));
-        y_7_1 = real_max(y_7_1, (y_7_1 * (real)0.01));
-        real *to_leaky_relu3_0 = at.field + f->leaky_relu3 + item * 12;
-        real *to_leaky_relu3_1 = at.field + f->leaky_relu3 + s1 * 12;
-        to_leaky_relu3_0[0] = y_0_0; to_leaky_relu3_1[0] = y_0_1; to_leaky_relu3_0[1] = y_1_0;
-        to_leaky_relu3_1[1] = y_1_1; to_leaky_relu3_0[2] = y_2_0; to_leaky_relu3_1[2] = y_2_1;
-        to_leaky_relu3_0[3] = y_3_0; to_leaky_relu3_1[3] = y_3_1; to_leaky_relu3_0[4] = y_4_0;
-        to_leaky_relu3_1[4] = y_4_1; to_leaky_relu3_0[5] = y_5_0; to_leaky_relu3_1[5] = y_5_1;
-        to_leaky_relu3_0[6] = y_6_0; to_leaky_relu3_1[6] = y_6_1; to_leaky_relu3_0[7] = y_7_0;
-        to_leaky_relu3_1[7] = y_7_1;
+        real *to_conv3_0 = at.field + f->conv3 + item * 12;
+        real *to_conv3_1 = at.field + f->conv3 + s1 * 12;
+        to_conv3_0[0] = y_0_0; to_conv3_1[0] = y_0_1; to_conv3_0[1] = y_1_0; to_conv3_1[1] = y_1_1;
+        to_conv3_0[2] = y_2_0; to_conv3_1[2] = y_2_1; to_conv3_0[3] = y_3_0; to_conv3_1[3] = y_3_1;
+        to_conv3_0[4] = y_4_0; to_conv3_1[4] = y_4_1; to_conv3_0[5] = y_5_0; to_conv3_1[5] = y_5_1;
+        to_conv3_0[6] = y_6_0; to_conv3_1[6] = y_6_1; to_conv3_0[7] = y_7_0; to_conv3_1[7] = y_7_1;
     }
 }
 
@@ -757,7 +723,7 @@ DEVICE void global_max_pool1_shares_cuda(const Frame *f, Block at)
         const int first = (share * size < f->sites2 ? share * size : f->sites2);
         const int last = (first + size < f->sites2 ? first + size : f->sites2);
         real *part = at.field + f->global_max_pool1_shares;
-        const real *x = at.field + f->leaky_relu3 + n;
+        const real *x = at.field + f->conv3 + n;
         const int begin = (first < f->sites2 - 1 ? first : f->sites2 - 1);
         real max = x[begin * 12];
         for (int s = first; s < last; s++) { /* sites */
@@ -784,6 +750,18 @@ DEVICE void global_max_pool1_cuda(const Frame *f, Block at)
     }
 }
 
+/* global_max_pool1 -> leaky_relu3, st.arch:11 */
+DEVICE void leaky_relu3_cuda(const Frame *f, Block at)
+{
+    for (int item = 0 + THREAD; item < 8; item += THREADS) { /* tiles, one to a thread */
+        const real *x = at.field + f->global_max_pool1;
+        real y = x[item];
+        y = real_max(y, (y * (real)0.01));
+        real *to_leaky_relu3 = at.field + f->leaky_relu3 + item;
+        to_leaky_relu3[0] = y;
+    }
+}
+
 /* linear1, st.arch:12
  * y[o,p] = b[o] + sum over taps k and channels c of w[o,c,k] x[c,near[k][p]]; 256 multiply-adds a site */
 DEVICE void linear1_cuda(const Frame *f, Block at)
@@ -793,7 +771,7 @@ DEVICE void linear1_cuda(const Frame *f, Block at)
         real y_6 = 0; real y_7 = 0;
         const real *w = ALIGNED(at.packed + item * 64 + 672);
         {
-            const real *x = ALIGNED(at.field + f->global_max_pool1);
+            const real *x = ALIGNED(at.field + f->leaky_relu3);
             for (int c = 0; c < 8; c += 4) { /* channels read */
                 real v_0 = x[c]; real u_0_0 = w[c * 8]; y_0 = real_fma(u_0_0, v_0, y_0);
                 real u_0_1 = w[c * 8 + 1]; y_1 = real_fma(u_0_1, v_0, y_1);
@@ -864,13 +842,13 @@ DEVICE void write_sigmoid1_cuda(const Frame *f, Block at)
     write_field(f, at, f->y, at.field + f->sigmoid1, 1, 1, 1);
 }
 
-/* max_pool1, st.arch:8 */
+/* max_pool1 -> leaky_relu1, st.arch:8 */
 DEVICE void max_pool1_2_cuda(const Frame *f, Block at)
 {
     for (int item = 0 + THREAD; item < f->sites2 * 16; item += THREADS) { /* tiles, one to a thread */
         const int s = item / 16;
         const int c = item - s * 16;
-        const real *x = at.field + f->leaky_relu1;
+        const real *x = at.field + f->conv1;
         real y = x[f->near2[s] * 20 + c];
         real where = 0;
         real next_1 = x[f->near2[f->sites2 + s] * 20 + c];
@@ -884,12 +862,13 @@ DEVICE void max_pool1_2_cuda(const Frame *f, Block at)
         y = (next_3 > y ? next_3 : y);
         real *arg = at.field + f->max_pool1_arg;
         arg[s * 20 + c] = where;
-        real *to_max_pool1 = at.field + f->max_pool1 + s * 20 + c;
-        to_max_pool1[0] = y;
+        y = real_max(y, (y * (real)0.01));
+        real *to_leaky_relu1 = at.field + f->leaky_relu1 + s * 20 + c;
+        to_leaky_relu1[0] = y;
     }
-    real *ghost = at.field + f->max_pool1_arg + f->sites2 * 20;
+    real *ghost_max_pool1_arg = at.field + f->max_pool1_arg + f->sites2 * 20;
     for (int o = 0 + THREAD; o < 16; o += THREADS) { /* channels made */
-        ghost[o] = 0;
+        ghost_max_pool1_arg[o] = 0;
     }
 }
 
@@ -905,7 +884,7 @@ DEVICE void global_max_pool1_shares_2_cuda(const Frame *f, Block at)
         const int last = (first + size < f->sites2 ? first + size : f->sites2);
         real *part = at.field + f->global_max_pool1_shares;
         real *part_where = at.field + f->global_max_pool1_where;
-        const real *x = at.field + f->leaky_relu3 + n;
+        const real *x = at.field + f->conv3 + n;
         const int begin = (first < f->sites2 - 1 ? first : f->sites2 - 1);
         real max = x[begin * 12];
         real where = (real)(begin);
@@ -1055,7 +1034,7 @@ DEVICE void dlinear1_weight_cuda(const Frame *f, Block at)
             real strip_1_0 = 0; real strip_1_1 = 0;
             for (int s = 0; s < to; s++) { /* sites */
                 const real *dy = at.field + f->dlinear1 + row * 2;
-                const real *x = at.field + f->global_max_pool1 + column * 2;
+                const real *x = at.field + f->leaky_relu3 + column * 2;
                 real v_0 = x[0]; real v_1 = x[1];
                 real u_0 = dy[0]; strip_0_0 = real_fma(u_0, v_0, strip_0_0);
                 strip_0_1 = real_fma(u_0, v_1, strip_0_1);
@@ -1073,9 +1052,9 @@ DEVICE void dlinear1_weight_cuda(const Frame *f, Block at)
     }
 }
 
-/* dglobal_max_pool1, st.arch:11
+/* dleaky_relu3 -> dglobal_max_pool1, st.arch:10
  * dx[c,q] = sum over taps k and channels o of w[o,c,k] dy[o,back[k][q]]; 256 multiply-adds a site */
-DEVICE void dglobal_max_pool1_cuda(const Frame *f, Block at)
+DEVICE void dleaky_relu3_cuda(const Frame *f, Block at)
 {
     for (int item = 0 + THREAD; item < 1; item += THREADS) { /* tiles, one to a thread */
         real y_0 = 0; real y_1 = 0; real y_2 = 0; real y_3 = 0; real y_4 = 0; real y_5 = 0;
@@ -1118,6 +1097,15 @@ DEVICE void dglobal_max_pool1_cuda(const Frame *f, Block at)
                 real u_3_7 = w[c * 8 + 31]; y_7 = real_fma(u_3_7, v_3, y_7);
             }
         }
+        const real *of_leaky_relu3 = at.field + f->leaky_relu3;
+        y_0 = (of_leaky_relu3[0] > 0 ? y_0 : (y_0 * (real)0.01));
+        y_1 = (of_leaky_relu3[1] > 0 ? y_1 : (y_1 * (real)0.01));
+        y_2 = (of_leaky_relu3[2] > 0 ? y_2 : (y_2 * (real)0.01));
+        y_3 = (of_leaky_relu3[3] > 0 ? y_3 : (y_3 * (real)0.01));
+        y_4 = (of_leaky_relu3[4] > 0 ? y_4 : (y_4 * (real)0.01));
+        y_5 = (of_leaky_relu3[5] > 0 ? y_5 : (y_5 * (real)0.01));
+        y_6 = (of_leaky_relu3[6] > 0 ? y_6 : (y_6 * (real)0.01));
+        y_7 = (of_leaky_relu3[7] > 0 ? y_7 : (y_7 * (real)0.01));
         real *to_dglobal_max_pool1 = at.field + f->dglobal_max_pool1;
         to_dglobal_max_pool1[0] = y_0; to_dglobal_max_pool1[1] = y_1; to_dglobal_max_pool1[2] = y_2;
         to_dglobal_max_pool1[3] = y_3; to_dglobal_max_pool1[4] = y_4; to_dglobal_max_pool1[5] = y_5;
@@ -1125,8 +1113,8 @@ DEVICE void dglobal_max_pool1_cuda(const Frame *f, Block at)
     }
 }
 
-/* dleaky_relu3 -> dconv3, st.arch:10 */
-DEVICE void dleaky_relu3_cuda(const Frame *f, Block at)
+/* dconv3, st.arch:10 */
+DEVICE void dconv3_cuda(const Frame *f, Block at)
 {
     for (int item = 0 + THREAD; item < f->sites2 * 8; item += THREADS) { /* tiles, one to a thread */
         const int s = item / 8;
@@ -1134,8 +1122,6 @@ DEVICE void dleaky_relu3_cuda(const Frame *f, Block at)
         const real *x = at.field + f->dglobal_max_pool1;
         const real *arg = at.field + f->global_max_pool1_arg;
         real y = (arg[c] == (real)(s) ? x[c] : 0);
-        const real *of_leaky_relu3 = at.field + f->leaky_relu3 + s * 12 + c;
-        y = (of_leaky_relu3[0] > 0 ? y : (y * (real)0.01));
         real *to_dconv3 = at.field + f->dconv3 + s * 12 + c;
         to_dconv3[0] = y;
     }
@@ -1327,7 +1313,7 @@ DEVICE void dconv2_weight_shares_cuda(const Frame *f, Block at)
             real strip_1_0 = 0; real strip_1_1 = 0;
             for (int s = from; s < to; s++) { /* sites */
                 const real *dy = at.field + f->dconv2 + s * 20 + row * 2;
-                const real *x = at.field + f->max_pool1 + s * 20 + column * 2;
+                const real *x = at.field + f->leaky_relu1 + s * 20 + column * 2;
                 real v_0 = x[0]; real v_1 = x[1];
                 real u_0 = dy[0]; strip_0_0 = real_fma(u_0, v_0, strip_0_0);
                 strip_0_1 = real_fma(u_0, v_1, strip_0_1);
@@ -1405,9 +1391,9 @@ DEVICE void dconv2_bias_cuda(const Frame *f, Block at)
     }
 }
 
-/* dmax_pool1, st.arch:8
+/* dleaky_relu1 -> dmax_pool1, st.arch:7
  * dx[c,q] = sum over taps k and channels o of w[o,c,k] dy[o,back[k][q]]; 256 multiply-adds a site */
-DEVICE void dmax_pool1_cuda(const Frame *f, Block at)
+DEVICE void dleaky_relu1_cuda(const Frame *f, Block at)
 {
     const int tiles = (f->sites2 + 1) / 2;
     for (int item = 0 + THREAD; item < tiles * 2; item += THREADS) { /* tiles, one to a thread */
@@ -1477,6 +1463,24 @@ DEVICE void dmax_pool1_cuda(const Frame *f, Block at)
                 y_7_1 = real_fma(u_3_7, v_3_1, y_7_1);
             }
         }
+        const real *of_leaky_relu1_0 = at.field + f->leaky_relu1 + s0 * 20 + block * 8;
+        const real *of_leaky_relu1_1 = at.field + f->leaky_relu1 + s1 * 20 + block * 8;
+        y_0_0 = (of_leaky_relu1_0[0] > 0 ? y_0_0 : (y_0_0 * (real)0.01));
+        y_0_1 = (of_leaky_relu1_1[0] > 0 ? y_0_1 : (y_0_1 * (real)0.01));
+        y_1_0 = (of_leaky_relu1_0[1] > 0 ? y_1_0 : (y_1_0 * (real)0.01));
+        y_1_1 = (of_leaky_relu1_1[1] > 0 ? y_1_1 : (y_1_1 * (real)0.01));
+        y_2_0 = (of_leaky_relu1_0[2] > 0 ? y_2_0 : (y_2_0 * (real)0.01));
+        y_2_1 = (of_leaky_relu1_1[2] > 0 ? y_2_1 : (y_2_1 * (real)0.01));
+        y_3_0 = (of_leaky_relu1_0[3] > 0 ? y_3_0 : (y_3_0 * (real)0.01));
+        y_3_1 = (of_leaky_relu1_1[3] > 0 ? y_3_1 : (y_3_1 * (real)0.01));
+        y_4_0 = (of_leaky_relu1_0[4] > 0 ? y_4_0 : (y_4_0 * (real)0.01));
+        y_4_1 = (of_leaky_relu1_1[4] > 0 ? y_4_1 : (y_4_1 * (real)0.01));
+        y_5_0 = (of_leaky_relu1_0[5] > 0 ? y_5_0 : (y_5_0 * (real)0.01));
+        y_5_1 = (of_leaky_relu1_1[5] > 0 ? y_5_1 : (y_5_1 * (real)0.01));
+        y_6_0 = (of_leaky_relu1_0[6] > 0 ? y_6_0 : (y_6_0 * (real)0.01));
+        y_6_1 = (of_leaky_relu1_1[6] > 0 ? y_6_1 : (y_6_1 * (real)0.01));
+        y_7_0 = (of_leaky_relu1_0[7] > 0 ? y_7_0 : (y_7_0 * (real)0.01));
+        y_7_1 = (of_leaky_relu1_1[7] > 0 ? y_7_1 : (y_7_1 * (real)0.01));
         real *to_dmax_pool1_0 = at.field + f->dmax_pool1 + s0 * 20 + block * 8;
         real *to_dmax_pool1_1 = at.field + f->dmax_pool1 + s1 * 20 + block * 8;
         to_dmax_pool1_0[0] = y_0_0; to_dmax_pool1_1[0] = y_0_1; to_dmax_pool1_0[1] = y_1_0;
@@ -1486,14 +1490,14 @@ DEVICE void dmax_pool1_cuda(const Frame *f, Block at)
         to_dmax_pool1_0[6] = y_6_0; to_dmax_pool1_1[6] = y_6_1; to_dmax_pool1_0[7] = y_7_0;
         to_dmax_pool1_1[7] = y_7_1;
     }
-    real *ghost = at.field + f->dmax_pool1 + f->sites2 * 20;
+    real *ghost_dmax_pool1 = at.field + f->dmax_pool1 + f->sites2 * 20;
     for (int o = 0 + THREAD; o < 16; o += THREADS) { /* channels made */
-        ghost[o] = 0;
+        ghost_dmax_pool1[o] = 0;
     }
 }
 
-/* dleaky_relu1 -> dconv1, st.arch:7 */
-DEVICE void dleaky_relu1_cuda(const Frame *f, Block at)
+/* dconv1, st.arch:7 */
+DEVICE void dconv1_cuda(const Frame *f, Block at)
 {
     for (int item = 0 + THREAD; item < f->sites1 * 16; item += THREADS) { /* tiles, one to a thread */
         const int s = item / 16;
@@ -1501,8 +1505,6 @@ DEVICE void dleaky_relu1_cuda(const Frame *f, Block at)
         const real *x = at.field + f->dmax_pool1;
         const real *arg = at.field + f->max_pool1_arg;
         real y = (arg[f->cover2[s] * 20 + c] == (real)(f->cover_tap2[s]) ? x[f->cover2[s] * 20 + c] : 0);
-        const real *of_leaky_relu1 = at.field + f->leaky_relu1 + s * 20 + c;
-        y = (of_leaky_relu1[0] > 0 ? y : (y * (real)0.01));
         real *to_dconv1 = at.field + f->dconv1 + s * 20 + c;
         to_dconv1[0] = y;
     }
@@ -1668,6 +1670,8 @@ DEVICE void forward(const Frame *f, real *field, double *scratch)
         __syncthreads();
         global_max_pool1_cuda(f, at);
         __syncthreads();
+        leaky_relu3_cuda(f, at);
+        __syncthreads();
         linear1_cuda(f, at);
         __syncthreads();
         linear2_cuda(f, at);
@@ -1707,6 +1711,8 @@ DEVICE void gradient(const Frame *f, real *field, double *scratch)
         __syncthreads();
         global_max_pool1_2_cuda(f, at);
         __syncthreads();
+        leaky_relu3_cuda(f, at);
+        __syncthreads();
         linear1_cuda(f, at);
         __syncthreads();
         linear2_2_cuda(f, at);
@@ -1719,9 +1725,9 @@ DEVICE void gradient(const Frame *f, real *field, double *scratch)
         dlinear1_cuda(f, at);
         __syncthreads();
         dlinear1_weight_cuda(f, at);
-        dglobal_max_pool1_cuda(f, at);
-        __syncthreads();
         dleaky_relu3_cuda(f, at);
+        __syncthreads();
+        dconv3_cuda(f, at);
         __syncthreads();
         dconv3_weight_cuda(f, at);
         dconv3_bias_shares_cuda(f, at);
@@ -1730,11 +1736,11 @@ DEVICE void gradient(const Frame *f, real *field, double *scratch)
         dconv3_bias_cuda(f, at);
         dconv2_weight_shares_cuda(f, at);
         dconv2_bias_shares_cuda(f, at);
-        dmax_pool1_cuda(f, at);
+        dleaky_relu1_cuda(f, at);
         __syncthreads();
         dconv2_weight_cuda(f, at);
         dconv2_bias_cuda(f, at);
-        dleaky_relu1_cuda(f, at);
+        dconv1_cuda(f, at);
         __syncthreads();
         dconv1_weight_shares_cuda(f, at);
         __syncthreads();
@@ -1775,6 +1781,8 @@ DEVICE void vjp(const Frame *f, real *field, double *scratch)
         __syncthreads();
         global_max_pool1_2_cuda(f, at);
         __syncthreads();
+        leaky_relu3_cuda(f, at);
+        __syncthreads();
         linear1_cuda(f, at);
         __syncthreads();
         linear2_cuda(f, at);
@@ -1790,9 +1798,9 @@ DEVICE void vjp(const Frame *f, real *field, double *scratch)
         if (f->sums) {
             dlinear1_weight_cuda(f, at);
         }
-        dglobal_max_pool1_cuda(f, at);
-        __syncthreads();
         dleaky_relu3_cuda(f, at);
+        __syncthreads();
+        dconv3_cuda(f, at);
         __syncthreads();
         if (f->sums) {
             dconv3_weight_cuda(f, at);
@@ -1805,13 +1813,13 @@ DEVICE void vjp(const Frame *f, real *field, double *scratch)
             dconv2_weight_shares_cuda(f, at);
             dconv2_bias_shares_cuda(f, at);
         }
-        dmax_pool1_cuda(f, at);
+        dleaky_relu1_cuda(f, at);
         __syncthreads();
         if (f->sums) {
             dconv2_weight_cuda(f, at);
             dconv2_bias_cuda(f, at);
         }
-        dleaky_relu1_cuda(f, at);
+        dconv1_cuda(f, at);
         __syncthreads();
         if (f->sums) {
             dconv1_weight_shares_cuda(f, at);

@@ -44,7 +44,7 @@ void emit_cuda_frame(Writer *w, const Program *p, bool host)
         if (p->buffer[i].space == SPACE_TABLE)
             w_line(w, "int *%s; /* [%d][sites%d] */", p->buffer[i].name,
                    (int)p->buffer[i].count, p->buffer[i].lattice);
-    w_line(w, "int x_type;");
+    w_line(w, "int x_type, extent[%d];", AXES_MAX);
     for (int i = 0; i < p->lattices; i++)
         w_line(w, "int extent%d[%d], sites%d;", i, AXES_MAX, i);
     fields(w, p);

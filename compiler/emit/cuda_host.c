@@ -25,6 +25,7 @@ static void extents(Writer *w, const EmitInput *in)
             w_open(w, "if (extent[%d] < 1 || extent[%d] > 1 << 30)", axis, axis);
         w_line(w, "return 0;");
         w_close(w, "");
+        w_line(w, "f->extent[%d] = (int)extent[%d];", axis, axis);
     }
     const char *all = "";
     for (int i = 0; i < p->lattices; i++) {

@@ -126,10 +126,11 @@ Program *plan_cuda(const Graph *g, const PlanOptions *options, Arena *a)
     p->buffers = 1;
     build_lattice(&b, &(Shape){.rank = 0});
     build_lattice(&b, &graph_node(g, g->input)->shape);
-    make_kernel(&b, opt_run(g, a), WHAT_FORWARD);
+    const Graph *moved = opt_reorder(g, a);
+    make_kernel(&b, opt_run(moved, a), WHAT_FORWARD);
     if (g->loss != LOSS_NONE)
-        make_kernel(&b, opt_run(grad_reverse(g, GRAD_LOSS, a), a), WHAT_GRADIENT);
-    make_kernel(&b, opt_run(grad_reverse(g, GRAD_VJP, a), a), WHAT_VJP);
+        make_kernel(&b, opt_run(grad_reverse(moved, GRAD_LOSS, a), a), WHAT_GRADIENT);
+    make_kernel(&b, opt_run(grad_reverse(moved, GRAD_VJP, a), a), WHAT_VJP);
     for (int what = 0; what < WHAT_COUNT; what++)
         if (p->kernel[what].used)
             find_epochs(p, &p->kernel[what], a);

@@ -1,6 +1,12 @@
 #include "plan/cuda.h"
 #include "plan/value.h"
 
+/* What the chain reads besides: several of its operators may read one value. */
+typedef struct Operands {
+    Ptr *ptr;  /* [nodes] */
+    bool *has; /* [nodes] */
+} Operands;
+
 /* Points at the channels of the tile at each of its sites. */
 static Ptr point_at(Cuda *z, Val v, const CudaTile *t, const char *name)
 {
@@ -12,7 +18,17 @@ static Ptr point_at(Cuda *z, Val v, const CudaTile *t, const char *name)
     return p;
 }
 
-static void apply(Cuda *z, Val v, Val current, const CudaTile *t)
+static Ptr operand(Cuda *z, Val v, const CudaTile *t, const Operands *o)
+{
+    Arena *a = z->b->arena;
+    if (!o->has[v.i])
+        o->ptr[v.i] =
+            point_at(z, v, t, arena_printf(a, "of_%s", value_name(z->g, v, a)));
+    o->has[v.i] = true;
+    return o->ptr[v.i];
+}
+
+static void apply(Cuda *z, Val v, Val current, const CudaTile *t, const Operands *o)
 {
     Build *b = z->b;
     const Node *n = graph_node(z->g, v);
@@ -20,9 +36,7 @@ static void apply(Cuda *z, Val v, Val current, const CudaTile *t)
     Ptr other[2] = {{0}, {0}};
     for (int k = 0; k < operands; k++)
         if (n->arg[k].i != current.i)
-            other[k] = point_at(
-                z, n->arg[k], t,
-                arena_printf(b->arena, "of_%s", value_name(z->g, n->arg[k], b->arena)));
+            other[k] = operand(z, n->arg[k], t, o);
     Var i = put_unroll(b, "i", t->channels);
     const Ix *at_i = ix_element(ix_var(b, i), t->channels);
     for (int s = 0; s < t->sites; s++) {
@@ -55,10 +69,12 @@ static void store(Cuda *z, Val v, const CudaTile *t)
 void cuda_chain(Cuda *z, const CudaStep *step, const CudaTile *t)
 {
     Val current = step->value;
+    Operands o = {NEW_ARRAY(z->b->arena, Ptr, z->g->nodes),
+                  NEW_ARRAY(z->b->arena, bool, z->g->nodes)};
     if (!step->load)
         store(z, current, t);
     for (int c = 0; c < step->chains; c++) {
-        apply(z, step->chain[c], current, t);
+        apply(z, step->chain[c], current, t, &o);
         current = step->chain[c];
         store(z, current, t);
     }

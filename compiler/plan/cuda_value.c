@@ -104,7 +104,8 @@ void cuda_clear_ghost(Cuda *z, Val v)
     Build *b = z->b;
     if (!z->steps->ghost[v.i] || !z->steps->stored[v.i])
         return;
-    Ptr ghost = ptr_new(b, "ghost");
+    Ptr ghost =
+        ptr_new(b, arena_printf(b->arena, "ghost_%s", value_name(z->g, v, b->arena)));
     put_point(b, ghost, NULL, cuda_buffer(z, v),
               cuda_index(z, v, cuda_sites(z, v), ix(b, 0)));
     int channels = graph_node(z->g, v)->shape.channels;

@@ -1,11 +1,12 @@
 #!/bin/sh
 # random.sh BIN [COUNT [FIRST]] - COUNT random networks, seeds FIRST, FIRST + 1, ..: archc, a
-# C compiler, and the result against the oracle.  A seed draws its compiler, its optimisation
+# C compiler, and the result against the oracle; its CUDA text likewise, on the CPU.  A seed draws its compiler, its optimisation
 # and its precision.  What fails is printed with its .arch.
 #
 #     tests/kernels/random.sh build/bin 1000 5000
 set -u
 bin=$1 count=${2:-40} first=${3:-1000}
+shim=$(dirname "$0")/cuda/shim.h
 dir=$(mktemp -d) || exit 1
 trap 'rm -rf "$dir"' EXIT
 
@@ -26,12 +27,16 @@ one() {
             $cc -std=c11 -Wall -Wextra -Werror $opt -fPIC -shared "$own/$name.c" \
                 -o "$own/net.so" -lm &&
             timeout 60 "$bin/check_model" -lattice "$lattice" "$own/net.arch" \
-                "$own/net.so" $name
+                "$own/net.so" $name &&
+            gcc -x c -std=c11 -Wall -Wextra -Werror -O1 -fPIC -shared -include "$shim" \
+                "$own/$name.cu" -o "$own/cuda.so" -lm &&
+            timeout 60 "$bin/check_cuda" "$lattice" "$own/net.arch" "$own/net.so" $name \
+                "$own/cuda.so"
     } >"$own/log" 2>&1 && : >"$own/passed" || {
         echo "FAILED seed $seed, $cc $opt, $precision"
         cat "$own/net.arch" "$own/log"
     }
-    rm -f "$own/net.so"
+    rm -f "$own/net.so" "$own/cuda.so"
 }
 
 echo "$count random networks from seed $first"

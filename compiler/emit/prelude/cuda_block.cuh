@@ -61,8 +61,8 @@ DEVICE void read_input(const Frame *f, Block at, const void *x, real *to, int ch
         const int c = i / sites, s = i - c * sites;
         int64 from = row + c * f->x_stride[1];
         for (int axis = AXES - 1, left = s; axis >= 0; axis--) {
-            const int next = left / f->extent1[axis];
-            from += (left - next * f->extent1[axis]) * f->x_stride[2 + axis];
+            const int next = left / f->extent[axis];
+            from += (left - next * f->extent[axis]) * f->x_stride[2 + axis];
             left = next;
         }
         to[s * pitch + c] = element(x, f->x_type, from);

@@ -1,8 +1,9 @@
-/* check_cuda [-barriers] TxX,.. FILE.arch LIBRARY MODEL [KERNELS]
+/* check_cuda [-barriers|-exact] TxX,.. FILE.arch LIBRARY MODEL [KERNELS]
  *
  * The CUDA text of a model against the double-precision oracle: forward, gradient and vjp,
  * with the values in shared and in global memory, one network and three, and in every order
- * of threads to the same bits.  With -barriers, a barrier left out must show. */
+ * of threads to the same bits.  With -exact weights are small integers, and many maxima
+ * equal; with -barriers, a barrier left out must show. */
 #include <float.h>
 #include <math.h>
 #include <stdlib.h>
@@ -18,6 +19,7 @@ typedef struct Check {
     const ArchModel *m;
     double worst[3];
     bool barriers; /* leave out one after the other */
+    Values values;
 
     /* What is being checked now. */
     Case c[INSTANCES_MAX]; /* one input, weights of each instance */
@@ -295,7 +297,7 @@ static bool takes(const Check *k, const int64_t *extent)
 
 static void check_lattice(Check *k, const int64_t *extent, bool first)
 {
-    bool accepted = case_make(&k->c[0], k->g, extent, BATCH_MAX, VALUES_FLUX, 29);
+    bool accepted = case_make(&k->c[0], k->g, extent, BATCH_MAX, k->values, 29);
     tally(&k->tally, accepted == takes(k, extent),
           "%s and the oracle disagree on whether it takes %lldx%lld", k->m->name,
           (long long)extent[0], (long long)extent[1]);
@@ -339,11 +341,15 @@ static void check_lattices(Check *k, const char *text)
 int main(int argc, char **argv)
 {
     Check k = {.barriers = argc > 1 && !strcmp(argv[1], "-barriers")};
-    argc -= k.barriers;
-    argv += k.barriers;
+    if (argc > 1 && !strcmp(argv[1], "-exact"))
+        k.values = VALUES_INTEGER;
+    bool option = k.barriers || k.values == VALUES_INTEGER;
+    argc -= option;
+    argv += option;
     if (argc != 5 && argc != 6) {
-        fprintf(stderr, "usage: check_cuda [-barriers] TxX,.. FILE.arch LIBRARY MODEL "
-                        "[KERNELS]\n");
+        fprintf(stderr,
+                "usage: check_cuda [-barriers|-exact] TxX,.. FILE.arch LIBRARY MODEL "
+                "[KERNELS]\n");
         return 2;
     }
     Arena *a = arena_new();
