@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "base/buf.h"
+
 const Dialect dialect_c = {
     .vx = {[VX_ZERO] = "$v_set(0)",
            [VX_CONST] = "$v_set((real)$n)",
@@ -59,31 +61,39 @@ const Dialect dialect_cuda = {
     .aligned = "ALIGNED($p)",
     .index = "int",
     .table_cast = "",
-    .item = "for (int $p = $0 + THREAD; $p < $1; $p += THREADS)",
+    .item = "for (int $p = THREAD; $p < $1; $p += THREADS)",
     .word = "$p",
     .head = "DEVICE void $p(const Frame *f, Block at)",
 };
 
-static const char *letter(const Spelling *s, char c, Arena *a)
+static void spell_letter(TextBuf *text, const Spelling *s, char c)
 {
     switch (c) {
-    case 'v': return s->v;
-    case 'p': return s->p;
-    case 'i': return s->i;
-    case 'o': return strcmp(s->i, "0") ? arena_printf(a, " + %s", s->i) : "";
-    case 'n': return s->n;
+    case 'v': buf_puts(text, s->v); return;
+    case 'p': buf_puts(text, s->p); return;
+    case 'i': buf_puts(text, s->i); return;
+    case 'n': buf_puts(text, s->n); return;
+    case 'o':
+        if (strcmp(s->i, "0")) {
+            buf_puts(text, " + ");
+            buf_puts(text, s->i);
+        }
+        return;
     }
-    return s->operand[c - '0'];
+    buf_puts(text, s->operand[c - '0']);
 }
 
 const char *dialect_spell(const char *pattern, const Spelling *s, Arena *a)
 {
-    const char *text = "";
+    TextBuf text = buf_in(a);
     for (const char *p = pattern; *p;) {
         size_t plain = strcspn(p, "$");
-        const char *word = p[plain] ? letter(s, p[plain + 1], a) : "";
-        text = arena_printf(a, "%s%.*s%s", text, (int)plain, p, word);
-        p += plain + (p[plain] ? 2 : 0);
+        buf_add(&text, p, plain);
+        p += plain;
+        if (*p) {
+            spell_letter(&text, s, p[1]);
+            p += 2;
+        }
     }
-    return text;
+    return text.data;
 }

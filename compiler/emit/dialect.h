@@ -20,7 +20,7 @@ typedef struct Dialect {
     const char *aligned;                       /* a pointer to four numbers     */
     const char *index;                         /* the type of an index          */
     const char *table_cast;
-    const char *item; /* a loop over threads: $p from $0 below $1 */
+    const char *item; /* a loop over threads: $p from 0 below $1 */
     const char *word; /* an argument that every phase has         */
     const char *hold; /* NULL: compilers need no help             */
     const char *head; /* of the function $p                       */
