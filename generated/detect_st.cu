@@ -1650,7 +1650,8 @@ DEVICE void write_dflux_cuda(const Frame *f, Block at)
     write_field(f, at, f->dx, at.field + f->dflux, 4, 4, f->sites1);
 }
 
-/* ---- kernels: grid (blocks, instances) ---- */
+/* ---- kernels: grid (blocks, instances).  ARCH_ONLY_SHARED, ARCH_ONLY_GLOBAL: only those
+ * that have their values there, to compile in half the time ---- */
 
 DEVICE void forward(const Frame *f, real *field, double *scratch)
 {
@@ -1681,16 +1682,20 @@ DEVICE void forward(const Frame *f, real *field, double *scratch)
     }
 }
 
+#ifndef ARCH_ONLY_GLOBAL
 ENTRY detect_st_forward_shared(const __grid_constant__ Frame frame)
 {
     extern __shared__ double shared[];
     forward(&frame, (real *)shared, 0);
 }
+#endif
 
+#ifndef ARCH_ONLY_SHARED
 ENTRY detect_st_forward_global(const __grid_constant__ Frame frame)
 {
     forward(&frame, frame.work + instance_block() * frame.fields, 0);
 }
+#endif
 
 DEVICE void gradient(const Frame *f, real *field, double *scratch)
 {
@@ -1749,17 +1754,21 @@ DEVICE void gradient(const Frame *f, real *field, double *scratch)
     }
 }
 
+#ifndef ARCH_ONLY_GLOBAL
 ENTRY detect_st_gradient_shared(const __grid_constant__ Frame frame)
 {
     extern __shared__ double shared[];
     gradient(&frame, (real *)(shared + THREADS), shared);
 }
+#endif
 
+#ifndef ARCH_ONLY_SHARED
 ENTRY detect_st_gradient_global(const __grid_constant__ Frame frame)
 {
     extern __shared__ double shared[];
     gradient(&frame, frame.work + instance_block() * frame.fields, shared);
 }
+#endif
 
 DEVICE void vjp(const Frame *f, real *field, double *scratch)
 {
@@ -1838,16 +1847,20 @@ DEVICE void vjp(const Frame *f, real *field, double *scratch)
     }
 }
 
+#ifndef ARCH_ONLY_GLOBAL
 ENTRY detect_st_vjp_shared(const __grid_constant__ Frame frame)
 {
     extern __shared__ double shared[];
     vjp(&frame, (real *)shared, 0);
 }
+#endif
 
+#ifndef ARCH_ONLY_SHARED
 ENTRY detect_st_vjp_global(const __grid_constant__ Frame frame)
 {
     vjp(&frame, frame.work + instance_block() * frame.fields, 0);
 }
+#endif
 
 ENTRY detect_st_reduce(const __grid_constant__ Frame frame)
 {

@@ -62,6 +62,7 @@ static void body(Writer *w, const Program *p, const Kernel *k)
 static void entry(Writer *w, const EmitInput *in, const Kernel *k, bool in_shared)
 {
     bool scratch = k->what == WHAT_GRADIENT;
+    w_line(w, "#ifndef ARCH_ONLY_%s", in_shared ? "GLOBAL" : "SHARED");
     w_line(w, "ENTRY %s_%s_%s(const __grid_constant__ Frame frame)", in->name,
            plan_what_name[k->what], in_shared ? "shared" : "global");
     w_brace(w);
@@ -73,13 +74,18 @@ static void entry(Writer *w, const EmitInput *in, const Kernel *k, bool in_share
     w_line(w, "%s(&frame, %s, %s);", plan_what_name[k->what], field,
            scratch ? "shared" : "0");
     w_close(w, "");
+    w_line(w, "#endif");
     w_blank(w);
 }
 
 static void kernels(Writer *w, const EmitInput *in)
 {
     const Program *p = in->cuda;
-    w_line(w, "/* ---- kernels: grid (blocks, instances) ---- */");
+    w_line(
+        w,
+        "/* ---- kernels: grid (blocks, instances).  ARCH_ONLY_SHARED, ARCH_ONLY_GLOBAL: "
+        "only those");
+    w_line(w, " * that have their values there, to compile in half the time ---- */");
     w_blank(w);
     for (int what = 0; what < WHAT_COUNT; what++) {
         const Kernel *k = &p->kernel[what];

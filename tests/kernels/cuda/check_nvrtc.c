@@ -1,4 +1,4 @@
-/* check_nvrtc sm_90 FILE.cu - NVRTC makes a cubin of it, and no kernel spills registers.
+/* check_nvrtc sm_90 FILE.cu [OPTION] - NVRTC makes a cubin of it, and no kernel spills registers.
  *
  * 77: NVRTC is not here; with ARCHC_REQUIRE_NVRTC set that is a failure. */
 #include <stdio.h>
@@ -43,8 +43,8 @@ static int report(const GpuCode *code)
 int main(int argc, char **argv)
 {
     int arch = 0;
-    if (argc != 3 || sscanf(argv[1], "sm_%d", &arch) != 1) {
-        fprintf(stderr, "usage: check_nvrtc sm_90 FILE.cu\n");
+    if (argc < 3 || argc > 4 || sscanf(argv[1], "sm_%d", &arch) != 1) {
+        fprintf(stderr, "usage: check_nvrtc sm_90 FILE.cu [OPTION]\n");
         return 2;
     }
     ArchError e;
@@ -54,7 +54,9 @@ int main(int argc, char **argv)
         return getenv("ARCHC_REQUIRE_NVRTC") ? 1 : 77;
     }
     char *text = read_text(argv[2]);
-    GpuSource source = {.name = argv[2], .text = text};
+    const char *const option[] = {argv[3]};
+    GpuSource source = {
+        .name = argv[2], .text = text, .option = option, .options = argc - 3};
     GpuCode code = {0};
     int failed;
     if (gpu_compile(compiler, &source, arch, &code, &e)) {
