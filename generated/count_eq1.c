@@ -790,20 +790,23 @@ INLINE real real_sigmoid(real x)
     return 1 / (1 + REAL_FUNCTION(exp)(-x));
 }
 
-/* ---- gradients: from lanes to numbers, from shards to the mean ---- */
+/* ---- gradients: from sums to parameters, from shards to the mean ---- */
 
-/* to[i] = sum over the lanes of from[i][lane], in a fixed tree. */
-INLINE void lane_sums(real *to, const real *from, int64_t count)
+/* The gradient of weights (out, in, taps), from tiles of 4 x 4: [tap][out / 4][in / 4][4 in][4 out]. */
+INLINE void order_weights(real *dparams, int64_t offset, const real *sums, int64_t out,
+                          int64_t in, int64_t taps)
 {
-    for (int64_t i = 0; i < count; i++, from += ARCH_LANES) {
-        real half[ARCH_LANES / 2];
-        for (int lane = 0; lane < 8; lane++)
-            half[lane] = from[lane] + from[lane + 8];
-        for (int width = 4; width > 0; width /= 2)
-            for (int lane = 0; lane < width; lane++)
-                half[lane] += half[lane + width];
-        to[i] = half[0];
-    }
+    const int64_t row = (in + 3) / 4 * 16, size = (out + 3) / 4 * row;
+    real *to = dparams + offset;
+    for (int64_t o = 0; o < out; o++)
+        for (int64_t i = 0; i < in; i++)
+            for (int64_t tap = 0; tap < taps; tap++)
+                *to++ = sums[tap * size + o / 4 * row + i * 4 + o % 4];
+}
+
+INLINE void order_bias(real *dparams, int64_t offset, const real *sums, int64_t out)
+{
+    memcpy(dparams + offset, sums, sizeof(real) * (size_t)out);
 }
 
 /* Adds shards pairwise: 0+1, 2+3, ..., then 0+2, ...; the order depends on their number
@@ -938,7 +941,7 @@ typedef struct Frame {
     real *leaky_relu2; /* [sites1 + 1 + halo1][8][16] */
     real *global_sum_pool1; /* [sites0][8][16] */
     real *linear1; /* [sites0][1][16] */
-    real *sums; /* [1800][16] */
+    real *sums; /* [114][16] */
     real *leaky_relu3; /* [sites1][16][16] */
     real *leaky_relu4; /* [sites1][8][16] */
     real *dlinear1; /* [sites0][1][16] */
@@ -1023,7 +1026,7 @@ static size_t lay_out(Frame *f, const int64_t *extent, int64_t batch, ArchWhat w
             break;
         case ARCH_GRADIENT:
             f->flux = take(work, &used, sizeof(real) * 16 * 4 * (size_t)f->sites1);
-            f->sums = take(work, &used, sizeof(real) * 16 * 1800);
+            f->sums = take(work, &used, sizeof(real) * 16 * 114);
             f->leaky_relu1 = take(work, &used, sizeof(real) * 16 * 32 * (size_t)(f->sites1 + 1 + f->halo1));
             f->near1 = take(work, &used, sizeof(int32_t) * 4 * (size_t)f->sites1);
             take_halo(&f->near1_halo, work, &used);
@@ -1040,7 +1043,7 @@ static size_t lay_out(Frame *f, const int64_t *extent, int64_t batch, ArchWhat w
             break;
         case ARCH_VJP:
             f->flux = f->dflux = take(work, &used, sizeof(real) * 16 * 4 * (size_t)f->sites1);
-            f->sums = take(work, &used, sizeof(real) * 16 * 1800);
+            f->sums = take(work, &used, sizeof(real) * 16 * 114);
             f->leaky_relu1 = take(work, &used, sizeof(real) * 16 * 32 * (size_t)(f->sites1 + 1 + f->halo1));
             f->near1 = take(work, &used, sizeof(int32_t) * 4 * (size_t)f->sites1);
             take_halo(&f->near1_halo, work, &used);
@@ -1166,6 +1169,47 @@ VEC512 vec512 vec512_map(real (*f)(real), vec512 a)
 
 /* Keeps a vector in its register: compilers would rather load it again for every use. */
 #define vec512_hold(a) __asm__ volatile("" : "+v"(a))
+
+/* a, b -> in each quarter a0 + a2, b0 + b2, a1 + a3, b1 + b3; two of these -> the four sums. */
+#ifndef ARCH_REAL_F64
+VEC512 vec512 vec512_pairs(vec512 a, vec512 b)
+{
+    return _mm512_add_ps(_mm512_unpacklo_ps(a, b), _mm512_unpackhi_ps(a, b));
+}
+
+VEC512 vec512 vec512_fours(vec512 a, vec512 b, vec512 c, vec512 d)
+{
+    const vec512 x = vec512_pairs(a, b), y = vec512_pairs(c, d);
+    return _mm512_add_ps(_mm512_shuffle_ps(x, y, 0x44), _mm512_shuffle_ps(x, y, 0xee));
+}
+
+/* Adds the even quarters of a and b to the odd ones. */
+VEC512 vec512 vec512_quarters(vec512 a, vec512 b)
+{
+    return _mm512_add_ps(_mm512_shuffle_f32x4(a, b, 0x88), _mm512_shuffle_f32x4(a, b, 0xdd));
+}
+#endif
+
+/* to[k] += the sum over the lanes of vector k. */
+VEC512 void vec512_add_sums(real *to, vec512 a0, vec512 a1, vec512 a2, vec512 a3, vec512 a4,
+                            vec512 a5, vec512 a6, vec512 a7, vec512 a8, vec512 a9,
+                            vec512 a10, vec512 a11, vec512 a12, vec512 a13, vec512 a14,
+                            vec512 a15)
+{
+#ifdef ARCH_REAL_F64
+    const vec512 a[] = {a0, a1, a2, a3, a4, a5, a6, a7, a8, a9, a10, a11, a12, a13,
+                        a14, a15};
+    for (int k = 0; k < 16; k++)
+        to[k] += _mm512_reduce_add_pd(a[k]);
+#else
+    const vec512 low = vec512_quarters(vec512_fours(a0, a1, a2, a3),
+                                       vec512_fours(a4, a5, a6, a7)),
+                 high = vec512_quarters(vec512_fours(a8, a9, a10, a11),
+                                        vec512_fours(a12, a13, a14, a15));
+    const vec512 sum = _mm512_add_ps(_mm512_loadu_ps(to), vec512_quarters(low, high));
+    _mm512_storeu_ps(to, sum);
+#endif
+}
 
 #define vec512_FUNCTION TARGET_AVX512 INLINE
 
@@ -2077,7 +2121,8 @@ TARGET_AVX512 static void conv3_avx512(const Frame *f)
         const real *strip = global_sum_pool1_strip;
         real *global_sum_pool1 = f->global_sum_pool1;
         for (int64_t c = 0; c < 8; c++) { /* channels read */
-            vec512_store(global_sum_pool1 + c * 16, vec512_add(vec512_load(global_sum_pool1 + c * 16), vec512_load(strip + c * 16)));
+            vec512_store(global_sum_pool1 + c * 16,
+            vec512_add(vec512_load(global_sum_pool1 + c * 16), vec512_load(strip + c * 16)));
         }
     }
     join_sum(&f->parts, f->global_sum_pool1, 8);
@@ -2112,7 +2157,7 @@ TARGET_AVX512 static void write_linear1_avx512(const Frame *f)
 /* clear_sums */
 TARGET_AVX512 static void clear_sums_avx512(const Frame *f)
 {
-    clear(f->sums, 28800);
+    clear(f->sums, 1824);
 }
 
 /* conv3 -> leaky_relu3; conv4 -> leaky_relu4 -> global_sum_pool1, eq1.arch:12
@@ -2557,7 +2602,8 @@ TARGET_AVX512 static void conv3_2_avx512(const Frame *f)
         const real *strip = global_sum_pool1_strip;
         real *global_sum_pool1 = f->global_sum_pool1;
         for (int64_t c = 0; c < 8; c++) { /* channels read */
-            vec512_store(global_sum_pool1 + c * 16, vec512_add(vec512_load(global_sum_pool1 + c * 16), vec512_load(strip + c * 16)));
+            vec512_store(global_sum_pool1 + c * 16,
+            vec512_add(vec512_load(global_sum_pool1 + c * 16), vec512_load(strip + c * 16)));
         }
     }
     join_sum(&f->parts, f->global_sum_pool1, 8);
@@ -2580,29 +2626,26 @@ TARGET_AVX512 static void dlinear1_avx512(const Frame *f)
 TARGET_AVX512 static void dlinear1_weight_avx512(const Frame *f)
 {
     const int64_t to = 1;
-    {
-        for (int64_t c = 0; c < 8; c += 4) { /* channels read */
-            real *dw = f->sums + c * 16 + 28672;
-            vec512 sum_0 = vec512_set(0); vec512_hold(sum_0);
-            vec512 sum_1 = vec512_set(0); vec512_hold(sum_1);
-            vec512 sum_2 = vec512_set(0); vec512_hold(sum_2);
-            vec512 sum_3 = vec512_set(0); vec512_hold(sum_3);
-            for (int64_t s = 0; s < to; s++) { /* sites */
-                const real *dy = f->dlinear1 + s * 16;
-                const real *x = f->global_sum_pool1 + s * 128 + c * 16;
-                vec512 v_0 = vec512_load(x); vec512_hold(v_0);
-                vec512 v_1 = vec512_load(x + 16); vec512_hold(v_1);
-                vec512 v_2 = vec512_load(x + 32); vec512_hold(v_2);
-                vec512 v_3 = vec512_load(x + 48); vec512_hold(v_3);
-                vec512 u = vec512_load(dy); vec512_hold(u); sum_0 = vec512_fma(u, v_0, sum_0);
-                sum_1 = vec512_fma(u, v_1, sum_1); sum_2 = vec512_fma(u, v_2, sum_2);
-                sum_3 = vec512_fma(u, v_3, sum_3);
-            }
-            vec512_store(dw, vec512_add(vec512_load(dw), sum_0));
-            vec512_store(dw + 16, vec512_add(vec512_load(dw + 16), sum_1));
-            vec512_store(dw + 32, vec512_add(vec512_load(dw + 32), sum_2));
-            vec512_store(dw + 48, vec512_add(vec512_load(dw + 48), sum_3));
+    for (int64_t c = 0; c < 8; c += 4) { /* channels read */
+        real *dw = f->sums + c * 4 + 1792;
+        vec512 sum_0 = vec512_set(0); vec512_hold(sum_0);
+        vec512 sum_1 = vec512_set(0); vec512_hold(sum_1);
+        vec512 sum_2 = vec512_set(0); vec512_hold(sum_2);
+        vec512 sum_3 = vec512_set(0); vec512_hold(sum_3);
+        for (int64_t s = 0; s < to; s++) { /* sites */
+            const real *dy = f->dlinear1 + s * 16;
+            const real *x = f->global_sum_pool1 + s * 128 + c * 16;
+            vec512 v_0 = vec512_load(x); vec512_hold(v_0);
+            vec512 v_1 = vec512_load(x + 16); vec512_hold(v_1);
+            vec512 v_2 = vec512_load(x + 32); vec512_hold(v_2);
+            vec512 v_3 = vec512_load(x + 48); vec512_hold(v_3);
+            vec512 u = vec512_load(dy); vec512_hold(u); sum_0 = vec512_fma(u, v_0, sum_0);
+            sum_1 = vec512_fma(u, v_1, sum_1); sum_2 = vec512_fma(u, v_2, sum_2);
+            sum_3 = vec512_fma(u, v_3, sum_3);
         }
+        vec512_add_sums(dw, sum_0, vec512_set(0), vec512_set(0), vec512_set(0), sum_1,
+        vec512_set(0), vec512_set(0), vec512_set(0), sum_2, vec512_set(0), vec512_set(0),
+        vec512_set(0), sum_3, vec512_set(0), vec512_set(0), vec512_set(0));
     }
 }
 
@@ -2888,71 +2931,55 @@ TARGET_AVX512 static void dconv4_weight_avx512(const Frame *f)
 {
     for (int64_t from = 0; from + 64 <= f->sites1 + 63; from += 64) { /* strips of sites */
         const int64_t to = (from + 64 < f->sites1 ? from + 64 : f->sites1);
-        {
-            for (int64_t o = 0; o < 8; o += 4) { /* channels made */
-                for (int64_t c = 0; c < 16; c += 4) { /* channels read */
-                    real *dw = f->sums + o * 256 + c * 16 + 26624;
-                    vec512 sum_0_0 = vec512_set(0); vec512_hold(sum_0_0);
-                    vec512 sum_0_1 = vec512_set(0); vec512_hold(sum_0_1);
-                    vec512 sum_0_2 = vec512_set(0); vec512_hold(sum_0_2);
-                    vec512 sum_0_3 = vec512_set(0); vec512_hold(sum_0_3);
-                    vec512 sum_1_0 = vec512_set(0); vec512_hold(sum_1_0);
-                    vec512 sum_1_1 = vec512_set(0); vec512_hold(sum_1_1);
-                    vec512 sum_1_2 = vec512_set(0); vec512_hold(sum_1_2);
-                    vec512 sum_1_3 = vec512_set(0); vec512_hold(sum_1_3);
-                    vec512 sum_2_0 = vec512_set(0); vec512_hold(sum_2_0);
-                    vec512 sum_2_1 = vec512_set(0); vec512_hold(sum_2_1);
-                    vec512 sum_2_2 = vec512_set(0); vec512_hold(sum_2_2);
-                    vec512 sum_2_3 = vec512_set(0); vec512_hold(sum_2_3);
-                    vec512 sum_3_0 = vec512_set(0); vec512_hold(sum_3_0);
-                    vec512 sum_3_1 = vec512_set(0); vec512_hold(sum_3_1);
-                    vec512 sum_3_2 = vec512_set(0); vec512_hold(sum_3_2);
-                    vec512 sum_3_3 = vec512_set(0); vec512_hold(sum_3_3);
-                    for (int64_t s = from; s < to; s++) { /* sites */
-                        const real *dy = f->dconv4 + s * 128 + o * 16;
-                        const real *x = f->leaky_relu3 + s * 256 + c * 16;
-                        vec512 v_0 = vec512_load(x); vec512_hold(v_0);
-                        vec512 v_1 = vec512_load(x + 16); vec512_hold(v_1);
-                        vec512 v_2 = vec512_load(x + 32); vec512_hold(v_2);
-                        vec512 v_3 = vec512_load(x + 48); vec512_hold(v_3);
-                        vec512 u_0 = vec512_load(dy); vec512_hold(u_0);
-                        sum_0_0 = vec512_fma(u_0, v_0, sum_0_0);
-                        sum_0_1 = vec512_fma(u_0, v_1, sum_0_1);
-                        sum_0_2 = vec512_fma(u_0, v_2, sum_0_2);
-                        sum_0_3 = vec512_fma(u_0, v_3, sum_0_3);
-                        vec512 u_1 = vec512_load(dy + 16); vec512_hold(u_1);
-                        sum_1_0 = vec512_fma(u_1, v_0, sum_1_0);
-                        sum_1_1 = vec512_fma(u_1, v_1, sum_1_1);
-                        sum_1_2 = vec512_fma(u_1, v_2, sum_1_2);
-                        sum_1_3 = vec512_fma(u_1, v_3, sum_1_3);
-                        vec512 u_2 = vec512_load(dy + 32); vec512_hold(u_2);
-                        sum_2_0 = vec512_fma(u_2, v_0, sum_2_0);
-                        sum_2_1 = vec512_fma(u_2, v_1, sum_2_1);
-                        sum_2_2 = vec512_fma(u_2, v_2, sum_2_2);
-                        sum_2_3 = vec512_fma(u_2, v_3, sum_2_3);
-                        vec512 u_3 = vec512_load(dy + 48); vec512_hold(u_3);
-                        sum_3_0 = vec512_fma(u_3, v_0, sum_3_0);
-                        sum_3_1 = vec512_fma(u_3, v_1, sum_3_1);
-                        sum_3_2 = vec512_fma(u_3, v_2, sum_3_2);
-                        sum_3_3 = vec512_fma(u_3, v_3, sum_3_3);
-                    }
-                    vec512_store(dw, vec512_add(vec512_load(dw), sum_0_0));
-                    vec512_store(dw + 16, vec512_add(vec512_load(dw + 16), sum_0_1));
-                    vec512_store(dw + 32, vec512_add(vec512_load(dw + 32), sum_0_2));
-                    vec512_store(dw + 48, vec512_add(vec512_load(dw + 48), sum_0_3));
-                    vec512_store(dw + 256, vec512_add(vec512_load(dw + 256), sum_1_0));
-                    vec512_store(dw + 272, vec512_add(vec512_load(dw + 272), sum_1_1));
-                    vec512_store(dw + 288, vec512_add(vec512_load(dw + 288), sum_1_2));
-                    vec512_store(dw + 304, vec512_add(vec512_load(dw + 304), sum_1_3));
-                    vec512_store(dw + 512, vec512_add(vec512_load(dw + 512), sum_2_0));
-                    vec512_store(dw + 528, vec512_add(vec512_load(dw + 528), sum_2_1));
-                    vec512_store(dw + 544, vec512_add(vec512_load(dw + 544), sum_2_2));
-                    vec512_store(dw + 560, vec512_add(vec512_load(dw + 560), sum_2_3));
-                    vec512_store(dw + 768, vec512_add(vec512_load(dw + 768), sum_3_0));
-                    vec512_store(dw + 784, vec512_add(vec512_load(dw + 784), sum_3_1));
-                    vec512_store(dw + 800, vec512_add(vec512_load(dw + 800), sum_3_2));
-                    vec512_store(dw + 816, vec512_add(vec512_load(dw + 816), sum_3_3));
+        for (int64_t o = 0; o < 8; o += 4) { /* channels made */
+            for (int64_t c = 0; c < 16; c += 4) { /* channels read */
+                real *dw = f->sums + o * 16 + c * 4 + 1664;
+                vec512 sum_0_0 = vec512_set(0); vec512_hold(sum_0_0);
+                vec512 sum_0_1 = vec512_set(0); vec512_hold(sum_0_1);
+                vec512 sum_0_2 = vec512_set(0); vec512_hold(sum_0_2);
+                vec512 sum_0_3 = vec512_set(0); vec512_hold(sum_0_3);
+                vec512 sum_1_0 = vec512_set(0); vec512_hold(sum_1_0);
+                vec512 sum_1_1 = vec512_set(0); vec512_hold(sum_1_1);
+                vec512 sum_1_2 = vec512_set(0); vec512_hold(sum_1_2);
+                vec512 sum_1_3 = vec512_set(0); vec512_hold(sum_1_3);
+                vec512 sum_2_0 = vec512_set(0); vec512_hold(sum_2_0);
+                vec512 sum_2_1 = vec512_set(0); vec512_hold(sum_2_1);
+                vec512 sum_2_2 = vec512_set(0); vec512_hold(sum_2_2);
+                vec512 sum_2_3 = vec512_set(0); vec512_hold(sum_2_3);
+                vec512 sum_3_0 = vec512_set(0); vec512_hold(sum_3_0);
+                vec512 sum_3_1 = vec512_set(0); vec512_hold(sum_3_1);
+                vec512 sum_3_2 = vec512_set(0); vec512_hold(sum_3_2);
+                vec512 sum_3_3 = vec512_set(0); vec512_hold(sum_3_3);
+                for (int64_t s = from; s < to; s++) { /* sites */
+                    const real *dy = f->dconv4 + s * 128 + o * 16;
+                    const real *x = f->leaky_relu3 + s * 256 + c * 16;
+                    vec512 v_0 = vec512_load(x); vec512_hold(v_0);
+                    vec512 v_1 = vec512_load(x + 16); vec512_hold(v_1);
+                    vec512 v_2 = vec512_load(x + 32); vec512_hold(v_2);
+                    vec512 v_3 = vec512_load(x + 48); vec512_hold(v_3);
+                    vec512 u_0 = vec512_load(dy); vec512_hold(u_0);
+                    sum_0_0 = vec512_fma(u_0, v_0, sum_0_0);
+                    sum_0_1 = vec512_fma(u_0, v_1, sum_0_1);
+                    sum_0_2 = vec512_fma(u_0, v_2, sum_0_2);
+                    sum_0_3 = vec512_fma(u_0, v_3, sum_0_3);
+                    vec512 u_1 = vec512_load(dy + 16); vec512_hold(u_1);
+                    sum_1_0 = vec512_fma(u_1, v_0, sum_1_0);
+                    sum_1_1 = vec512_fma(u_1, v_1, sum_1_1);
+                    sum_1_2 = vec512_fma(u_1, v_2, sum_1_2);
+                    sum_1_3 = vec512_fma(u_1, v_3, sum_1_3);
+                    vec512 u_2 = vec512_load(dy + 32); vec512_hold(u_2);
+                    sum_2_0 = vec512_fma(u_2, v_0, sum_2_0);
+                    sum_2_1 = vec512_fma(u_2, v_1, sum_2_1);
+                    sum_2_2 = vec512_fma(u_2, v_2, sum_2_2);
+                    sum_2_3 = vec512_fma(u_2, v_3, sum_2_3);
+                    vec512 u_3 = vec512_load(dy + 48); vec512_hold(u_3);
+                    sum_3_0 = vec512_fma(u_3, v_0, sum_3_0);
+                    sum_3_1 = vec512_fma(u_3, v_1, sum_3_1);
+                    sum_3_2 = vec512_fma(u_3, v_2, sum_3_2);
+                    sum_3_3 = vec512_fma(u_3, v_3, sum_3_3);
                 }
+                vec512_add_sums(dw, sum_0_0, sum_1_0, sum_2_0, sum_3_0, sum_0_1, sum_1_1, sum_2_1,
+                sum_3_1, sum_0_2, sum_1_2, sum_2_2, sum_3_2, sum_0_3, sum_1_3, sum_2_3, sum_3_3);
             }
         }
     }
@@ -2965,10 +2992,10 @@ TARGET_AVX512 static void dconv3_weight_avx512(const Frame *f)
     vec512_fill_halo(&f->near1_halo, f->leaky_relu2, 8, f->sites1);
     for (int64_t from = 0; from + 64 <= f->sites1 + 63; from += 64) { /* strips of sites */
         const int64_t to = (from + 64 < f->sites1 ? from + 64 : f->sites1);
-        for (int64_t tap = 0; tap < 4; tap++) { /* taps */
-            for (int64_t o = 0; o < 16; o += 4) { /* channels made */
-                for (int64_t c = 0; c < 8; c += 4) { /* channels read */
-                    real *dw = f->sums + o * 512 + c * 64 + tap * 16 + 18432;
+        for (int64_t o = 0; o < 16; o += 4) { /* channels made */
+            for (int64_t c = 0; c < 8; c += 4) { /* channels read */
+                for (int64_t tap = 0; tap < 4; tap++) { /* taps */
+                    real *dw = f->sums + tap * 128 + o * 8 + c * 4 + 1152;
                     vec512 sum_0_0 = vec512_set(0); vec512_hold(sum_0_0);
                     vec512 sum_0_1 = vec512_set(0); vec512_hold(sum_0_1);
                     vec512 sum_0_2 = vec512_set(0); vec512_hold(sum_0_2);
@@ -3013,22 +3040,9 @@ TARGET_AVX512 static void dconv3_weight_avx512(const Frame *f)
                         sum_3_2 = vec512_fma(u_3, v_2, sum_3_2);
                         sum_3_3 = vec512_fma(u_3, v_3, sum_3_3);
                     }
-                    vec512_store(dw, vec512_add(vec512_load(dw), sum_0_0));
-                    vec512_store(dw + 64, vec512_add(vec512_load(dw + 64), sum_0_1));
-                    vec512_store(dw + 128, vec512_add(vec512_load(dw + 128), sum_0_2));
-                    vec512_store(dw + 192, vec512_add(vec512_load(dw + 192), sum_0_3));
-                    vec512_store(dw + 512, vec512_add(vec512_load(dw + 512), sum_1_0));
-                    vec512_store(dw + 576, vec512_add(vec512_load(dw + 576), sum_1_1));
-                    vec512_store(dw + 640, vec512_add(vec512_load(dw + 640), sum_1_2));
-                    vec512_store(dw + 704, vec512_add(vec512_load(dw + 704), sum_1_3));
-                    vec512_store(dw + 1024, vec512_add(vec512_load(dw + 1024), sum_2_0));
-                    vec512_store(dw + 1088, vec512_add(vec512_load(dw + 1088), sum_2_1));
-                    vec512_store(dw + 1152, vec512_add(vec512_load(dw + 1152), sum_2_2));
-                    vec512_store(dw + 1216, vec512_add(vec512_load(dw + 1216), sum_2_3));
-                    vec512_store(dw + 1536, vec512_add(vec512_load(dw + 1536), sum_3_0));
-                    vec512_store(dw + 1600, vec512_add(vec512_load(dw + 1600), sum_3_1));
-                    vec512_store(dw + 1664, vec512_add(vec512_load(dw + 1664), sum_3_2));
-                    vec512_store(dw + 1728, vec512_add(vec512_load(dw + 1728), sum_3_3));
+                    vec512_add_sums(dw, sum_0_0, sum_1_0, sum_2_0, sum_3_0, sum_0_1, sum_1_1,
+                    sum_2_1, sum_3_1, sum_0_2, sum_1_2, sum_2_2, sum_3_2, sum_0_3, sum_1_3, sum_2_3,
+                    sum_3_3);
                 }
             }
         }
@@ -3258,10 +3272,10 @@ TARGET_AVX512 static void dconv2_weight_avx512(const Frame *f)
     vec512_fill_halo(&f->near1_halo, f->leaky_relu1, 32, f->sites1);
     for (int64_t from = 0; from + 64 <= f->sites1 + 63; from += 64) { /* strips of sites */
         const int64_t to = (from + 64 < f->sites1 ? from + 64 : f->sites1);
-        for (int64_t tap = 0; tap < 4; tap++) { /* taps */
-            for (int64_t o = 0; o < 8; o += 4) { /* channels made */
-                for (int64_t c = 0; c < 32; c += 4) { /* channels read */
-                    real *dw = f->sums + o * 2048 + c * 64 + tap * 16 + 2048;
+        for (int64_t o = 0; o < 8; o += 4) { /* channels made */
+            for (int64_t c = 0; c < 32; c += 4) { /* channels read */
+                for (int64_t tap = 0; tap < 4; tap++) { /* taps */
+                    real *dw = f->sums + tap * 256 + o * 32 + c * 4 + 128;
                     vec512 sum_0_0 = vec512_set(0); vec512_hold(sum_0_0);
                     vec512 sum_0_1 = vec512_set(0); vec512_hold(sum_0_1);
                     vec512 sum_0_2 = vec512_set(0); vec512_hold(sum_0_2);
@@ -3306,22 +3320,9 @@ TARGET_AVX512 static void dconv2_weight_avx512(const Frame *f)
                         sum_3_2 = vec512_fma(u_3, v_2, sum_3_2);
                         sum_3_3 = vec512_fma(u_3, v_3, sum_3_3);
                     }
-                    vec512_store(dw, vec512_add(vec512_load(dw), sum_0_0));
-                    vec512_store(dw + 64, vec512_add(vec512_load(dw + 64), sum_0_1));
-                    vec512_store(dw + 128, vec512_add(vec512_load(dw + 128), sum_0_2));
-                    vec512_store(dw + 192, vec512_add(vec512_load(dw + 192), sum_0_3));
-                    vec512_store(dw + 2048, vec512_add(vec512_load(dw + 2048), sum_1_0));
-                    vec512_store(dw + 2112, vec512_add(vec512_load(dw + 2112), sum_1_1));
-                    vec512_store(dw + 2176, vec512_add(vec512_load(dw + 2176), sum_1_2));
-                    vec512_store(dw + 2240, vec512_add(vec512_load(dw + 2240), sum_1_3));
-                    vec512_store(dw + 4096, vec512_add(vec512_load(dw + 4096), sum_2_0));
-                    vec512_store(dw + 4160, vec512_add(vec512_load(dw + 4160), sum_2_1));
-                    vec512_store(dw + 4224, vec512_add(vec512_load(dw + 4224), sum_2_2));
-                    vec512_store(dw + 4288, vec512_add(vec512_load(dw + 4288), sum_2_3));
-                    vec512_store(dw + 6144, vec512_add(vec512_load(dw + 6144), sum_3_0));
-                    vec512_store(dw + 6208, vec512_add(vec512_load(dw + 6208), sum_3_1));
-                    vec512_store(dw + 6272, vec512_add(vec512_load(dw + 6272), sum_3_2));
-                    vec512_store(dw + 6336, vec512_add(vec512_load(dw + 6336), sum_3_3));
+                    vec512_add_sums(dw, sum_0_0, sum_1_0, sum_2_0, sum_3_0, sum_0_1, sum_1_1,
+                    sum_2_1, sum_3_1, sum_0_2, sum_1_2, sum_2_2, sum_3_2, sum_0_3, sum_1_3, sum_2_3,
+                    sum_3_3);
                 }
             }
         }
@@ -3551,78 +3552,58 @@ TARGET_AVX512 static void dconv1_weight_avx512(const Frame *f)
 {
     for (int64_t from = 0; from + 64 <= f->sites1 + 63; from += 64) { /* strips of sites */
         const int64_t to = (from + 64 < f->sites1 ? from + 64 : f->sites1);
-        {
-            for (int64_t o = 0; o < 32; o += 4) { /* channels made */
-                real *dw = f->sums + o * 64;
-                vec512 sum_0_0 = vec512_set(0); vec512_hold(sum_0_0);
-                vec512 sum_0_1 = vec512_set(0); vec512_hold(sum_0_1);
-                vec512 sum_0_2 = vec512_set(0); vec512_hold(sum_0_2);
-                vec512 sum_0_3 = vec512_set(0); vec512_hold(sum_0_3);
-                vec512 sum_1_0 = vec512_set(0); vec512_hold(sum_1_0);
-                vec512 sum_1_1 = vec512_set(0); vec512_hold(sum_1_1);
-                vec512 sum_1_2 = vec512_set(0); vec512_hold(sum_1_2);
-                vec512 sum_1_3 = vec512_set(0); vec512_hold(sum_1_3);
-                vec512 sum_2_0 = vec512_set(0); vec512_hold(sum_2_0);
-                vec512 sum_2_1 = vec512_set(0); vec512_hold(sum_2_1);
-                vec512 sum_2_2 = vec512_set(0); vec512_hold(sum_2_2);
-                vec512 sum_2_3 = vec512_set(0); vec512_hold(sum_2_3);
-                vec512 sum_3_0 = vec512_set(0); vec512_hold(sum_3_0);
-                vec512 sum_3_1 = vec512_set(0); vec512_hold(sum_3_1);
-                vec512 sum_3_2 = vec512_set(0); vec512_hold(sum_3_2);
-                vec512 sum_3_3 = vec512_set(0); vec512_hold(sum_3_3);
-                for (int64_t s = from; s < to; s++) { /* sites */
-                    const real *dy = f->dconv1 + s * 512 + o * 16;
-                    const real *x = f->flux + s * 64;
-                    vec512 v_0 = vec512_load(x); vec512_hold(v_0);
-                    vec512 v_1 = vec512_load(x + 16); vec512_hold(v_1);
-                    vec512 v_2 = vec512_load(x + 32); vec512_hold(v_2);
-                    vec512 v_3 = vec512_load(x + 48); vec512_hold(v_3);
-                    vec512 u_0 = vec512_load(dy); vec512_hold(u_0);
-                    sum_0_0 = vec512_fma(u_0, v_0, sum_0_0);
-                    sum_0_1 = vec512_fma(u_0, v_1, sum_0_1);
-                    sum_0_2 = vec512_fma(u_0, v_2, sum_0_2);
-                    sum_0_3 = vec512_fma(u_0, v_3, sum_0_3);
-                    vec512 u_1 = vec512_load(dy + 16); vec512_hold(u_1);
-                    sum_1_0 = vec512_fma(u_1, v_0, sum_1_0);
-                    sum_1_1 = vec512_fma(u_1, v_1, sum_1_1);
-                    sum_1_2 = vec512_fma(u_1, v_2, sum_1_2);
-                    sum_1_3 = vec512_fma(u_1, v_3, sum_1_3);
-                    vec512 u_2 = vec512_load(dy + 32); vec512_hold(u_2);
-                    sum_2_0 = vec512_fma(u_2, v_0, sum_2_0);
-                    sum_2_1 = vec512_fma(u_2, v_1, sum_2_1);
-                    sum_2_2 = vec512_fma(u_2, v_2, sum_2_2);
-                    sum_2_3 = vec512_fma(u_2, v_3, sum_2_3);
-                    vec512 u_3 = vec512_load(dy + 48); vec512_hold(u_3);
-                    sum_3_0 = vec512_fma(u_3, v_0, sum_3_0);
-                    sum_3_1 = vec512_fma(u_3, v_1, sum_3_1);
-                    sum_3_2 = vec512_fma(u_3, v_2, sum_3_2);
-                    sum_3_3 = vec512_fma(u_3, v_3, sum_3_3);
-                }
-                vec512_store(dw, vec512_add(vec512_load(dw), sum_0_0));
-                vec512_store(dw + 16, vec512_add(vec512_load(dw + 16), sum_0_1));
-                vec512_store(dw + 32, vec512_add(vec512_load(dw + 32), sum_0_2));
-                vec512_store(dw + 48, vec512_add(vec512_load(dw + 48), sum_0_3));
-                vec512_store(dw + 64, vec512_add(vec512_load(dw + 64), sum_1_0));
-                vec512_store(dw + 80, vec512_add(vec512_load(dw + 80), sum_1_1));
-                vec512_store(dw + 96, vec512_add(vec512_load(dw + 96), sum_1_2));
-                vec512_store(dw + 112, vec512_add(vec512_load(dw + 112), sum_1_3));
-                vec512_store(dw + 128, vec512_add(vec512_load(dw + 128), sum_2_0));
-                vec512_store(dw + 144, vec512_add(vec512_load(dw + 144), sum_2_1));
-                vec512_store(dw + 160, vec512_add(vec512_load(dw + 160), sum_2_2));
-                vec512_store(dw + 176, vec512_add(vec512_load(dw + 176), sum_2_3));
-                vec512_store(dw + 192, vec512_add(vec512_load(dw + 192), sum_3_0));
-                vec512_store(dw + 208, vec512_add(vec512_load(dw + 208), sum_3_1));
-                vec512_store(dw + 224, vec512_add(vec512_load(dw + 224), sum_3_2));
-                vec512_store(dw + 240, vec512_add(vec512_load(dw + 240), sum_3_3));
+        for (int64_t o = 0; o < 32; o += 4) { /* channels made */
+            real *dw = f->sums + o * 4;
+            vec512 sum_0_0 = vec512_set(0); vec512_hold(sum_0_0);
+            vec512 sum_0_1 = vec512_set(0); vec512_hold(sum_0_1);
+            vec512 sum_0_2 = vec512_set(0); vec512_hold(sum_0_2);
+            vec512 sum_0_3 = vec512_set(0); vec512_hold(sum_0_3);
+            vec512 sum_1_0 = vec512_set(0); vec512_hold(sum_1_0);
+            vec512 sum_1_1 = vec512_set(0); vec512_hold(sum_1_1);
+            vec512 sum_1_2 = vec512_set(0); vec512_hold(sum_1_2);
+            vec512 sum_1_3 = vec512_set(0); vec512_hold(sum_1_3);
+            vec512 sum_2_0 = vec512_set(0); vec512_hold(sum_2_0);
+            vec512 sum_2_1 = vec512_set(0); vec512_hold(sum_2_1);
+            vec512 sum_2_2 = vec512_set(0); vec512_hold(sum_2_2);
+            vec512 sum_2_3 = vec512_set(0); vec512_hold(sum_2_3);
+            vec512 sum_3_0 = vec512_set(0); vec512_hold(sum_3_0);
+            vec512 sum_3_1 = vec512_set(0); vec512_hold(sum_3_1);
+            vec512 sum_3_2 = vec512_set(0); vec512_hold(sum_3_2);
+            vec512 sum_3_3 = vec512_set(0); vec512_hold(sum_3_3);
+            for (int64_t s = from; s < to; s++) { /* sites */
+                const real *dy = f->dconv1 + s * 512 + o * 16;
+                const real *x = f->flux + s * 64;
+                vec512 v_0 = vec512_load(x); vec512_hold(v_0);
+                vec512 v_1 = vec512_load(x + 16); vec512_hold(v_1);
+                vec512 v_2 = vec512_load(x + 32); vec512_hold(v_2);
+                vec512 v_3 = vec512_load(x + 48); vec512_hold(v_3);
+                vec512 u_0 = vec512_load(dy); vec512_hold(u_0);
+                sum_0_0 = vec512_fma(u_0, v_0, sum_0_0); sum_0_1 = vec512_fma(u_0, v_1, sum_0_1);
+                sum_0_2 = vec512_fma(u_0, v_2, sum_0_2); sum_0_3 = vec512_fma(u_0, v_3, sum_0_3);
+                vec512 u_1 = vec512_load(dy + 16); vec512_hold(u_1);
+                sum_1_0 = vec512_fma(u_1, v_0, sum_1_0); sum_1_1 = vec512_fma(u_1, v_1, sum_1_1);
+                sum_1_2 = vec512_fma(u_1, v_2, sum_1_2); sum_1_3 = vec512_fma(u_1, v_3, sum_1_3);
+                vec512 u_2 = vec512_load(dy + 32); vec512_hold(u_2);
+                sum_2_0 = vec512_fma(u_2, v_0, sum_2_0); sum_2_1 = vec512_fma(u_2, v_1, sum_2_1);
+                sum_2_2 = vec512_fma(u_2, v_2, sum_2_2); sum_2_3 = vec512_fma(u_2, v_3, sum_2_3);
+                vec512 u_3 = vec512_load(dy + 48); vec512_hold(u_3);
+                sum_3_0 = vec512_fma(u_3, v_0, sum_3_0); sum_3_1 = vec512_fma(u_3, v_1, sum_3_1);
+                sum_3_2 = vec512_fma(u_3, v_2, sum_3_2); sum_3_3 = vec512_fma(u_3, v_3, sum_3_3);
             }
+            vec512_add_sums(dw, sum_0_0, sum_1_0, sum_2_0, sum_3_0, sum_0_1, sum_1_1, sum_2_1,
+            sum_3_1, sum_0_2, sum_1_2, sum_2_2, sum_3_2, sum_0_3, sum_1_3, sum_2_3, sum_3_3);
         }
     }
 }
 
-/* add_lanes */
-TARGET_AVX512 static void add_lanes_avx512(const Frame *f)
+/* order_sums */
+TARGET_AVX512 static void order_sums_avx512(const Frame *f)
 {
-    lane_sums(f->dparams, f->sums, 1800);
+    order_weights(f->dparams, 0, f->sums, 32, 4, 1);
+    order_weights(f->dparams, 128, f->sums + 128, 8, 32, 4);
+    order_weights(f->dparams, 1152, f->sums + 1152, 16, 8, 4);
+    order_weights(f->dparams, 1664, f->sums + 1664, 8, 16, 1);
+    order_weights(f->dparams, 1792, f->sums + 1792, 1, 8, 1);
 }
 
 /* seed, eq1.arch:15 */
@@ -3836,7 +3817,7 @@ static void run_gradient_avx512(Frame *f, int64_t first, int64_t last)
         dconv1_weight_avx512(f);
     }
     if (f->dparams) {
-        add_lanes_avx512(f);
+        order_sums_avx512(f);
     }
 }
 
@@ -3874,7 +3855,7 @@ static void run_vjp_avx512(Frame *f, int64_t first, int64_t last)
         }
     }
     if (f->dparams) {
-        add_lanes_avx512(f);
+        order_sums_avx512(f);
     }
 }
 
@@ -3970,6 +3951,23 @@ VEC256 vec256 vec256_map(real (*f)(real), vec256 a)
 
 /* Keeps a vector in its register: compilers would rather load it again for every use. */
 #define vec256_hold(a) __asm__ volatile("" : "+x"(a))
+
+/* to[k] += the sum over the lanes of vector k. */
+VEC256 void vec256_add_sums(real *to, vec256 a0, vec256 a1, vec256 a2, vec256 a3, vec256 a4,
+                            vec256 a5, vec256 a6, vec256 a7)
+{
+#ifdef ARCH_REAL_F64
+    const vec256 a[] = {a0, a1, a2, a3, a4, a5, a6, a7};
+    for (int k = 0; k < 8; k++)
+        to[k] += (a[k][0] + a[k][2]) + (a[k][1] + a[k][3]);
+#else
+    const vec256 low = _mm256_hadd_ps(_mm256_hadd_ps(a0, a1), _mm256_hadd_ps(a2, a3)),
+                 high = _mm256_hadd_ps(_mm256_hadd_ps(a4, a5), _mm256_hadd_ps(a6, a7));
+    const vec256 sum = _mm256_add_ps(_mm256_permute2f128_ps(low, high, 0x20),
+                                     _mm256_permute2f128_ps(low, high, 0x31));
+    _mm256_storeu_ps(to, _mm256_add_ps(_mm256_loadu_ps(to), sum));
+#endif
+}
 
 #define vec256_FUNCTION TARGET_AVX2 INLINE
 
@@ -4446,7 +4444,9 @@ TARGET_AVX2 static void conv3_avx2(const Frame *f)
         real *global_sum_pool1 = f->global_sum_pool1;
         for (int64_t c = 0; c < 8; c++) { /* channels read */
             for (int64_t lane = 0; lane < 16; lane += 8) { /* samples */
-                vec256_store(global_sum_pool1 + c * 16 + lane, vec256_add(vec256_load(global_sum_pool1 + c * 16 + lane), vec256_load(strip + c * 16 + lane)));
+                vec256_store(global_sum_pool1 + c * 16 + lane,
+                vec256_add(vec256_load(global_sum_pool1 + c * 16 + lane),
+                vec256_load(strip + c * 16 + lane)));
             }
         }
     }
@@ -4482,7 +4482,7 @@ TARGET_AVX2 static void write_linear1_avx2(const Frame *f)
 /* clear_sums */
 TARGET_AVX2 static void clear_sums_avx2(const Frame *f)
 {
-    clear(f->sums, 28800);
+    clear(f->sums, 1824);
 }
 
 /* conv3 -> leaky_relu3; conv4 -> leaky_relu4 -> global_sum_pool1, eq1.arch:12
@@ -4684,7 +4684,9 @@ TARGET_AVX2 static void conv3_2_avx2(const Frame *f)
         real *global_sum_pool1 = f->global_sum_pool1;
         for (int64_t c = 0; c < 8; c++) { /* channels read */
             for (int64_t lane = 0; lane < 16; lane += 8) { /* samples */
-                vec256_store(global_sum_pool1 + c * 16 + lane, vec256_add(vec256_load(global_sum_pool1 + c * 16 + lane), vec256_load(strip + c * 16 + lane)));
+                vec256_store(global_sum_pool1 + c * 16 + lane,
+                vec256_add(vec256_load(global_sum_pool1 + c * 16 + lane),
+                vec256_load(strip + c * 16 + lane)));
             }
         }
     }
@@ -4708,23 +4710,21 @@ TARGET_AVX2 static void dlinear1_avx2(const Frame *f)
 TARGET_AVX2 static void dlinear1_weight_avx2(const Frame *f)
 {
     const int64_t to = 1;
-    {
-        for (int64_t c = 0; c < 8; c += 2) { /* channels read */
-            for (int64_t lane = 0; lane < 16; lane += 8) { /* samples */
-                real *dw = f->sums + c * 16 + lane + 28672;
-                vec256 sum_0 = vec256_set(0); vec256_hold(sum_0);
-                vec256 sum_1 = vec256_set(0); vec256_hold(sum_1);
-                for (int64_t s = 0; s < to; s++) { /* sites */
-                    const real *dy = f->dlinear1 + s * 16 + lane;
-                    const real *x = f->global_sum_pool1 + s * 128 + c * 16 + lane;
-                    vec256 v_0 = vec256_load(x); vec256_hold(v_0);
-                    vec256 v_1 = vec256_load(x + 16); vec256_hold(v_1);
-                    vec256 u = vec256_load(dy); vec256_hold(u); sum_0 = vec256_fma(u, v_0, sum_0);
-                    sum_1 = vec256_fma(u, v_1, sum_1);
-                }
-                vec256_store(dw, vec256_add(vec256_load(dw), sum_0));
-                vec256_store(dw + 16, vec256_add(vec256_load(dw + 16), sum_1));
+    for (int64_t c = 0; c < 8; c += 2) { /* channels read */
+        for (int64_t lane = 0; lane < 16; lane += 8) { /* samples */
+            real *dw = f->sums + c * 4 + 1792;
+            vec256 sum_0 = vec256_set(0); vec256_hold(sum_0);
+            vec256 sum_1 = vec256_set(0); vec256_hold(sum_1);
+            for (int64_t s = 0; s < to; s++) { /* sites */
+                const real *dy = f->dlinear1 + s * 16 + lane;
+                const real *x = f->global_sum_pool1 + s * 128 + c * 16 + lane;
+                vec256 v_0 = vec256_load(x); vec256_hold(v_0);
+                vec256 v_1 = vec256_load(x + 16); vec256_hold(v_1);
+                vec256 u = vec256_load(dy); vec256_hold(u); sum_0 = vec256_fma(u, v_0, sum_0);
+                sum_1 = vec256_fma(u, v_1, sum_1);
             }
+            vec256_add_sums(dw, sum_0, vec256_set(0), vec256_set(0), vec256_set(0), sum_1,
+            vec256_set(0), vec256_set(0), vec256_set(0));
         }
     }
 }
@@ -4896,46 +4896,38 @@ TARGET_AVX2 static void dconv4_weight_avx2(const Frame *f)
 {
     for (int64_t from = 0; from + 64 <= f->sites1 + 63; from += 64) { /* strips of sites */
         const int64_t to = (from + 64 < f->sites1 ? from + 64 : f->sites1);
-        {
-            for (int64_t o = 0; o < 8; o += 4) { /* channels made */
-                for (int64_t c = 0; c < 16; c += 2) { /* channels read */
-                    for (int64_t lane = 0; lane < 16; lane += 8) { /* samples */
-                        real *dw = f->sums + o * 256 + c * 16 + lane + 26624;
-                        vec256 sum_0_0 = vec256_set(0); vec256_hold(sum_0_0);
-                        vec256 sum_0_1 = vec256_set(0); vec256_hold(sum_0_1);
-                        vec256 sum_1_0 = vec256_set(0); vec256_hold(sum_1_0);
-                        vec256 sum_1_1 = vec256_set(0); vec256_hold(sum_1_1);
-                        vec256 sum_2_0 = vec256_set(0); vec256_hold(sum_2_0);
-                        vec256 sum_2_1 = vec256_set(0); vec256_hold(sum_2_1);
-                        vec256 sum_3_0 = vec256_set(0); vec256_hold(sum_3_0);
-                        vec256 sum_3_1 = vec256_set(0); vec256_hold(sum_3_1);
-                        for (int64_t s = from; s < to; s++) { /* sites */
-                            const real *dy = f->dconv4 + s * 128 + o * 16 + lane;
-                            const real *x = f->leaky_relu3 + s * 256 + c * 16 + lane;
-                            vec256 v_0 = vec256_load(x); vec256_hold(v_0);
-                            vec256 v_1 = vec256_load(x + 16); vec256_hold(v_1);
-                            vec256 u_0 = vec256_load(dy); vec256_hold(u_0);
-                            sum_0_0 = vec256_fma(u_0, v_0, sum_0_0);
-                            sum_0_1 = vec256_fma(u_0, v_1, sum_0_1);
-                            vec256 u_1 = vec256_load(dy + 16); vec256_hold(u_1);
-                            sum_1_0 = vec256_fma(u_1, v_0, sum_1_0);
-                            sum_1_1 = vec256_fma(u_1, v_1, sum_1_1);
-                            vec256 u_2 = vec256_load(dy + 32); vec256_hold(u_2);
-                            sum_2_0 = vec256_fma(u_2, v_0, sum_2_0);
-                            sum_2_1 = vec256_fma(u_2, v_1, sum_2_1);
-                            vec256 u_3 = vec256_load(dy + 48); vec256_hold(u_3);
-                            sum_3_0 = vec256_fma(u_3, v_0, sum_3_0);
-                            sum_3_1 = vec256_fma(u_3, v_1, sum_3_1);
-                        }
-                        vec256_store(dw, vec256_add(vec256_load(dw), sum_0_0));
-                        vec256_store(dw + 16, vec256_add(vec256_load(dw + 16), sum_0_1));
-                        vec256_store(dw + 256, vec256_add(vec256_load(dw + 256), sum_1_0));
-                        vec256_store(dw + 272, vec256_add(vec256_load(dw + 272), sum_1_1));
-                        vec256_store(dw + 512, vec256_add(vec256_load(dw + 512), sum_2_0));
-                        vec256_store(dw + 528, vec256_add(vec256_load(dw + 528), sum_2_1));
-                        vec256_store(dw + 768, vec256_add(vec256_load(dw + 768), sum_3_0));
-                        vec256_store(dw + 784, vec256_add(vec256_load(dw + 784), sum_3_1));
+        for (int64_t o = 0; o < 8; o += 4) { /* channels made */
+            for (int64_t c = 0; c < 16; c += 2) { /* channels read */
+                for (int64_t lane = 0; lane < 16; lane += 8) { /* samples */
+                    real *dw = f->sums + o * 16 + c * 4 + 1664;
+                    vec256 sum_0_0 = vec256_set(0); vec256_hold(sum_0_0);
+                    vec256 sum_0_1 = vec256_set(0); vec256_hold(sum_0_1);
+                    vec256 sum_1_0 = vec256_set(0); vec256_hold(sum_1_0);
+                    vec256 sum_1_1 = vec256_set(0); vec256_hold(sum_1_1);
+                    vec256 sum_2_0 = vec256_set(0); vec256_hold(sum_2_0);
+                    vec256 sum_2_1 = vec256_set(0); vec256_hold(sum_2_1);
+                    vec256 sum_3_0 = vec256_set(0); vec256_hold(sum_3_0);
+                    vec256 sum_3_1 = vec256_set(0); vec256_hold(sum_3_1);
+                    for (int64_t s = from; s < to; s++) { /* sites */
+                        const real *dy = f->dconv4 + s * 128 + o * 16 + lane;
+                        const real *x = f->leaky_relu3 + s * 256 + c * 16 + lane;
+                        vec256 v_0 = vec256_load(x); vec256_hold(v_0);
+                        vec256 v_1 = vec256_load(x + 16); vec256_hold(v_1);
+                        vec256 u_0 = vec256_load(dy); vec256_hold(u_0);
+                        sum_0_0 = vec256_fma(u_0, v_0, sum_0_0);
+                        sum_0_1 = vec256_fma(u_0, v_1, sum_0_1);
+                        vec256 u_1 = vec256_load(dy + 16); vec256_hold(u_1);
+                        sum_1_0 = vec256_fma(u_1, v_0, sum_1_0);
+                        sum_1_1 = vec256_fma(u_1, v_1, sum_1_1);
+                        vec256 u_2 = vec256_load(dy + 32); vec256_hold(u_2);
+                        sum_2_0 = vec256_fma(u_2, v_0, sum_2_0);
+                        sum_2_1 = vec256_fma(u_2, v_1, sum_2_1);
+                        vec256 u_3 = vec256_load(dy + 48); vec256_hold(u_3);
+                        sum_3_0 = vec256_fma(u_3, v_0, sum_3_0);
+                        sum_3_1 = vec256_fma(u_3, v_1, sum_3_1);
                     }
+                    vec256_add_sums(dw, sum_0_0, sum_1_0, sum_2_0, sum_3_0, sum_0_1, sum_1_1,
+                    sum_2_1, sum_3_1);
                 }
             }
         }
@@ -4949,11 +4941,11 @@ TARGET_AVX2 static void dconv3_weight_avx2(const Frame *f)
     vec256_fill_halo(&f->near1_halo, f->leaky_relu2, 8, f->sites1);
     for (int64_t from = 0; from + 64 <= f->sites1 + 63; from += 64) { /* strips of sites */
         const int64_t to = (from + 64 < f->sites1 ? from + 64 : f->sites1);
-        for (int64_t tap = 0; tap < 4; tap++) { /* taps */
-            for (int64_t o = 0; o < 16; o += 4) { /* channels made */
-                for (int64_t c = 0; c < 8; c += 2) { /* channels read */
+        for (int64_t o = 0; o < 16; o += 4) { /* channels made */
+            for (int64_t c = 0; c < 8; c += 2) { /* channels read */
+                for (int64_t tap = 0; tap < 4; tap++) { /* taps */
                     for (int64_t lane = 0; lane < 16; lane += 8) { /* samples */
-                        real *dw = f->sums + o * 512 + c * 64 + tap * 16 + lane + 18432;
+                        real *dw = f->sums + tap * 128 + o * 8 + c * 4 + 1152;
                         vec256 sum_0_0 = vec256_set(0); vec256_hold(sum_0_0);
                         vec256 sum_0_1 = vec256_set(0); vec256_hold(sum_0_1);
                         vec256 sum_1_0 = vec256_set(0); vec256_hold(sum_1_0);
@@ -4980,14 +4972,8 @@ TARGET_AVX2 static void dconv3_weight_avx2(const Frame *f)
                             sum_3_0 = vec256_fma(u_3, v_0, sum_3_0);
                             sum_3_1 = vec256_fma(u_3, v_1, sum_3_1);
                         }
-                        vec256_store(dw, vec256_add(vec256_load(dw), sum_0_0));
-                        vec256_store(dw + 64, vec256_add(vec256_load(dw + 64), sum_0_1));
-                        vec256_store(dw + 512, vec256_add(vec256_load(dw + 512), sum_1_0));
-                        vec256_store(dw + 576, vec256_add(vec256_load(dw + 576), sum_1_1));
-                        vec256_store(dw + 1024, vec256_add(vec256_load(dw + 1024), sum_2_0));
-                        vec256_store(dw + 1088, vec256_add(vec256_load(dw + 1088), sum_2_1));
-                        vec256_store(dw + 1536, vec256_add(vec256_load(dw + 1536), sum_3_0));
-                        vec256_store(dw + 1600, vec256_add(vec256_load(dw + 1600), sum_3_1));
+                        vec256_add_sums(dw, sum_0_0, sum_1_0, sum_2_0, sum_3_0, sum_0_1, sum_1_1,
+                        sum_2_1, sum_3_1);
                     }
                 }
             }
@@ -5101,11 +5087,11 @@ TARGET_AVX2 static void dconv2_weight_avx2(const Frame *f)
     vec256_fill_halo(&f->near1_halo, f->leaky_relu1, 32, f->sites1);
     for (int64_t from = 0; from + 64 <= f->sites1 + 63; from += 64) { /* strips of sites */
         const int64_t to = (from + 64 < f->sites1 ? from + 64 : f->sites1);
-        for (int64_t tap = 0; tap < 4; tap++) { /* taps */
-            for (int64_t o = 0; o < 8; o += 4) { /* channels made */
-                for (int64_t c = 0; c < 32; c += 2) { /* channels read */
+        for (int64_t o = 0; o < 8; o += 4) { /* channels made */
+            for (int64_t c = 0; c < 32; c += 2) { /* channels read */
+                for (int64_t tap = 0; tap < 4; tap++) { /* taps */
                     for (int64_t lane = 0; lane < 16; lane += 8) { /* samples */
-                        real *dw = f->sums + o * 2048 + c * 64 + tap * 16 + lane + 2048;
+                        real *dw = f->sums + tap * 256 + o * 32 + c * 4 + 128;
                         vec256 sum_0_0 = vec256_set(0); vec256_hold(sum_0_0);
                         vec256 sum_0_1 = vec256_set(0); vec256_hold(sum_0_1);
                         vec256 sum_1_0 = vec256_set(0); vec256_hold(sum_1_0);
@@ -5132,14 +5118,8 @@ TARGET_AVX2 static void dconv2_weight_avx2(const Frame *f)
                             sum_3_0 = vec256_fma(u_3, v_0, sum_3_0);
                             sum_3_1 = vec256_fma(u_3, v_1, sum_3_1);
                         }
-                        vec256_store(dw, vec256_add(vec256_load(dw), sum_0_0));
-                        vec256_store(dw + 64, vec256_add(vec256_load(dw + 64), sum_0_1));
-                        vec256_store(dw + 2048, vec256_add(vec256_load(dw + 2048), sum_1_0));
-                        vec256_store(dw + 2112, vec256_add(vec256_load(dw + 2112), sum_1_1));
-                        vec256_store(dw + 4096, vec256_add(vec256_load(dw + 4096), sum_2_0));
-                        vec256_store(dw + 4160, vec256_add(vec256_load(dw + 4160), sum_2_1));
-                        vec256_store(dw + 6144, vec256_add(vec256_load(dw + 6144), sum_3_0));
-                        vec256_store(dw + 6208, vec256_add(vec256_load(dw + 6208), sum_3_1));
+                        vec256_add_sums(dw, sum_0_0, sum_1_0, sum_2_0, sum_3_0, sum_0_1, sum_1_1,
+                        sum_2_1, sum_3_1);
                     }
                 }
             }
@@ -5252,56 +5232,52 @@ TARGET_AVX2 static void dconv1_weight_avx2(const Frame *f)
 {
     for (int64_t from = 0; from + 64 <= f->sites1 + 63; from += 64) { /* strips of sites */
         const int64_t to = (from + 64 < f->sites1 ? from + 64 : f->sites1);
-        {
-            for (int64_t o = 0; o < 32; o += 4) { /* channels made */
-                for (int64_t c = 0; c < 4; c += 2) { /* channels read */
-                    for (int64_t lane = 0; lane < 16; lane += 8) { /* samples */
-                        real *dw = f->sums + o * 64 + c * 16 + lane;
-                        vec256 sum_0_0 = vec256_set(0); vec256_hold(sum_0_0);
-                        vec256 sum_0_1 = vec256_set(0); vec256_hold(sum_0_1);
-                        vec256 sum_1_0 = vec256_set(0); vec256_hold(sum_1_0);
-                        vec256 sum_1_1 = vec256_set(0); vec256_hold(sum_1_1);
-                        vec256 sum_2_0 = vec256_set(0); vec256_hold(sum_2_0);
-                        vec256 sum_2_1 = vec256_set(0); vec256_hold(sum_2_1);
-                        vec256 sum_3_0 = vec256_set(0); vec256_hold(sum_3_0);
-                        vec256 sum_3_1 = vec256_set(0); vec256_hold(sum_3_1);
-                        for (int64_t s = from; s < to; s++) { /* sites */
-                            const real *dy = f->dconv1 + s * 512 + o * 16 + lane;
-                            const real *x = f->flux + s * 64 + c * 16 + lane;
-                            vec256 v_0 = vec256_load(x); vec256_hold(v_0);
-                            vec256 v_1 = vec256_load(x + 16); vec256_hold(v_1);
-                            vec256 u_0 = vec256_load(dy); vec256_hold(u_0);
-                            sum_0_0 = vec256_fma(u_0, v_0, sum_0_0);
-                            sum_0_1 = vec256_fma(u_0, v_1, sum_0_1);
-                            vec256 u_1 = vec256_load(dy + 16); vec256_hold(u_1);
-                            sum_1_0 = vec256_fma(u_1, v_0, sum_1_0);
-                            sum_1_1 = vec256_fma(u_1, v_1, sum_1_1);
-                            vec256 u_2 = vec256_load(dy + 32); vec256_hold(u_2);
-                            sum_2_0 = vec256_fma(u_2, v_0, sum_2_0);
-                            sum_2_1 = vec256_fma(u_2, v_1, sum_2_1);
-                            vec256 u_3 = vec256_load(dy + 48); vec256_hold(u_3);
-                            sum_3_0 = vec256_fma(u_3, v_0, sum_3_0);
-                            sum_3_1 = vec256_fma(u_3, v_1, sum_3_1);
-                        }
-                        vec256_store(dw, vec256_add(vec256_load(dw), sum_0_0));
-                        vec256_store(dw + 16, vec256_add(vec256_load(dw + 16), sum_0_1));
-                        vec256_store(dw + 64, vec256_add(vec256_load(dw + 64), sum_1_0));
-                        vec256_store(dw + 80, vec256_add(vec256_load(dw + 80), sum_1_1));
-                        vec256_store(dw + 128, vec256_add(vec256_load(dw + 128), sum_2_0));
-                        vec256_store(dw + 144, vec256_add(vec256_load(dw + 144), sum_2_1));
-                        vec256_store(dw + 192, vec256_add(vec256_load(dw + 192), sum_3_0));
-                        vec256_store(dw + 208, vec256_add(vec256_load(dw + 208), sum_3_1));
+        for (int64_t o = 0; o < 32; o += 4) { /* channels made */
+            for (int64_t c = 0; c < 4; c += 2) { /* channels read */
+                for (int64_t lane = 0; lane < 16; lane += 8) { /* samples */
+                    real *dw = f->sums + o * 4 + c * 4;
+                    vec256 sum_0_0 = vec256_set(0); vec256_hold(sum_0_0);
+                    vec256 sum_0_1 = vec256_set(0); vec256_hold(sum_0_1);
+                    vec256 sum_1_0 = vec256_set(0); vec256_hold(sum_1_0);
+                    vec256 sum_1_1 = vec256_set(0); vec256_hold(sum_1_1);
+                    vec256 sum_2_0 = vec256_set(0); vec256_hold(sum_2_0);
+                    vec256 sum_2_1 = vec256_set(0); vec256_hold(sum_2_1);
+                    vec256 sum_3_0 = vec256_set(0); vec256_hold(sum_3_0);
+                    vec256 sum_3_1 = vec256_set(0); vec256_hold(sum_3_1);
+                    for (int64_t s = from; s < to; s++) { /* sites */
+                        const real *dy = f->dconv1 + s * 512 + o * 16 + lane;
+                        const real *x = f->flux + s * 64 + c * 16 + lane;
+                        vec256 v_0 = vec256_load(x); vec256_hold(v_0);
+                        vec256 v_1 = vec256_load(x + 16); vec256_hold(v_1);
+                        vec256 u_0 = vec256_load(dy); vec256_hold(u_0);
+                        sum_0_0 = vec256_fma(u_0, v_0, sum_0_0);
+                        sum_0_1 = vec256_fma(u_0, v_1, sum_0_1);
+                        vec256 u_1 = vec256_load(dy + 16); vec256_hold(u_1);
+                        sum_1_0 = vec256_fma(u_1, v_0, sum_1_0);
+                        sum_1_1 = vec256_fma(u_1, v_1, sum_1_1);
+                        vec256 u_2 = vec256_load(dy + 32); vec256_hold(u_2);
+                        sum_2_0 = vec256_fma(u_2, v_0, sum_2_0);
+                        sum_2_1 = vec256_fma(u_2, v_1, sum_2_1);
+                        vec256 u_3 = vec256_load(dy + 48); vec256_hold(u_3);
+                        sum_3_0 = vec256_fma(u_3, v_0, sum_3_0);
+                        sum_3_1 = vec256_fma(u_3, v_1, sum_3_1);
                     }
+                    vec256_add_sums(dw, sum_0_0, sum_1_0, sum_2_0, sum_3_0, sum_0_1, sum_1_1,
+                    sum_2_1, sum_3_1);
                 }
             }
         }
     }
 }
 
-/* add_lanes */
-TARGET_AVX2 static void add_lanes_avx2(const Frame *f)
+/* order_sums */
+TARGET_AVX2 static void order_sums_avx2(const Frame *f)
 {
-    lane_sums(f->dparams, f->sums, 1800);
+    order_weights(f->dparams, 0, f->sums, 32, 4, 1);
+    order_weights(f->dparams, 128, f->sums + 128, 8, 32, 4);
+    order_weights(f->dparams, 1152, f->sums + 1152, 16, 8, 4);
+    order_weights(f->dparams, 1664, f->sums + 1664, 8, 16, 1);
+    order_weights(f->dparams, 1792, f->sums + 1792, 1, 8, 1);
 }
 
 /* seed, eq1.arch:15 */
@@ -5415,7 +5391,7 @@ static void run_gradient_avx2(Frame *f, int64_t first, int64_t last)
         dconv1_weight_avx2(f);
     }
     if (f->dparams) {
-        add_lanes_avx2(f);
+        order_sums_avx2(f);
     }
 }
 
@@ -5453,7 +5429,7 @@ static void run_vjp_avx2(Frame *f, int64_t first, int64_t last)
         }
     }
     if (f->dparams) {
-        add_lanes_avx2(f);
+        order_sums_avx2(f);
     }
 }
 
@@ -5540,6 +5516,19 @@ VEC128 vec128 vec128_map(real (*f)(real), vec128 a)
     for (int i = 0; i < VEC128_LANES; i++)
         y[i] = f(a[i]);
     return y;
+}
+
+/* to[k] += the sum over the lanes of vector k. */
+INLINE void vec128_add_sums(real *to, vec128 a0, vec128 a1, vec128 a2, vec128 a3, vec128 a4,
+                            vec128 a5, vec128 a6, vec128 a7)
+{
+    const vec128 a[] = {a0, a1, a2, a3, a4, a5, a6, a7};
+    for (int k = 0; k < 8; k++) {
+        real sum = 0;
+        for (int i = 0; i < VEC128_LANES; i++)
+            sum += a[k][i];
+        to[k] += sum;
+    }
 }
 
 #define vec128_FUNCTION INLINE
@@ -5964,7 +5953,9 @@ static void conv3_plain(const Frame *f)
         real *global_sum_pool1 = f->global_sum_pool1;
         for (int64_t c = 0; c < 8; c++) { /* channels read */
             for (int64_t lane = 0; lane < 16; lane += 4) { /* samples */
-                vec128_store(global_sum_pool1 + c * 16 + lane, vec128_add(vec128_load(global_sum_pool1 + c * 16 + lane), vec128_load(strip + c * 16 + lane)));
+                vec128_store(global_sum_pool1 + c * 16 + lane,
+                vec128_add(vec128_load(global_sum_pool1 + c * 16 + lane),
+                vec128_load(strip + c * 16 + lane)));
             }
         }
     }
@@ -6000,7 +5991,7 @@ static void write_linear1_plain(const Frame *f)
 /* clear_sums */
 static void clear_sums_plain(const Frame *f)
 {
-    clear(f->sums, 28800);
+    clear(f->sums, 1824);
 }
 
 /* conv3 -> leaky_relu3; conv4 -> leaky_relu4 -> global_sum_pool1, eq1.arch:12
@@ -6194,7 +6185,9 @@ static void conv3_2_plain(const Frame *f)
         real *global_sum_pool1 = f->global_sum_pool1;
         for (int64_t c = 0; c < 8; c++) { /* channels read */
             for (int64_t lane = 0; lane < 16; lane += 4) { /* samples */
-                vec128_store(global_sum_pool1 + c * 16 + lane, vec128_add(vec128_load(global_sum_pool1 + c * 16 + lane), vec128_load(strip + c * 16 + lane)));
+                vec128_store(global_sum_pool1 + c * 16 + lane,
+                vec128_add(vec128_load(global_sum_pool1 + c * 16 + lane),
+                vec128_load(strip + c * 16 + lane)));
             }
         }
     }
@@ -6218,21 +6211,19 @@ static void dlinear1_plain(const Frame *f)
 static void dlinear1_weight_plain(const Frame *f)
 {
     const int64_t to = 1;
-    {
-        for (int64_t c = 0; c < 8; c += 2) { /* channels read */
-            for (int64_t lane = 0; lane < 16; lane += 4) { /* samples */
-                real *dw = f->sums + c * 16 + lane + 28672;
-                vec128 sum_0 = vec128_set(0); vec128 sum_1 = vec128_set(0);
-                for (int64_t s = 0; s < to; s++) { /* sites */
-                    const real *dy = f->dlinear1 + s * 16 + lane;
-                    const real *x = f->global_sum_pool1 + s * 128 + c * 16 + lane;
-                    vec128 v_0 = vec128_load(x); vec128 v_1 = vec128_load(x + 16);
-                    vec128 u = vec128_load(dy); sum_0 = vec128_fma(u, v_0, sum_0);
-                    sum_1 = vec128_fma(u, v_1, sum_1);
-                }
-                vec128_store(dw, vec128_add(vec128_load(dw), sum_0));
-                vec128_store(dw + 16, vec128_add(vec128_load(dw + 16), sum_1));
+    for (int64_t c = 0; c < 8; c += 2) { /* channels read */
+        for (int64_t lane = 0; lane < 16; lane += 4) { /* samples */
+            real *dw = f->sums + c * 4 + 1792;
+            vec128 sum_0 = vec128_set(0); vec128 sum_1 = vec128_set(0);
+            for (int64_t s = 0; s < to; s++) { /* sites */
+                const real *dy = f->dlinear1 + s * 16 + lane;
+                const real *x = f->global_sum_pool1 + s * 128 + c * 16 + lane;
+                vec128 v_0 = vec128_load(x); vec128 v_1 = vec128_load(x + 16);
+                vec128 u = vec128_load(dy); sum_0 = vec128_fma(u, v_0, sum_0);
+                sum_1 = vec128_fma(u, v_1, sum_1);
             }
+            vec128_add_sums(dw, sum_0, vec128_set(0), vec128_set(0), vec128_set(0), sum_1,
+            vec128_set(0), vec128_set(0), vec128_set(0));
         }
     }
 }
@@ -6400,40 +6391,29 @@ static void dconv4_weight_plain(const Frame *f)
 {
     for (int64_t from = 0; from + 64 <= f->sites1 + 63; from += 64) { /* strips of sites */
         const int64_t to = (from + 64 < f->sites1 ? from + 64 : f->sites1);
-        {
-            for (int64_t o = 0; o < 8; o += 4) { /* channels made */
-                for (int64_t c = 0; c < 16; c += 2) { /* channels read */
-                    for (int64_t lane = 0; lane < 16; lane += 4) { /* samples */
-                        real *dw = f->sums + o * 256 + c * 16 + lane + 26624;
-                        vec128 sum_0_0 = vec128_set(0); vec128 sum_0_1 = vec128_set(0);
-                        vec128 sum_1_0 = vec128_set(0); vec128 sum_1_1 = vec128_set(0);
-                        vec128 sum_2_0 = vec128_set(0); vec128 sum_2_1 = vec128_set(0);
-                        vec128 sum_3_0 = vec128_set(0); vec128 sum_3_1 = vec128_set(0);
-                        for (int64_t s = from; s < to; s++) { /* sites */
-                            const real *dy = f->dconv4 + s * 128 + o * 16 + lane;
-                            const real *x = f->leaky_relu3 + s * 256 + c * 16 + lane;
-                            vec128 v_0 = vec128_load(x); vec128 v_1 = vec128_load(x + 16);
-                            vec128 u_0 = vec128_load(dy); sum_0_0 = vec128_fma(u_0, v_0, sum_0_0);
-                            sum_0_1 = vec128_fma(u_0, v_1, sum_0_1);
-                            vec128 u_1 = vec128_load(dy + 16);
-                            sum_1_0 = vec128_fma(u_1, v_0, sum_1_0);
-                            sum_1_1 = vec128_fma(u_1, v_1, sum_1_1);
-                            vec128 u_2 = vec128_load(dy + 32);
-                            sum_2_0 = vec128_fma(u_2, v_0, sum_2_0);
-                            sum_2_1 = vec128_fma(u_2, v_1, sum_2_1);
-                            vec128 u_3 = vec128_load(dy + 48);
-                            sum_3_0 = vec128_fma(u_3, v_0, sum_3_0);
-                            sum_3_1 = vec128_fma(u_3, v_1, sum_3_1);
-                        }
-                        vec128_store(dw, vec128_add(vec128_load(dw), sum_0_0));
-                        vec128_store(dw + 16, vec128_add(vec128_load(dw + 16), sum_0_1));
-                        vec128_store(dw + 256, vec128_add(vec128_load(dw + 256), sum_1_0));
-                        vec128_store(dw + 272, vec128_add(vec128_load(dw + 272), sum_1_1));
-                        vec128_store(dw + 512, vec128_add(vec128_load(dw + 512), sum_2_0));
-                        vec128_store(dw + 528, vec128_add(vec128_load(dw + 528), sum_2_1));
-                        vec128_store(dw + 768, vec128_add(vec128_load(dw + 768), sum_3_0));
-                        vec128_store(dw + 784, vec128_add(vec128_load(dw + 784), sum_3_1));
+        for (int64_t o = 0; o < 8; o += 4) { /* channels made */
+            for (int64_t c = 0; c < 16; c += 2) { /* channels read */
+                for (int64_t lane = 0; lane < 16; lane += 4) { /* samples */
+                    real *dw = f->sums + o * 16 + c * 4 + 1664;
+                    vec128 sum_0_0 = vec128_set(0); vec128 sum_0_1 = vec128_set(0);
+                    vec128 sum_1_0 = vec128_set(0); vec128 sum_1_1 = vec128_set(0);
+                    vec128 sum_2_0 = vec128_set(0); vec128 sum_2_1 = vec128_set(0);
+                    vec128 sum_3_0 = vec128_set(0); vec128 sum_3_1 = vec128_set(0);
+                    for (int64_t s = from; s < to; s++) { /* sites */
+                        const real *dy = f->dconv4 + s * 128 + o * 16 + lane;
+                        const real *x = f->leaky_relu3 + s * 256 + c * 16 + lane;
+                        vec128 v_0 = vec128_load(x); vec128 v_1 = vec128_load(x + 16);
+                        vec128 u_0 = vec128_load(dy); sum_0_0 = vec128_fma(u_0, v_0, sum_0_0);
+                        sum_0_1 = vec128_fma(u_0, v_1, sum_0_1);
+                        vec128 u_1 = vec128_load(dy + 16); sum_1_0 = vec128_fma(u_1, v_0, sum_1_0);
+                        sum_1_1 = vec128_fma(u_1, v_1, sum_1_1);
+                        vec128 u_2 = vec128_load(dy + 32); sum_2_0 = vec128_fma(u_2, v_0, sum_2_0);
+                        sum_2_1 = vec128_fma(u_2, v_1, sum_2_1);
+                        vec128 u_3 = vec128_load(dy + 48); sum_3_0 = vec128_fma(u_3, v_0, sum_3_0);
+                        sum_3_1 = vec128_fma(u_3, v_1, sum_3_1);
                     }
+                    vec128_add_sums(dw, sum_0_0, sum_1_0, sum_2_0, sum_3_0, sum_0_1, sum_1_1,
+                    sum_2_1, sum_3_1);
                 }
             }
         }
@@ -6447,11 +6427,11 @@ static void dconv3_weight_plain(const Frame *f)
     vec128_fill_halo(&f->near1_halo, f->leaky_relu2, 8, f->sites1);
     for (int64_t from = 0; from + 64 <= f->sites1 + 63; from += 64) { /* strips of sites */
         const int64_t to = (from + 64 < f->sites1 ? from + 64 : f->sites1);
-        for (int64_t tap = 0; tap < 4; tap++) { /* taps */
-            for (int64_t o = 0; o < 16; o += 4) { /* channels made */
-                for (int64_t c = 0; c < 8; c += 2) { /* channels read */
+        for (int64_t o = 0; o < 16; o += 4) { /* channels made */
+            for (int64_t c = 0; c < 8; c += 2) { /* channels read */
+                for (int64_t tap = 0; tap < 4; tap++) { /* taps */
                     for (int64_t lane = 0; lane < 16; lane += 4) { /* samples */
-                        real *dw = f->sums + o * 512 + c * 64 + tap * 16 + lane + 18432;
+                        real *dw = f->sums + tap * 128 + o * 8 + c * 4 + 1152;
                         vec128 sum_0_0 = vec128_set(0); vec128 sum_0_1 = vec128_set(0);
                         vec128 sum_1_0 = vec128_set(0); vec128 sum_1_1 = vec128_set(0);
                         vec128 sum_2_0 = vec128_set(0); vec128 sum_2_1 = vec128_set(0);
@@ -6472,14 +6452,8 @@ static void dconv3_weight_plain(const Frame *f)
                             sum_3_0 = vec128_fma(u_3, v_0, sum_3_0);
                             sum_3_1 = vec128_fma(u_3, v_1, sum_3_1);
                         }
-                        vec128_store(dw, vec128_add(vec128_load(dw), sum_0_0));
-                        vec128_store(dw + 64, vec128_add(vec128_load(dw + 64), sum_0_1));
-                        vec128_store(dw + 512, vec128_add(vec128_load(dw + 512), sum_1_0));
-                        vec128_store(dw + 576, vec128_add(vec128_load(dw + 576), sum_1_1));
-                        vec128_store(dw + 1024, vec128_add(vec128_load(dw + 1024), sum_2_0));
-                        vec128_store(dw + 1088, vec128_add(vec128_load(dw + 1088), sum_2_1));
-                        vec128_store(dw + 1536, vec128_add(vec128_load(dw + 1536), sum_3_0));
-                        vec128_store(dw + 1600, vec128_add(vec128_load(dw + 1600), sum_3_1));
+                        vec128_add_sums(dw, sum_0_0, sum_1_0, sum_2_0, sum_3_0, sum_0_1, sum_1_1,
+                        sum_2_1, sum_3_1);
                     }
                 }
             }
@@ -6589,11 +6563,11 @@ static void dconv2_weight_plain(const Frame *f)
     vec128_fill_halo(&f->near1_halo, f->leaky_relu1, 32, f->sites1);
     for (int64_t from = 0; from + 64 <= f->sites1 + 63; from += 64) { /* strips of sites */
         const int64_t to = (from + 64 < f->sites1 ? from + 64 : f->sites1);
-        for (int64_t tap = 0; tap < 4; tap++) { /* taps */
-            for (int64_t o = 0; o < 8; o += 4) { /* channels made */
-                for (int64_t c = 0; c < 32; c += 2) { /* channels read */
+        for (int64_t o = 0; o < 8; o += 4) { /* channels made */
+            for (int64_t c = 0; c < 32; c += 2) { /* channels read */
+                for (int64_t tap = 0; tap < 4; tap++) { /* taps */
                     for (int64_t lane = 0; lane < 16; lane += 4) { /* samples */
-                        real *dw = f->sums + o * 2048 + c * 64 + tap * 16 + lane + 2048;
+                        real *dw = f->sums + tap * 256 + o * 32 + c * 4 + 128;
                         vec128 sum_0_0 = vec128_set(0); vec128 sum_0_1 = vec128_set(0);
                         vec128 sum_1_0 = vec128_set(0); vec128 sum_1_1 = vec128_set(0);
                         vec128 sum_2_0 = vec128_set(0); vec128 sum_2_1 = vec128_set(0);
@@ -6614,14 +6588,8 @@ static void dconv2_weight_plain(const Frame *f)
                             sum_3_0 = vec128_fma(u_3, v_0, sum_3_0);
                             sum_3_1 = vec128_fma(u_3, v_1, sum_3_1);
                         }
-                        vec128_store(dw, vec128_add(vec128_load(dw), sum_0_0));
-                        vec128_store(dw + 64, vec128_add(vec128_load(dw + 64), sum_0_1));
-                        vec128_store(dw + 2048, vec128_add(vec128_load(dw + 2048), sum_1_0));
-                        vec128_store(dw + 2112, vec128_add(vec128_load(dw + 2112), sum_1_1));
-                        vec128_store(dw + 4096, vec128_add(vec128_load(dw + 4096), sum_2_0));
-                        vec128_store(dw + 4160, vec128_add(vec128_load(dw + 4160), sum_2_1));
-                        vec128_store(dw + 6144, vec128_add(vec128_load(dw + 6144), sum_3_0));
-                        vec128_store(dw + 6208, vec128_add(vec128_load(dw + 6208), sum_3_1));
+                        vec128_add_sums(dw, sum_0_0, sum_1_0, sum_2_0, sum_3_0, sum_0_1, sum_1_1,
+                        sum_2_1, sum_3_1);
                     }
                 }
             }
@@ -6730,50 +6698,43 @@ static void dconv1_weight_plain(const Frame *f)
 {
     for (int64_t from = 0; from + 64 <= f->sites1 + 63; from += 64) { /* strips of sites */
         const int64_t to = (from + 64 < f->sites1 ? from + 64 : f->sites1);
-        {
-            for (int64_t o = 0; o < 32; o += 4) { /* channels made */
-                for (int64_t c = 0; c < 4; c += 2) { /* channels read */
-                    for (int64_t lane = 0; lane < 16; lane += 4) { /* samples */
-                        real *dw = f->sums + o * 64 + c * 16 + lane;
-                        vec128 sum_0_0 = vec128_set(0); vec128 sum_0_1 = vec128_set(0);
-                        vec128 sum_1_0 = vec128_set(0); vec128 sum_1_1 = vec128_set(0);
-                        vec128 sum_2_0 = vec128_set(0); vec128 sum_2_1 = vec128_set(0);
-                        vec128 sum_3_0 = vec128_set(0); vec128 sum_3_1 = vec128_set(0);
-                        for (int64_t s = from; s < to; s++) { /* sites */
-                            const real *dy = f->dconv1 + s * 512 + o * 16 + lane;
-                            const real *x = f->flux + s * 64 + c * 16 + lane;
-                            vec128 v_0 = vec128_load(x); vec128 v_1 = vec128_load(x + 16);
-                            vec128 u_0 = vec128_load(dy); sum_0_0 = vec128_fma(u_0, v_0, sum_0_0);
-                            sum_0_1 = vec128_fma(u_0, v_1, sum_0_1);
-                            vec128 u_1 = vec128_load(dy + 16);
-                            sum_1_0 = vec128_fma(u_1, v_0, sum_1_0);
-                            sum_1_1 = vec128_fma(u_1, v_1, sum_1_1);
-                            vec128 u_2 = vec128_load(dy + 32);
-                            sum_2_0 = vec128_fma(u_2, v_0, sum_2_0);
-                            sum_2_1 = vec128_fma(u_2, v_1, sum_2_1);
-                            vec128 u_3 = vec128_load(dy + 48);
-                            sum_3_0 = vec128_fma(u_3, v_0, sum_3_0);
-                            sum_3_1 = vec128_fma(u_3, v_1, sum_3_1);
-                        }
-                        vec128_store(dw, vec128_add(vec128_load(dw), sum_0_0));
-                        vec128_store(dw + 16, vec128_add(vec128_load(dw + 16), sum_0_1));
-                        vec128_store(dw + 64, vec128_add(vec128_load(dw + 64), sum_1_0));
-                        vec128_store(dw + 80, vec128_add(vec128_load(dw + 80), sum_1_1));
-                        vec128_store(dw + 128, vec128_add(vec128_load(dw + 128), sum_2_0));
-                        vec128_store(dw + 144, vec128_add(vec128_load(dw + 144), sum_2_1));
-                        vec128_store(dw + 192, vec128_add(vec128_load(dw + 192), sum_3_0));
-                        vec128_store(dw + 208, vec128_add(vec128_load(dw + 208), sum_3_1));
+        for (int64_t o = 0; o < 32; o += 4) { /* channels made */
+            for (int64_t c = 0; c < 4; c += 2) { /* channels read */
+                for (int64_t lane = 0; lane < 16; lane += 4) { /* samples */
+                    real *dw = f->sums + o * 4 + c * 4;
+                    vec128 sum_0_0 = vec128_set(0); vec128 sum_0_1 = vec128_set(0);
+                    vec128 sum_1_0 = vec128_set(0); vec128 sum_1_1 = vec128_set(0);
+                    vec128 sum_2_0 = vec128_set(0); vec128 sum_2_1 = vec128_set(0);
+                    vec128 sum_3_0 = vec128_set(0); vec128 sum_3_1 = vec128_set(0);
+                    for (int64_t s = from; s < to; s++) { /* sites */
+                        const real *dy = f->dconv1 + s * 512 + o * 16 + lane;
+                        const real *x = f->flux + s * 64 + c * 16 + lane;
+                        vec128 v_0 = vec128_load(x); vec128 v_1 = vec128_load(x + 16);
+                        vec128 u_0 = vec128_load(dy); sum_0_0 = vec128_fma(u_0, v_0, sum_0_0);
+                        sum_0_1 = vec128_fma(u_0, v_1, sum_0_1);
+                        vec128 u_1 = vec128_load(dy + 16); sum_1_0 = vec128_fma(u_1, v_0, sum_1_0);
+                        sum_1_1 = vec128_fma(u_1, v_1, sum_1_1);
+                        vec128 u_2 = vec128_load(dy + 32); sum_2_0 = vec128_fma(u_2, v_0, sum_2_0);
+                        sum_2_1 = vec128_fma(u_2, v_1, sum_2_1);
+                        vec128 u_3 = vec128_load(dy + 48); sum_3_0 = vec128_fma(u_3, v_0, sum_3_0);
+                        sum_3_1 = vec128_fma(u_3, v_1, sum_3_1);
                     }
+                    vec128_add_sums(dw, sum_0_0, sum_1_0, sum_2_0, sum_3_0, sum_0_1, sum_1_1,
+                    sum_2_1, sum_3_1);
                 }
             }
         }
     }
 }
 
-/* add_lanes */
-static void add_lanes_plain(const Frame *f)
+/* order_sums */
+static void order_sums_plain(const Frame *f)
 {
-    lane_sums(f->dparams, f->sums, 1800);
+    order_weights(f->dparams, 0, f->sums, 32, 4, 1);
+    order_weights(f->dparams, 128, f->sums + 128, 8, 32, 4);
+    order_weights(f->dparams, 1152, f->sums + 1152, 16, 8, 4);
+    order_weights(f->dparams, 1664, f->sums + 1664, 8, 16, 1);
+    order_weights(f->dparams, 1792, f->sums + 1792, 1, 8, 1);
 }
 
 /* seed, eq1.arch:15 */
@@ -6882,7 +6843,7 @@ static void run_gradient_plain(Frame *f, int64_t first, int64_t last)
         dconv1_weight_plain(f);
     }
     if (f->dparams) {
-        add_lanes_plain(f);
+        order_sums_plain(f);
     }
 }
 
@@ -6920,7 +6881,7 @@ static void run_vjp_plain(Frame *f, int64_t first, int64_t last)
         }
     }
     if (f->dparams) {
-        add_lanes_plain(f);
+        order_sums_plain(f);
     }
 }
 
@@ -7902,7 +7863,7 @@ static const char cuda_source[] =
     "DEVICE void conv1_cuda(const Frame *f, Block at)\n"
     "{\n"
     "    const int tiles = (f->sites1 + 1) / 2;\n"
-    "    for (int item = THREAD; item < tiles * 4; item += THREADS) { /* tiles, one to a thread */\n"
+    "    for (int item = 0 + THREAD; item < tiles * 4; item += THREADS) { /* tiles, one to a thread */\n"
     "        const int block = item / tiles;\n"
     "        const int s0 = item - block * tiles;\n"
     "        const int s1 = (s0 + tiles < f->sites1 - 1 \? s0 + tiles : f->sites1 - 1);\n"
@@ -8001,7 +7962,7 @@ static const char cuda_source[] =
     "DEVICE void conv2_cuda(const Frame *f, Block at)\n"
     "{\n"
     "    const int tiles = (f->sites1 + 1) / 2;\n"
-    "    for (int item = THREAD; item < tiles; item += THREADS) { /* tiles, one to a thread */\n"
+    "    for (int item = 0 + THREAD; item < tiles; item += THREADS) { /* tiles, one to a thread */\n"
     "        const int s1 = (item + tiles < f->sites1 - 1 \? item + tiles : f->sites1 - 1);\n"
     "        real y_0_0 = 0; real y_0_1 = 0; real y_1_0 = 0; real y_1_1 = 0; real y_2_0 = 0;\n"
     "        real y_2_1 = 0; real y_3_0 = 0; real y_3_1 = 0; real y_4_0 = 0; real y_4_1 = 0;\n"
@@ -8098,7 +8059,7 @@ static const char cuda_source[] =
     "DEVICE void conv3_cuda(const Frame *f, Block at)\n"
     "{\n"
     "    const int tiles = (f->sites1 + 1) / 2;\n"
-    "    for (int item = THREAD; item < tiles * 2; item += THREADS) { /* tiles, one to a thread */\n"
+    "    for (int item = 0 + THREAD; item < tiles * 2; item += THREADS) { /* tiles, one to a thread */\n"
     "        const int block = item / tiles;\n"
     "        const int s0 = item - block * tiles;\n"
     "        const int s1 = (s0 + tiles < f->sites1 - 1 \? s0 + tiles : f->sites1 - 1);\n"
@@ -8197,7 +8158,7 @@ static const char cuda_source[] =
     "DEVICE void conv4_cuda(const Frame *f, Block at)\n"
     "{\n"
     "    const int tiles = (f->sites1 + 1) / 2;\n"
-    "    for (int item = THREAD; item < tiles; item += THREADS) { /* tiles, one to a thread */\n"
+    "    for (int item = 0 + THREAD; item < tiles; item += THREADS) { /* tiles, one to a thread */\n"
     "        const int s1 = (item + tiles < f->sites1 - 1 \? item + tiles : f->sites1 - 1);\n"
     "        real y_0_0 = 0; real y_0_1 = 0; real y_1_0 = 0; real y_1_1 = 0; real y_2_0 = 0;\n"
     "        real y_2_1 = 0; real y_3_0 = 0; real y_3_1 = 0; real y_4_0 = 0; real y_4_1 = 0;\n"
@@ -8293,7 +8254,7 @@ static const char cuda_source[] =
     "DEVICE void global_sum_pool1_shares_cuda(const Frame *f, Block at)\n"
     "{\n"
     "    const int shares = shares_of(f->sites1, 8);\n"
-    "    for (int item = THREAD; item < shares * 8; item += THREADS) { /* tiles, one to a thread */\n"
+    "    for (int item = 0 + THREAD; item < shares * 8; item += THREADS) { /* tiles, one to a thread */\n"
     "        const int share = item / 8;\n"
     "        const int n = item - share * 8;\n"
     "        const int size = (f->sites1 + shares - 1) / shares;\n"
@@ -8318,7 +8279,7 @@ static const char cuda_source[] =
     "DEVICE void global_sum_pool1_cuda(const Frame *f, Block at)\n"
     "{\n"
     "    const int shares = shares_of(f->sites1, 8);\n"
-    "    for (int item = THREAD; item < 8; item += THREADS) { /* tiles, one to a thread */\n"
+    "    for (int item = 0 + THREAD; item < 8; item += THREADS) { /* tiles, one to a thread */\n"
     "        const real *part = at.field + f->global_sum_pool1_shares + item;\n"
     "        real sum = 0;\n"
     "        for (int share = 0; share < shares; share++) { /* shares of the sum */\n"
@@ -8333,7 +8294,7 @@ static const char cuda_source[] =
     " * y[o,p] = b[o] + sum over taps k and channels c of w[o,c,k] x[c,near[k][p]]; 8 multiply-adds a site */\n"
     "DEVICE void linear1_cuda(const Frame *f, Block at)\n"
     "{\n"
-    "    for (int item = THREAD; item < 1; item += THREADS) { /* tiles, one to a thread */\n"
+    "    for (int item = 0 + THREAD; item < 1; item += THREADS) { /* tiles, one to a thread */\n"
     "        real y = 0;\n"
     "        const real *w = at.packed + 1792;\n"
     "        {\n"
@@ -8373,7 +8334,7 @@ static const char cuda_source[] =
     " * dw[o,c,k] += sum over sites p of dy[o,p] x[c,near[k][p]]; 8 multiply-adds a site */\n"
     "DEVICE void dlinear1_weight_cuda(const Frame *f, Block at)\n"
     "{\n"
-    "    for (int item = THREAD; item < 8; item += THREADS) { /* tiles, one to a thread */\n"
+    "    for (int item = 0 + THREAD; item < 8; item += THREADS) { /* tiles, one to a thread */\n"
     "        const int row = item / 8;\n"
     "        const int column = item - row * 8;\n"
     "        real sum = 0;\n"
@@ -8397,7 +8358,7 @@ static const char cuda_source[] =
     " * dx[c,q] = sum over taps k and channels o of w[o,c,k] dy[o,back[k][q]]; 8 multiply-adds a site */\n"
     "DEVICE void dglobal_sum_pool1_cuda(const Frame *f, Block at)\n"
     "{\n"
-    "    for (int item = THREAD; item < 1; item += THREADS) { /* tiles, one to a thread */\n"
+    "    for (int item = 0 + THREAD; item < 1; item += THREADS) { /* tiles, one to a thread */\n"
     "        real y_0 = 0; real y_1 = 0; real y_2 = 0; real y_3 = 0; real y_4 = 0; real y_5 = 0;\n"
     "        real y_6 = 0; real y_7 = 0;\n"
     "        const real *w = ALIGNED(at.packed + 1808);\n"
@@ -8420,7 +8381,7 @@ static const char cuda_source[] =
     "/* dleaky_relu4 -> dconv4, eq1.arch:13 */\n"
     "DEVICE void dleaky_relu4_cuda(const Frame *f, Block at)\n"
     "{\n"
-    "    for (int item = THREAD; item < f->sites1 * 8; item += THREADS) { /* tiles, one to a thread */\n"
+    "    for (int item = 0 + THREAD; item < f->sites1 * 8; item += THREADS) { /* tiles, one to a thread */\n"
     "        const int s = item / 8;\n"
     "        const int c = item - s * 8;\n"
     "        const real *x = at.field + f->dglobal_sum_pool1;\n"
@@ -8436,7 +8397,7 @@ static const char cuda_source[] =
     " * dw[o,c,k] += sum over sites p of dy[o,p] x[c,near[k][p]]; 128 multiply-adds a site */\n"
     "DEVICE void dconv4_weight_cuda(const Frame *f, Block at)\n"
     "{\n"
-    "    for (int item = THREAD; item < 128; item += THREADS) { /* tiles, one to a thread */\n"
+    "    for (int item = 0 + THREAD; item < 128; item += THREADS) { /* tiles, one to a thread */\n"
     "        const int row = item / 16;\n"
     "        const int column = item - row * 16;\n"
     "        real sum = 0;\n"
@@ -8461,7 +8422,7 @@ static const char cuda_source[] =
     "DEVICE void dleaky_relu3_cuda(const Frame *f, Block at)\n"
     "{\n"
     "    const int tiles = (f->sites1 + 1) / 2;\n"
-    "    for (int item = THREAD; item < tiles * 2; item += THREADS) { /* tiles, one to a thread */\n"
+    "    for (int item = 0 + THREAD; item < tiles * 2; item += THREADS) { /* tiles, one to a thread */\n"
     "        const int block = item / tiles;\n"
     "        const int s0 = item - block * tiles;\n"
     "        const int s1 = (s0 + tiles < f->sites1 - 1 \? s0 + tiles : f->sites1 - 1);\n"
@@ -8561,7 +8522,7 @@ static const char cuda_source[] =
     " * dw[o,c,k] += sum over sites p of dy[o,p] x[c,near[k][p]]; 512 multiply-adds a site */\n"
     "DEVICE void dconv3_weight_cuda(const Frame *f, Block at)\n"
     "{\n"
-    "    for (int item = THREAD; item < 128; item += THREADS) { /* tiles, one to a thread */\n"
+    "    for (int item = 0 + THREAD; item < 128; item += THREADS) { /* tiles, one to a thread */\n"
     "        const int row = item / 4;\n"
     "        const int column = item - row * 4;\n"
     "        const int tap = row / 8;\n"
@@ -8597,7 +8558,7 @@ static const char cuda_source[] =
     "DEVICE void dleaky_relu2_cuda(const Frame *f, Block at)\n"
     "{\n"
     "    const int tiles = (f->sites1 + 1) / 2;\n"
-    "    for (int item = THREAD; item < tiles; item += THREADS) { /* tiles, one to a thread */\n"
+    "    for (int item = 0 + THREAD; item < tiles; item += THREADS) { /* tiles, one to a thread */\n"
     "        const int s1 = (item + tiles < f->sites1 - 1 \? item + tiles : f->sites1 - 1);\n"
     "        real y_0_0 = 0; real y_0_1 = 0; real y_1_0 = 0; real y_1_1 = 0; real y_2_0 = 0;\n"
     "        real y_2_1 = 0; real y_3_0 = 0; real y_3_1 = 0; real y_4_0 = 0; real y_4_1 = 0;\n"
@@ -8696,7 +8657,7 @@ static const char cuda_source[] =
     "DEVICE void dconv2_weight_shares_cuda(const Frame *f, Block at)\n"
     "{\n"
     "    const int shares = shares_of(f->sites1, 64);\n"
-    "    for (int item = THREAD; item < shares * 64; item += THREADS) { /* tiles, one to a thread */\n"
+    "    for (int item = 0 + THREAD; item < shares * 64; item += THREADS) { /* tiles, one to a thread */\n"
     "        const int share = item / 64;\n"
     "        const int n = item - share * 64;\n"
     "        const int size = (f->sites1 + shares - 1) / shares;\n"
@@ -8763,7 +8724,7 @@ static const char cuda_source[] =
     "DEVICE void dconv2_weight_cuda(const Frame *f, Block at)\n"
     "{\n"
     "    const int shares = shares_of(f->sites1, 64);\n"
-    "    for (int item = THREAD; item < 1024; item += THREADS) { /* tiles, one to a thread */\n"
+    "    for (int item = 0 + THREAD; item < 1024; item += THREADS) { /* tiles, one to a thread */\n"
     "        const int element = item / 64;\n"
     "        const int n = item - element * 64;\n"
     "        const real *part = at.field + f->dconv2_weight_shares + element * (shares * 64) + n;\n"
@@ -8787,7 +8748,7 @@ static const char cuda_source[] =
     "DEVICE void dleaky_relu1_cuda(const Frame *f, Block at)\n"
     "{\n"
     "    const int tiles = (f->sites1 + 1) / 2;\n"
-    "    for (int item = THREAD; item < tiles * 4; item += THREADS) { /* tiles, one to a thread */\n"
+    "    for (int item = 0 + THREAD; item < tiles * 4; item += THREADS) { /* tiles, one to a thread */\n"
     "        const int block = item / tiles;\n"
     "        const int s0 = item - block * tiles;\n"
     "        const int s1 = (s0 + tiles < f->sites1 - 1 \? s0 + tiles : f->sites1 - 1);\n"
@@ -8887,7 +8848,7 @@ static const char cuda_source[] =
     " * dw[o,c,k] += sum over sites p of dy[o,p] x[c,near[k][p]]; 128 multiply-adds a site */\n"
     "DEVICE void dconv1_weight_cuda(const Frame *f, Block at)\n"
     "{\n"
-    "    for (int item = THREAD; item < 128; item += THREADS) { /* tiles, one to a thread */\n"
+    "    for (int item = 0 + THREAD; item < 128; item += THREADS) { /* tiles, one to a thread */\n"
     "        const int row = item / 4;\n"
     "        const int column = item - row * 4;\n"
     "        real sum = 0;\n"
@@ -8918,7 +8879,7 @@ static const char cuda_source[] =
     "DEVICE void dflux_cuda(const Frame *f, Block at)\n"
     "{\n"
     "    const int tiles = (f->sites1 + 1) / 2;\n"
-    "    for (int item = THREAD; item < tiles; item += THREADS) { /* tiles, one to a thread */\n"
+    "    for (int item = 0 + THREAD; item < tiles; item += THREADS) { /* tiles, one to a thread */\n"
     "        const int s1 = (item + tiles < f->sites1 - 1 \? item + tiles : f->sites1 - 1);\n"
     "        real y_0_0 = 0; real y_0_1 = 0; real y_1_0 = 0; real y_1_1 = 0; real y_2_0 = 0;\n"
     "        real y_2_1 = 0; real y_3_0 = 0; real y_3_1 = 0;\n"
@@ -8971,8 +8932,7 @@ static const char cuda_source[] =
     "    write_field(f, at, f->dx, at.field + f->dflux, 4, 4, f->sites1);\n"
     "}\n"
     "\n"
-    "/* ---- kernels: grid (blocks, instances).  ARCH_ONLY_SHARED, ARCH_ONLY_GLOBAL: only those\n"
-    " * that have their values there, to compile in half the time ---- */\n"
+    "/* ---- kernels: grid (blocks, instances) ---- */\n"
     "\n"
     "DEVICE void forward(const Frame *f, real *field, double *scratch)\n"
     "{\n"
@@ -8999,20 +8959,16 @@ static const char cuda_source[] =
     "    }\n"
     "}\n"
     "\n"
-    "#ifndef ARCH_ONLY_GLOBAL\n"
     "ENTRY count_eq1_forward_shared(const __grid_constant__ Frame frame)\n"
     "{\n"
     "    extern __shared__ double shared[];\n"
     "    forward(&frame, (real *)shared, 0);\n"
     "}\n"
-    "#endif\n"
     "\n"
-    "#ifndef ARCH_ONLY_SHARED\n"
     "ENTRY count_eq1_forward_global(const __grid_constant__ Frame frame)\n"
     "{\n"
     "    forward(&frame, frame.work + instance_block() * frame.fields, 0);\n"
     "}\n"
-    "#endif\n"
     "\n"
     "DEVICE void gradient(const Frame *f, real *field, double *scratch)\n"
     "{\n"
@@ -9058,21 +9014,17 @@ static const char cuda_source[] =
     "    }\n"
     "}\n"
     "\n"
-    "#ifndef ARCH_ONLY_GLOBAL\n"
     "ENTRY count_eq1_gradient_shared(const __grid_constant__ Frame frame)\n"
     "{\n"
     "    extern __shared__ double shared[];\n"
     "    gradient(&frame, (real *)(shared + THREADS), shared);\n"
     "}\n"
-    "#endif\n"
     "\n"
-    "#ifndef ARCH_ONLY_SHARED\n"
     "ENTRY count_eq1_gradient_global(const __grid_constant__ Frame frame)\n"
     "{\n"
     "    extern __shared__ double shared[];\n"
     "    gradient(&frame, frame.work + instance_block() * frame.fields, shared);\n"
     "}\n"
-    "#endif\n"
     "\n"
     "DEVICE void vjp(const Frame *f, real *field, double *scratch)\n"
     "{\n"
@@ -9128,20 +9080,16 @@ static const char cuda_source[] =
     "    }\n"
     "}\n"
     "\n"
-    "#ifndef ARCH_ONLY_GLOBAL\n"
     "ENTRY count_eq1_vjp_shared(const __grid_constant__ Frame frame)\n"
     "{\n"
     "    extern __shared__ double shared[];\n"
     "    vjp(&frame, (real *)shared, 0);\n"
     "}\n"
-    "#endif\n"
     "\n"
-    "#ifndef ARCH_ONLY_SHARED\n"
     "ENTRY count_eq1_vjp_global(const __grid_constant__ Frame frame)\n"
     "{\n"
     "    vjp(&frame, frame.work + instance_block() * frame.fields, 0);\n"
     "}\n"
-    "#endif\n"
     "\n"
     "ENTRY count_eq1_reduce(const __grid_constant__ Frame frame)\n"
     "{\n"

@@ -790,20 +790,23 @@ INLINE real real_sigmoid(real x)
     return 1 / (1 + REAL_FUNCTION(exp)(-x));
 }
 
-/* ---- gradients: from lanes to numbers, from shards to the mean ---- */
+/* ---- gradients: from sums to parameters, from shards to the mean ---- */
 
-/* to[i] = sum over the lanes of from[i][lane], in a fixed tree. */
-INLINE void lane_sums(real *to, const real *from, int64_t count)
+/* The gradient of weights (out, in, taps), from tiles of 4 x 4: [tap][out / 4][in / 4][4 in][4 out]. */
+INLINE void order_weights(real *dparams, int64_t offset, const real *sums, int64_t out,
+                          int64_t in, int64_t taps)
 {
-    for (int64_t i = 0; i < count; i++, from += ARCH_LANES) {
-        real half[ARCH_LANES / 2];
-        for (int lane = 0; lane < 8; lane++)
-            half[lane] = from[lane] + from[lane + 8];
-        for (int width = 4; width > 0; width /= 2)
-            for (int lane = 0; lane < width; lane++)
-                half[lane] += half[lane + width];
-        to[i] = half[0];
-    }
+    const int64_t row = (in + 3) / 4 * 16, size = (out + 3) / 4 * row;
+    real *to = dparams + offset;
+    for (int64_t o = 0; o < out; o++)
+        for (int64_t i = 0; i < in; i++)
+            for (int64_t tap = 0; tap < taps; tap++)
+                *to++ = sums[tap * size + o / 4 * row + i * 4 + o % 4];
+}
+
+INLINE void order_bias(real *dparams, int64_t offset, const real *sums, int64_t out)
+{
+    memcpy(dparams + offset, sums, sizeof(real) * (size_t)out);
 }
 
 /* Adds shards pairwise: 0+1, 2+3, ..., then 0+2, ...; the order depends on their number
@@ -940,7 +943,7 @@ typedef struct Frame {
     int32_t *near2; /* [4][sites2] */
     Halo near2_halo;
     real *sigmoid1; /* [sites0][1][16] */
-    real *sums; /* [953][16] */
+    real *sums; /* [68][16] */
     real *global_max_pool1_arg; /* [sites0][8][16] */
     real *max_pool1_arg; /* [sites2 + 1 + halo2][16][16] */
     real *leaky_relu1; /* [sites2][16][16] */
@@ -1053,7 +1056,7 @@ static size_t lay_out(Frame *f, const int64_t *extent, int64_t batch, ArchWhat w
             break;
         case ARCH_GRADIENT:
             f->flux = take(work, &used, sizeof(real) * 16 * 4 * (size_t)(f->sites1 + 1 + f->halo1));
-            f->sums = take(work, &used, sizeof(real) * 16 * 953);
+            f->sums = take(work, &used, sizeof(real) * 16 * 68);
             f->near1 = take(work, &used, sizeof(int32_t) * 4 * (size_t)f->sites1);
             take_halo(&f->near1_halo, work, &used);
             f->conv1 = f->dconv1 = take(work, &used, sizeof(real) * 16 * 16 * (size_t)(f->sites1 + 1 + f->halo1));
@@ -1075,7 +1078,7 @@ static size_t lay_out(Frame *f, const int64_t *extent, int64_t batch, ArchWhat w
             break;
         case ARCH_VJP:
             f->flux = f->dflux = take(work, &used, sizeof(real) * 16 * 4 * (size_t)(f->sites1 + 1 + f->halo1));
-            f->sums = take(work, &used, sizeof(real) * 16 * 953);
+            f->sums = take(work, &used, sizeof(real) * 16 * 68);
             f->near1 = take(work, &used, sizeof(int32_t) * 4 * (size_t)f->sites1);
             take_halo(&f->near1_halo, work, &used);
             f->conv1 = f->dconv1 = take(work, &used, sizeof(real) * 16 * 16 * (size_t)(f->sites1 + 1 + f->halo1));
@@ -1221,6 +1224,47 @@ VEC512 vec512 vec512_map(real (*f)(real), vec512 a)
 
 /* Keeps a vector in its register: compilers would rather load it again for every use. */
 #define vec512_hold(a) __asm__ volatile("" : "+v"(a))
+
+/* a, b -> in each quarter a0 + a2, b0 + b2, a1 + a3, b1 + b3; two of these -> the four sums. */
+#ifndef ARCH_REAL_F64
+VEC512 vec512 vec512_pairs(vec512 a, vec512 b)
+{
+    return _mm512_add_ps(_mm512_unpacklo_ps(a, b), _mm512_unpackhi_ps(a, b));
+}
+
+VEC512 vec512 vec512_fours(vec512 a, vec512 b, vec512 c, vec512 d)
+{
+    const vec512 x = vec512_pairs(a, b), y = vec512_pairs(c, d);
+    return _mm512_add_ps(_mm512_shuffle_ps(x, y, 0x44), _mm512_shuffle_ps(x, y, 0xee));
+}
+
+/* Adds the even quarters of a and b to the odd ones. */
+VEC512 vec512 vec512_quarters(vec512 a, vec512 b)
+{
+    return _mm512_add_ps(_mm512_shuffle_f32x4(a, b, 0x88), _mm512_shuffle_f32x4(a, b, 0xdd));
+}
+#endif
+
+/* to[k] += the sum over the lanes of vector k. */
+VEC512 void vec512_add_sums(real *to, vec512 a0, vec512 a1, vec512 a2, vec512 a3, vec512 a4,
+                            vec512 a5, vec512 a6, vec512 a7, vec512 a8, vec512 a9,
+                            vec512 a10, vec512 a11, vec512 a12, vec512 a13, vec512 a14,
+                            vec512 a15)
+{
+#ifdef ARCH_REAL_F64
+    const vec512 a[] = {a0, a1, a2, a3, a4, a5, a6, a7, a8, a9, a10, a11, a12, a13,
+                        a14, a15};
+    for (int k = 0; k < 16; k++)
+        to[k] += _mm512_reduce_add_pd(a[k]);
+#else
+    const vec512 low = vec512_quarters(vec512_fours(a0, a1, a2, a3),
+                                       vec512_fours(a4, a5, a6, a7)),
+                 high = vec512_quarters(vec512_fours(a8, a9, a10, a11),
+                                        vec512_fours(a12, a13, a14, a15));
+    const vec512 sum = _mm512_add_ps(_mm512_loadu_ps(to), vec512_quarters(low, high));
+    _mm512_storeu_ps(to, sum);
+#endif
+}
 
 #define vec512_FUNCTION TARGET_AVX512 INLINE
 
@@ -2045,7 +2089,7 @@ TARGET_AVX512 static void write_sigmoid1_avx512(const Frame *f)
 /* clear_sums */
 TARGET_AVX512 static void clear_sums_avx512(const Frame *f)
 {
-    clear(f->sums, 15248);
+    clear(f->sums, 1088);
 }
 
 /* max_pool1 -> leaky_relu1; conv2 -> leaky_relu2; conv3 -> global_max_pool1, st.arch:8
@@ -2665,29 +2709,26 @@ TARGET_AVX512 static void dlinear2_avx512(const Frame *f)
 TARGET_AVX512 static void dlinear2_weight_avx512(const Frame *f)
 {
     const int64_t to = 1;
-    {
-        for (int64_t c = 0; c < 32; c += 4) { /* channels read */
-            real *dw = f->sums + c * 16 + 14720;
-            vec512 sum_0 = vec512_set(0); vec512_hold(sum_0);
-            vec512 sum_1 = vec512_set(0); vec512_hold(sum_1);
-            vec512 sum_2 = vec512_set(0); vec512_hold(sum_2);
-            vec512 sum_3 = vec512_set(0); vec512_hold(sum_3);
-            for (int64_t s = 0; s < to; s++) { /* sites */
-                const real *dy = f->dlinear2 + s * 16;
-                const real *x = f->linear1 + s * 512 + c * 16;
-                vec512 v_0 = vec512_load(x); vec512_hold(v_0);
-                vec512 v_1 = vec512_load(x + 16); vec512_hold(v_1);
-                vec512 v_2 = vec512_load(x + 32); vec512_hold(v_2);
-                vec512 v_3 = vec512_load(x + 48); vec512_hold(v_3);
-                vec512 u = vec512_load(dy); vec512_hold(u); sum_0 = vec512_fma(u, v_0, sum_0);
-                sum_1 = vec512_fma(u, v_1, sum_1); sum_2 = vec512_fma(u, v_2, sum_2);
-                sum_3 = vec512_fma(u, v_3, sum_3);
-            }
-            vec512_store(dw, vec512_add(vec512_load(dw), sum_0));
-            vec512_store(dw + 16, vec512_add(vec512_load(dw + 16), sum_1));
-            vec512_store(dw + 32, vec512_add(vec512_load(dw + 32), sum_2));
-            vec512_store(dw + 48, vec512_add(vec512_load(dw + 48), sum_3));
+    for (int64_t c = 0; c < 32; c += 4) { /* channels read */
+        real *dw = f->sums + c * 4 + 944;
+        vec512 sum_0 = vec512_set(0); vec512_hold(sum_0);
+        vec512 sum_1 = vec512_set(0); vec512_hold(sum_1);
+        vec512 sum_2 = vec512_set(0); vec512_hold(sum_2);
+        vec512 sum_3 = vec512_set(0); vec512_hold(sum_3);
+        for (int64_t s = 0; s < to; s++) { /* sites */
+            const real *dy = f->dlinear2 + s * 16;
+            const real *x = f->linear1 + s * 512 + c * 16;
+            vec512 v_0 = vec512_load(x); vec512_hold(v_0);
+            vec512 v_1 = vec512_load(x + 16); vec512_hold(v_1);
+            vec512 v_2 = vec512_load(x + 32); vec512_hold(v_2);
+            vec512 v_3 = vec512_load(x + 48); vec512_hold(v_3);
+            vec512 u = vec512_load(dy); vec512_hold(u); sum_0 = vec512_fma(u, v_0, sum_0);
+            sum_1 = vec512_fma(u, v_1, sum_1); sum_2 = vec512_fma(u, v_2, sum_2);
+            sum_3 = vec512_fma(u, v_3, sum_3);
         }
+        vec512_add_sums(dw, sum_0, vec512_set(0), vec512_set(0), vec512_set(0), sum_1,
+        vec512_set(0), vec512_set(0), vec512_set(0), sum_2, vec512_set(0), vec512_set(0),
+        vec512_set(0), sum_3, vec512_set(0), vec512_set(0), vec512_set(0));
     }
 }
 
@@ -2696,13 +2737,15 @@ TARGET_AVX512 static void dlinear2_bias_avx512(const Frame *f)
 {
     const int64_t to = 1;
     {
-        real *db = f->sums + 15232;
+        real *db = f->sums + 1072;
         vec512 sum = vec512_set(0);
         for (int64_t s = 0; s < to; s++) { /* sites */
             const real *dy = f->dlinear2 + s * 16;
             sum = vec512_add(sum, vec512_load(dy));
         }
-        vec512_store(db, vec512_add(vec512_load(db), sum));
+        vec512_add_sums(db, sum, vec512_set(0), vec512_set(0), vec512_set(0), vec512_set(0),
+        vec512_set(0), vec512_set(0), vec512_set(0), vec512_set(0), vec512_set(0), vec512_set(0),
+        vec512_set(0), vec512_set(0), vec512_set(0), vec512_set(0), vec512_set(0));
     }
 }
 
@@ -2794,71 +2837,47 @@ TARGET_AVX512 static void dlinear1_avx512(const Frame *f)
 TARGET_AVX512 static void dlinear1_weight_avx512(const Frame *f)
 {
     const int64_t to = 1;
-    {
-        for (int64_t o = 0; o < 32; o += 4) { /* channels made */
-            for (int64_t c = 0; c < 8; c += 4) { /* channels read */
-                real *dw = f->sums + o * 128 + c * 16 + 10624;
-                vec512 sum_0_0 = vec512_set(0); vec512_hold(sum_0_0);
-                vec512 sum_0_1 = vec512_set(0); vec512_hold(sum_0_1);
-                vec512 sum_0_2 = vec512_set(0); vec512_hold(sum_0_2);
-                vec512 sum_0_3 = vec512_set(0); vec512_hold(sum_0_3);
-                vec512 sum_1_0 = vec512_set(0); vec512_hold(sum_1_0);
-                vec512 sum_1_1 = vec512_set(0); vec512_hold(sum_1_1);
-                vec512 sum_1_2 = vec512_set(0); vec512_hold(sum_1_2);
-                vec512 sum_1_3 = vec512_set(0); vec512_hold(sum_1_3);
-                vec512 sum_2_0 = vec512_set(0); vec512_hold(sum_2_0);
-                vec512 sum_2_1 = vec512_set(0); vec512_hold(sum_2_1);
-                vec512 sum_2_2 = vec512_set(0); vec512_hold(sum_2_2);
-                vec512 sum_2_3 = vec512_set(0); vec512_hold(sum_2_3);
-                vec512 sum_3_0 = vec512_set(0); vec512_hold(sum_3_0);
-                vec512 sum_3_1 = vec512_set(0); vec512_hold(sum_3_1);
-                vec512 sum_3_2 = vec512_set(0); vec512_hold(sum_3_2);
-                vec512 sum_3_3 = vec512_set(0); vec512_hold(sum_3_3);
-                for (int64_t s = 0; s < to; s++) { /* sites */
-                    const real *dy = f->dlinear1 + s * 512 + o * 16;
-                    const real *x = f->leaky_relu3 + s * 128 + c * 16;
-                    vec512 v_0 = vec512_load(x); vec512_hold(v_0);
-                    vec512 v_1 = vec512_load(x + 16); vec512_hold(v_1);
-                    vec512 v_2 = vec512_load(x + 32); vec512_hold(v_2);
-                    vec512 v_3 = vec512_load(x + 48); vec512_hold(v_3);
-                    vec512 u_0 = vec512_load(dy); vec512_hold(u_0);
-                    sum_0_0 = vec512_fma(u_0, v_0, sum_0_0);
-                    sum_0_1 = vec512_fma(u_0, v_1, sum_0_1);
-                    sum_0_2 = vec512_fma(u_0, v_2, sum_0_2);
-                    sum_0_3 = vec512_fma(u_0, v_3, sum_0_3);
-                    vec512 u_1 = vec512_load(dy + 16); vec512_hold(u_1);
-                    sum_1_0 = vec512_fma(u_1, v_0, sum_1_0);
-                    sum_1_1 = vec512_fma(u_1, v_1, sum_1_1);
-                    sum_1_2 = vec512_fma(u_1, v_2, sum_1_2);
-                    sum_1_3 = vec512_fma(u_1, v_3, sum_1_3);
-                    vec512 u_2 = vec512_load(dy + 32); vec512_hold(u_2);
-                    sum_2_0 = vec512_fma(u_2, v_0, sum_2_0);
-                    sum_2_1 = vec512_fma(u_2, v_1, sum_2_1);
-                    sum_2_2 = vec512_fma(u_2, v_2, sum_2_2);
-                    sum_2_3 = vec512_fma(u_2, v_3, sum_2_3);
-                    vec512 u_3 = vec512_load(dy + 48); vec512_hold(u_3);
-                    sum_3_0 = vec512_fma(u_3, v_0, sum_3_0);
-                    sum_3_1 = vec512_fma(u_3, v_1, sum_3_1);
-                    sum_3_2 = vec512_fma(u_3, v_2, sum_3_2);
-                    sum_3_3 = vec512_fma(u_3, v_3, sum_3_3);
-                }
-                vec512_store(dw, vec512_add(vec512_load(dw), sum_0_0));
-                vec512_store(dw + 16, vec512_add(vec512_load(dw + 16), sum_0_1));
-                vec512_store(dw + 32, vec512_add(vec512_load(dw + 32), sum_0_2));
-                vec512_store(dw + 48, vec512_add(vec512_load(dw + 48), sum_0_3));
-                vec512_store(dw + 128, vec512_add(vec512_load(dw + 128), sum_1_0));
-                vec512_store(dw + 144, vec512_add(vec512_load(dw + 144), sum_1_1));
-                vec512_store(dw + 160, vec512_add(vec512_load(dw + 160), sum_1_2));
-                vec512_store(dw + 176, vec512_add(vec512_load(dw + 176), sum_1_3));
-                vec512_store(dw + 256, vec512_add(vec512_load(dw + 256), sum_2_0));
-                vec512_store(dw + 272, vec512_add(vec512_load(dw + 272), sum_2_1));
-                vec512_store(dw + 288, vec512_add(vec512_load(dw + 288), sum_2_2));
-                vec512_store(dw + 304, vec512_add(vec512_load(dw + 304), sum_2_3));
-                vec512_store(dw + 384, vec512_add(vec512_load(dw + 384), sum_3_0));
-                vec512_store(dw + 400, vec512_add(vec512_load(dw + 400), sum_3_1));
-                vec512_store(dw + 416, vec512_add(vec512_load(dw + 416), sum_3_2));
-                vec512_store(dw + 432, vec512_add(vec512_load(dw + 432), sum_3_3));
+    for (int64_t o = 0; o < 32; o += 4) { /* channels made */
+        for (int64_t c = 0; c < 8; c += 4) { /* channels read */
+            real *dw = f->sums + o * 8 + c * 4 + 688;
+            vec512 sum_0_0 = vec512_set(0); vec512_hold(sum_0_0);
+            vec512 sum_0_1 = vec512_set(0); vec512_hold(sum_0_1);
+            vec512 sum_0_2 = vec512_set(0); vec512_hold(sum_0_2);
+            vec512 sum_0_3 = vec512_set(0); vec512_hold(sum_0_3);
+            vec512 sum_1_0 = vec512_set(0); vec512_hold(sum_1_0);
+            vec512 sum_1_1 = vec512_set(0); vec512_hold(sum_1_1);
+            vec512 sum_1_2 = vec512_set(0); vec512_hold(sum_1_2);
+            vec512 sum_1_3 = vec512_set(0); vec512_hold(sum_1_3);
+            vec512 sum_2_0 = vec512_set(0); vec512_hold(sum_2_0);
+            vec512 sum_2_1 = vec512_set(0); vec512_hold(sum_2_1);
+            vec512 sum_2_2 = vec512_set(0); vec512_hold(sum_2_2);
+            vec512 sum_2_3 = vec512_set(0); vec512_hold(sum_2_3);
+            vec512 sum_3_0 = vec512_set(0); vec512_hold(sum_3_0);
+            vec512 sum_3_1 = vec512_set(0); vec512_hold(sum_3_1);
+            vec512 sum_3_2 = vec512_set(0); vec512_hold(sum_3_2);
+            vec512 sum_3_3 = vec512_set(0); vec512_hold(sum_3_3);
+            for (int64_t s = 0; s < to; s++) { /* sites */
+                const real *dy = f->dlinear1 + s * 512 + o * 16;
+                const real *x = f->leaky_relu3 + s * 128 + c * 16;
+                vec512 v_0 = vec512_load(x); vec512_hold(v_0);
+                vec512 v_1 = vec512_load(x + 16); vec512_hold(v_1);
+                vec512 v_2 = vec512_load(x + 32); vec512_hold(v_2);
+                vec512 v_3 = vec512_load(x + 48); vec512_hold(v_3);
+                vec512 u_0 = vec512_load(dy); vec512_hold(u_0);
+                sum_0_0 = vec512_fma(u_0, v_0, sum_0_0); sum_0_1 = vec512_fma(u_0, v_1, sum_0_1);
+                sum_0_2 = vec512_fma(u_0, v_2, sum_0_2); sum_0_3 = vec512_fma(u_0, v_3, sum_0_3);
+                vec512 u_1 = vec512_load(dy + 16); vec512_hold(u_1);
+                sum_1_0 = vec512_fma(u_1, v_0, sum_1_0); sum_1_1 = vec512_fma(u_1, v_1, sum_1_1);
+                sum_1_2 = vec512_fma(u_1, v_2, sum_1_2); sum_1_3 = vec512_fma(u_1, v_3, sum_1_3);
+                vec512 u_2 = vec512_load(dy + 32); vec512_hold(u_2);
+                sum_2_0 = vec512_fma(u_2, v_0, sum_2_0); sum_2_1 = vec512_fma(u_2, v_1, sum_2_1);
+                sum_2_2 = vec512_fma(u_2, v_2, sum_2_2); sum_2_3 = vec512_fma(u_2, v_3, sum_2_3);
+                vec512 u_3 = vec512_load(dy + 48); vec512_hold(u_3);
+                sum_3_0 = vec512_fma(u_3, v_0, sum_3_0); sum_3_1 = vec512_fma(u_3, v_1, sum_3_1);
+                sum_3_2 = vec512_fma(u_3, v_2, sum_3_2); sum_3_3 = vec512_fma(u_3, v_3, sum_3_3);
             }
+            vec512_add_sums(dw, sum_0_0, sum_1_0, sum_2_0, sum_3_0, sum_0_1, sum_1_1, sum_2_1,
+            sum_3_1, sum_0_2, sum_1_2, sum_2_2, sum_3_2, sum_0_3, sum_1_3, sum_2_3, sum_3_3);
         }
     }
 }
@@ -2879,7 +2898,8 @@ TARGET_AVX512 static void dconv3_avx512(const Frame *f)
             const real *x = dglobal_max_pool1_all;
             const real *arg = f->global_max_pool1_arg;
             for (int64_t c = 0; c < 8; c++) { /* channels read */
-                vec512 y = vec512_eq(vec512_load(arg + c * 16), vec512_set((real)(s + k)), vec512_load(x + c * 16), vec512_set(0));
+                vec512 y = vec512_eq(vec512_load(arg + c * 16), vec512_set((real)(s + k)),
+                vec512_load(x + c * 16), vec512_set(0));
                 vec512_store(dconv3 + k * 128 + c * 16, y);
             }
         }
@@ -3212,7 +3232,8 @@ TARGET_AVX512 static void dconv3_avx512(const Frame *f)
             const real *x = dglobal_max_pool1_all;
             const real *arg = f->global_max_pool1_arg;
             for (int64_t c = 0; c < 8; c++) { /* channels read */
-                vec512 y = vec512_eq(vec512_load(arg + c * 16), vec512_set((real)(s)), vec512_load(x + c * 16), vec512_set(0));
+                vec512 y = vec512_eq(vec512_load(arg + c * 16), vec512_set((real)(s)),
+                vec512_load(x + c * 16), vec512_set(0));
                 vec512_store(dconv3 + c * 16, y);
             }
         }
@@ -3307,71 +3328,55 @@ TARGET_AVX512 static void dconv3_weight_avx512(const Frame *f)
 {
     for (int64_t from = 0; from + 64 <= f->sites2 + 63; from += 64) { /* strips of sites */
         const int64_t to = (from + 64 < f->sites2 ? from + 64 : f->sites2);
-        {
-            for (int64_t o = 0; o < 8; o += 4) { /* channels made */
-                for (int64_t c = 0; c < 16; c += 4) { /* channels read */
-                    real *dw = f->sums + o * 256 + c * 16 + 8448;
-                    vec512 sum_0_0 = vec512_set(0); vec512_hold(sum_0_0);
-                    vec512 sum_0_1 = vec512_set(0); vec512_hold(sum_0_1);
-                    vec512 sum_0_2 = vec512_set(0); vec512_hold(sum_0_2);
-                    vec512 sum_0_3 = vec512_set(0); vec512_hold(sum_0_3);
-                    vec512 sum_1_0 = vec512_set(0); vec512_hold(sum_1_0);
-                    vec512 sum_1_1 = vec512_set(0); vec512_hold(sum_1_1);
-                    vec512 sum_1_2 = vec512_set(0); vec512_hold(sum_1_2);
-                    vec512 sum_1_3 = vec512_set(0); vec512_hold(sum_1_3);
-                    vec512 sum_2_0 = vec512_set(0); vec512_hold(sum_2_0);
-                    vec512 sum_2_1 = vec512_set(0); vec512_hold(sum_2_1);
-                    vec512 sum_2_2 = vec512_set(0); vec512_hold(sum_2_2);
-                    vec512 sum_2_3 = vec512_set(0); vec512_hold(sum_2_3);
-                    vec512 sum_3_0 = vec512_set(0); vec512_hold(sum_3_0);
-                    vec512 sum_3_1 = vec512_set(0); vec512_hold(sum_3_1);
-                    vec512 sum_3_2 = vec512_set(0); vec512_hold(sum_3_2);
-                    vec512 sum_3_3 = vec512_set(0); vec512_hold(sum_3_3);
-                    for (int64_t s = from; s < to; s++) { /* sites */
-                        const real *dy = f->dconv3 + s * 128 + o * 16;
-                        const real *x = f->leaky_relu2 + s * 256 + c * 16;
-                        vec512 v_0 = vec512_load(x); vec512_hold(v_0);
-                        vec512 v_1 = vec512_load(x + 16); vec512_hold(v_1);
-                        vec512 v_2 = vec512_load(x + 32); vec512_hold(v_2);
-                        vec512 v_3 = vec512_load(x + 48); vec512_hold(v_3);
-                        vec512 u_0 = vec512_load(dy); vec512_hold(u_0);
-                        sum_0_0 = vec512_fma(u_0, v_0, sum_0_0);
-                        sum_0_1 = vec512_fma(u_0, v_1, sum_0_1);
-                        sum_0_2 = vec512_fma(u_0, v_2, sum_0_2);
-                        sum_0_3 = vec512_fma(u_0, v_3, sum_0_3);
-                        vec512 u_1 = vec512_load(dy + 16); vec512_hold(u_1);
-                        sum_1_0 = vec512_fma(u_1, v_0, sum_1_0);
-                        sum_1_1 = vec512_fma(u_1, v_1, sum_1_1);
-                        sum_1_2 = vec512_fma(u_1, v_2, sum_1_2);
-                        sum_1_3 = vec512_fma(u_1, v_3, sum_1_3);
-                        vec512 u_2 = vec512_load(dy + 32); vec512_hold(u_2);
-                        sum_2_0 = vec512_fma(u_2, v_0, sum_2_0);
-                        sum_2_1 = vec512_fma(u_2, v_1, sum_2_1);
-                        sum_2_2 = vec512_fma(u_2, v_2, sum_2_2);
-                        sum_2_3 = vec512_fma(u_2, v_3, sum_2_3);
-                        vec512 u_3 = vec512_load(dy + 48); vec512_hold(u_3);
-                        sum_3_0 = vec512_fma(u_3, v_0, sum_3_0);
-                        sum_3_1 = vec512_fma(u_3, v_1, sum_3_1);
-                        sum_3_2 = vec512_fma(u_3, v_2, sum_3_2);
-                        sum_3_3 = vec512_fma(u_3, v_3, sum_3_3);
-                    }
-                    vec512_store(dw, vec512_add(vec512_load(dw), sum_0_0));
-                    vec512_store(dw + 16, vec512_add(vec512_load(dw + 16), sum_0_1));
-                    vec512_store(dw + 32, vec512_add(vec512_load(dw + 32), sum_0_2));
-                    vec512_store(dw + 48, vec512_add(vec512_load(dw + 48), sum_0_3));
-                    vec512_store(dw + 256, vec512_add(vec512_load(dw + 256), sum_1_0));
-                    vec512_store(dw + 272, vec512_add(vec512_load(dw + 272), sum_1_1));
-                    vec512_store(dw + 288, vec512_add(vec512_load(dw + 288), sum_1_2));
-                    vec512_store(dw + 304, vec512_add(vec512_load(dw + 304), sum_1_3));
-                    vec512_store(dw + 512, vec512_add(vec512_load(dw + 512), sum_2_0));
-                    vec512_store(dw + 528, vec512_add(vec512_load(dw + 528), sum_2_1));
-                    vec512_store(dw + 544, vec512_add(vec512_load(dw + 544), sum_2_2));
-                    vec512_store(dw + 560, vec512_add(vec512_load(dw + 560), sum_2_3));
-                    vec512_store(dw + 768, vec512_add(vec512_load(dw + 768), sum_3_0));
-                    vec512_store(dw + 784, vec512_add(vec512_load(dw + 784), sum_3_1));
-                    vec512_store(dw + 800, vec512_add(vec512_load(dw + 800), sum_3_2));
-                    vec512_store(dw + 816, vec512_add(vec512_load(dw + 816), sum_3_3));
+        for (int64_t o = 0; o < 8; o += 4) { /* channels made */
+            for (int64_t c = 0; c < 16; c += 4) { /* channels read */
+                real *dw = f->sums + o * 16 + c * 4 + 544;
+                vec512 sum_0_0 = vec512_set(0); vec512_hold(sum_0_0);
+                vec512 sum_0_1 = vec512_set(0); vec512_hold(sum_0_1);
+                vec512 sum_0_2 = vec512_set(0); vec512_hold(sum_0_2);
+                vec512 sum_0_3 = vec512_set(0); vec512_hold(sum_0_3);
+                vec512 sum_1_0 = vec512_set(0); vec512_hold(sum_1_0);
+                vec512 sum_1_1 = vec512_set(0); vec512_hold(sum_1_1);
+                vec512 sum_1_2 = vec512_set(0); vec512_hold(sum_1_2);
+                vec512 sum_1_3 = vec512_set(0); vec512_hold(sum_1_3);
+                vec512 sum_2_0 = vec512_set(0); vec512_hold(sum_2_0);
+                vec512 sum_2_1 = vec512_set(0); vec512_hold(sum_2_1);
+                vec512 sum_2_2 = vec512_set(0); vec512_hold(sum_2_2);
+                vec512 sum_2_3 = vec512_set(0); vec512_hold(sum_2_3);
+                vec512 sum_3_0 = vec512_set(0); vec512_hold(sum_3_0);
+                vec512 sum_3_1 = vec512_set(0); vec512_hold(sum_3_1);
+                vec512 sum_3_2 = vec512_set(0); vec512_hold(sum_3_2);
+                vec512 sum_3_3 = vec512_set(0); vec512_hold(sum_3_3);
+                for (int64_t s = from; s < to; s++) { /* sites */
+                    const real *dy = f->dconv3 + s * 128 + o * 16;
+                    const real *x = f->leaky_relu2 + s * 256 + c * 16;
+                    vec512 v_0 = vec512_load(x); vec512_hold(v_0);
+                    vec512 v_1 = vec512_load(x + 16); vec512_hold(v_1);
+                    vec512 v_2 = vec512_load(x + 32); vec512_hold(v_2);
+                    vec512 v_3 = vec512_load(x + 48); vec512_hold(v_3);
+                    vec512 u_0 = vec512_load(dy); vec512_hold(u_0);
+                    sum_0_0 = vec512_fma(u_0, v_0, sum_0_0);
+                    sum_0_1 = vec512_fma(u_0, v_1, sum_0_1);
+                    sum_0_2 = vec512_fma(u_0, v_2, sum_0_2);
+                    sum_0_3 = vec512_fma(u_0, v_3, sum_0_3);
+                    vec512 u_1 = vec512_load(dy + 16); vec512_hold(u_1);
+                    sum_1_0 = vec512_fma(u_1, v_0, sum_1_0);
+                    sum_1_1 = vec512_fma(u_1, v_1, sum_1_1);
+                    sum_1_2 = vec512_fma(u_1, v_2, sum_1_2);
+                    sum_1_3 = vec512_fma(u_1, v_3, sum_1_3);
+                    vec512 u_2 = vec512_load(dy + 32); vec512_hold(u_2);
+                    sum_2_0 = vec512_fma(u_2, v_0, sum_2_0);
+                    sum_2_1 = vec512_fma(u_2, v_1, sum_2_1);
+                    sum_2_2 = vec512_fma(u_2, v_2, sum_2_2);
+                    sum_2_3 = vec512_fma(u_2, v_3, sum_2_3);
+                    vec512 u_3 = vec512_load(dy + 48); vec512_hold(u_3);
+                    sum_3_0 = vec512_fma(u_3, v_0, sum_3_0);
+                    sum_3_1 = vec512_fma(u_3, v_1, sum_3_1);
+                    sum_3_2 = vec512_fma(u_3, v_2, sum_3_2);
+                    sum_3_3 = vec512_fma(u_3, v_3, sum_3_3);
                 }
+                vec512_add_sums(dw, sum_0_0, sum_1_0, sum_2_0, sum_3_0, sum_0_1, sum_1_1, sum_2_1,
+                sum_3_1, sum_0_2, sum_1_2, sum_2_2, sum_3_2, sum_0_3, sum_1_3, sum_2_3, sum_3_3);
             }
         }
     }
@@ -3383,7 +3388,7 @@ TARGET_AVX512 static void dconv3_bias_avx512(const Frame *f)
     for (int64_t from = 0; from + 64 <= f->sites2 + 63; from += 64) { /* strips of sites */
         const int64_t to = (from + 64 < f->sites2 ? from + 64 : f->sites2);
         {
-            real *db = f->sums + 10496;
+            real *db = f->sums + 672;
             vec512 sum_0 = vec512_set(0); vec512 sum_1 = vec512_set(0);
             vec512 sum_2 = vec512_set(0); vec512 sum_3 = vec512_set(0);
             vec512 sum_4 = vec512_set(0); vec512 sum_5 = vec512_set(0);
@@ -3399,14 +3404,9 @@ TARGET_AVX512 static void dconv3_bias_avx512(const Frame *f)
                 sum_6 = vec512_add(sum_6, vec512_load(dy + 96));
                 sum_7 = vec512_add(sum_7, vec512_load(dy + 112));
             }
-            vec512_store(db, vec512_add(vec512_load(db), sum_0));
-            vec512_store(db + 16, vec512_add(vec512_load(db + 16), sum_1));
-            vec512_store(db + 32, vec512_add(vec512_load(db + 32), sum_2));
-            vec512_store(db + 48, vec512_add(vec512_load(db + 48), sum_3));
-            vec512_store(db + 64, vec512_add(vec512_load(db + 64), sum_4));
-            vec512_store(db + 80, vec512_add(vec512_load(db + 80), sum_5));
-            vec512_store(db + 96, vec512_add(vec512_load(db + 96), sum_6));
-            vec512_store(db + 112, vec512_add(vec512_load(db + 112), sum_7));
+            vec512_add_sums(db, sum_0, sum_1, sum_2, sum_3, sum_4, sum_5, sum_6, sum_7,
+            vec512_set(0), vec512_set(0), vec512_set(0), vec512_set(0), vec512_set(0),
+            vec512_set(0), vec512_set(0), vec512_set(0));
         }
     }
 }
@@ -3417,71 +3417,55 @@ TARGET_AVX512 static void dconv2_weight_avx512(const Frame *f)
 {
     for (int64_t from = 0; from + 64 <= f->sites2 + 63; from += 64) { /* strips of sites */
         const int64_t to = (from + 64 < f->sites2 ? from + 64 : f->sites2);
-        {
-            for (int64_t o = 0; o < 16; o += 4) { /* channels made */
-                for (int64_t c = 0; c < 16; c += 4) { /* channels read */
-                    real *dw = f->sums + o * 256 + c * 16 + 4096;
-                    vec512 sum_0_0 = vec512_set(0); vec512_hold(sum_0_0);
-                    vec512 sum_0_1 = vec512_set(0); vec512_hold(sum_0_1);
-                    vec512 sum_0_2 = vec512_set(0); vec512_hold(sum_0_2);
-                    vec512 sum_0_3 = vec512_set(0); vec512_hold(sum_0_3);
-                    vec512 sum_1_0 = vec512_set(0); vec512_hold(sum_1_0);
-                    vec512 sum_1_1 = vec512_set(0); vec512_hold(sum_1_1);
-                    vec512 sum_1_2 = vec512_set(0); vec512_hold(sum_1_2);
-                    vec512 sum_1_3 = vec512_set(0); vec512_hold(sum_1_3);
-                    vec512 sum_2_0 = vec512_set(0); vec512_hold(sum_2_0);
-                    vec512 sum_2_1 = vec512_set(0); vec512_hold(sum_2_1);
-                    vec512 sum_2_2 = vec512_set(0); vec512_hold(sum_2_2);
-                    vec512 sum_2_3 = vec512_set(0); vec512_hold(sum_2_3);
-                    vec512 sum_3_0 = vec512_set(0); vec512_hold(sum_3_0);
-                    vec512 sum_3_1 = vec512_set(0); vec512_hold(sum_3_1);
-                    vec512 sum_3_2 = vec512_set(0); vec512_hold(sum_3_2);
-                    vec512 sum_3_3 = vec512_set(0); vec512_hold(sum_3_3);
-                    for (int64_t s = from; s < to; s++) { /* sites */
-                        const real *dy = f->dconv2 + s * 256 + o * 16;
-                        const real *x = f->leaky_relu1 + s * 256 + c * 16;
-                        vec512 v_0 = vec512_load(x); vec512_hold(v_0);
-                        vec512 v_1 = vec512_load(x + 16); vec512_hold(v_1);
-                        vec512 v_2 = vec512_load(x + 32); vec512_hold(v_2);
-                        vec512 v_3 = vec512_load(x + 48); vec512_hold(v_3);
-                        vec512 u_0 = vec512_load(dy); vec512_hold(u_0);
-                        sum_0_0 = vec512_fma(u_0, v_0, sum_0_0);
-                        sum_0_1 = vec512_fma(u_0, v_1, sum_0_1);
-                        sum_0_2 = vec512_fma(u_0, v_2, sum_0_2);
-                        sum_0_3 = vec512_fma(u_0, v_3, sum_0_3);
-                        vec512 u_1 = vec512_load(dy + 16); vec512_hold(u_1);
-                        sum_1_0 = vec512_fma(u_1, v_0, sum_1_0);
-                        sum_1_1 = vec512_fma(u_1, v_1, sum_1_1);
-                        sum_1_2 = vec512_fma(u_1, v_2, sum_1_2);
-                        sum_1_3 = vec512_fma(u_1, v_3, sum_1_3);
-                        vec512 u_2 = vec512_load(dy + 32); vec512_hold(u_2);
-                        sum_2_0 = vec512_fma(u_2, v_0, sum_2_0);
-                        sum_2_1 = vec512_fma(u_2, v_1, sum_2_1);
-                        sum_2_2 = vec512_fma(u_2, v_2, sum_2_2);
-                        sum_2_3 = vec512_fma(u_2, v_3, sum_2_3);
-                        vec512 u_3 = vec512_load(dy + 48); vec512_hold(u_3);
-                        sum_3_0 = vec512_fma(u_3, v_0, sum_3_0);
-                        sum_3_1 = vec512_fma(u_3, v_1, sum_3_1);
-                        sum_3_2 = vec512_fma(u_3, v_2, sum_3_2);
-                        sum_3_3 = vec512_fma(u_3, v_3, sum_3_3);
-                    }
-                    vec512_store(dw, vec512_add(vec512_load(dw), sum_0_0));
-                    vec512_store(dw + 16, vec512_add(vec512_load(dw + 16), sum_0_1));
-                    vec512_store(dw + 32, vec512_add(vec512_load(dw + 32), sum_0_2));
-                    vec512_store(dw + 48, vec512_add(vec512_load(dw + 48), sum_0_3));
-                    vec512_store(dw + 256, vec512_add(vec512_load(dw + 256), sum_1_0));
-                    vec512_store(dw + 272, vec512_add(vec512_load(dw + 272), sum_1_1));
-                    vec512_store(dw + 288, vec512_add(vec512_load(dw + 288), sum_1_2));
-                    vec512_store(dw + 304, vec512_add(vec512_load(dw + 304), sum_1_3));
-                    vec512_store(dw + 512, vec512_add(vec512_load(dw + 512), sum_2_0));
-                    vec512_store(dw + 528, vec512_add(vec512_load(dw + 528), sum_2_1));
-                    vec512_store(dw + 544, vec512_add(vec512_load(dw + 544), sum_2_2));
-                    vec512_store(dw + 560, vec512_add(vec512_load(dw + 560), sum_2_3));
-                    vec512_store(dw + 768, vec512_add(vec512_load(dw + 768), sum_3_0));
-                    vec512_store(dw + 784, vec512_add(vec512_load(dw + 784), sum_3_1));
-                    vec512_store(dw + 800, vec512_add(vec512_load(dw + 800), sum_3_2));
-                    vec512_store(dw + 816, vec512_add(vec512_load(dw + 816), sum_3_3));
+        for (int64_t o = 0; o < 16; o += 4) { /* channels made */
+            for (int64_t c = 0; c < 16; c += 4) { /* channels read */
+                real *dw = f->sums + o * 16 + c * 4 + 256;
+                vec512 sum_0_0 = vec512_set(0); vec512_hold(sum_0_0);
+                vec512 sum_0_1 = vec512_set(0); vec512_hold(sum_0_1);
+                vec512 sum_0_2 = vec512_set(0); vec512_hold(sum_0_2);
+                vec512 sum_0_3 = vec512_set(0); vec512_hold(sum_0_3);
+                vec512 sum_1_0 = vec512_set(0); vec512_hold(sum_1_0);
+                vec512 sum_1_1 = vec512_set(0); vec512_hold(sum_1_1);
+                vec512 sum_1_2 = vec512_set(0); vec512_hold(sum_1_2);
+                vec512 sum_1_3 = vec512_set(0); vec512_hold(sum_1_3);
+                vec512 sum_2_0 = vec512_set(0); vec512_hold(sum_2_0);
+                vec512 sum_2_1 = vec512_set(0); vec512_hold(sum_2_1);
+                vec512 sum_2_2 = vec512_set(0); vec512_hold(sum_2_2);
+                vec512 sum_2_3 = vec512_set(0); vec512_hold(sum_2_3);
+                vec512 sum_3_0 = vec512_set(0); vec512_hold(sum_3_0);
+                vec512 sum_3_1 = vec512_set(0); vec512_hold(sum_3_1);
+                vec512 sum_3_2 = vec512_set(0); vec512_hold(sum_3_2);
+                vec512 sum_3_3 = vec512_set(0); vec512_hold(sum_3_3);
+                for (int64_t s = from; s < to; s++) { /* sites */
+                    const real *dy = f->dconv2 + s * 256 + o * 16;
+                    const real *x = f->leaky_relu1 + s * 256 + c * 16;
+                    vec512 v_0 = vec512_load(x); vec512_hold(v_0);
+                    vec512 v_1 = vec512_load(x + 16); vec512_hold(v_1);
+                    vec512 v_2 = vec512_load(x + 32); vec512_hold(v_2);
+                    vec512 v_3 = vec512_load(x + 48); vec512_hold(v_3);
+                    vec512 u_0 = vec512_load(dy); vec512_hold(u_0);
+                    sum_0_0 = vec512_fma(u_0, v_0, sum_0_0);
+                    sum_0_1 = vec512_fma(u_0, v_1, sum_0_1);
+                    sum_0_2 = vec512_fma(u_0, v_2, sum_0_2);
+                    sum_0_3 = vec512_fma(u_0, v_3, sum_0_3);
+                    vec512 u_1 = vec512_load(dy + 16); vec512_hold(u_1);
+                    sum_1_0 = vec512_fma(u_1, v_0, sum_1_0);
+                    sum_1_1 = vec512_fma(u_1, v_1, sum_1_1);
+                    sum_1_2 = vec512_fma(u_1, v_2, sum_1_2);
+                    sum_1_3 = vec512_fma(u_1, v_3, sum_1_3);
+                    vec512 u_2 = vec512_load(dy + 32); vec512_hold(u_2);
+                    sum_2_0 = vec512_fma(u_2, v_0, sum_2_0);
+                    sum_2_1 = vec512_fma(u_2, v_1, sum_2_1);
+                    sum_2_2 = vec512_fma(u_2, v_2, sum_2_2);
+                    sum_2_3 = vec512_fma(u_2, v_3, sum_2_3);
+                    vec512 u_3 = vec512_load(dy + 48); vec512_hold(u_3);
+                    sum_3_0 = vec512_fma(u_3, v_0, sum_3_0);
+                    sum_3_1 = vec512_fma(u_3, v_1, sum_3_1);
+                    sum_3_2 = vec512_fma(u_3, v_2, sum_3_2);
+                    sum_3_3 = vec512_fma(u_3, v_3, sum_3_3);
                 }
+                vec512_add_sums(dw, sum_0_0, sum_1_0, sum_2_0, sum_3_0, sum_0_1, sum_1_1, sum_2_1,
+                sum_3_1, sum_0_2, sum_1_2, sum_2_2, sum_3_2, sum_0_3, sum_1_3, sum_2_3, sum_3_3);
             }
         }
     }
@@ -3493,7 +3477,7 @@ TARGET_AVX512 static void dconv2_bias_avx512(const Frame *f)
     for (int64_t from = 0; from + 64 <= f->sites2 + 63; from += 64) { /* strips of sites */
         const int64_t to = (from + 64 < f->sites2 ? from + 64 : f->sites2);
         for (int64_t o = 0; o < 16; o += 8) { /* channels made */
-            real *db = f->sums + o * 16 + 8192;
+            real *db = f->sums + o + 512;
             vec512 sum_0 = vec512_set(0); vec512 sum_1 = vec512_set(0);
             vec512 sum_2 = vec512_set(0); vec512 sum_3 = vec512_set(0);
             vec512 sum_4 = vec512_set(0); vec512 sum_5 = vec512_set(0);
@@ -3509,14 +3493,9 @@ TARGET_AVX512 static void dconv2_bias_avx512(const Frame *f)
                 sum_6 = vec512_add(sum_6, vec512_load(dy + 96));
                 sum_7 = vec512_add(sum_7, vec512_load(dy + 112));
             }
-            vec512_store(db, vec512_add(vec512_load(db), sum_0));
-            vec512_store(db + 16, vec512_add(vec512_load(db + 16), sum_1));
-            vec512_store(db + 32, vec512_add(vec512_load(db + 32), sum_2));
-            vec512_store(db + 48, vec512_add(vec512_load(db + 48), sum_3));
-            vec512_store(db + 64, vec512_add(vec512_load(db + 64), sum_4));
-            vec512_store(db + 80, vec512_add(vec512_load(db + 80), sum_5));
-            vec512_store(db + 96, vec512_add(vec512_load(db + 96), sum_6));
-            vec512_store(db + 112, vec512_add(vec512_load(db + 112), sum_7));
+            vec512_add_sums(db, sum_0, sum_1, sum_2, sum_3, sum_4, sum_5, sum_6, sum_7,
+            vec512_set(0), vec512_set(0), vec512_set(0), vec512_set(0), vec512_set(0),
+            vec512_set(0), vec512_set(0), vec512_set(0));
         }
     }
 }
@@ -3532,7 +3511,9 @@ TARGET_AVX512 static void dconv1_avx512(const Frame *f)
             const real *x = f->dmax_pool1 + (int64_t)f->cover2[s] * 256;
             const real *arg = f->max_pool1_arg + (int64_t)f->cover2[s] * 256;
             for (int64_t c = 0; c < 16; c++) { /* channels read */
-                vec512 y = vec512_eq(vec512_load(arg + c * 16), vec512_set((real)((int64_t)f->cover_tap2[s])), vec512_load(x + c * 16), vec512_set(0));
+                vec512 y = vec512_eq(vec512_load(arg + c * 16),
+                vec512_set((real)((int64_t)f->cover_tap2[s])), vec512_load(x + c * 16),
+                vec512_set(0));
                 vec512_store(dconv1 + c * 16, y);
             }
         }
@@ -3546,9 +3527,9 @@ TARGET_AVX512 static void dconv1_weight_avx512(const Frame *f)
     vec512_fill_halo(&f->near1_halo, f->flux, 4, f->sites1);
     for (int64_t from = 0; from + 64 <= f->sites1 + 63; from += 64) { /* strips of sites */
         const int64_t to = (from + 64 < f->sites1 ? from + 64 : f->sites1);
-        for (int64_t tap = 0; tap < 4; tap++) { /* taps */
-            for (int64_t o = 0; o < 16; o += 4) { /* channels made */
-                real *dw = f->sums + o * 256 + tap * 16;
+        for (int64_t o = 0; o < 16; o += 4) { /* channels made */
+            for (int64_t tap = 0; tap < 4; tap++) { /* taps */
+                real *dw = f->sums + tap * 64 + o * 4;
                 vec512 sum_0_0 = vec512_set(0); vec512_hold(sum_0_0);
                 vec512 sum_0_1 = vec512_set(0); vec512_hold(sum_0_1);
                 vec512 sum_0_2 = vec512_set(0); vec512_hold(sum_0_2);
@@ -3593,31 +3574,24 @@ TARGET_AVX512 static void dconv1_weight_avx512(const Frame *f)
                     sum_3_2 = vec512_fma(u_3, v_2, sum_3_2);
                     sum_3_3 = vec512_fma(u_3, v_3, sum_3_3);
                 }
-                vec512_store(dw, vec512_add(vec512_load(dw), sum_0_0));
-                vec512_store(dw + 64, vec512_add(vec512_load(dw + 64), sum_0_1));
-                vec512_store(dw + 128, vec512_add(vec512_load(dw + 128), sum_0_2));
-                vec512_store(dw + 192, vec512_add(vec512_load(dw + 192), sum_0_3));
-                vec512_store(dw + 256, vec512_add(vec512_load(dw + 256), sum_1_0));
-                vec512_store(dw + 320, vec512_add(vec512_load(dw + 320), sum_1_1));
-                vec512_store(dw + 384, vec512_add(vec512_load(dw + 384), sum_1_2));
-                vec512_store(dw + 448, vec512_add(vec512_load(dw + 448), sum_1_3));
-                vec512_store(dw + 512, vec512_add(vec512_load(dw + 512), sum_2_0));
-                vec512_store(dw + 576, vec512_add(vec512_load(dw + 576), sum_2_1));
-                vec512_store(dw + 640, vec512_add(vec512_load(dw + 640), sum_2_2));
-                vec512_store(dw + 704, vec512_add(vec512_load(dw + 704), sum_2_3));
-                vec512_store(dw + 768, vec512_add(vec512_load(dw + 768), sum_3_0));
-                vec512_store(dw + 832, vec512_add(vec512_load(dw + 832), sum_3_1));
-                vec512_store(dw + 896, vec512_add(vec512_load(dw + 896), sum_3_2));
-                vec512_store(dw + 960, vec512_add(vec512_load(dw + 960), sum_3_3));
+                vec512_add_sums(dw, sum_0_0, sum_1_0, sum_2_0, sum_3_0, sum_0_1, sum_1_1, sum_2_1,
+                sum_3_1, sum_0_2, sum_1_2, sum_2_2, sum_3_2, sum_0_3, sum_1_3, sum_2_3, sum_3_3);
             }
         }
     }
 }
 
-/* add_lanes */
-TARGET_AVX512 static void add_lanes_avx512(const Frame *f)
+/* order_sums */
+TARGET_AVX512 static void order_sums_avx512(const Frame *f)
 {
-    lane_sums(f->dparams, f->sums, 953);
+    order_weights(f->dparams, 0, f->sums, 16, 4, 4);
+    order_weights(f->dparams, 256, f->sums + 256, 16, 16, 1);
+    order_bias(f->dparams, 512, f->sums + 512, 16);
+    order_weights(f->dparams, 528, f->sums + 544, 8, 16, 1);
+    order_bias(f->dparams, 656, f->sums + 672, 8);
+    order_weights(f->dparams, 664, f->sums + 688, 32, 8, 1);
+    order_weights(f->dparams, 920, f->sums + 944, 1, 32, 1);
+    order_bias(f->dparams, 952, f->sums + 1072, 1);
 }
 
 /* global_max_pool1 -> leaky_relu3; linear1; linear2 -> sigmoid1, st.arch:11
@@ -3989,7 +3963,7 @@ static void run_gradient_avx512(Frame *f, int64_t first, int64_t last)
         dconv1_weight_avx512(f);
     }
     if (f->dparams) {
-        add_lanes_avx512(f);
+        order_sums_avx512(f);
     }
 }
 
@@ -4027,7 +4001,7 @@ static void run_vjp_avx512(Frame *f, int64_t first, int64_t last)
         }
     }
     if (f->dparams) {
-        add_lanes_avx512(f);
+        order_sums_avx512(f);
     }
 }
 
@@ -4123,6 +4097,23 @@ VEC256 vec256 vec256_map(real (*f)(real), vec256 a)
 
 /* Keeps a vector in its register: compilers would rather load it again for every use. */
 #define vec256_hold(a) __asm__ volatile("" : "+x"(a))
+
+/* to[k] += the sum over the lanes of vector k. */
+VEC256 void vec256_add_sums(real *to, vec256 a0, vec256 a1, vec256 a2, vec256 a3, vec256 a4,
+                            vec256 a5, vec256 a6, vec256 a7)
+{
+#ifdef ARCH_REAL_F64
+    const vec256 a[] = {a0, a1, a2, a3, a4, a5, a6, a7};
+    for (int k = 0; k < 8; k++)
+        to[k] += (a[k][0] + a[k][2]) + (a[k][1] + a[k][3]);
+#else
+    const vec256 low = _mm256_hadd_ps(_mm256_hadd_ps(a0, a1), _mm256_hadd_ps(a2, a3)),
+                 high = _mm256_hadd_ps(_mm256_hadd_ps(a4, a5), _mm256_hadd_ps(a6, a7));
+    const vec256 sum = _mm256_add_ps(_mm256_permute2f128_ps(low, high, 0x20),
+                                     _mm256_permute2f128_ps(low, high, 0x31));
+    _mm256_storeu_ps(to, _mm256_add_ps(_mm256_loadu_ps(to), sum));
+#endif
+}
 
 #define vec256_FUNCTION TARGET_AVX2 INLINE
 
@@ -4614,7 +4605,7 @@ TARGET_AVX2 static void write_sigmoid1_avx2(const Frame *f)
 /* clear_sums */
 TARGET_AVX2 static void clear_sums_avx2(const Frame *f)
 {
-    clear(f->sums, 15248);
+    clear(f->sums, 1088);
 }
 
 /* max_pool1 -> leaky_relu1; conv2 -> leaky_relu2; conv3 -> global_max_pool1, st.arch:8
@@ -4966,23 +4957,21 @@ TARGET_AVX2 static void dlinear2_avx2(const Frame *f)
 TARGET_AVX2 static void dlinear2_weight_avx2(const Frame *f)
 {
     const int64_t to = 1;
-    {
-        for (int64_t c = 0; c < 32; c += 2) { /* channels read */
-            for (int64_t lane = 0; lane < 16; lane += 8) { /* samples */
-                real *dw = f->sums + c * 16 + lane + 14720;
-                vec256 sum_0 = vec256_set(0); vec256_hold(sum_0);
-                vec256 sum_1 = vec256_set(0); vec256_hold(sum_1);
-                for (int64_t s = 0; s < to; s++) { /* sites */
-                    const real *dy = f->dlinear2 + s * 16 + lane;
-                    const real *x = f->linear1 + s * 512 + c * 16 + lane;
-                    vec256 v_0 = vec256_load(x); vec256_hold(v_0);
-                    vec256 v_1 = vec256_load(x + 16); vec256_hold(v_1);
-                    vec256 u = vec256_load(dy); vec256_hold(u); sum_0 = vec256_fma(u, v_0, sum_0);
-                    sum_1 = vec256_fma(u, v_1, sum_1);
-                }
-                vec256_store(dw, vec256_add(vec256_load(dw), sum_0));
-                vec256_store(dw + 16, vec256_add(vec256_load(dw + 16), sum_1));
+    for (int64_t c = 0; c < 32; c += 2) { /* channels read */
+        for (int64_t lane = 0; lane < 16; lane += 8) { /* samples */
+            real *dw = f->sums + c * 4 + 944;
+            vec256 sum_0 = vec256_set(0); vec256_hold(sum_0);
+            vec256 sum_1 = vec256_set(0); vec256_hold(sum_1);
+            for (int64_t s = 0; s < to; s++) { /* sites */
+                const real *dy = f->dlinear2 + s * 16 + lane;
+                const real *x = f->linear1 + s * 512 + c * 16 + lane;
+                vec256 v_0 = vec256_load(x); vec256_hold(v_0);
+                vec256 v_1 = vec256_load(x + 16); vec256_hold(v_1);
+                vec256 u = vec256_load(dy); vec256_hold(u); sum_0 = vec256_fma(u, v_0, sum_0);
+                sum_1 = vec256_fma(u, v_1, sum_1);
             }
+            vec256_add_sums(dw, sum_0, vec256_set(0), vec256_set(0), vec256_set(0), sum_1,
+            vec256_set(0), vec256_set(0), vec256_set(0));
         }
     }
 }
@@ -4992,13 +4981,14 @@ TARGET_AVX2 static void dlinear2_bias_avx2(const Frame *f)
 {
     const int64_t to = 1;
     for (int64_t lane = 0; lane < 16; lane += 8) { /* samples */
-        real *db = f->sums + lane + 15232;
+        real *db = f->sums + 1072;
         vec256 sum = vec256_set(0);
         for (int64_t s = 0; s < to; s++) { /* sites */
             const real *dy = f->dlinear2 + s * 16 + lane;
             sum = vec256_add(sum, vec256_load(dy));
         }
-        vec256_store(db, vec256_add(vec256_load(db), sum));
+        vec256_add_sums(db, sum, vec256_set(0), vec256_set(0), vec256_set(0), vec256_set(0),
+        vec256_set(0), vec256_set(0), vec256_set(0));
     }
 }
 
@@ -5094,46 +5084,38 @@ TARGET_AVX2 static void dlinear1_avx2(const Frame *f)
 TARGET_AVX2 static void dlinear1_weight_avx2(const Frame *f)
 {
     const int64_t to = 1;
-    {
-        for (int64_t o = 0; o < 32; o += 4) { /* channels made */
-            for (int64_t c = 0; c < 8; c += 2) { /* channels read */
-                for (int64_t lane = 0; lane < 16; lane += 8) { /* samples */
-                    real *dw = f->sums + o * 128 + c * 16 + lane + 10624;
-                    vec256 sum_0_0 = vec256_set(0); vec256_hold(sum_0_0);
-                    vec256 sum_0_1 = vec256_set(0); vec256_hold(sum_0_1);
-                    vec256 sum_1_0 = vec256_set(0); vec256_hold(sum_1_0);
-                    vec256 sum_1_1 = vec256_set(0); vec256_hold(sum_1_1);
-                    vec256 sum_2_0 = vec256_set(0); vec256_hold(sum_2_0);
-                    vec256 sum_2_1 = vec256_set(0); vec256_hold(sum_2_1);
-                    vec256 sum_3_0 = vec256_set(0); vec256_hold(sum_3_0);
-                    vec256 sum_3_1 = vec256_set(0); vec256_hold(sum_3_1);
-                    for (int64_t s = 0; s < to; s++) { /* sites */
-                        const real *dy = f->dlinear1 + s * 512 + o * 16 + lane;
-                        const real *x = f->leaky_relu3 + s * 128 + c * 16 + lane;
-                        vec256 v_0 = vec256_load(x); vec256_hold(v_0);
-                        vec256 v_1 = vec256_load(x + 16); vec256_hold(v_1);
-                        vec256 u_0 = vec256_load(dy); vec256_hold(u_0);
-                        sum_0_0 = vec256_fma(u_0, v_0, sum_0_0);
-                        sum_0_1 = vec256_fma(u_0, v_1, sum_0_1);
-                        vec256 u_1 = vec256_load(dy + 16); vec256_hold(u_1);
-                        sum_1_0 = vec256_fma(u_1, v_0, sum_1_0);
-                        sum_1_1 = vec256_fma(u_1, v_1, sum_1_1);
-                        vec256 u_2 = vec256_load(dy + 32); vec256_hold(u_2);
-                        sum_2_0 = vec256_fma(u_2, v_0, sum_2_0);
-                        sum_2_1 = vec256_fma(u_2, v_1, sum_2_1);
-                        vec256 u_3 = vec256_load(dy + 48); vec256_hold(u_3);
-                        sum_3_0 = vec256_fma(u_3, v_0, sum_3_0);
-                        sum_3_1 = vec256_fma(u_3, v_1, sum_3_1);
-                    }
-                    vec256_store(dw, vec256_add(vec256_load(dw), sum_0_0));
-                    vec256_store(dw + 16, vec256_add(vec256_load(dw + 16), sum_0_1));
-                    vec256_store(dw + 128, vec256_add(vec256_load(dw + 128), sum_1_0));
-                    vec256_store(dw + 144, vec256_add(vec256_load(dw + 144), sum_1_1));
-                    vec256_store(dw + 256, vec256_add(vec256_load(dw + 256), sum_2_0));
-                    vec256_store(dw + 272, vec256_add(vec256_load(dw + 272), sum_2_1));
-                    vec256_store(dw + 384, vec256_add(vec256_load(dw + 384), sum_3_0));
-                    vec256_store(dw + 400, vec256_add(vec256_load(dw + 400), sum_3_1));
+    for (int64_t o = 0; o < 32; o += 4) { /* channels made */
+        for (int64_t c = 0; c < 8; c += 2) { /* channels read */
+            for (int64_t lane = 0; lane < 16; lane += 8) { /* samples */
+                real *dw = f->sums + o * 8 + c * 4 + 688;
+                vec256 sum_0_0 = vec256_set(0); vec256_hold(sum_0_0);
+                vec256 sum_0_1 = vec256_set(0); vec256_hold(sum_0_1);
+                vec256 sum_1_0 = vec256_set(0); vec256_hold(sum_1_0);
+                vec256 sum_1_1 = vec256_set(0); vec256_hold(sum_1_1);
+                vec256 sum_2_0 = vec256_set(0); vec256_hold(sum_2_0);
+                vec256 sum_2_1 = vec256_set(0); vec256_hold(sum_2_1);
+                vec256 sum_3_0 = vec256_set(0); vec256_hold(sum_3_0);
+                vec256 sum_3_1 = vec256_set(0); vec256_hold(sum_3_1);
+                for (int64_t s = 0; s < to; s++) { /* sites */
+                    const real *dy = f->dlinear1 + s * 512 + o * 16 + lane;
+                    const real *x = f->leaky_relu3 + s * 128 + c * 16 + lane;
+                    vec256 v_0 = vec256_load(x); vec256_hold(v_0);
+                    vec256 v_1 = vec256_load(x + 16); vec256_hold(v_1);
+                    vec256 u_0 = vec256_load(dy); vec256_hold(u_0);
+                    sum_0_0 = vec256_fma(u_0, v_0, sum_0_0);
+                    sum_0_1 = vec256_fma(u_0, v_1, sum_0_1);
+                    vec256 u_1 = vec256_load(dy + 16); vec256_hold(u_1);
+                    sum_1_0 = vec256_fma(u_1, v_0, sum_1_0);
+                    sum_1_1 = vec256_fma(u_1, v_1, sum_1_1);
+                    vec256 u_2 = vec256_load(dy + 32); vec256_hold(u_2);
+                    sum_2_0 = vec256_fma(u_2, v_0, sum_2_0);
+                    sum_2_1 = vec256_fma(u_2, v_1, sum_2_1);
+                    vec256 u_3 = vec256_load(dy + 48); vec256_hold(u_3);
+                    sum_3_0 = vec256_fma(u_3, v_0, sum_3_0);
+                    sum_3_1 = vec256_fma(u_3, v_1, sum_3_1);
                 }
+                vec256_add_sums(dw, sum_0_0, sum_1_0, sum_2_0, sum_3_0, sum_0_1, sum_1_1, sum_2_1,
+                sum_3_1);
             }
         }
     }
@@ -5156,7 +5138,8 @@ TARGET_AVX2 static void dconv3_avx2(const Frame *f)
             const real *arg = f->global_max_pool1_arg;
             for (int64_t c = 0; c < 8; c++) { /* channels read */
                 for (int64_t lane = 0; lane < 16; lane += 8) { /* samples */
-                    vec256 y = vec256_eq(vec256_load(arg + c * 16 + lane), vec256_set((real)(s + k)), vec256_load(x + c * 16 + lane), vec256_set(0));
+                    vec256 y = vec256_eq(vec256_load(arg + c * 16 + lane),
+                    vec256_set((real)(s + k)), vec256_load(x + c * 16 + lane), vec256_set(0));
                     vec256_store(dconv3 + k * 128 + c * 16 + lane, y);
                 }
             }
@@ -5273,7 +5256,8 @@ TARGET_AVX2 static void dconv3_avx2(const Frame *f)
             const real *arg = f->global_max_pool1_arg;
             for (int64_t c = 0; c < 8; c++) { /* channels read */
                 for (int64_t lane = 0; lane < 16; lane += 8) { /* samples */
-                    vec256 y = vec256_eq(vec256_load(arg + c * 16 + lane), vec256_set((real)(s)), vec256_load(x + c * 16 + lane), vec256_set(0));
+                    vec256 y = vec256_eq(vec256_load(arg + c * 16 + lane), vec256_set((real)(s)),
+                    vec256_load(x + c * 16 + lane), vec256_set(0));
                     vec256_store(dconv3 + c * 16 + lane, y);
                 }
             }
@@ -5345,46 +5329,38 @@ TARGET_AVX2 static void dconv3_weight_avx2(const Frame *f)
 {
     for (int64_t from = 0; from + 64 <= f->sites2 + 63; from += 64) { /* strips of sites */
         const int64_t to = (from + 64 < f->sites2 ? from + 64 : f->sites2);
-        {
-            for (int64_t o = 0; o < 8; o += 4) { /* channels made */
-                for (int64_t c = 0; c < 16; c += 2) { /* channels read */
-                    for (int64_t lane = 0; lane < 16; lane += 8) { /* samples */
-                        real *dw = f->sums + o * 256 + c * 16 + lane + 8448;
-                        vec256 sum_0_0 = vec256_set(0); vec256_hold(sum_0_0);
-                        vec256 sum_0_1 = vec256_set(0); vec256_hold(sum_0_1);
-                        vec256 sum_1_0 = vec256_set(0); vec256_hold(sum_1_0);
-                        vec256 sum_1_1 = vec256_set(0); vec256_hold(sum_1_1);
-                        vec256 sum_2_0 = vec256_set(0); vec256_hold(sum_2_0);
-                        vec256 sum_2_1 = vec256_set(0); vec256_hold(sum_2_1);
-                        vec256 sum_3_0 = vec256_set(0); vec256_hold(sum_3_0);
-                        vec256 sum_3_1 = vec256_set(0); vec256_hold(sum_3_1);
-                        for (int64_t s = from; s < to; s++) { /* sites */
-                            const real *dy = f->dconv3 + s * 128 + o * 16 + lane;
-                            const real *x = f->leaky_relu2 + s * 256 + c * 16 + lane;
-                            vec256 v_0 = vec256_load(x); vec256_hold(v_0);
-                            vec256 v_1 = vec256_load(x + 16); vec256_hold(v_1);
-                            vec256 u_0 = vec256_load(dy); vec256_hold(u_0);
-                            sum_0_0 = vec256_fma(u_0, v_0, sum_0_0);
-                            sum_0_1 = vec256_fma(u_0, v_1, sum_0_1);
-                            vec256 u_1 = vec256_load(dy + 16); vec256_hold(u_1);
-                            sum_1_0 = vec256_fma(u_1, v_0, sum_1_0);
-                            sum_1_1 = vec256_fma(u_1, v_1, sum_1_1);
-                            vec256 u_2 = vec256_load(dy + 32); vec256_hold(u_2);
-                            sum_2_0 = vec256_fma(u_2, v_0, sum_2_0);
-                            sum_2_1 = vec256_fma(u_2, v_1, sum_2_1);
-                            vec256 u_3 = vec256_load(dy + 48); vec256_hold(u_3);
-                            sum_3_0 = vec256_fma(u_3, v_0, sum_3_0);
-                            sum_3_1 = vec256_fma(u_3, v_1, sum_3_1);
-                        }
-                        vec256_store(dw, vec256_add(vec256_load(dw), sum_0_0));
-                        vec256_store(dw + 16, vec256_add(vec256_load(dw + 16), sum_0_1));
-                        vec256_store(dw + 256, vec256_add(vec256_load(dw + 256), sum_1_0));
-                        vec256_store(dw + 272, vec256_add(vec256_load(dw + 272), sum_1_1));
-                        vec256_store(dw + 512, vec256_add(vec256_load(dw + 512), sum_2_0));
-                        vec256_store(dw + 528, vec256_add(vec256_load(dw + 528), sum_2_1));
-                        vec256_store(dw + 768, vec256_add(vec256_load(dw + 768), sum_3_0));
-                        vec256_store(dw + 784, vec256_add(vec256_load(dw + 784), sum_3_1));
+        for (int64_t o = 0; o < 8; o += 4) { /* channels made */
+            for (int64_t c = 0; c < 16; c += 2) { /* channels read */
+                for (int64_t lane = 0; lane < 16; lane += 8) { /* samples */
+                    real *dw = f->sums + o * 16 + c * 4 + 544;
+                    vec256 sum_0_0 = vec256_set(0); vec256_hold(sum_0_0);
+                    vec256 sum_0_1 = vec256_set(0); vec256_hold(sum_0_1);
+                    vec256 sum_1_0 = vec256_set(0); vec256_hold(sum_1_0);
+                    vec256 sum_1_1 = vec256_set(0); vec256_hold(sum_1_1);
+                    vec256 sum_2_0 = vec256_set(0); vec256_hold(sum_2_0);
+                    vec256 sum_2_1 = vec256_set(0); vec256_hold(sum_2_1);
+                    vec256 sum_3_0 = vec256_set(0); vec256_hold(sum_3_0);
+                    vec256 sum_3_1 = vec256_set(0); vec256_hold(sum_3_1);
+                    for (int64_t s = from; s < to; s++) { /* sites */
+                        const real *dy = f->dconv3 + s * 128 + o * 16 + lane;
+                        const real *x = f->leaky_relu2 + s * 256 + c * 16 + lane;
+                        vec256 v_0 = vec256_load(x); vec256_hold(v_0);
+                        vec256 v_1 = vec256_load(x + 16); vec256_hold(v_1);
+                        vec256 u_0 = vec256_load(dy); vec256_hold(u_0);
+                        sum_0_0 = vec256_fma(u_0, v_0, sum_0_0);
+                        sum_0_1 = vec256_fma(u_0, v_1, sum_0_1);
+                        vec256 u_1 = vec256_load(dy + 16); vec256_hold(u_1);
+                        sum_1_0 = vec256_fma(u_1, v_0, sum_1_0);
+                        sum_1_1 = vec256_fma(u_1, v_1, sum_1_1);
+                        vec256 u_2 = vec256_load(dy + 32); vec256_hold(u_2);
+                        sum_2_0 = vec256_fma(u_2, v_0, sum_2_0);
+                        sum_2_1 = vec256_fma(u_2, v_1, sum_2_1);
+                        vec256 u_3 = vec256_load(dy + 48); vec256_hold(u_3);
+                        sum_3_0 = vec256_fma(u_3, v_0, sum_3_0);
+                        sum_3_1 = vec256_fma(u_3, v_1, sum_3_1);
                     }
+                    vec256_add_sums(dw, sum_0_0, sum_1_0, sum_2_0, sum_3_0, sum_0_1, sum_1_1,
+                    sum_2_1, sum_3_1);
                 }
             }
         }
@@ -5398,7 +5374,7 @@ TARGET_AVX2 static void dconv3_bias_avx2(const Frame *f)
         const int64_t to = (from + 64 < f->sites2 ? from + 64 : f->sites2);
         {
             for (int64_t lane = 0; lane < 16; lane += 8) { /* samples */
-                real *db = f->sums + lane + 10496;
+                real *db = f->sums + 672;
                 vec256 sum_0 = vec256_set(0); vec256 sum_1 = vec256_set(0);
                 vec256 sum_2 = vec256_set(0); vec256 sum_3 = vec256_set(0);
                 vec256 sum_4 = vec256_set(0); vec256 sum_5 = vec256_set(0);
@@ -5414,14 +5390,7 @@ TARGET_AVX2 static void dconv3_bias_avx2(const Frame *f)
                     sum_6 = vec256_add(sum_6, vec256_load(dy + 96));
                     sum_7 = vec256_add(sum_7, vec256_load(dy + 112));
                 }
-                vec256_store(db, vec256_add(vec256_load(db), sum_0));
-                vec256_store(db + 16, vec256_add(vec256_load(db + 16), sum_1));
-                vec256_store(db + 32, vec256_add(vec256_load(db + 32), sum_2));
-                vec256_store(db + 48, vec256_add(vec256_load(db + 48), sum_3));
-                vec256_store(db + 64, vec256_add(vec256_load(db + 64), sum_4));
-                vec256_store(db + 80, vec256_add(vec256_load(db + 80), sum_5));
-                vec256_store(db + 96, vec256_add(vec256_load(db + 96), sum_6));
-                vec256_store(db + 112, vec256_add(vec256_load(db + 112), sum_7));
+                vec256_add_sums(db, sum_0, sum_1, sum_2, sum_3, sum_4, sum_5, sum_6, sum_7);
             }
         }
     }
@@ -5433,46 +5402,38 @@ TARGET_AVX2 static void dconv2_weight_avx2(const Frame *f)
 {
     for (int64_t from = 0; from + 64 <= f->sites2 + 63; from += 64) { /* strips of sites */
         const int64_t to = (from + 64 < f->sites2 ? from + 64 : f->sites2);
-        {
-            for (int64_t o = 0; o < 16; o += 4) { /* channels made */
-                for (int64_t c = 0; c < 16; c += 2) { /* channels read */
-                    for (int64_t lane = 0; lane < 16; lane += 8) { /* samples */
-                        real *dw = f->sums + o * 256 + c * 16 + lane + 4096;
-                        vec256 sum_0_0 = vec256_set(0); vec256_hold(sum_0_0);
-                        vec256 sum_0_1 = vec256_set(0); vec256_hold(sum_0_1);
-                        vec256 sum_1_0 = vec256_set(0); vec256_hold(sum_1_0);
-                        vec256 sum_1_1 = vec256_set(0); vec256_hold(sum_1_1);
-                        vec256 sum_2_0 = vec256_set(0); vec256_hold(sum_2_0);
-                        vec256 sum_2_1 = vec256_set(0); vec256_hold(sum_2_1);
-                        vec256 sum_3_0 = vec256_set(0); vec256_hold(sum_3_0);
-                        vec256 sum_3_1 = vec256_set(0); vec256_hold(sum_3_1);
-                        for (int64_t s = from; s < to; s++) { /* sites */
-                            const real *dy = f->dconv2 + s * 256 + o * 16 + lane;
-                            const real *x = f->leaky_relu1 + s * 256 + c * 16 + lane;
-                            vec256 v_0 = vec256_load(x); vec256_hold(v_0);
-                            vec256 v_1 = vec256_load(x + 16); vec256_hold(v_1);
-                            vec256 u_0 = vec256_load(dy); vec256_hold(u_0);
-                            sum_0_0 = vec256_fma(u_0, v_0, sum_0_0);
-                            sum_0_1 = vec256_fma(u_0, v_1, sum_0_1);
-                            vec256 u_1 = vec256_load(dy + 16); vec256_hold(u_1);
-                            sum_1_0 = vec256_fma(u_1, v_0, sum_1_0);
-                            sum_1_1 = vec256_fma(u_1, v_1, sum_1_1);
-                            vec256 u_2 = vec256_load(dy + 32); vec256_hold(u_2);
-                            sum_2_0 = vec256_fma(u_2, v_0, sum_2_0);
-                            sum_2_1 = vec256_fma(u_2, v_1, sum_2_1);
-                            vec256 u_3 = vec256_load(dy + 48); vec256_hold(u_3);
-                            sum_3_0 = vec256_fma(u_3, v_0, sum_3_0);
-                            sum_3_1 = vec256_fma(u_3, v_1, sum_3_1);
-                        }
-                        vec256_store(dw, vec256_add(vec256_load(dw), sum_0_0));
-                        vec256_store(dw + 16, vec256_add(vec256_load(dw + 16), sum_0_1));
-                        vec256_store(dw + 256, vec256_add(vec256_load(dw + 256), sum_1_0));
-                        vec256_store(dw + 272, vec256_add(vec256_load(dw + 272), sum_1_1));
-                        vec256_store(dw + 512, vec256_add(vec256_load(dw + 512), sum_2_0));
-                        vec256_store(dw + 528, vec256_add(vec256_load(dw + 528), sum_2_1));
-                        vec256_store(dw + 768, vec256_add(vec256_load(dw + 768), sum_3_0));
-                        vec256_store(dw + 784, vec256_add(vec256_load(dw + 784), sum_3_1));
+        for (int64_t o = 0; o < 16; o += 4) { /* channels made */
+            for (int64_t c = 0; c < 16; c += 2) { /* channels read */
+                for (int64_t lane = 0; lane < 16; lane += 8) { /* samples */
+                    real *dw = f->sums + o * 16 + c * 4 + 256;
+                    vec256 sum_0_0 = vec256_set(0); vec256_hold(sum_0_0);
+                    vec256 sum_0_1 = vec256_set(0); vec256_hold(sum_0_1);
+                    vec256 sum_1_0 = vec256_set(0); vec256_hold(sum_1_0);
+                    vec256 sum_1_1 = vec256_set(0); vec256_hold(sum_1_1);
+                    vec256 sum_2_0 = vec256_set(0); vec256_hold(sum_2_0);
+                    vec256 sum_2_1 = vec256_set(0); vec256_hold(sum_2_1);
+                    vec256 sum_3_0 = vec256_set(0); vec256_hold(sum_3_0);
+                    vec256 sum_3_1 = vec256_set(0); vec256_hold(sum_3_1);
+                    for (int64_t s = from; s < to; s++) { /* sites */
+                        const real *dy = f->dconv2 + s * 256 + o * 16 + lane;
+                        const real *x = f->leaky_relu1 + s * 256 + c * 16 + lane;
+                        vec256 v_0 = vec256_load(x); vec256_hold(v_0);
+                        vec256 v_1 = vec256_load(x + 16); vec256_hold(v_1);
+                        vec256 u_0 = vec256_load(dy); vec256_hold(u_0);
+                        sum_0_0 = vec256_fma(u_0, v_0, sum_0_0);
+                        sum_0_1 = vec256_fma(u_0, v_1, sum_0_1);
+                        vec256 u_1 = vec256_load(dy + 16); vec256_hold(u_1);
+                        sum_1_0 = vec256_fma(u_1, v_0, sum_1_0);
+                        sum_1_1 = vec256_fma(u_1, v_1, sum_1_1);
+                        vec256 u_2 = vec256_load(dy + 32); vec256_hold(u_2);
+                        sum_2_0 = vec256_fma(u_2, v_0, sum_2_0);
+                        sum_2_1 = vec256_fma(u_2, v_1, sum_2_1);
+                        vec256 u_3 = vec256_load(dy + 48); vec256_hold(u_3);
+                        sum_3_0 = vec256_fma(u_3, v_0, sum_3_0);
+                        sum_3_1 = vec256_fma(u_3, v_1, sum_3_1);
                     }
+                    vec256_add_sums(dw, sum_0_0, sum_1_0, sum_2_0, sum_3_0, sum_0_1, sum_1_1,
+                    sum_2_1, sum_3_1);
                 }
             }
         }
@@ -5486,7 +5447,7 @@ TARGET_AVX2 static void dconv2_bias_avx2(const Frame *f)
         const int64_t to = (from + 64 < f->sites2 ? from + 64 : f->sites2);
         for (int64_t o = 0; o < 16; o += 8) { /* channels made */
             for (int64_t lane = 0; lane < 16; lane += 8) { /* samples */
-                real *db = f->sums + o * 16 + lane + 8192;
+                real *db = f->sums + o + 512;
                 vec256 sum_0 = vec256_set(0); vec256 sum_1 = vec256_set(0);
                 vec256 sum_2 = vec256_set(0); vec256 sum_3 = vec256_set(0);
                 vec256 sum_4 = vec256_set(0); vec256 sum_5 = vec256_set(0);
@@ -5502,14 +5463,7 @@ TARGET_AVX2 static void dconv2_bias_avx2(const Frame *f)
                     sum_6 = vec256_add(sum_6, vec256_load(dy + 96));
                     sum_7 = vec256_add(sum_7, vec256_load(dy + 112));
                 }
-                vec256_store(db, vec256_add(vec256_load(db), sum_0));
-                vec256_store(db + 16, vec256_add(vec256_load(db + 16), sum_1));
-                vec256_store(db + 32, vec256_add(vec256_load(db + 32), sum_2));
-                vec256_store(db + 48, vec256_add(vec256_load(db + 48), sum_3));
-                vec256_store(db + 64, vec256_add(vec256_load(db + 64), sum_4));
-                vec256_store(db + 80, vec256_add(vec256_load(db + 80), sum_5));
-                vec256_store(db + 96, vec256_add(vec256_load(db + 96), sum_6));
-                vec256_store(db + 112, vec256_add(vec256_load(db + 112), sum_7));
+                vec256_add_sums(db, sum_0, sum_1, sum_2, sum_3, sum_4, sum_5, sum_6, sum_7);
             }
         }
     }
@@ -5527,7 +5481,9 @@ TARGET_AVX2 static void dconv1_avx2(const Frame *f)
             const real *arg = f->max_pool1_arg + (int64_t)f->cover2[s] * 256;
             for (int64_t c = 0; c < 16; c++) { /* channels read */
                 for (int64_t lane = 0; lane < 16; lane += 8) { /* samples */
-                    vec256 y = vec256_eq(vec256_load(arg + c * 16 + lane), vec256_set((real)((int64_t)f->cover_tap2[s])), vec256_load(x + c * 16 + lane), vec256_set(0));
+                    vec256 y = vec256_eq(vec256_load(arg + c * 16 + lane),
+                    vec256_set((real)((int64_t)f->cover_tap2[s])), vec256_load(x + c * 16 + lane),
+                    vec256_set(0));
                     vec256_store(dconv1 + c * 16 + lane, y);
                 }
             }
@@ -5542,11 +5498,11 @@ TARGET_AVX2 static void dconv1_weight_avx2(const Frame *f)
     vec256_fill_halo(&f->near1_halo, f->flux, 4, f->sites1);
     for (int64_t from = 0; from + 64 <= f->sites1 + 63; from += 64) { /* strips of sites */
         const int64_t to = (from + 64 < f->sites1 ? from + 64 : f->sites1);
-        for (int64_t tap = 0; tap < 4; tap++) { /* taps */
-            for (int64_t o = 0; o < 16; o += 4) { /* channels made */
-                for (int64_t c = 0; c < 4; c += 2) { /* channels read */
+        for (int64_t o = 0; o < 16; o += 4) { /* channels made */
+            for (int64_t c = 0; c < 4; c += 2) { /* channels read */
+                for (int64_t tap = 0; tap < 4; tap++) { /* taps */
                     for (int64_t lane = 0; lane < 16; lane += 8) { /* samples */
-                        real *dw = f->sums + o * 256 + c * 64 + tap * 16 + lane;
+                        real *dw = f->sums + tap * 64 + o * 4 + c * 4;
                         vec256 sum_0_0 = vec256_set(0); vec256_hold(sum_0_0);
                         vec256 sum_0_1 = vec256_set(0); vec256_hold(sum_0_1);
                         vec256 sum_1_0 = vec256_set(0); vec256_hold(sum_1_0);
@@ -5573,14 +5529,8 @@ TARGET_AVX2 static void dconv1_weight_avx2(const Frame *f)
                             sum_3_0 = vec256_fma(u_3, v_0, sum_3_0);
                             sum_3_1 = vec256_fma(u_3, v_1, sum_3_1);
                         }
-                        vec256_store(dw, vec256_add(vec256_load(dw), sum_0_0));
-                        vec256_store(dw + 64, vec256_add(vec256_load(dw + 64), sum_0_1));
-                        vec256_store(dw + 256, vec256_add(vec256_load(dw + 256), sum_1_0));
-                        vec256_store(dw + 320, vec256_add(vec256_load(dw + 320), sum_1_1));
-                        vec256_store(dw + 512, vec256_add(vec256_load(dw + 512), sum_2_0));
-                        vec256_store(dw + 576, vec256_add(vec256_load(dw + 576), sum_2_1));
-                        vec256_store(dw + 768, vec256_add(vec256_load(dw + 768), sum_3_0));
-                        vec256_store(dw + 832, vec256_add(vec256_load(dw + 832), sum_3_1));
+                        vec256_add_sums(dw, sum_0_0, sum_1_0, sum_2_0, sum_3_0, sum_0_1, sum_1_1,
+                        sum_2_1, sum_3_1);
                     }
                 }
             }
@@ -5588,10 +5538,17 @@ TARGET_AVX2 static void dconv1_weight_avx2(const Frame *f)
     }
 }
 
-/* add_lanes */
-TARGET_AVX2 static void add_lanes_avx2(const Frame *f)
+/* order_sums */
+TARGET_AVX2 static void order_sums_avx2(const Frame *f)
 {
-    lane_sums(f->dparams, f->sums, 953);
+    order_weights(f->dparams, 0, f->sums, 16, 4, 4);
+    order_weights(f->dparams, 256, f->sums + 256, 16, 16, 1);
+    order_bias(f->dparams, 512, f->sums + 512, 16);
+    order_weights(f->dparams, 528, f->sums + 544, 8, 16, 1);
+    order_bias(f->dparams, 656, f->sums + 672, 8);
+    order_weights(f->dparams, 664, f->sums + 688, 32, 8, 1);
+    order_weights(f->dparams, 920, f->sums + 944, 1, 32, 1);
+    order_bias(f->dparams, 952, f->sums + 1072, 1);
 }
 
 /* global_max_pool1 -> leaky_relu3; linear1; linear2 -> sigmoid1, st.arch:11
@@ -5873,7 +5830,7 @@ static void run_gradient_avx2(Frame *f, int64_t first, int64_t last)
         dconv1_weight_avx2(f);
     }
     if (f->dparams) {
-        add_lanes_avx2(f);
+        order_sums_avx2(f);
     }
 }
 
@@ -5911,7 +5868,7 @@ static void run_vjp_avx2(Frame *f, int64_t first, int64_t last)
         }
     }
     if (f->dparams) {
-        add_lanes_avx2(f);
+        order_sums_avx2(f);
     }
 }
 
@@ -5998,6 +5955,19 @@ VEC128 vec128 vec128_map(real (*f)(real), vec128 a)
     for (int i = 0; i < VEC128_LANES; i++)
         y[i] = f(a[i]);
     return y;
+}
+
+/* to[k] += the sum over the lanes of vector k. */
+INLINE void vec128_add_sums(real *to, vec128 a0, vec128 a1, vec128 a2, vec128 a3, vec128 a4,
+                            vec128 a5, vec128 a6, vec128 a7)
+{
+    const vec128 a[] = {a0, a1, a2, a3, a4, a5, a6, a7};
+    for (int k = 0; k < 8; k++) {
+        real sum = 0;
+        for (int i = 0; i < VEC128_LANES; i++)
+            sum += a[k][i];
+        to[k] += sum;
+    }
 }
 
 #define vec128_FUNCTION INLINE
@@ -6441,7 +6411,7 @@ static void write_sigmoid1_plain(const Frame *f)
 /* clear_sums */
 static void clear_sums_plain(const Frame *f)
 {
-    clear(f->sums, 15248);
+    clear(f->sums, 1088);
 }
 
 /* max_pool1 -> leaky_relu1; conv2 -> leaky_relu2; conv3 -> global_max_pool1, st.arch:8
@@ -6785,21 +6755,19 @@ static void dlinear2_plain(const Frame *f)
 static void dlinear2_weight_plain(const Frame *f)
 {
     const int64_t to = 1;
-    {
-        for (int64_t c = 0; c < 32; c += 2) { /* channels read */
-            for (int64_t lane = 0; lane < 16; lane += 4) { /* samples */
-                real *dw = f->sums + c * 16 + lane + 14720;
-                vec128 sum_0 = vec128_set(0); vec128 sum_1 = vec128_set(0);
-                for (int64_t s = 0; s < to; s++) { /* sites */
-                    const real *dy = f->dlinear2 + s * 16 + lane;
-                    const real *x = f->linear1 + s * 512 + c * 16 + lane;
-                    vec128 v_0 = vec128_load(x); vec128 v_1 = vec128_load(x + 16);
-                    vec128 u = vec128_load(dy); sum_0 = vec128_fma(u, v_0, sum_0);
-                    sum_1 = vec128_fma(u, v_1, sum_1);
-                }
-                vec128_store(dw, vec128_add(vec128_load(dw), sum_0));
-                vec128_store(dw + 16, vec128_add(vec128_load(dw + 16), sum_1));
+    for (int64_t c = 0; c < 32; c += 2) { /* channels read */
+        for (int64_t lane = 0; lane < 16; lane += 4) { /* samples */
+            real *dw = f->sums + c * 4 + 944;
+            vec128 sum_0 = vec128_set(0); vec128 sum_1 = vec128_set(0);
+            for (int64_t s = 0; s < to; s++) { /* sites */
+                const real *dy = f->dlinear2 + s * 16 + lane;
+                const real *x = f->linear1 + s * 512 + c * 16 + lane;
+                vec128 v_0 = vec128_load(x); vec128 v_1 = vec128_load(x + 16);
+                vec128 u = vec128_load(dy); sum_0 = vec128_fma(u, v_0, sum_0);
+                sum_1 = vec128_fma(u, v_1, sum_1);
             }
+            vec128_add_sums(dw, sum_0, vec128_set(0), vec128_set(0), vec128_set(0), sum_1,
+            vec128_set(0), vec128_set(0), vec128_set(0));
         }
     }
 }
@@ -6809,13 +6777,14 @@ static void dlinear2_bias_plain(const Frame *f)
 {
     const int64_t to = 1;
     for (int64_t lane = 0; lane < 16; lane += 4) { /* samples */
-        real *db = f->sums + lane + 15232;
+        real *db = f->sums + 1072;
         vec128 sum = vec128_set(0);
         for (int64_t s = 0; s < to; s++) { /* sites */
             const real *dy = f->dlinear2 + s * 16 + lane;
             sum = vec128_add(sum, vec128_load(dy));
         }
-        vec128_store(db, vec128_add(vec128_load(db), sum));
+        vec128_add_sums(db, sum, vec128_set(0), vec128_set(0), vec128_set(0), vec128_set(0),
+        vec128_set(0), vec128_set(0), vec128_set(0));
     }
 }
 
@@ -6911,37 +6880,29 @@ static void dlinear1_plain(const Frame *f)
 static void dlinear1_weight_plain(const Frame *f)
 {
     const int64_t to = 1;
-    {
-        for (int64_t o = 0; o < 32; o += 4) { /* channels made */
-            for (int64_t c = 0; c < 8; c += 2) { /* channels read */
-                for (int64_t lane = 0; lane < 16; lane += 4) { /* samples */
-                    real *dw = f->sums + o * 128 + c * 16 + lane + 10624;
-                    vec128 sum_0_0 = vec128_set(0); vec128 sum_0_1 = vec128_set(0);
-                    vec128 sum_1_0 = vec128_set(0); vec128 sum_1_1 = vec128_set(0);
-                    vec128 sum_2_0 = vec128_set(0); vec128 sum_2_1 = vec128_set(0);
-                    vec128 sum_3_0 = vec128_set(0); vec128 sum_3_1 = vec128_set(0);
-                    for (int64_t s = 0; s < to; s++) { /* sites */
-                        const real *dy = f->dlinear1 + s * 512 + o * 16 + lane;
-                        const real *x = f->leaky_relu3 + s * 128 + c * 16 + lane;
-                        vec128 v_0 = vec128_load(x); vec128 v_1 = vec128_load(x + 16);
-                        vec128 u_0 = vec128_load(dy); sum_0_0 = vec128_fma(u_0, v_0, sum_0_0);
-                        sum_0_1 = vec128_fma(u_0, v_1, sum_0_1);
-                        vec128 u_1 = vec128_load(dy + 16); sum_1_0 = vec128_fma(u_1, v_0, sum_1_0);
-                        sum_1_1 = vec128_fma(u_1, v_1, sum_1_1);
-                        vec128 u_2 = vec128_load(dy + 32); sum_2_0 = vec128_fma(u_2, v_0, sum_2_0);
-                        sum_2_1 = vec128_fma(u_2, v_1, sum_2_1);
-                        vec128 u_3 = vec128_load(dy + 48); sum_3_0 = vec128_fma(u_3, v_0, sum_3_0);
-                        sum_3_1 = vec128_fma(u_3, v_1, sum_3_1);
-                    }
-                    vec128_store(dw, vec128_add(vec128_load(dw), sum_0_0));
-                    vec128_store(dw + 16, vec128_add(vec128_load(dw + 16), sum_0_1));
-                    vec128_store(dw + 128, vec128_add(vec128_load(dw + 128), sum_1_0));
-                    vec128_store(dw + 144, vec128_add(vec128_load(dw + 144), sum_1_1));
-                    vec128_store(dw + 256, vec128_add(vec128_load(dw + 256), sum_2_0));
-                    vec128_store(dw + 272, vec128_add(vec128_load(dw + 272), sum_2_1));
-                    vec128_store(dw + 384, vec128_add(vec128_load(dw + 384), sum_3_0));
-                    vec128_store(dw + 400, vec128_add(vec128_load(dw + 400), sum_3_1));
+    for (int64_t o = 0; o < 32; o += 4) { /* channels made */
+        for (int64_t c = 0; c < 8; c += 2) { /* channels read */
+            for (int64_t lane = 0; lane < 16; lane += 4) { /* samples */
+                real *dw = f->sums + o * 8 + c * 4 + 688;
+                vec128 sum_0_0 = vec128_set(0); vec128 sum_0_1 = vec128_set(0);
+                vec128 sum_1_0 = vec128_set(0); vec128 sum_1_1 = vec128_set(0);
+                vec128 sum_2_0 = vec128_set(0); vec128 sum_2_1 = vec128_set(0);
+                vec128 sum_3_0 = vec128_set(0); vec128 sum_3_1 = vec128_set(0);
+                for (int64_t s = 0; s < to; s++) { /* sites */
+                    const real *dy = f->dlinear1 + s * 512 + o * 16 + lane;
+                    const real *x = f->leaky_relu3 + s * 128 + c * 16 + lane;
+                    vec128 v_0 = vec128_load(x); vec128 v_1 = vec128_load(x + 16);
+                    vec128 u_0 = vec128_load(dy); sum_0_0 = vec128_fma(u_0, v_0, sum_0_0);
+                    sum_0_1 = vec128_fma(u_0, v_1, sum_0_1);
+                    vec128 u_1 = vec128_load(dy + 16); sum_1_0 = vec128_fma(u_1, v_0, sum_1_0);
+                    sum_1_1 = vec128_fma(u_1, v_1, sum_1_1);
+                    vec128 u_2 = vec128_load(dy + 32); sum_2_0 = vec128_fma(u_2, v_0, sum_2_0);
+                    sum_2_1 = vec128_fma(u_2, v_1, sum_2_1);
+                    vec128 u_3 = vec128_load(dy + 48); sum_3_0 = vec128_fma(u_3, v_0, sum_3_0);
+                    sum_3_1 = vec128_fma(u_3, v_1, sum_3_1);
                 }
+                vec128_add_sums(dw, sum_0_0, sum_1_0, sum_2_0, sum_3_0, sum_0_1, sum_1_1, sum_2_1,
+                sum_3_1);
             }
         }
     }
@@ -6964,7 +6925,8 @@ static void dconv3_plain(const Frame *f)
             const real *arg = f->global_max_pool1_arg;
             for (int64_t c = 0; c < 8; c++) { /* channels read */
                 for (int64_t lane = 0; lane < 16; lane += 4) { /* samples */
-                    vec128 y = vec128_eq(vec128_load(arg + c * 16 + lane), vec128_set((real)(s + k)), vec128_load(x + c * 16 + lane), vec128_set(0));
+                    vec128 y = vec128_eq(vec128_load(arg + c * 16 + lane),
+                    vec128_set((real)(s + k)), vec128_load(x + c * 16 + lane), vec128_set(0));
                     vec128_store(dconv3 + k * 128 + c * 16 + lane, y);
                 }
             }
@@ -7073,7 +7035,8 @@ static void dconv3_plain(const Frame *f)
             const real *arg = f->global_max_pool1_arg;
             for (int64_t c = 0; c < 8; c++) { /* channels read */
                 for (int64_t lane = 0; lane < 16; lane += 4) { /* samples */
-                    vec128 y = vec128_eq(vec128_load(arg + c * 16 + lane), vec128_set((real)(s)), vec128_load(x + c * 16 + lane), vec128_set(0));
+                    vec128 y = vec128_eq(vec128_load(arg + c * 16 + lane), vec128_set((real)(s)),
+                    vec128_load(x + c * 16 + lane), vec128_set(0));
                     vec128_store(dconv3 + c * 16 + lane, y);
                 }
             }
@@ -7145,40 +7108,29 @@ static void dconv3_weight_plain(const Frame *f)
 {
     for (int64_t from = 0; from + 64 <= f->sites2 + 63; from += 64) { /* strips of sites */
         const int64_t to = (from + 64 < f->sites2 ? from + 64 : f->sites2);
-        {
-            for (int64_t o = 0; o < 8; o += 4) { /* channels made */
-                for (int64_t c = 0; c < 16; c += 2) { /* channels read */
-                    for (int64_t lane = 0; lane < 16; lane += 4) { /* samples */
-                        real *dw = f->sums + o * 256 + c * 16 + lane + 8448;
-                        vec128 sum_0_0 = vec128_set(0); vec128 sum_0_1 = vec128_set(0);
-                        vec128 sum_1_0 = vec128_set(0); vec128 sum_1_1 = vec128_set(0);
-                        vec128 sum_2_0 = vec128_set(0); vec128 sum_2_1 = vec128_set(0);
-                        vec128 sum_3_0 = vec128_set(0); vec128 sum_3_1 = vec128_set(0);
-                        for (int64_t s = from; s < to; s++) { /* sites */
-                            const real *dy = f->dconv3 + s * 128 + o * 16 + lane;
-                            const real *x = f->leaky_relu2 + s * 256 + c * 16 + lane;
-                            vec128 v_0 = vec128_load(x); vec128 v_1 = vec128_load(x + 16);
-                            vec128 u_0 = vec128_load(dy); sum_0_0 = vec128_fma(u_0, v_0, sum_0_0);
-                            sum_0_1 = vec128_fma(u_0, v_1, sum_0_1);
-                            vec128 u_1 = vec128_load(dy + 16);
-                            sum_1_0 = vec128_fma(u_1, v_0, sum_1_0);
-                            sum_1_1 = vec128_fma(u_1, v_1, sum_1_1);
-                            vec128 u_2 = vec128_load(dy + 32);
-                            sum_2_0 = vec128_fma(u_2, v_0, sum_2_0);
-                            sum_2_1 = vec128_fma(u_2, v_1, sum_2_1);
-                            vec128 u_3 = vec128_load(dy + 48);
-                            sum_3_0 = vec128_fma(u_3, v_0, sum_3_0);
-                            sum_3_1 = vec128_fma(u_3, v_1, sum_3_1);
-                        }
-                        vec128_store(dw, vec128_add(vec128_load(dw), sum_0_0));
-                        vec128_store(dw + 16, vec128_add(vec128_load(dw + 16), sum_0_1));
-                        vec128_store(dw + 256, vec128_add(vec128_load(dw + 256), sum_1_0));
-                        vec128_store(dw + 272, vec128_add(vec128_load(dw + 272), sum_1_1));
-                        vec128_store(dw + 512, vec128_add(vec128_load(dw + 512), sum_2_0));
-                        vec128_store(dw + 528, vec128_add(vec128_load(dw + 528), sum_2_1));
-                        vec128_store(dw + 768, vec128_add(vec128_load(dw + 768), sum_3_0));
-                        vec128_store(dw + 784, vec128_add(vec128_load(dw + 784), sum_3_1));
+        for (int64_t o = 0; o < 8; o += 4) { /* channels made */
+            for (int64_t c = 0; c < 16; c += 2) { /* channels read */
+                for (int64_t lane = 0; lane < 16; lane += 4) { /* samples */
+                    real *dw = f->sums + o * 16 + c * 4 + 544;
+                    vec128 sum_0_0 = vec128_set(0); vec128 sum_0_1 = vec128_set(0);
+                    vec128 sum_1_0 = vec128_set(0); vec128 sum_1_1 = vec128_set(0);
+                    vec128 sum_2_0 = vec128_set(0); vec128 sum_2_1 = vec128_set(0);
+                    vec128 sum_3_0 = vec128_set(0); vec128 sum_3_1 = vec128_set(0);
+                    for (int64_t s = from; s < to; s++) { /* sites */
+                        const real *dy = f->dconv3 + s * 128 + o * 16 + lane;
+                        const real *x = f->leaky_relu2 + s * 256 + c * 16 + lane;
+                        vec128 v_0 = vec128_load(x); vec128 v_1 = vec128_load(x + 16);
+                        vec128 u_0 = vec128_load(dy); sum_0_0 = vec128_fma(u_0, v_0, sum_0_0);
+                        sum_0_1 = vec128_fma(u_0, v_1, sum_0_1);
+                        vec128 u_1 = vec128_load(dy + 16); sum_1_0 = vec128_fma(u_1, v_0, sum_1_0);
+                        sum_1_1 = vec128_fma(u_1, v_1, sum_1_1);
+                        vec128 u_2 = vec128_load(dy + 32); sum_2_0 = vec128_fma(u_2, v_0, sum_2_0);
+                        sum_2_1 = vec128_fma(u_2, v_1, sum_2_1);
+                        vec128 u_3 = vec128_load(dy + 48); sum_3_0 = vec128_fma(u_3, v_0, sum_3_0);
+                        sum_3_1 = vec128_fma(u_3, v_1, sum_3_1);
                     }
+                    vec128_add_sums(dw, sum_0_0, sum_1_0, sum_2_0, sum_3_0, sum_0_1, sum_1_1,
+                    sum_2_1, sum_3_1);
                 }
             }
         }
@@ -7192,7 +7144,7 @@ static void dconv3_bias_plain(const Frame *f)
         const int64_t to = (from + 64 < f->sites2 ? from + 64 : f->sites2);
         {
             for (int64_t lane = 0; lane < 16; lane += 4) { /* samples */
-                real *db = f->sums + lane + 10496;
+                real *db = f->sums + 672;
                 vec128 sum_0 = vec128_set(0); vec128 sum_1 = vec128_set(0);
                 vec128 sum_2 = vec128_set(0); vec128 sum_3 = vec128_set(0);
                 vec128 sum_4 = vec128_set(0); vec128 sum_5 = vec128_set(0);
@@ -7208,14 +7160,7 @@ static void dconv3_bias_plain(const Frame *f)
                     sum_6 = vec128_add(sum_6, vec128_load(dy + 96));
                     sum_7 = vec128_add(sum_7, vec128_load(dy + 112));
                 }
-                vec128_store(db, vec128_add(vec128_load(db), sum_0));
-                vec128_store(db + 16, vec128_add(vec128_load(db + 16), sum_1));
-                vec128_store(db + 32, vec128_add(vec128_load(db + 32), sum_2));
-                vec128_store(db + 48, vec128_add(vec128_load(db + 48), sum_3));
-                vec128_store(db + 64, vec128_add(vec128_load(db + 64), sum_4));
-                vec128_store(db + 80, vec128_add(vec128_load(db + 80), sum_5));
-                vec128_store(db + 96, vec128_add(vec128_load(db + 96), sum_6));
-                vec128_store(db + 112, vec128_add(vec128_load(db + 112), sum_7));
+                vec128_add_sums(db, sum_0, sum_1, sum_2, sum_3, sum_4, sum_5, sum_6, sum_7);
             }
         }
     }
@@ -7227,40 +7172,29 @@ static void dconv2_weight_plain(const Frame *f)
 {
     for (int64_t from = 0; from + 64 <= f->sites2 + 63; from += 64) { /* strips of sites */
         const int64_t to = (from + 64 < f->sites2 ? from + 64 : f->sites2);
-        {
-            for (int64_t o = 0; o < 16; o += 4) { /* channels made */
-                for (int64_t c = 0; c < 16; c += 2) { /* channels read */
-                    for (int64_t lane = 0; lane < 16; lane += 4) { /* samples */
-                        real *dw = f->sums + o * 256 + c * 16 + lane + 4096;
-                        vec128 sum_0_0 = vec128_set(0); vec128 sum_0_1 = vec128_set(0);
-                        vec128 sum_1_0 = vec128_set(0); vec128 sum_1_1 = vec128_set(0);
-                        vec128 sum_2_0 = vec128_set(0); vec128 sum_2_1 = vec128_set(0);
-                        vec128 sum_3_0 = vec128_set(0); vec128 sum_3_1 = vec128_set(0);
-                        for (int64_t s = from; s < to; s++) { /* sites */
-                            const real *dy = f->dconv2 + s * 256 + o * 16 + lane;
-                            const real *x = f->leaky_relu1 + s * 256 + c * 16 + lane;
-                            vec128 v_0 = vec128_load(x); vec128 v_1 = vec128_load(x + 16);
-                            vec128 u_0 = vec128_load(dy); sum_0_0 = vec128_fma(u_0, v_0, sum_0_0);
-                            sum_0_1 = vec128_fma(u_0, v_1, sum_0_1);
-                            vec128 u_1 = vec128_load(dy + 16);
-                            sum_1_0 = vec128_fma(u_1, v_0, sum_1_0);
-                            sum_1_1 = vec128_fma(u_1, v_1, sum_1_1);
-                            vec128 u_2 = vec128_load(dy + 32);
-                            sum_2_0 = vec128_fma(u_2, v_0, sum_2_0);
-                            sum_2_1 = vec128_fma(u_2, v_1, sum_2_1);
-                            vec128 u_3 = vec128_load(dy + 48);
-                            sum_3_0 = vec128_fma(u_3, v_0, sum_3_0);
-                            sum_3_1 = vec128_fma(u_3, v_1, sum_3_1);
-                        }
-                        vec128_store(dw, vec128_add(vec128_load(dw), sum_0_0));
-                        vec128_store(dw + 16, vec128_add(vec128_load(dw + 16), sum_0_1));
-                        vec128_store(dw + 256, vec128_add(vec128_load(dw + 256), sum_1_0));
-                        vec128_store(dw + 272, vec128_add(vec128_load(dw + 272), sum_1_1));
-                        vec128_store(dw + 512, vec128_add(vec128_load(dw + 512), sum_2_0));
-                        vec128_store(dw + 528, vec128_add(vec128_load(dw + 528), sum_2_1));
-                        vec128_store(dw + 768, vec128_add(vec128_load(dw + 768), sum_3_0));
-                        vec128_store(dw + 784, vec128_add(vec128_load(dw + 784), sum_3_1));
+        for (int64_t o = 0; o < 16; o += 4) { /* channels made */
+            for (int64_t c = 0; c < 16; c += 2) { /* channels read */
+                for (int64_t lane = 0; lane < 16; lane += 4) { /* samples */
+                    real *dw = f->sums + o * 16 + c * 4 + 256;
+                    vec128 sum_0_0 = vec128_set(0); vec128 sum_0_1 = vec128_set(0);
+                    vec128 sum_1_0 = vec128_set(0); vec128 sum_1_1 = vec128_set(0);
+                    vec128 sum_2_0 = vec128_set(0); vec128 sum_2_1 = vec128_set(0);
+                    vec128 sum_3_0 = vec128_set(0); vec128 sum_3_1 = vec128_set(0);
+                    for (int64_t s = from; s < to; s++) { /* sites */
+                        const real *dy = f->dconv2 + s * 256 + o * 16 + lane;
+                        const real *x = f->leaky_relu1 + s * 256 + c * 16 + lane;
+                        vec128 v_0 = vec128_load(x); vec128 v_1 = vec128_load(x + 16);
+                        vec128 u_0 = vec128_load(dy); sum_0_0 = vec128_fma(u_0, v_0, sum_0_0);
+                        sum_0_1 = vec128_fma(u_0, v_1, sum_0_1);
+                        vec128 u_1 = vec128_load(dy + 16); sum_1_0 = vec128_fma(u_1, v_0, sum_1_0);
+                        sum_1_1 = vec128_fma(u_1, v_1, sum_1_1);
+                        vec128 u_2 = vec128_load(dy + 32); sum_2_0 = vec128_fma(u_2, v_0, sum_2_0);
+                        sum_2_1 = vec128_fma(u_2, v_1, sum_2_1);
+                        vec128 u_3 = vec128_load(dy + 48); sum_3_0 = vec128_fma(u_3, v_0, sum_3_0);
+                        sum_3_1 = vec128_fma(u_3, v_1, sum_3_1);
                     }
+                    vec128_add_sums(dw, sum_0_0, sum_1_0, sum_2_0, sum_3_0, sum_0_1, sum_1_1,
+                    sum_2_1, sum_3_1);
                 }
             }
         }
@@ -7274,7 +7208,7 @@ static void dconv2_bias_plain(const Frame *f)
         const int64_t to = (from + 64 < f->sites2 ? from + 64 : f->sites2);
         for (int64_t o = 0; o < 16; o += 8) { /* channels made */
             for (int64_t lane = 0; lane < 16; lane += 4) { /* samples */
-                real *db = f->sums + o * 16 + lane + 8192;
+                real *db = f->sums + o + 512;
                 vec128 sum_0 = vec128_set(0); vec128 sum_1 = vec128_set(0);
                 vec128 sum_2 = vec128_set(0); vec128 sum_3 = vec128_set(0);
                 vec128 sum_4 = vec128_set(0); vec128 sum_5 = vec128_set(0);
@@ -7290,14 +7224,7 @@ static void dconv2_bias_plain(const Frame *f)
                     sum_6 = vec128_add(sum_6, vec128_load(dy + 96));
                     sum_7 = vec128_add(sum_7, vec128_load(dy + 112));
                 }
-                vec128_store(db, vec128_add(vec128_load(db), sum_0));
-                vec128_store(db + 16, vec128_add(vec128_load(db + 16), sum_1));
-                vec128_store(db + 32, vec128_add(vec128_load(db + 32), sum_2));
-                vec128_store(db + 48, vec128_add(vec128_load(db + 48), sum_3));
-                vec128_store(db + 64, vec128_add(vec128_load(db + 64), sum_4));
-                vec128_store(db + 80, vec128_add(vec128_load(db + 80), sum_5));
-                vec128_store(db + 96, vec128_add(vec128_load(db + 96), sum_6));
-                vec128_store(db + 112, vec128_add(vec128_load(db + 112), sum_7));
+                vec128_add_sums(db, sum_0, sum_1, sum_2, sum_3, sum_4, sum_5, sum_6, sum_7);
             }
         }
     }
@@ -7315,7 +7242,9 @@ static void dconv1_plain(const Frame *f)
             const real *arg = f->max_pool1_arg + (int64_t)f->cover2[s] * 256;
             for (int64_t c = 0; c < 16; c++) { /* channels read */
                 for (int64_t lane = 0; lane < 16; lane += 4) { /* samples */
-                    vec128 y = vec128_eq(vec128_load(arg + c * 16 + lane), vec128_set((real)((int64_t)f->cover_tap2[s])), vec128_load(x + c * 16 + lane), vec128_set(0));
+                    vec128 y = vec128_eq(vec128_load(arg + c * 16 + lane),
+                    vec128_set((real)((int64_t)f->cover_tap2[s])), vec128_load(x + c * 16 + lane),
+                    vec128_set(0));
                     vec128_store(dconv1 + c * 16 + lane, y);
                 }
             }
@@ -7330,11 +7259,11 @@ static void dconv1_weight_plain(const Frame *f)
     vec128_fill_halo(&f->near1_halo, f->flux, 4, f->sites1);
     for (int64_t from = 0; from + 64 <= f->sites1 + 63; from += 64) { /* strips of sites */
         const int64_t to = (from + 64 < f->sites1 ? from + 64 : f->sites1);
-        for (int64_t tap = 0; tap < 4; tap++) { /* taps */
-            for (int64_t o = 0; o < 16; o += 4) { /* channels made */
-                for (int64_t c = 0; c < 4; c += 2) { /* channels read */
+        for (int64_t o = 0; o < 16; o += 4) { /* channels made */
+            for (int64_t c = 0; c < 4; c += 2) { /* channels read */
+                for (int64_t tap = 0; tap < 4; tap++) { /* taps */
                     for (int64_t lane = 0; lane < 16; lane += 4) { /* samples */
-                        real *dw = f->sums + o * 256 + c * 64 + tap * 16 + lane;
+                        real *dw = f->sums + tap * 64 + o * 4 + c * 4;
                         vec128 sum_0_0 = vec128_set(0); vec128 sum_0_1 = vec128_set(0);
                         vec128 sum_1_0 = vec128_set(0); vec128 sum_1_1 = vec128_set(0);
                         vec128 sum_2_0 = vec128_set(0); vec128 sum_2_1 = vec128_set(0);
@@ -7355,14 +7284,8 @@ static void dconv1_weight_plain(const Frame *f)
                             sum_3_0 = vec128_fma(u_3, v_0, sum_3_0);
                             sum_3_1 = vec128_fma(u_3, v_1, sum_3_1);
                         }
-                        vec128_store(dw, vec128_add(vec128_load(dw), sum_0_0));
-                        vec128_store(dw + 64, vec128_add(vec128_load(dw + 64), sum_0_1));
-                        vec128_store(dw + 256, vec128_add(vec128_load(dw + 256), sum_1_0));
-                        vec128_store(dw + 320, vec128_add(vec128_load(dw + 320), sum_1_1));
-                        vec128_store(dw + 512, vec128_add(vec128_load(dw + 512), sum_2_0));
-                        vec128_store(dw + 576, vec128_add(vec128_load(dw + 576), sum_2_1));
-                        vec128_store(dw + 768, vec128_add(vec128_load(dw + 768), sum_3_0));
-                        vec128_store(dw + 832, vec128_add(vec128_load(dw + 832), sum_3_1));
+                        vec128_add_sums(dw, sum_0_0, sum_1_0, sum_2_0, sum_3_0, sum_0_1, sum_1_1,
+                        sum_2_1, sum_3_1);
                     }
                 }
             }
@@ -7370,10 +7293,17 @@ static void dconv1_weight_plain(const Frame *f)
     }
 }
 
-/* add_lanes */
-static void add_lanes_plain(const Frame *f)
+/* order_sums */
+static void order_sums_plain(const Frame *f)
 {
-    lane_sums(f->dparams, f->sums, 953);
+    order_weights(f->dparams, 0, f->sums, 16, 4, 4);
+    order_weights(f->dparams, 256, f->sums + 256, 16, 16, 1);
+    order_bias(f->dparams, 512, f->sums + 512, 16);
+    order_weights(f->dparams, 528, f->sums + 544, 8, 16, 1);
+    order_bias(f->dparams, 656, f->sums + 672, 8);
+    order_weights(f->dparams, 664, f->sums + 688, 32, 8, 1);
+    order_weights(f->dparams, 920, f->sums + 944, 1, 32, 1);
+    order_bias(f->dparams, 952, f->sums + 1072, 1);
 }
 
 /* global_max_pool1 -> leaky_relu3; linear1; linear2 -> sigmoid1, st.arch:11
@@ -7650,7 +7580,7 @@ static void run_gradient_plain(Frame *f, int64_t first, int64_t last)
         dconv1_weight_plain(f);
     }
     if (f->dparams) {
-        add_lanes_plain(f);
+        order_sums_plain(f);
     }
 }
 
@@ -7688,7 +7618,7 @@ static void run_vjp_plain(Frame *f, int64_t first, int64_t last)
         }
     }
     if (f->dparams) {
-        add_lanes_plain(f);
+        order_sums_plain(f);
     }
 }
 
@@ -8747,7 +8677,7 @@ static const char cuda_source[] =
     "DEVICE void conv1_cuda(const Frame *f, Block at)\n"
     "{\n"
     "    const int tiles = (f->sites1 + 1) / 2;\n"
-    "    for (int item = THREAD; item < tiles * 2; item += THREADS) { /* tiles, one to a thread */\n"
+    "    for (int item = 0 + THREAD; item < tiles * 2; item += THREADS) { /* tiles, one to a thread */\n"
     "        const int block = item / tiles;\n"
     "        const int s0 = item - block * tiles;\n"
     "        const int s1 = (s0 + tiles < f->sites1 - 1 \? s0 + tiles : f->sites1 - 1);\n"
@@ -8826,7 +8756,7 @@ static const char cuda_source[] =
     "/* max_pool1 -> leaky_relu1, st.arch:8 */\n"
     "DEVICE void max_pool1_cuda(const Frame *f, Block at)\n"
     "{\n"
-    "    for (int item = THREAD; item < f->sites2 * 16; item += THREADS) { /* tiles, one to a thread */\n"
+    "    for (int item = 0 + THREAD; item < f->sites2 * 16; item += THREADS) { /* tiles, one to a thread */\n"
     "        const int s = item / 16;\n"
     "        const int c = item - s * 16;\n"
     "        const real *x = at.field + f->conv1;\n"
@@ -8848,7 +8778,7 @@ static const char cuda_source[] =
     "DEVICE void conv2_cuda(const Frame *f, Block at)\n"
     "{\n"
     "    const int tiles = (f->sites2 + 1) / 2;\n"
-    "    for (int item = THREAD; item < tiles * 2; item += THREADS) { /* tiles, one to a thread */\n"
+    "    for (int item = 0 + THREAD; item < tiles * 2; item += THREADS) { /* tiles, one to a thread */\n"
     "        const int block = item / tiles;\n"
     "        const int s0 = item - block * tiles;\n"
     "        const int s1 = (s0 + tiles < f->sites2 - 1 \? s0 + tiles : f->sites2 - 1);\n"
@@ -8948,7 +8878,7 @@ static const char cuda_source[] =
     "DEVICE void conv3_cuda(const Frame *f, Block at)\n"
     "{\n"
     "    const int tiles = (f->sites2 + 1) / 2;\n"
-    "    for (int item = THREAD; item < tiles; item += THREADS) { /* tiles, one to a thread */\n"
+    "    for (int item = 0 + THREAD; item < tiles; item += THREADS) { /* tiles, one to a thread */\n"
     "        const int s1 = (item + tiles < f->sites2 - 1 \? item + tiles : f->sites2 - 1);\n"
     "        const real *bias = at.packed + 656;\n"
     "        real y_0_0 = bias[0]; real y_0_1 = bias[0]; real y_1_0 = bias[1]; real y_1_1 = bias[1];\n"
@@ -9027,7 +8957,7 @@ static const char cuda_source[] =
     "DEVICE void global_max_pool1_shares_cuda(const Frame *f, Block at)\n"
     "{\n"
     "    const int shares = shares_of(f->sites2, 8);\n"
-    "    for (int item = THREAD; item < shares * 8; item += THREADS) { /* tiles, one to a thread */\n"
+    "    for (int item = 0 + THREAD; item < shares * 8; item += THREADS) { /* tiles, one to a thread */\n"
     "        const int share = item / 8;\n"
     "        const int n = item - share * 8;\n"
     "        const int size = (f->sites2 + shares - 1) / shares;\n"
@@ -9049,7 +8979,7 @@ static const char cuda_source[] =
     "DEVICE void global_max_pool1_cuda(const Frame *f, Block at)\n"
     "{\n"
     "    const int shares = shares_of(f->sites2, 8);\n"
-    "    for (int item = THREAD; item < 8; item += THREADS) { /* tiles, one to a thread */\n"
+    "    for (int item = 0 + THREAD; item < 8; item += THREADS) { /* tiles, one to a thread */\n"
     "        const real *part = at.field + f->global_max_pool1_shares;\n"
     "        real max = part[item];\n"
     "        for (int share = 1; share < shares; share++) { /* shares of the sum */\n"
@@ -9064,7 +8994,7 @@ static const char cuda_source[] =
     "/* global_max_pool1 -> leaky_relu3, st.arch:11 */\n"
     "DEVICE void leaky_relu3_cuda(const Frame *f, Block at)\n"
     "{\n"
-    "    for (int item = THREAD; item < 8; item += THREADS) { /* tiles, one to a thread */\n"
+    "    for (int item = 0 + THREAD; item < 8; item += THREADS) { /* tiles, one to a thread */\n"
     "        const real *x = at.field + f->global_max_pool1;\n"
     "        real y = x[item];\n"
     "        y = real_max(y, (y * (real)0.01));\n"
@@ -9077,7 +9007,7 @@ static const char cuda_source[] =
     " * y[o,p] = b[o] + sum over taps k and channels c of w[o,c,k] x[c,near[k][p]]; 256 multiply-adds a site */\n"
     "DEVICE void linear1_cuda(const Frame *f, Block at)\n"
     "{\n"
-    "    for (int item = THREAD; item < 4; item += THREADS) { /* tiles, one to a thread */\n"
+    "    for (int item = 0 + THREAD; item < 4; item += THREADS) { /* tiles, one to a thread */\n"
     "        real y_0 = 0; real y_1 = 0; real y_2 = 0; real y_3 = 0; real y_4 = 0; real y_5 = 0;\n"
     "        real y_6 = 0; real y_7 = 0;\n"
     "        const real *w = ALIGNED(at.packed + item * 64 + 672);\n"
@@ -9128,7 +9058,7 @@ static const char cuda_source[] =
     " * y[o,p] = b[o] + sum over taps k and channels c of w[o,c,k] x[c,near[k][p]]; 32 multiply-adds a site */\n"
     "DEVICE void linear2_cuda(const Frame *f, Block at)\n"
     "{\n"
-    "    for (int item = THREAD; item < 1; item += THREADS) { /* tiles, one to a thread */\n"
+    "    for (int item = 0 + THREAD; item < 1; item += THREADS) { /* tiles, one to a thread */\n"
     "        const real *bias = at.packed + 960;\n"
     "        real y = bias[0];\n"
     "        const real *w = at.packed + 928;\n"
@@ -9156,7 +9086,7 @@ static const char cuda_source[] =
     "/* max_pool1 -> leaky_relu1, st.arch:8 */\n"
     "DEVICE void max_pool1_2_cuda(const Frame *f, Block at)\n"
     "{\n"
-    "    for (int item = THREAD; item < f->sites2 * 16; item += THREADS) { /* tiles, one to a thread */\n"
+    "    for (int item = 0 + THREAD; item < f->sites2 * 16; item += THREADS) { /* tiles, one to a thread */\n"
     "        const int s = item / 16;\n"
     "        const int c = item - s * 16;\n"
     "        const real *x = at.field + f->conv1;\n"
@@ -9178,7 +9108,7 @@ static const char cuda_source[] =
     "        to_leaky_relu1[0] = y;\n"
     "    }\n"
     "    real *ghost_max_pool1_arg = at.field + f->max_pool1_arg + f->sites2 * 20;\n"
-    "    for (int o = THREAD; o < 16; o += THREADS) { /* channels made */\n"
+    "    for (int o = 0 + THREAD; o < 16; o += THREADS) { /* channels made */\n"
     "        ghost_max_pool1_arg[o] = 0;\n"
     "    }\n"
     "}\n"
@@ -9187,7 +9117,7 @@ static const char cuda_source[] =
     "DEVICE void global_max_pool1_shares_2_cuda(const Frame *f, Block at)\n"
     "{\n"
     "    const int shares = shares_of(f->sites2, 8);\n"
-    "    for (int item = THREAD; item < shares * 8; item += THREADS) { /* tiles, one to a thread */\n"
+    "    for (int item = 0 + THREAD; item < shares * 8; item += THREADS) { /* tiles, one to a thread */\n"
     "        const int share = item / 8;\n"
     "        const int n = item - share * 8;\n"
     "        const int size = (f->sites2 + shares - 1) / shares;\n"
@@ -9213,7 +9143,7 @@ static const char cuda_source[] =
     "DEVICE void global_max_pool1_2_cuda(const Frame *f, Block at)\n"
     "{\n"
     "    const int shares = shares_of(f->sites2, 8);\n"
-    "    for (int item = THREAD; item < 8; item += THREADS) { /* tiles, one to a thread */\n"
+    "    for (int item = 0 + THREAD; item < 8; item += THREADS) { /* tiles, one to a thread */\n"
     "        const real *part = at.field + f->global_max_pool1_shares;\n"
     "        const real *part_where = at.field + f->global_max_pool1_where;\n"
     "        real max = part[item];\n"
@@ -9234,7 +9164,7 @@ static const char cuda_source[] =
     " * y[o,p] = b[o] + sum over taps k and channels c of w[o,c,k] x[c,near[k][p]]; 32 multiply-adds a site */\n"
     "DEVICE void linear2_2_cuda(const Frame *f, Block at)\n"
     "{\n"
-    "    for (int item = THREAD; item < 1; item += THREADS) { /* tiles, one to a thread */\n"
+    "    for (int item = 0 + THREAD; item < 1; item += THREADS) { /* tiles, one to a thread */\n"
     "        const real *bias = at.packed + 960;\n"
     "        real y = bias[0];\n"
     "        const real *w = at.packed + 928;\n"
@@ -9268,7 +9198,7 @@ static const char cuda_source[] =
     " * dw[o,c,k] += sum over sites p of dy[o,p] x[c,near[k][p]]; 32 multiply-adds a site */\n"
     "DEVICE void dlinear2_weight_cuda(const Frame *f, Block at)\n"
     "{\n"
-    "    for (int item = THREAD; item < 32; item += THREADS) { /* tiles, one to a thread */\n"
+    "    for (int item = 0 + THREAD; item < 32; item += THREADS) { /* tiles, one to a thread */\n"
     "        const int row = item / 32;\n"
     "        const int column = item - row * 32;\n"
     "        real sum = 0;\n"
@@ -9291,7 +9221,7 @@ static const char cuda_source[] =
     "/* dlinear2_bias, st.arch:13 */\n"
     "DEVICE void dlinear2_bias_cuda(const Frame *f, Block at)\n"
     "{\n"
-    "    for (int item = THREAD; item < 1; item += THREADS) { /* tiles, one to a thread */\n"
+    "    for (int item = 0 + THREAD; item < 1; item += THREADS) { /* tiles, one to a thread */\n"
     "        real sum = 0;\n"
     "        {\n"
     "            const int to = 1;\n"
@@ -9311,7 +9241,7 @@ static const char cuda_source[] =
     " * dx[c,q] = sum over taps k and channels o of w[o,c,k] dy[o,back[k][q]]; 32 multiply-adds a site */\n"
     "DEVICE void dlinear1_cuda(const Frame *f, Block at)\n"
     "{\n"
-    "    for (int item = THREAD; item < 4; item += THREADS) { /* tiles, one to a thread */\n"
+    "    for (int item = 0 + THREAD; item < 4; item += THREADS) { /* tiles, one to a thread */\n"
     "        real y_0 = 0; real y_1 = 0; real y_2 = 0; real y_3 = 0; real y_4 = 0; real y_5 = 0;\n"
     "        real y_6 = 0; real y_7 = 0;\n"
     "        const real *w = ALIGNED(at.packed + item * 8 + 976);\n"
@@ -9334,7 +9264,7 @@ static const char cuda_source[] =
     " * dw[o,c,k] += sum over sites p of dy[o,p] x[c,near[k][p]]; 256 multiply-adds a site */\n"
     "DEVICE void dlinear1_weight_cuda(const Frame *f, Block at)\n"
     "{\n"
-    "    for (int item = THREAD; item < 64; item += THREADS) { /* tiles, one to a thread */\n"
+    "    for (int item = 0 + THREAD; item < 64; item += THREADS) { /* tiles, one to a thread */\n"
     "        const int row = item / 4;\n"
     "        const int column = item - row * 4;\n"
     "        real sum_0_0 = 0; real sum_0_1 = 0;\n"
@@ -9367,7 +9297,7 @@ static const char cuda_source[] =
     " * dx[c,q] = sum over taps k and channels o of w[o,c,k] dy[o,back[k][q]]; 256 multiply-adds a site */\n"
     "DEVICE void dleaky_relu3_cuda(const Frame *f, Block at)\n"
     "{\n"
-    "    for (int item = THREAD; item < 1; item += THREADS) { /* tiles, one to a thread */\n"
+    "    for (int item = 0 + THREAD; item < 1; item += THREADS) { /* tiles, one to a thread */\n"
     "        real y_0 = 0; real y_1 = 0; real y_2 = 0; real y_3 = 0; real y_4 = 0; real y_5 = 0;\n"
     "        real y_6 = 0; real y_7 = 0;\n"
     "        const real *w = ALIGNED(at.packed + 1008);\n"
@@ -9427,7 +9357,7 @@ static const char cuda_source[] =
     "/* dconv3, st.arch:10 */\n"
     "DEVICE void dconv3_cuda(const Frame *f, Block at)\n"
     "{\n"
-    "    for (int item = THREAD; item < f->sites2 * 8; item += THREADS) { /* tiles, one to a thread */\n"
+    "    for (int item = 0 + THREAD; item < f->sites2 * 8; item += THREADS) { /* tiles, one to a thread */\n"
     "        const int s = item / 8;\n"
     "        const int c = item - s * 8;\n"
     "        const real *x = at.field + f->dglobal_max_pool1;\n"
@@ -9442,7 +9372,7 @@ static const char cuda_source[] =
     " * dw[o,c,k] += sum over sites p of dy[o,p] x[c,near[k][p]]; 128 multiply-adds a site */\n"
     "DEVICE void dconv3_weight_cuda(const Frame *f, Block at)\n"
     "{\n"
-    "    for (int item = THREAD; item < 128; item += THREADS) { /* tiles, one to a thread */\n"
+    "    for (int item = 0 + THREAD; item < 128; item += THREADS) { /* tiles, one to a thread */\n"
     "        const int row = item / 16;\n"
     "        const int column = item - row * 16;\n"
     "        real sum = 0;\n"
@@ -9466,7 +9396,7 @@ static const char cuda_source[] =
     "DEVICE void dconv3_bias_shares_cuda(const Frame *f, Block at)\n"
     "{\n"
     "    const int shares = shares_of(f->sites2, 8);\n"
-    "    for (int item = THREAD; item < shares * 8; item += THREADS) { /* tiles, one to a thread */\n"
+    "    for (int item = 0 + THREAD; item < shares * 8; item += THREADS) { /* tiles, one to a thread */\n"
     "        const int share = item / 8;\n"
     "        const int n = item - share * 8;\n"
     "        const int size = (f->sites2 + shares - 1) / shares;\n"
@@ -9491,7 +9421,7 @@ static const char cuda_source[] =
     "DEVICE void dconv3_bias_cuda(const Frame *f, Block at)\n"
     "{\n"
     "    const int shares = shares_of(f->sites2, 8);\n"
-    "    for (int item = THREAD; item < 8; item += THREADS) { /* tiles, one to a thread */\n"
+    "    for (int item = 0 + THREAD; item < 8; item += THREADS) { /* tiles, one to a thread */\n"
     "        const real *part = at.field + f->dconv3_bias_shares + item;\n"
     "        real sum = 0;\n"
     "        for (int share = 0; share < shares; share++) { /* shares of the sum */\n"
@@ -9507,7 +9437,7 @@ static const char cuda_source[] =
     "DEVICE void dleaky_relu2_cuda(const Frame *f, Block at)\n"
     "{\n"
     "    const int tiles = (f->sites2 + 1) / 2;\n"
-    "    for (int item = THREAD; item < tiles * 2; item += THREADS) { /* tiles, one to a thread */\n"
+    "    for (int item = 0 + THREAD; item < tiles * 2; item += THREADS) { /* tiles, one to a thread */\n"
     "        const int block = item / tiles;\n"
     "        const int s0 = item - block * tiles;\n"
     "        const int s1 = (s0 + tiles < f->sites2 - 1 \? s0 + tiles : f->sites2 - 1);\n"
@@ -9608,7 +9538,7 @@ static const char cuda_source[] =
     "DEVICE void dconv2_weight_shares_cuda(const Frame *f, Block at)\n"
     "{\n"
     "    const int shares = shares_of(f->sites2, 64);\n"
-    "    for (int item = THREAD; item < shares * 64; item += THREADS) { /* tiles, one to a thread */\n"
+    "    for (int item = 0 + THREAD; item < shares * 64; item += THREADS) { /* tiles, one to a thread */\n"
     "        const int share = item / 64;\n"
     "        const int n = item - share * 64;\n"
     "        const int size = (f->sites2 + shares - 1) / shares;\n"
@@ -9645,7 +9575,7 @@ static const char cuda_source[] =
     "DEVICE void dconv2_weight_cuda(const Frame *f, Block at)\n"
     "{\n"
     "    const int shares = shares_of(f->sites2, 64);\n"
-    "    for (int item = THREAD; item < 256; item += THREADS) { /* tiles, one to a thread */\n"
+    "    for (int item = 0 + THREAD; item < 256; item += THREADS) { /* tiles, one to a thread */\n"
     "        const int element = item / 64;\n"
     "        const int n = item - element * 64;\n"
     "        const real *part = at.field + f->dconv2_weight_shares + element * (shares * 64) + n;\n"
@@ -9666,7 +9596,7 @@ static const char cuda_source[] =
     "DEVICE void dconv2_bias_shares_cuda(const Frame *f, Block at)\n"
     "{\n"
     "    const int shares = shares_of(f->sites2, 16);\n"
-    "    for (int item = THREAD; item < shares * 16; item += THREADS) { /* tiles, one to a thread */\n"
+    "    for (int item = 0 + THREAD; item < shares * 16; item += THREADS) { /* tiles, one to a thread */\n"
     "        const int share = item / 16;\n"
     "        const int n = item - share * 16;\n"
     "        const int size = (f->sites2 + shares - 1) / shares;\n"
@@ -9691,7 +9621,7 @@ static const char cuda_source[] =
     "DEVICE void dconv2_bias_cuda(const Frame *f, Block at)\n"
     "{\n"
     "    const int shares = shares_of(f->sites2, 16);\n"
-    "    for (int item = THREAD; item < 16; item += THREADS) { /* tiles, one to a thread */\n"
+    "    for (int item = 0 + THREAD; item < 16; item += THREADS) { /* tiles, one to a thread */\n"
     "        const real *part = at.field + f->dconv2_bias_shares + item;\n"
     "        real sum = 0;\n"
     "        for (int share = 0; share < shares; share++) { /* shares of the sum */\n"
@@ -9707,7 +9637,7 @@ static const char cuda_source[] =
     "DEVICE void dleaky_relu1_cuda(const Frame *f, Block at)\n"
     "{\n"
     "    const int tiles = (f->sites2 + 1) / 2;\n"
-    "    for (int item = THREAD; item < tiles * 2; item += THREADS) { /* tiles, one to a thread */\n"
+    "    for (int item = 0 + THREAD; item < tiles * 2; item += THREADS) { /* tiles, one to a thread */\n"
     "        const int block = item / tiles;\n"
     "        const int s0 = item - block * tiles;\n"
     "        const int s1 = (s0 + tiles < f->sites2 - 1 \? s0 + tiles : f->sites2 - 1);\n"
@@ -9802,7 +9732,7 @@ static const char cuda_source[] =
     "        to_dmax_pool1_1[7] = y_7_1;\n"
     "    }\n"
     "    real *ghost_dmax_pool1 = at.field + f->dmax_pool1 + f->sites2 * 20;\n"
-    "    for (int o = THREAD; o < 16; o += THREADS) { /* channels made */\n"
+    "    for (int o = 0 + THREAD; o < 16; o += THREADS) { /* channels made */\n"
     "        ghost_dmax_pool1[o] = 0;\n"
     "    }\n"
     "}\n"
@@ -9810,7 +9740,7 @@ static const char cuda_source[] =
     "/* dconv1, st.arch:7 */\n"
     "DEVICE void dconv1_cuda(const Frame *f, Block at)\n"
     "{\n"
-    "    for (int item = THREAD; item < f->sites1 * 16; item += THREADS) { /* tiles, one to a thread */\n"
+    "    for (int item = 0 + THREAD; item < f->sites1 * 16; item += THREADS) { /* tiles, one to a thread */\n"
     "        const int s = item / 16;\n"
     "        const int c = item - s * 16;\n"
     "        const real *x = at.field + f->dmax_pool1;\n"
@@ -9826,7 +9756,7 @@ static const char cuda_source[] =
     "DEVICE void dconv1_weight_shares_cuda(const Frame *f, Block at)\n"
     "{\n"
     "    const int shares = shares_of(f->sites1, 64);\n"
-    "    for (int item = THREAD; item < shares * 64; item += THREADS) { /* tiles, one to a thread */\n"
+    "    for (int item = 0 + THREAD; item < shares * 64; item += THREADS) { /* tiles, one to a thread */\n"
     "        const int share = item / 64;\n"
     "        const int n = item - share * 64;\n"
     "        const int size = (f->sites1 + shares - 1) / shares;\n"
@@ -9865,7 +9795,7 @@ static const char cuda_source[] =
     "DEVICE void dconv1_weight_cuda(const Frame *f, Block at)\n"
     "{\n"
     "    const int shares = shares_of(f->sites1, 64);\n"
-    "    for (int item = THREAD; item < 256; item += THREADS) { /* tiles, one to a thread */\n"
+    "    for (int item = 0 + THREAD; item < 256; item += THREADS) { /* tiles, one to a thread */\n"
     "        const int element = item / 64;\n"
     "        const int n = item - element * 64;\n"
     "        const real *part = at.field + f->dconv1_weight_shares + element * (shares * 64) + n;\n"
@@ -9893,7 +9823,7 @@ static const char cuda_source[] =
     "/* dsigmoid1 -> dlinear2, st.arch:14 */\n"
     "DEVICE void dlinear2_2_cuda(const Frame *f, Block at)\n"
     "{\n"
-    "    for (int item = THREAD; item < 1; item += THREADS) { /* tiles, one to a thread */\n"
+    "    for (int item = 0 + THREAD; item < 1; item += THREADS) { /* tiles, one to a thread */\n"
     "        const real *x = at.field + f->dsigmoid1;\n"
     "        real y = x[item];\n"
     "        const real *of_sigmoid1 = at.field + f->sigmoid1 + item;\n"
@@ -9908,7 +9838,7 @@ static const char cuda_source[] =
     "DEVICE void dflux_cuda(const Frame *f, Block at)\n"
     "{\n"
     "    const int tiles = (f->sites1 + 1) / 2;\n"
-    "    for (int item = THREAD; item < tiles; item += THREADS) { /* tiles, one to a thread */\n"
+    "    for (int item = 0 + THREAD; item < tiles; item += THREADS) { /* tiles, one to a thread */\n"
     "        const int s1 = (item + tiles < f->sites1 - 1 \? item + tiles : f->sites1 - 1);\n"
     "        real y_0_0 = 0; real y_0_1 = 0; real y_1_0 = 0; real y_1_1 = 0; real y_2_0 = 0;\n"
     "        real y_2_1 = 0; real y_3_0 = 0; real y_3_1 = 0;\n"
@@ -9961,8 +9891,7 @@ static const char cuda_source[] =
     "    write_field(f, at, f->dx, at.field + f->dflux, 4, 4, f->sites1);\n"
     "}\n"
     "\n"
-    "/* ---- kernels: grid (blocks, instances).  ARCH_ONLY_SHARED, ARCH_ONLY_GLOBAL: only those\n"
-    " * that have their values there, to compile in half the time ---- */\n"
+    "/* ---- kernels: grid (blocks, instances) ---- */\n"
     "\n"
     "DEVICE void forward(const Frame *f, real *field, double *scratch)\n"
     "{\n"
@@ -9993,20 +9922,16 @@ static const char cuda_source[] =
     "    }\n"
     "}\n"
     "\n"
-    "#ifndef ARCH_ONLY_GLOBAL\n"
     "ENTRY detect_st_forward_shared(const __grid_constant__ Frame frame)\n"
     "{\n"
     "    extern __shared__ double shared[];\n"
     "    forward(&frame, (real *)shared, 0);\n"
     "}\n"
-    "#endif\n"
     "\n"
-    "#ifndef ARCH_ONLY_SHARED\n"
     "ENTRY detect_st_forward_global(const __grid_constant__ Frame frame)\n"
     "{\n"
     "    forward(&frame, frame.work + instance_block() * frame.fields, 0);\n"
     "}\n"
-    "#endif\n"
     "\n"
     "DEVICE void gradient(const Frame *f, real *field, double *scratch)\n"
     "{\n"
@@ -10065,21 +9990,17 @@ static const char cuda_source[] =
     "    }\n"
     "}\n"
     "\n"
-    "#ifndef ARCH_ONLY_GLOBAL\n"
     "ENTRY detect_st_gradient_shared(const __grid_constant__ Frame frame)\n"
     "{\n"
     "    extern __shared__ double shared[];\n"
     "    gradient(&frame, (real *)(shared + THREADS), shared);\n"
     "}\n"
-    "#endif\n"
     "\n"
-    "#ifndef ARCH_ONLY_SHARED\n"
     "ENTRY detect_st_gradient_global(const __grid_constant__ Frame frame)\n"
     "{\n"
     "    extern __shared__ double shared[];\n"
     "    gradient(&frame, frame.work + instance_block() * frame.fields, shared);\n"
     "}\n"
-    "#endif\n"
     "\n"
     "DEVICE void vjp(const Frame *f, real *field, double *scratch)\n"
     "{\n"
@@ -10158,20 +10079,16 @@ static const char cuda_source[] =
     "    }\n"
     "}\n"
     "\n"
-    "#ifndef ARCH_ONLY_GLOBAL\n"
     "ENTRY detect_st_vjp_shared(const __grid_constant__ Frame frame)\n"
     "{\n"
     "    extern __shared__ double shared[];\n"
     "    vjp(&frame, (real *)shared, 0);\n"
     "}\n"
-    "#endif\n"
     "\n"
-    "#ifndef ARCH_ONLY_SHARED\n"
     "ENTRY detect_st_vjp_global(const __grid_constant__ Frame frame)\n"
     "{\n"
     "    vjp(&frame, frame.work + instance_block() * frame.fields, 0);\n"
     "}\n"
-    "#endif\n"
     "\n"
     "ENTRY detect_st_reduce(const __grid_constant__ Frame frame)\n"
     "{\n"

@@ -124,6 +124,10 @@ static const char *text_of_arg(const Emitter *e, const CallArg *arg)
     case ARG_WORD:
         return dialect_spell(e->dialect->word, &(Spelling){.p = arg->word}, a);
     case ARG_NULL: return "NULL";
+    case ARG_PTR:
+        return arena_printf(a, "%s%s", e->scope.phase->ptr_name[arg->ptr.i],
+                            index_offset(&e->scope, arg->ix));
+    case ARG_VECTOR: return text_of_vx(e, arg->vector);
     case ARG_PARTS: return "&f->parts";
     case ARG_EXTENT:
         return e->scope.p->lattice[arg->lattice].rank
@@ -294,7 +298,7 @@ static void emit_stmts(Emitter *e, const Stmt *first)
         if (s->kind == ST_LOOP)
             emit_loop(e, s, s == first && !s->next);
         else
-            w_line(e->w, "%s", text_of_leaf(e, s));
+            w_wrapped(e->w, text_of_leaf(e, s));
     }
 }
 
@@ -307,6 +311,9 @@ static void find_stores(const Stmt *s, bool *written)
             find_stores(s->loop.body, written);
         if (s->kind == ST_STORE)
             written[s->store.ptr.i] = true;
+        for (int k = 0; s->kind == ST_CALL && k < s->call.args; k++)
+            if (s->call.arg[k].kind == ARG_PTR)
+                written[s->call.arg[k].ptr.i] = true;
     }
 }
 

@@ -118,3 +118,19 @@ void w_row_end(Writer *w)
         fputc('\n', w->out);
     w->row = 0;
 }
+
+void w_wrapped(Writer *w, const char *text)
+{
+    enum { INDENT = 4 };
+    if ((int)strlen(text) + INDENT * w->depth <= WRITER_COLUMNS) {
+        w_line(w, "%s", text);
+        return;
+    }
+    while (*text) {
+        size_t length = strcspn(text, ",");
+        length += text[length] == ',';
+        w_cell(w, arena_strndup(w->arena, text, length));
+        text += length + strspn(text + length, " ");
+    }
+    w_row_end(w);
+}

@@ -42,5 +42,7 @@ void w_text_named(Writer *w, const char *name, const char *text);
 /* Statements side by side, in rows that are filled up to WRITER_COLUMNS. */
 void w_cell(Writer *w, const char *cell);
 void w_row_end(Writer *w);
+/* One line, or several broken behind commas. */
+void w_wrapped(Writer *w, const char *text);
 
 #endif

@@ -197,6 +197,16 @@ CallArg arg_word(const char *word)
     return (CallArg){.kind = ARG_WORD, .word = word};
 }
 
+CallArg arg_ptr(Ptr p, const Ix *at)
+{
+    return (CallArg){.kind = ARG_PTR, .ptr = p, .ix = at};
+}
+
+CallArg arg_vector(const Vx *vector)
+{
+    return (CallArg){.kind = ARG_VECTOR, .vector = vector};
+}
+
 CallArg arg_null(void)
 {
     return (CallArg){.kind = ARG_NULL};

@@ -80,6 +80,8 @@ CallArg arg_ix(const Ix *value);
 CallArg arg_int(Build *b, int64_t value);
 CallArg arg_word(const char *word);
 CallArg arg_null(void);
+CallArg arg_ptr(Ptr p, const Ix *at);
+CallArg arg_vector(const Vx *vector);
 CallArg arg_parts(void);
 CallArg arg_extent(int lattice);
 CallArg arg_halo(BufId table);

@@ -22,10 +22,34 @@ BufId lower_buffer(Lower *l, Val v)
                                        .lattice = lower_lattice(l, v)});
 }
 
+static int64_t fours(int64_t n)
+{
+    return (n + 3) / 4;
+}
+
+/* A bias has room for a whole vector from its last eight on. */
+static int64_t region_size(const Param *p)
+{
+    if (p->rank == 1)
+        return (p->count + 8 + LANES - 1) / LANES * LANES;
+    int64_t taps = p->count / ((int64_t)p->dim[0] * p->dim[1]);
+    return taps * fours(p->dim[0]) * fours(p->dim[1]) * LANES;
+}
+
+int64_t lower_region(const Graph *g, int param)
+{
+    int64_t at = 0;
+    for (int i = 0; i < param; i++)
+        at += region_size(&g->param[i]);
+    return at;
+}
+
 BufId lower_sums(Lower *l)
 {
-    return build_buffer(
-        l->b, (Buffer){.name = "sums", .space = SPACE_SUM, .count = l->g->param_count});
+    return build_buffer(l->b,
+                        (Buffer){.name = "sums",
+                                 .space = SPACE_SUM,
+                                 .count = lower_region(l->g, l->g->params) / LANES});
 }
 
 int lower_taps(const Node *window)

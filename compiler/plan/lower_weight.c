@@ -3,7 +3,7 @@
 typedef struct Weight {
     Val dy, x;
     int out, in, taps;
-    int64_t offset; /* of the parameter, in PyTorch's order [out][in][tap] */
+    int64_t region; /* where its sums lie */
     BufId table;
     const Ix *from, *to; /* sites of the strip  */
     const Ix *tap;
@@ -42,48 +42,58 @@ static void sum_sites(Lower *l, const Weight *w, const Ix *o, const Ix *c, Tile 
     put_end(b);
 }
 
-/* Clears the sums of a register tile of weights, or adds them to those in memory. */
-static void move_sums(Lower *l, const Weight *w, Tile tile, Ptr p, Reg sum, bool out)
+/* At `to`, number after number: += the sum over the lanes of each vector of sum[i][j], in
+ * columns of `height`. */
+static void add_sums(Lower *l, Ptr to, Reg sum, Tile tile, int height)
+{
+    Build *b = l->b;
+    int all = b->p->target.registers >= 32 ? LANES : LANES / 2;
+    CallArg arg[CALL_ARGS] = {arg_ptr(to, ix(b, 0))};
+    for (int k = 0; k < all; k++) {
+        int i = k % height, j = k / height;
+        bool there = i < tile.channels && j < tile.sites;
+        arg[1 + k] =
+            arg_vector(there ? vx_reg(b, sum, ix_element(ix(b, i), tile.channels),
+                                      ix_element(ix(b, j), tile.sites))
+                             : vx_zero(b));
+    }
+    put_call(b, "vec_add_sums", 1 + all, arg);
+}
+
+static void clear_tile(Lower *l, Tile tile, Reg sum)
 {
     Build *b = l->b;
     Var i = put_unroll(b, "i", tile.channels);
     Var j = put_unroll(b, "j", tile.sites);
-    const Ix *at_i = ix_element(ix_var(b, i), tile.channels),
-             *at_j = ix_element(ix_var(b, j), tile.sites);
-    const Ix *at =
-        ix_scale(b,
-                 ix_add(b, ix_scale(b, ix_var(b, i), (int64_t)w->in * w->taps),
-                        ix_scale(b, ix_var(b, j), w->taps)),
-                 LANES);
-    if (out)
-        put_store(
-            b, p, NULL, at,
-            vx_op(b, VX_ADD, vx_load(b, p, NULL, at), vx_reg(b, sum, at_i, at_j)));
-    else
-        put_hold(b, sum, at_i, at_j, vx_zero(b));
+    put_hold(b, sum, ix_element(ix_var(b, i), tile.channels),
+             ix_element(ix_var(b, j), tile.sites), vx_zero(b));
     put_end(b);
     put_end(b);
 }
 
-static void weight_tile(Lower *l, const Weight *w, const Ix *o, const Ix *c, Tile tile)
+/* Taps innermost: what they read of a few channels stays in the nearest memory. */
+static void weight_tile(Lower *l, Weight *w, const Ix *o, const Ix *c, Tile tile)
 {
     Build *b = l->b;
+    Var tap = put_for(b, "tap", ix(b, 0), ix(b, w->taps), 1);
+    w->tap = ix_var(b, tap);
     Var lane = put_lanes(b);
     Ptr p = ptr_new(b, "dw");
     Reg sum = reg_new(b, "sum");
-    const Ix *first =
-        ix_add(b, ix_scale(b, o, (int64_t)w->in * w->taps),
-               ix_add(b, ix_scale(b, c, w->taps), ix_add(b, w->tap, ix(b, w->offset))));
-    put_point(b, p, NULL, lower_sums(l),
-              ix_add(b, ix_scale(b, first, LANES), ix_var(b, lane)));
-    move_sums(l, w, tile, p, sum, false);
+    int64_t row = ((int64_t)w->in + 3) / 4 * LANES; /* four outputs, all inputs */
+    int64_t size = ((int64_t)w->out + 3) / 4 * row; /* a tap                    */
+    const Ix *at = ix_add(b, ix_scale(b, w->tap, size),
+                          ix_add(b, ix_scale(b, o, row / 4), ix_scale(b, c, 4)));
+    put_point(b, p, NULL, lower_sums(l), ix_add(b, at, ix(b, w->region)));
+    clear_tile(l, tile, sum);
     sum_sites(l, w, o, c, tile, sum, ix_var(b, lane));
-    move_sums(l, w, tile, p, sum, true);
+    add_sums(l, p, sum, tile, 4);
+    put_end(b);
     put_end(b);
 }
 
 /* All input channels for `tile.channels` outputs from o on. */
-static void weight_row(Lower *l, const Weight *w, const Ix *o, Tile tile)
+static void weight_row(Lower *l, Weight *w, const Ix *o, Tile tile)
 {
     Build *b = l->b;
     int full = w->in / tile.sites * tile.sites;
@@ -96,7 +106,7 @@ static void weight_row(Lower *l, const Weight *w, const Ix *o, Tile tile)
         weight_tile(l, w, o, ix(b, full), (Tile){tile.channels, w->in - full});
 }
 
-static void weight_matrix(Lower *l, const Weight *w)
+static void weight_matrix(Lower *l, Weight *w)
 {
     Build *b = l->b;
     Tile tile = tile_of_weight(&b->p->target);
@@ -121,17 +131,14 @@ void lower_weight(Lower *l, Val v)
     w.out = dy->shape.channels;
     w.in = graph_node(l->g, w.x)->shape.channels;
     w.taps = lower_taps(&window);
-    w.offset = l->g->param[n->param].offset;
+    w.region = lower_region(l->g, n->param);
     if (!fuse_same_site(&window)) {
         w.table = lower_table(l, NEAR_FORWARD, &window, w.x, w.dy);
         lower_surround(l, NEAR_FORWARD, &window, w.x, w.dy);
     }
     const Ix *sites = ix_sites(b, lower_lattice(l, w.dy));
     w.from = ix_var(b, lower_strips(l, sites, &w.to));
-    Var tap = put_for(b, "tap", ix(b, 0), ix(b, w.taps), 1);
-    w.tap = ix_var(b, tap);
     weight_matrix(l, &w);
-    put_end(b);
     put_end(b);
 }
 
@@ -144,9 +151,8 @@ static void bias_tile(Lower *l, Val v, const Ix *const strip[2], const Ix *o, in
     Var lane = put_lanes(b);
     Ptr p = ptr_new(b, "db"), from = ptr_new(b, "dy");
     Reg sum = reg_new(b, "sum");
-    const Ix *first = ix_add(b, o, ix(b, l->g->param[n->param].offset));
     put_point(b, p, NULL, lower_sums(l),
-              ix_add(b, ix_scale(b, first, LANES), ix_var(b, lane)));
+              ix_add(b, o, ix(b, lower_region(l->g, n->param))));
     Var i = put_unroll(b, "i", count);
     put_declare(b, sum, ix_element(ix_var(b, i), count), NULL, vx_zero(b));
     put_end(b);
@@ -160,12 +166,7 @@ static void bias_tile(Lower *l, Val v, const Ix *const strip[2], const Ix *o, in
                   vx_load(b, from, NULL, ix_scale(b, ix_var(b, i), LANES))));
     put_end(b);
     put_end(b);
-    i = put_unroll(b, "i", count);
-    const Ix *at = ix_scale(b, ix_var(b, i), LANES);
-    put_store(b, p, NULL, at,
-              vx_op(b, VX_ADD, vx_load(b, p, NULL, at),
-                    vx_reg(b, sum, ix_element(ix_var(b, i), count), NULL)));
-    put_end(b);
+    add_sums(l, p, sum, (Tile){count, 1}, PACK_WIDTH);
     put_end(b);
 }
 

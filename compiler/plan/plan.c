@@ -11,19 +11,30 @@ static void phase_use(PhaseUse **uses, int *count, int *cap, Arena *a, PhaseUse 
     (*uses)[(*count)++] = use;
 }
 
-static int sums_phase(Lower *l, const char *name, const char *function)
+static int clear_sums(Lower *l)
 {
     Build *b = l->b;
-    phase_begin(b, name, name, 0);
-    const Ix *count = ix(b, l->g->param_count);
-    if (function)
-        put_call(b, function, 3,
-                 (CallArg[]){arg_word("dparams"), arg_buf(b, lower_sums(l), NULL),
-                             arg_ix(count)});
-    else
-        put_call(b, "clear", 2,
-                 (CallArg[]){arg_buf(b, lower_sums(l), NULL),
-                             arg_ix(ix_scale(b, count, LANES))});
+    phase_begin(b, "clear_sums", "clear_sums", 0);
+    put_call(b, "clear", 2,
+             (CallArg[]){arg_buf(b, lower_sums(l), NULL),
+                         arg_int(b, lower_region(l->g, l->g->params))});
+    return phase_end(b);
+}
+
+/* From the order in which the sums were made to that of the parameters. */
+static int order_sums(Lower *l)
+{
+    Build *b = l->b;
+    phase_begin(b, "order_sums", "order_sums", 0);
+    for (int i = 0; i < l->g->params; i++) {
+        const Param *p = &l->g->param[i];
+        int64_t out = p->dim[0], in = p->rank == 1 ? 1 : p->dim[1];
+        put_call(b, p->rank == 1 ? "order_bias" : "order_weights", p->rank == 1 ? 4 : 6,
+                 (CallArg[]){arg_word("dparams"), arg_int(b, p->offset),
+                             arg_buf(b, lower_sums(l), ix(b, lower_region(l->g, i))),
+                             arg_int(b, out), arg_int(b, in),
+                             arg_int(b, p->count / (out * in))});
+    }
     return phase_end(b);
 }
 
@@ -63,15 +74,16 @@ static void make_kernel(Build *b, const Graph *g, const Graph *direct, What what
     l.ptr = NEW_ARRAY(a, Ptr, g->nodes);
     l.has_ptr = NEW_ARRAY(a, bool, g->nodes);
     int begin_cap = 0, block_cap = 0, end_cap = 0;
-    if (what != WHAT_FORWARD)
+    bool sums = what != WHAT_FORWARD && g->params > 0;
+    if (sums)
         phase_use(&k->begin, &k->begins, &begin_cap, a,
-                  (PhaseUse){sums_phase(&l, "clear_sums", NULL), WHEN_DPARAMS});
+                  (PhaseUse){clear_sums(&l), WHEN_DPARAMS});
     for (int i = 0; i < f->groups; i++)
         phase_use(&k->block, &k->blocks, &block_cap, a,
                   (PhaseUse){lower_group(&l, &f->group[i]), f->group[i].when});
-    if (what != WHAT_FORWARD)
+    if (sums)
         phase_use(&k->end, &k->ends, &end_cap, a,
-                  (PhaseUse){sums_phase(&l, "add_lanes", "lane_sums"), WHEN_DPARAMS});
+                  (PhaseUse){order_sums(&l), WHEN_DPARAMS});
     count_fma(b, direct, k);
 }
 

@@ -133,14 +133,26 @@ typedef enum StmtKind { ST_LOOP, ST_LET, ST_POINT, ST_SET, ST_STORE, ST_CALL } S
 
 /* An argument of a call of the prelude. */
 typedef struct CallArg {
-    enum { ARG_BUF, ARG_IX, ARG_WORD, ARG_NULL, ARG_PARTS, ARG_EXTENT, ARG_HALO } kind;
+    enum {
+        ARG_BUF,
+        ARG_IX,
+        ARG_WORD,
+        ARG_NULL,
+        ARG_PARTS,
+        ARG_EXTENT,
+        ARG_HALO,
+        ARG_PTR,
+        ARG_VECTOR
+    } kind;
     BufId buf; /* ARG_BUF: the address of element ix; ARG_HALO: its table */
     const Ix *ix;
     const char *word; /* ARG_WORD: a variable of every kernel: call, block, y .. */
     int lattice;      /* ARG_EXTENT: its extents, null for a single site        */
+    Ptr ptr;          /* ARG_PTR: ptr + ix                                      */
+    const Vx *vector; /* ARG_VECTOR                                             */
 } CallArg;
 
-enum { CALL_ARGS = 12 };
+enum { CALL_ARGS = 18 };
 
 typedef struct Stmt {
     StmtKind kind;
@@ -194,7 +206,7 @@ typedef enum Space {
     SPACE_PACKED, /* the packed parameters: one buffer                        */
     SPACE_TABLE,  /* int32, in `work`, filled at the beginning of a call      */
     SPACE_WORK,   /* a field [site][channel][lane] of one block, in `work`    */
-    SPACE_SUM,    /* [count][lane], in `work`: summed over the blocks         */
+    SPACE_SUM,    /* [count][16] numbers, in `work`: summed over the blocks   */
     SPACE_STACK   /* [site of the tile][channel][lane], local to a phase      */
 } Space;
 

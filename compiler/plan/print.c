@@ -121,6 +121,12 @@ static void print_arg(const Printer *z, const CallArg *arg)
         return;
     case ARG_IX: print_ix(z, arg->ix); return;
     case ARG_WORD: fputs(arg->word, z->out); return;
+    case ARG_PTR:
+        fprintf(z->out, "&%s%d[", z->phase->ptr_name[arg->ptr.i], arg->ptr.i);
+        print_ix(z, arg->ix);
+        fputc(']', z->out);
+        return;
+    case ARG_VECTOR: print_vx(z, arg->vector); return;
     case ARG_NULL: fputs("null", z->out); return;
     case ARG_PARTS: fputs("parts", z->out); return;
     case ARG_EXTENT: fprintf(z->out, "extent %d", arg->lattice); return;

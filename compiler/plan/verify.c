@@ -65,6 +65,14 @@ static void check_vx(Checker *z, const Vx *v)
         check_vx(z, v->arg[k]);
 }
 
+static void check_arg(Checker *z, const CallArg *arg)
+{
+    check_ix(z, arg->ix);
+    check_vx(z, arg->vector);
+    if (arg->kind == ARG_PTR && !z->ptr[arg->ptr.i])
+        fault(z, "pointer used before it is defined", z->phase->ptr_name[arg->ptr.i]);
+}
+
 static void check_stmts(Checker *z, const Stmt *s);
 
 static void check_loop(Checker *z, const Stmt *s)
@@ -114,7 +122,7 @@ static void check_stmts(Checker *z, const Stmt *s)
             break;
         case ST_CALL:
             for (int k = 0; k < s->call.args; k++)
-                check_ix(z, s->call.arg[k].ix);
+                check_arg(z, &s->call.arg[k]);
             break;
         }
     }

@@ -73,7 +73,9 @@ break_ 'share a gradient with part 0 alone' emit/prelude/join.h \
     's/from\[lane \/ parts->count \* parts->count\]/from[lane]/'
 break_ 'slope of the wrong branch' plan/value.c \
     's/vx_op3(b, VX_POS, x\[1\], x\[0\],/vx_op3(b, VX_POS, x[0], x[0],/'
-break_ 'lose lanes 8 to 15' emit/prelude/sums.h 's/from\[lane\] + from\[lane + 8\]/from[lane]/'
+break_ 'lose lanes 8 to 15' emit/prelude/vec512.h \
+    's/_mm512_shuffle_f32x4(a, b, 0xdd)/_mm512_shuffle_f32x4(a, b, 0x88)/'
+break_ 'exchange tiles of weights' emit/prelude/sums.h 's/o \/ 4 \* row + i \* 4/o \/ 4 * row + i \/ 4 * 16/'
 break_ 'lose the last odd shard' emit/prelude/sums.h \
     's/to + step < shards; to += 2/to + 2 * step <= shards; to += 2/'
 break_ 'let absent samples count' emit/prelude/loss.h \

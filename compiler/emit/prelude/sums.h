@@ -1,17 +1,20 @@
-/* ---- gradients: from lanes to numbers, from shards to the mean ---- */
+/* ---- gradients: from sums to parameters, from shards to the mean ---- */
 
-/* to[i] = sum over the lanes of from[i][lane], in a fixed tree. */
-INLINE void lane_sums(real *to, const real *from, int64_t count)
+/* The gradient of weights (out, in, taps), from tiles of 4 x 4: [tap][out / 4][in / 4][4 in][4 out]. */
+INLINE void order_weights(real *dparams, int64_t offset, const real *sums, int64_t out,
+                          int64_t in, int64_t taps)
 {
-    for (int64_t i = 0; i < count; i++, from += ARCH_LANES) {
-        real half[ARCH_LANES / 2];
-        for (int lane = 0; lane < 8; lane++)
-            half[lane] = from[lane] + from[lane + 8];
-        for (int width = 4; width > 0; width /= 2)
-            for (int lane = 0; lane < width; lane++)
-                half[lane] += half[lane + width];
-        to[i] = half[0];
-    }
+    const int64_t row = (in + 3) / 4 * 16, size = (out + 3) / 4 * row;
+    real *to = dparams + offset;
+    for (int64_t o = 0; o < out; o++)
+        for (int64_t i = 0; i < in; i++)
+            for (int64_t tap = 0; tap < taps; tap++)
+                *to++ = sums[tap * size + o / 4 * row + i * 4 + o % 4];
+}
+
+INLINE void order_bias(real *dparams, int64_t offset, const real *sums, int64_t out)
+{
+    memcpy(dparams + offset, sums, sizeof(real) * (size_t)out);
 }
 
 /* Adds shards pairwise: 0+1, 2+3, ..., then 0+2, ...; the order depends on their number

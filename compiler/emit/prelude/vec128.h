@@ -81,6 +81,19 @@ VEC128 vec128 vec128_map(real (*f)(real), vec128 a)
     return y;
 }
 
+/* to[k] += the sum over the lanes of vector k. */
+INLINE void vec128_add_sums(real *to, vec128 a0, vec128 a1, vec128 a2, vec128 a3, vec128 a4,
+                            vec128 a5, vec128 a6, vec128 a7)
+{
+    const vec128 a[] = {a0, a1, a2, a3, a4, a5, a6, a7};
+    for (int k = 0; k < 8; k++) {
+        real sum = 0;
+        for (int i = 0; i < VEC128_LANES; i++)
+            sum += a[k][i];
+        to[k] += sum;
+    }
+}
+
 #define vec128_FUNCTION INLINE
 
 INLINE void vec128_store_i8(real *to, const int8_t *bytes)

@@ -88,6 +88,23 @@ VEC256 vec256 vec256_map(real (*f)(real), vec256 a)
 /* Keeps a vector in its register: compilers would rather load it again for every use. */
 #define vec256_hold(a) __asm__ volatile("" : "+x"(a))
 
+/* to[k] += the sum over the lanes of vector k. */
+VEC256 void vec256_add_sums(real *to, vec256 a0, vec256 a1, vec256 a2, vec256 a3, vec256 a4,
+                            vec256 a5, vec256 a6, vec256 a7)
+{
+#ifdef ARCH_REAL_F64
+    const vec256 a[] = {a0, a1, a2, a3, a4, a5, a6, a7};
+    for (int k = 0; k < 8; k++)
+        to[k] += (a[k][0] + a[k][2]) + (a[k][1] + a[k][3]);
+#else
+    const vec256 low = _mm256_hadd_ps(_mm256_hadd_ps(a0, a1), _mm256_hadd_ps(a2, a3)),
+                 high = _mm256_hadd_ps(_mm256_hadd_ps(a4, a5), _mm256_hadd_ps(a6, a7));
+    const vec256 sum = _mm256_add_ps(_mm256_permute2f128_ps(low, high, 0x20),
+                                     _mm256_permute2f128_ps(low, high, 0x31));
+    _mm256_storeu_ps(to, _mm256_add_ps(_mm256_loadu_ps(to), sum));
+#endif
+}
+
 #define vec256_FUNCTION TARGET_AVX2 INLINE
 
 /* 16 bytes as lanes. */

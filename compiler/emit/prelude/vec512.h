@@ -96,6 +96,47 @@ VEC512 vec512 vec512_map(real (*f)(real), vec512 a)
 /* Keeps a vector in its register: compilers would rather load it again for every use. */
 #define vec512_hold(a) __asm__ volatile("" : "+v"(a))
 
+/* a, b -> in each quarter a0 + a2, b0 + b2, a1 + a3, b1 + b3; two of these -> the four sums. */
+#ifndef ARCH_REAL_F64
+VEC512 vec512 vec512_pairs(vec512 a, vec512 b)
+{
+    return _mm512_add_ps(_mm512_unpacklo_ps(a, b), _mm512_unpackhi_ps(a, b));
+}
+
+VEC512 vec512 vec512_fours(vec512 a, vec512 b, vec512 c, vec512 d)
+{
+    const vec512 x = vec512_pairs(a, b), y = vec512_pairs(c, d);
+    return _mm512_add_ps(_mm512_shuffle_ps(x, y, 0x44), _mm512_shuffle_ps(x, y, 0xee));
+}
+
+/* Adds the even quarters of a and b to the odd ones. */
+VEC512 vec512 vec512_quarters(vec512 a, vec512 b)
+{
+    return _mm512_add_ps(_mm512_shuffle_f32x4(a, b, 0x88), _mm512_shuffle_f32x4(a, b, 0xdd));
+}
+#endif
+
+/* to[k] += the sum over the lanes of vector k. */
+VEC512 void vec512_add_sums(real *to, vec512 a0, vec512 a1, vec512 a2, vec512 a3, vec512 a4,
+                            vec512 a5, vec512 a6, vec512 a7, vec512 a8, vec512 a9,
+                            vec512 a10, vec512 a11, vec512 a12, vec512 a13, vec512 a14,
+                            vec512 a15)
+{
+#ifdef ARCH_REAL_F64
+    const vec512 a[] = {a0, a1, a2, a3, a4, a5, a6, a7, a8, a9, a10, a11, a12, a13,
+                        a14, a15};
+    for (int k = 0; k < 16; k++)
+        to[k] += _mm512_reduce_add_pd(a[k]);
+#else
+    const vec512 low = vec512_quarters(vec512_fours(a0, a1, a2, a3),
+                                       vec512_fours(a4, a5, a6, a7)),
+                 high = vec512_quarters(vec512_fours(a8, a9, a10, a11),
+                                        vec512_fours(a12, a13, a14, a15));
+    const vec512 sum = _mm512_add_ps(_mm512_loadu_ps(to), vec512_quarters(low, high));
+    _mm512_storeu_ps(to, sum);
+#endif
+}
+
 #define vec512_FUNCTION TARGET_AVX512 INLINE
 
 /* 16 bytes as lanes. */

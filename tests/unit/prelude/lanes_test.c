@@ -311,11 +311,29 @@ static void test_losses(void **state)
     each_trial(sum_losses);
 }
 
+/* Sums over lanes of eight vectors, added to what is there. */
+static void test_add_sums(void **state)
+{
+    (void)state;
+    float x[8][VEC128_LANES] __attribute__((aligned(16))), to[8];
+    for (int k = 0; k < 8; k++) {
+        to[k] = (float)k;
+        for (int i = 0; i < VEC128_LANES; i++)
+            x[k][i] = (float)(1 << (2 * k + i % 2));
+    }
+    vec128_add_sums(to, vec128_load(x[0]), vec128_load(x[1]), vec128_load(x[2]),
+                    vec128_load(x[3]), vec128_load(x[4]), vec128_load(x[5]),
+                    vec128_load(x[6]), vec128_load(x[7]));
+    for (int k = 0; k < 8; k++)
+        assert_true(to[k] == (float)(k + 6 * (1 << 2 * k)));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_read_input),  cmocka_unit_test(test_read_strided),
         cmocka_unit_test(test_write_field), cmocka_unit_test(test_flatten),
-        cmocka_unit_test(test_join),        cmocka_unit_test(test_losses)};
+        cmocka_unit_test(test_join),        cmocka_unit_test(test_losses),
+        cmocka_unit_test(test_add_sums)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -265,15 +265,27 @@ static void test_checked_sites(void **state)
 
 /* ---- sums and packing ----------------------------------------------------------------- */
 
-static void test_lane_sums(void **state)
+/* Every weight from its tile, whatever the last tiles leave over. */
+static void test_order_weights(void **state)
 {
     (void)state;
-    float lanes[3 * ARCH_LANES], sum[3];
-    for (int i = 0; i < 3 * ARCH_LANES; i++)
-        lanes[i] = (float)(1 << i % ARCH_LANES) * (float)(1 + i / ARCH_LANES);
-    lane_sums(sum, lanes, 3);
-    for (int i = 0; i < 3; i++)
-        assert_true(sum[i] == 65535.0f * (float)(i + 1));
+    enum { MOST = 9, TAPS = 4, TILES = 3 * 3 * TAPS };
+    float sums[TILES * 16], w[MOST * MOST * TAPS + 2];
+    for (int64_t out = 1; out <= MOST; out++)
+        for (int64_t in = 1; in <= MOST; in++) {
+            int64_t tiles = (in + 3) / 4, of_tap = (out + 3) / 4 * tiles,
+                    count = out * in * TAPS;
+            for (int64_t i = 0; i < of_tap * TAPS * 16; i++) {
+                int64_t tile = i / 16 % of_tap, tap = i / 16 / of_tap;
+                int64_t o = tile / tiles * 4 + i % 4, c = tile % tiles * 4 + i % 16 / 4;
+                sums[i] = o < out && c < in ? (float)((o * in + c) * TAPS + tap) : NAN;
+            }
+            w[0] = w[count + 1] = -1;
+            order_weights(w, 1, sums, out, in, TAPS);
+            for (int64_t i = 0; i < count; i++)
+                assert_true(w[1 + i] == (float)i);
+            assert_true(w[0] == -1 && w[count + 1] == -1);
+        }
 }
 
 /* Any number of shards gives the mean, every shard once. */
@@ -322,7 +334,7 @@ int main(void)
                                        cmocka_unit_test(test_choose_parts),
                                        cmocka_unit_test(test_cover),
                                        cmocka_unit_test(test_checked_sites),
-                                       cmocka_unit_test(test_lane_sums),
+                                       cmocka_unit_test(test_order_weights),
                                        cmocka_unit_test(test_reduce_shards),
                                        cmocka_unit_test(test_pack_matrix)};
     return cmocka_run_group_tests(tests, NULL, NULL);
