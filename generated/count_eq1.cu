@@ -421,7 +421,7 @@ DEVICE void read_flux_cuda(const Frame *f, Block at)
 DEVICE void conv1_cuda(const Frame *f, Block at)
 {
     const int tiles = (f->sites1 + 1) / 2;
-    for (int item = 0 + THREAD; item < tiles * 4; item += THREADS) { /* tiles, one to a thread */
+    for (int item = THREAD; item < tiles * 4; item += THREADS) { /* tiles, one to a thread */
         const int block = item / tiles;
         const int s0 = item - block * tiles;
         const int s1 = (s0 + tiles < f->sites1 - 1 ? s0 + tiles : f->sites1 - 1);
@@ -520,7 +520,7 @@ DEVICE void conv1_cuda(const Frame *f, Block at)
 DEVICE void conv2_cuda(const Frame *f, Block at)
 {
     const int tiles = (f->sites1 + 1) / 2;
-    for (int item = 0 + THREAD; item < tiles; item += THREADS) { /* tiles, one to a thread */
+    for (int item = THREAD; item < tiles; item += THREADS) { /* tiles, one to a thread */
         const int s1 = (item + tiles < f->sites1 - 1 ? item + tiles : f->sites1 - 1);
         real y_0_0 = 0; real y_0_1 = 0; real y_1_0 = 0; real y_1_1 = 0; real y_2_0 = 0;
         real y_2_1 = 0; real y_3_0 = 0; real y_3_1 = 0; real y_4_0 = 0; real y_4_1 = 0;
@@ -617,7 +617,7 @@ DEVICE void conv2_cuda(const Frame *f, Block at)
 DEVICE void conv3_cuda(const Frame *f, Block at)
 {
     const int tiles = (f->sites1 + 1) / 2;
-    for (int item = 0 + THREAD; item < tiles * 2; item += THREADS) { /* tiles, one to a thread */
+    for (int item = THREAD; item < tiles * 2; item += THREADS) { /* tiles, one to a thread */
         const int block = item / tiles;
         const int s0 = item - block * tiles;
         const int s1 = (s0 + tiles < f->sites1 - 1 ? s0 + tiles : f->sites1 - 1);
@@ -716,7 +716,7 @@ DEVICE void conv3_cuda(const Frame *f, Block at)
 DEVICE void conv4_cuda(const Frame *f, Block at)
 {
     const int tiles = (f->sites1 + 1) / 2;
-    for (int item = 0 + THREAD; item < tiles; item += THREADS) { /* tiles, one to a thread */
+    for (int item = THREAD; item < tiles; item += THREADS) { /* tiles, one to a thread */
         const int s1 = (item + tiles < f->sites1 - 1 ? item + tiles : f->sites1 - 1);
         real y_0_0 = 0; real y_0_1 = 0; real y_1_0 = 0; real y_1_1 = 0; real y_2_0 = 0;
         real y_2_1 = 0; real y_3_0 = 0; real y_3_1 = 0; real y_4_0 = 0; real y_4_1 = 0;
@@ -812,7 +812,7 @@ DEVICE void conv4_cuda(const Frame *f, Block at)
 DEVICE void global_sum_pool1_shares_cuda(const Frame *f, Block at)
 {
     const int shares = shares_of(f->sites1, 8);
-    for (int item = 0 + THREAD; item < shares * 8; item += THREADS) { /* tiles, one to a thread */
+    for (int item = THREAD; item < shares * 8; item += THREADS) { /* tiles, one to a thread */
         const int share = item / 8;
         const int n = item - share * 8;
         const int size = (f->sites1 + shares - 1) / shares;
@@ -837,7 +837,7 @@ DEVICE void global_sum_pool1_shares_cuda(const Frame *f, Block at)
 DEVICE void global_sum_pool1_cuda(const Frame *f, Block at)
 {
     const int shares = shares_of(f->sites1, 8);
-    for (int item = 0 + THREAD; item < 8; item += THREADS) { /* tiles, one to a thread */
+    for (int item = THREAD; item < 8; item += THREADS) { /* tiles, one to a thread */
         const real *part = at.field + f->global_sum_pool1_shares + item;
         real sum = 0;
         for (int share = 0; share < shares; share++) { /* shares of the sum */
@@ -852,7 +852,7 @@ DEVICE void global_sum_pool1_cuda(const Frame *f, Block at)
  * y[o,p] = b[o] + sum over taps k and channels c of w[o,c,k] x[c,near[k][p]]; 8 multiply-adds a site */
 DEVICE void linear1_cuda(const Frame *f, Block at)
 {
-    for (int item = 0 + THREAD; item < 1; item += THREADS) { /* tiles, one to a thread */
+    for (int item = THREAD; item < 1; item += THREADS) { /* tiles, one to a thread */
         real y = 0;
         const real *w = at.packed + 1792;
         {
@@ -892,7 +892,7 @@ DEVICE void dlinear1_cuda(const Frame *f, Block at)
  * dw[o,c,k] += sum over sites p of dy[o,p] x[c,near[k][p]]; 8 multiply-adds a site */
 DEVICE void dlinear1_weight_cuda(const Frame *f, Block at)
 {
-    for (int item = 0 + THREAD; item < 8; item += THREADS) { /* tiles, one to a thread */
+    for (int item = THREAD; item < 8; item += THREADS) { /* tiles, one to a thread */
         const int row = item / 8;
         const int column = item - row * 8;
         real sum = 0;
@@ -916,7 +916,7 @@ DEVICE void dlinear1_weight_cuda(const Frame *f, Block at)
  * dx[c,q] = sum over taps k and channels o of w[o,c,k] dy[o,back[k][q]]; 8 multiply-adds a site */
 DEVICE void dglobal_sum_pool1_cuda(const Frame *f, Block at)
 {
-    for (int item = 0 + THREAD; item < 1; item += THREADS) { /* tiles, one to a thread */
+    for (int item = THREAD; item < 1; item += THREADS) { /* tiles, one to a thread */
         real y_0 = 0; real y_1 = 0; real y_2 = 0; real y_3 = 0; real y_4 = 0; real y_5 = 0;
         real y_6 = 0; real y_7 = 0;
         const real *w = ALIGNED(at.packed + 1808);
@@ -939,7 +939,7 @@ DEVICE void dglobal_sum_pool1_cuda(const Frame *f, Block at)
 /* dleaky_relu4 -> dconv4, eq1.arch:13 */
 DEVICE void dleaky_relu4_cuda(const Frame *f, Block at)
 {
-    for (int item = 0 + THREAD; item < f->sites1 * 8; item += THREADS) { /* tiles, one to a thread */
+    for (int item = THREAD; item < f->sites1 * 8; item += THREADS) { /* tiles, one to a thread */
         const int s = item / 8;
         const int c = item - s * 8;
         const real *x = at.field + f->dglobal_sum_pool1;
@@ -955,7 +955,7 @@ DEVICE void dleaky_relu4_cuda(const Frame *f, Block at)
  * dw[o,c,k] += sum over sites p of dy[o,p] x[c,near[k][p]]; 128 multiply-adds a site */
 DEVICE void dconv4_weight_cuda(const Frame *f, Block at)
 {
-    for (int item = 0 + THREAD; item < 128; item += THREADS) { /* tiles, one to a thread */
+    for (int item = THREAD; item < 128; item += THREADS) { /* tiles, one to a thread */
         const int row = item / 16;
         const int column = item - row * 16;
         real sum = 0;
@@ -980,7 +980,7 @@ DEVICE void dconv4_weight_cuda(const Frame *f, Block at)
 DEVICE void dleaky_relu3_cuda(const Frame *f, Block at)
 {
     const int tiles = (f->sites1 + 1) / 2;
-    for (int item = 0 + THREAD; item < tiles * 2; item += THREADS) { /* tiles, one to a thread */
+    for (int item = THREAD; item < tiles * 2; item += THREADS) { /* tiles, one to a thread */
         const int block = item / tiles;
         const int s0 = item - block * tiles;
         const int s1 = (s0 + tiles < f->sites1 - 1 ? s0 + tiles : f->sites1 - 1);
@@ -1080,7 +1080,7 @@ DEVICE void dleaky_relu3_cuda(const Frame *f, Block at)
  * dw[o,c,k] += sum over sites p of dy[o,p] x[c,near[k][p]]; 512 multiply-adds a site */
 DEVICE void dconv3_weight_cuda(const Frame *f, Block at)
 {
-    for (int item = 0 + THREAD; item < 128; item += THREADS) { /* tiles, one to a thread */
+    for (int item = THREAD; item < 128; item += THREADS) { /* tiles, one to a thread */
         const int row = item / 4;
         const int column = item - row * 4;
         const int tap = row / 8;
@@ -1116,7 +1116,7 @@ DEVICE void dconv3_weight_cuda(const Frame *f, Block at)
 DEVICE void dleaky_relu2_cuda(const Frame *f, Block at)
 {
     const int tiles = (f->sites1 + 1) / 2;
-    for (int item = 0 + THREAD; item < tiles; item += THREADS) { /* tiles, one to a thread */
+    for (int item = THREAD; item < tiles; item += THREADS) { /* tiles, one to a thread */
         const int s1 = (item + tiles < f->sites1 - 1 ? item + tiles : f->sites1 - 1);
         real y_0_0 = 0; real y_0_1 = 0; real y_1_0 = 0; real y_1_1 = 0; real y_2_0 = 0;
         real y_2_1 = 0; real y_3_0 = 0; real y_3_1 = 0; real y_4_0 = 0; real y_4_1 = 0;
@@ -1215,7 +1215,7 @@ DEVICE void dleaky_relu2_cuda(const Frame *f, Block at)
 DEVICE void dconv2_weight_shares_cuda(const Frame *f, Block at)
 {
     const int shares = shares_of(f->sites1, 64);
-    for (int item = 0 + THREAD; item < shares * 64; item += THREADS) { /* tiles, one to a thread */
+    for (int item = THREAD; item < shares * 64; item += THREADS) { /* tiles, one to a thread */
         const int share = item / 64;
         const int n = item - share * 64;
         const int size = (f->sites1 + shares - 1) / shares;
@@ -1282,7 +1282,7 @@ DEVICE void dconv2_weight_shares_cuda(const Frame *f, Block at)
 DEVICE void dconv2_weight_cuda(const Frame *f, Block at)
 {
     const int shares = shares_of(f->sites1, 64);
-    for (int item = 0 + THREAD; item < 1024; item += THREADS) { /* tiles, one to a thread */
+    for (int item = THREAD; item < 1024; item += THREADS) { /* tiles, one to a thread */
         const int element = item / 64;
         const int n = item - element * 64;
         const real *part = at.field + f->dconv2_weight_shares + element * (shares * 64) + n;
@@ -1306,7 +1306,7 @@ DEVICE void dconv2_weight_cuda(const Frame *f, Block at)
 DEVICE void dleaky_relu1_cuda(const Frame *f, Block at)
 {
     const int tiles = (f->sites1 + 1) / 2;
-    for (int item = 0 + THREAD; item < tiles * 4; item += THREADS) { /* tiles, one to a thread */
+    for (int item = THREAD; item < tiles * 4; item += THREADS) { /* tiles, one to a thread */
         const int block = item / tiles;
         const int s0 = item - block * tiles;
         const int s1 = (s0 + tiles < f->sites1 - 1 ? s0 + tiles : f->sites1 - 1);
@@ -1406,7 +1406,7 @@ DEVICE void dleaky_relu1_cuda(const Frame *f, Block at)
  * dw[o,c,k] += sum over sites p of dy[o,p] x[c,near[k][p]]; 128 multiply-adds a site */
 DEVICE void dconv1_weight_cuda(const Frame *f, Block at)
 {
-    for (int item = 0 + THREAD; item < 128; item += THREADS) { /* tiles, one to a thread */
+    for (int item = THREAD; item < 128; item += THREADS) { /* tiles, one to a thread */
         const int row = item / 4;
         const int column = item - row * 4;
         real sum = 0;
@@ -1437,7 +1437,7 @@ DEVICE void read_dlinear1_cuda(const Frame *f, Block at)
 DEVICE void dflux_cuda(const Frame *f, Block at)
 {
     const int tiles = (f->sites1 + 1) / 2;
-    for (int item = 0 + THREAD; item < tiles; item += THREADS) { /* tiles, one to a thread */
+    for (int item = THREAD; item < tiles; item += THREADS) { /* tiles, one to a thread */
         const int s1 = (item + tiles < f->sites1 - 1 ? item + tiles : f->sites1 - 1);
         real y_0_0 = 0; real y_0_1 = 0; real y_1_0 = 0; real y_1_1 = 0; real y_2_0 = 0;
         real y_2_1 = 0; real y_3_0 = 0; real y_3_1 = 0;
@@ -1490,7 +1490,8 @@ DEVICE void write_dflux_cuda(const Frame *f, Block at)
     write_field(f, at, f->dx, at.field + f->dflux, 4, 4, f->sites1);
 }
 
-/* ---- kernels: grid (blocks, instances) ---- */
+/* ---- kernels: grid (blocks, instances).  ARCH_ONLY_SHARED, ARCH_ONLY_GLOBAL: only those
+ * that have their values there, to compile in half the time ---- */
 
 DEVICE void forward(const Frame *f, real *field, double *scratch)
 {
@@ -1517,16 +1518,20 @@ DEVICE void forward(const Frame *f, real *field, double *scratch)
     }
 }
 
+#ifndef ARCH_ONLY_GLOBAL
 ENTRY count_eq1_forward_shared(const __grid_constant__ Frame frame)
 {
     extern __shared__ double shared[];
     forward(&frame, (real *)shared, 0);
 }
+#endif
 
+#ifndef ARCH_ONLY_SHARED
 ENTRY count_eq1_forward_global(const __grid_constant__ Frame frame)
 {
     forward(&frame, frame.work + instance_block() * frame.fields, 0);
 }
+#endif
 
 DEVICE void gradient(const Frame *f, real *field, double *scratch)
 {
@@ -1572,17 +1577,21 @@ DEVICE void gradient(const Frame *f, real *field, double *scratch)
     }
 }
 
+#ifndef ARCH_ONLY_GLOBAL
 ENTRY count_eq1_gradient_shared(const __grid_constant__ Frame frame)
 {
     extern __shared__ double shared[];
     gradient(&frame, (real *)(shared + THREADS), shared);
 }
+#endif
 
+#ifndef ARCH_ONLY_SHARED
 ENTRY count_eq1_gradient_global(const __grid_constant__ Frame frame)
 {
     extern __shared__ double shared[];
     gradient(&frame, frame.work + instance_block() * frame.fields, shared);
 }
+#endif
 
 DEVICE void vjp(const Frame *f, real *field, double *scratch)
 {
@@ -1638,16 +1647,20 @@ DEVICE void vjp(const Frame *f, real *field, double *scratch)
     }
 }
 
+#ifndef ARCH_ONLY_GLOBAL
 ENTRY count_eq1_vjp_shared(const __grid_constant__ Frame frame)
 {
     extern __shared__ double shared[];
     vjp(&frame, (real *)shared, 0);
 }
+#endif
 
+#ifndef ARCH_ONLY_SHARED
 ENTRY count_eq1_vjp_global(const __grid_constant__ Frame frame)
 {
     vjp(&frame, frame.work + instance_block() * frame.fields, 0);
 }
+#endif
 
 ENTRY count_eq1_reduce(const __grid_constant__ Frame frame)
 {

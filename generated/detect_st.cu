@@ -436,7 +436,7 @@ DEVICE void read_flux_cuda(const Frame *f, Block at)
 DEVICE void conv1_cuda(const Frame *f, Block at)
 {
     const int tiles = (f->sites1 + 1) / 2;
-    for (int item = 0 + THREAD; item < tiles * 2; item += THREADS) { /* tiles, one to a thread */
+    for (int item = THREAD; item < tiles * 2; item += THREADS) { /* tiles, one to a thread */
         const int block = item / tiles;
         const int s0 = item - block * tiles;
         const int s1 = (s0 + tiles < f->sites1 - 1 ? s0 + tiles : f->sites1 - 1);
@@ -515,7 +515,7 @@ DEVICE void conv1_cuda(const Frame *f, Block at)
 /* max_pool1 -> leaky_relu1, st.arch:8 */
 DEVICE void max_pool1_cuda(const Frame *f, Block at)
 {
-    for (int item = 0 + THREAD; item < f->sites2 * 16; item += THREADS) { /* tiles, one to a thread */
+    for (int item = THREAD; item < f->sites2 * 16; item += THREADS) { /* tiles, one to a thread */
         const int s = item / 16;
         const int c = item - s * 16;
         const real *x = at.field + f->conv1;
@@ -537,7 +537,7 @@ DEVICE void max_pool1_cuda(const Frame *f, Block at)
 DEVICE void conv2_cuda(const Frame *f, Block at)
 {
     const int tiles = (f->sites2 + 1) / 2;
-    for (int item = 0 + THREAD; item < tiles * 2; item += THREADS) { /* tiles, one to a thread */
+    for (int item = THREAD; item < tiles * 2; item += THREADS) { /* tiles, one to a thread */
         const int block = item / tiles;
         const int s0 = item - block * tiles;
         const int s1 = (s0 + tiles < f->sites2 - 1 ? s0 + tiles : f->sites2 - 1);
@@ -637,7 +637,7 @@ DEVICE void conv2_cuda(const Frame *f, Block at)
 DEVICE void conv3_cuda(const Frame *f, Block at)
 {
     const int tiles = (f->sites2 + 1) / 2;
-    for (int item = 0 + THREAD; item < tiles; item += THREADS) { /* tiles, one to a thread */
+    for (int item = THREAD; item < tiles; item += THREADS) { /* tiles, one to a thread */
         const int s1 = (item + tiles < f->sites2 - 1 ? item + tiles : f->sites2 - 1);
         const real *bias = at.packed + 656;
         real y_0_0 = bias[0]; real y_0_1 = bias[0]; real y_1_0 = bias[1]; real y_1_1 = bias[1];
@@ -716,7 +716,7 @@ DEVICE void conv3_cuda(const Frame *f, Block at)
 DEVICE void global_max_pool1_shares_cuda(const Frame *f, Block at)
 {
     const int shares = shares_of(f->sites2, 8);
-    for (int item = 0 + THREAD; item < shares * 8; item += THREADS) { /* tiles, one to a thread */
+    for (int item = THREAD; item < shares * 8; item += THREADS) { /* tiles, one to a thread */
         const int share = item / 8;
         const int n = item - share * 8;
         const int size = (f->sites2 + shares - 1) / shares;
@@ -738,7 +738,7 @@ DEVICE void global_max_pool1_shares_cuda(const Frame *f, Block at)
 DEVICE void global_max_pool1_cuda(const Frame *f, Block at)
 {
     const int shares = shares_of(f->sites2, 8);
-    for (int item = 0 + THREAD; item < 8; item += THREADS) { /* tiles, one to a thread */
+    for (int item = THREAD; item < 8; item += THREADS) { /* tiles, one to a thread */
         const real *part = at.field + f->global_max_pool1_shares;
         real max = part[item];
         for (int share = 1; share < shares; share++) { /* shares of the sum */
@@ -753,7 +753,7 @@ DEVICE void global_max_pool1_cuda(const Frame *f, Block at)
 /* global_max_pool1 -> leaky_relu3, st.arch:11 */
 DEVICE void leaky_relu3_cuda(const Frame *f, Block at)
 {
-    for (int item = 0 + THREAD; item < 8; item += THREADS) { /* tiles, one to a thread */
+    for (int item = THREAD; item < 8; item += THREADS) { /* tiles, one to a thread */
         const real *x = at.field + f->global_max_pool1;
         real y = x[item];
         y = real_max(y, (y * (real)0.01));
@@ -766,7 +766,7 @@ DEVICE void leaky_relu3_cuda(const Frame *f, Block at)
  * y[o,p] = b[o] + sum over taps k and channels c of w[o,c,k] x[c,near[k][p]]; 256 multiply-adds a site */
 DEVICE void linear1_cuda(const Frame *f, Block at)
 {
-    for (int item = 0 + THREAD; item < 4; item += THREADS) { /* tiles, one to a thread */
+    for (int item = THREAD; item < 4; item += THREADS) { /* tiles, one to a thread */
         real y_0 = 0; real y_1 = 0; real y_2 = 0; real y_3 = 0; real y_4 = 0; real y_5 = 0;
         real y_6 = 0; real y_7 = 0;
         const real *w = ALIGNED(at.packed + item * 64 + 672);
@@ -817,7 +817,7 @@ DEVICE void linear1_cuda(const Frame *f, Block at)
  * y[o,p] = b[o] + sum over taps k and channels c of w[o,c,k] x[c,near[k][p]]; 32 multiply-adds a site */
 DEVICE void linear2_cuda(const Frame *f, Block at)
 {
-    for (int item = 0 + THREAD; item < 1; item += THREADS) { /* tiles, one to a thread */
+    for (int item = THREAD; item < 1; item += THREADS) { /* tiles, one to a thread */
         const real *bias = at.packed + 960;
         real y = bias[0];
         const real *w = at.packed + 928;
@@ -845,7 +845,7 @@ DEVICE void write_sigmoid1_cuda(const Frame *f, Block at)
 /* max_pool1 -> leaky_relu1, st.arch:8 */
 DEVICE void max_pool1_2_cuda(const Frame *f, Block at)
 {
-    for (int item = 0 + THREAD; item < f->sites2 * 16; item += THREADS) { /* tiles, one to a thread */
+    for (int item = THREAD; item < f->sites2 * 16; item += THREADS) { /* tiles, one to a thread */
         const int s = item / 16;
         const int c = item - s * 16;
         const real *x = at.field + f->conv1;
@@ -867,7 +867,7 @@ DEVICE void max_pool1_2_cuda(const Frame *f, Block at)
         to_leaky_relu1[0] = y;
     }
     real *ghost_max_pool1_arg = at.field + f->max_pool1_arg + f->sites2 * 20;
-    for (int o = 0 + THREAD; o < 16; o += THREADS) { /* channels made */
+    for (int o = THREAD; o < 16; o += THREADS) { /* channels made */
         ghost_max_pool1_arg[o] = 0;
     }
 }
@@ -876,7 +876,7 @@ DEVICE void max_pool1_2_cuda(const Frame *f, Block at)
 DEVICE void global_max_pool1_shares_2_cuda(const Frame *f, Block at)
 {
     const int shares = shares_of(f->sites2, 8);
-    for (int item = 0 + THREAD; item < shares * 8; item += THREADS) { /* tiles, one to a thread */
+    for (int item = THREAD; item < shares * 8; item += THREADS) { /* tiles, one to a thread */
         const int share = item / 8;
         const int n = item - share * 8;
         const int size = (f->sites2 + shares - 1) / shares;
@@ -902,7 +902,7 @@ DEVICE void global_max_pool1_shares_2_cuda(const Frame *f, Block at)
 DEVICE void global_max_pool1_2_cuda(const Frame *f, Block at)
 {
     const int shares = shares_of(f->sites2, 8);
-    for (int item = 0 + THREAD; item < 8; item += THREADS) { /* tiles, one to a thread */
+    for (int item = THREAD; item < 8; item += THREADS) { /* tiles, one to a thread */
         const real *part = at.field + f->global_max_pool1_shares;
         const real *part_where = at.field + f->global_max_pool1_where;
         real max = part[item];
@@ -923,7 +923,7 @@ DEVICE void global_max_pool1_2_cuda(const Frame *f, Block at)
  * y[o,p] = b[o] + sum over taps k and channels c of w[o,c,k] x[c,near[k][p]]; 32 multiply-adds a site */
 DEVICE void linear2_2_cuda(const Frame *f, Block at)
 {
-    for (int item = 0 + THREAD; item < 1; item += THREADS) { /* tiles, one to a thread */
+    for (int item = THREAD; item < 1; item += THREADS) { /* tiles, one to a thread */
         const real *bias = at.packed + 960;
         real y = bias[0];
         const real *w = at.packed + 928;
@@ -957,7 +957,7 @@ DEVICE void dlinear2_cuda(const Frame *f, Block at)
  * dw[o,c,k] += sum over sites p of dy[o,p] x[c,near[k][p]]; 32 multiply-adds a site */
 DEVICE void dlinear2_weight_cuda(const Frame *f, Block at)
 {
-    for (int item = 0 + THREAD; item < 32; item += THREADS) { /* tiles, one to a thread */
+    for (int item = THREAD; item < 32; item += THREADS) { /* tiles, one to a thread */
         const int row = item / 32;
         const int column = item - row * 32;
         real sum = 0;
@@ -980,7 +980,7 @@ DEVICE void dlinear2_weight_cuda(const Frame *f, Block at)
 /* dlinear2_bias, st.arch:13 */
 DEVICE void dlinear2_bias_cuda(const Frame *f, Block at)
 {
-    for (int item = 0 + THREAD; item < 1; item += THREADS) { /* tiles, one to a thread */
+    for (int item = THREAD; item < 1; item += THREADS) { /* tiles, one to a thread */
         real sum = 0;
         {
             const int to = 1;
@@ -1000,7 +1000,7 @@ DEVICE void dlinear2_bias_cuda(const Frame *f, Block at)
  * dx[c,q] = sum over taps k and channels o of w[o,c,k] dy[o,back[k][q]]; 32 multiply-adds a site */
 DEVICE void dlinear1_cuda(const Frame *f, Block at)
 {
-    for (int item = 0 + THREAD; item < 4; item += THREADS) { /* tiles, one to a thread */
+    for (int item = THREAD; item < 4; item += THREADS) { /* tiles, one to a thread */
         real y_0 = 0; real y_1 = 0; real y_2 = 0; real y_3 = 0; real y_4 = 0; real y_5 = 0;
         real y_6 = 0; real y_7 = 0;
         const real *w = ALIGNED(at.packed + item * 8 + 976);
@@ -1023,7 +1023,7 @@ DEVICE void dlinear1_cuda(const Frame *f, Block at)
  * dw[o,c,k] += sum over sites p of dy[o,p] x[c,near[k][p]]; 256 multiply-adds a site */
 DEVICE void dlinear1_weight_cuda(const Frame *f, Block at)
 {
-    for (int item = 0 + THREAD; item < 64; item += THREADS) { /* tiles, one to a thread */
+    for (int item = THREAD; item < 64; item += THREADS) { /* tiles, one to a thread */
         const int row = item / 4;
         const int column = item - row * 4;
         real sum_0_0 = 0; real sum_0_1 = 0;
@@ -1056,7 +1056,7 @@ DEVICE void dlinear1_weight_cuda(const Frame *f, Block at)
  * dx[c,q] = sum over taps k and channels o of w[o,c,k] dy[o,back[k][q]]; 256 multiply-adds a site */
 DEVICE void dleaky_relu3_cuda(const Frame *f, Block at)
 {
-    for (int item = 0 + THREAD; item < 1; item += THREADS) { /* tiles, one to a thread */
+    for (int item = THREAD; item < 1; item += THREADS) { /* tiles, one to a thread */
         real y_0 = 0; real y_1 = 0; real y_2 = 0; real y_3 = 0; real y_4 = 0; real y_5 = 0;
         real y_6 = 0; real y_7 = 0;
         const real *w = ALIGNED(at.packed + 1008);
@@ -1116,7 +1116,7 @@ DEVICE void dleaky_relu3_cuda(const Frame *f, Block at)
 /* dconv3, st.arch:10 */
 DEVICE void dconv3_cuda(const Frame *f, Block at)
 {
-    for (int item = 0 + THREAD; item < f->sites2 * 8; item += THREADS) { /* tiles, one to a thread */
+    for (int item = THREAD; item < f->sites2 * 8; item += THREADS) { /* tiles, one to a thread */
         const int s = item / 8;
         const int c = item - s * 8;
         const real *x = at.field + f->dglobal_max_pool1;
@@ -1131,7 +1131,7 @@ DEVICE void dconv3_cuda(const Frame *f, Block at)
  * dw[o,c,k] += sum over sites p of dy[o,p] x[c,near[k][p]]; 128 multiply-adds a site */
 DEVICE void dconv3_weight_cuda(const Frame *f, Block at)
 {
-    for (int item = 0 + THREAD; item < 128; item += THREADS) { /* tiles, one to a thread */
+    for (int item = THREAD; item < 128; item += THREADS) { /* tiles, one to a thread */
         const int row = item / 16;
         const int column = item - row * 16;
         real sum = 0;
@@ -1155,7 +1155,7 @@ DEVICE void dconv3_weight_cuda(const Frame *f, Block at)
 DEVICE void dconv3_bias_shares_cuda(const Frame *f, Block at)
 {
     const int shares = shares_of(f->sites2, 8);
-    for (int item = 0 + THREAD; item < shares * 8; item += THREADS) { /* tiles, one to a thread */
+    for (int item = THREAD; item < shares * 8; item += THREADS) { /* tiles, one to a thread */
         const int share = item / 8;
         const int n = item - share * 8;
         const int size = (f->sites2 + shares - 1) / shares;
@@ -1180,7 +1180,7 @@ DEVICE void dconv3_bias_shares_cuda(const Frame *f, Block at)
 DEVICE void dconv3_bias_cuda(const Frame *f, Block at)
 {
     const int shares = shares_of(f->sites2, 8);
-    for (int item = 0 + THREAD; item < 8; item += THREADS) { /* tiles, one to a thread */
+    for (int item = THREAD; item < 8; item += THREADS) { /* tiles, one to a thread */
         const real *part = at.field + f->dconv3_bias_shares + item;
         real sum = 0;
         for (int share = 0; share < shares; share++) { /* shares of the sum */
@@ -1196,7 +1196,7 @@ DEVICE void dconv3_bias_cuda(const Frame *f, Block at)
 DEVICE void dleaky_relu2_cuda(const Frame *f, Block at)
 {
     const int tiles = (f->sites2 + 1) / 2;
-    for (int item = 0 + THREAD; item < tiles * 2; item += THREADS) { /* tiles, one to a thread */
+    for (int item = THREAD; item < tiles * 2; item += THREADS) { /* tiles, one to a thread */
         const int block = item / tiles;
         const int s0 = item - block * tiles;
         const int s1 = (s0 + tiles < f->sites2 - 1 ? s0 + tiles : f->sites2 - 1);
@@ -1297,7 +1297,7 @@ DEVICE void dleaky_relu2_cuda(const Frame *f, Block at)
 DEVICE void dconv2_weight_shares_cuda(const Frame *f, Block at)
 {
     const int shares = shares_of(f->sites2, 64);
-    for (int item = 0 + THREAD; item < shares * 64; item += THREADS) { /* tiles, one to a thread */
+    for (int item = THREAD; item < shares * 64; item += THREADS) { /* tiles, one to a thread */
         const int share = item / 64;
         const int n = item - share * 64;
         const int size = (f->sites2 + shares - 1) / shares;
@@ -1334,7 +1334,7 @@ DEVICE void dconv2_weight_shares_cuda(const Frame *f, Block at)
 DEVICE void dconv2_weight_cuda(const Frame *f, Block at)
 {
     const int shares = shares_of(f->sites2, 64);
-    for (int item = 0 + THREAD; item < 256; item += THREADS) { /* tiles, one to a thread */
+    for (int item = THREAD; item < 256; item += THREADS) { /* tiles, one to a thread */
         const int element = item / 64;
         const int n = item - element * 64;
         const real *part = at.field + f->dconv2_weight_shares + element * (shares * 64) + n;
@@ -1355,7 +1355,7 @@ DEVICE void dconv2_weight_cuda(const Frame *f, Block at)
 DEVICE void dconv2_bias_shares_cuda(const Frame *f, Block at)
 {
     const int shares = shares_of(f->sites2, 16);
-    for (int item = 0 + THREAD; item < shares * 16; item += THREADS) { /* tiles, one to a thread */
+    for (int item = THREAD; item < shares * 16; item += THREADS) { /* tiles, one to a thread */
         const int share = item / 16;
         const int n = item - share * 16;
         const int size = (f->sites2 + shares - 1) / shares;
@@ -1380,7 +1380,7 @@ DEVICE void dconv2_bias_shares_cuda(const Frame *f, Block at)
 DEVICE void dconv2_bias_cuda(const Frame *f, Block at)
 {
     const int shares = shares_of(f->sites2, 16);
-    for (int item = 0 + THREAD; item < 16; item += THREADS) { /* tiles, one to a thread */
+    for (int item = THREAD; item < 16; item += THREADS) { /* tiles, one to a thread */
         const real *part = at.field + f->dconv2_bias_shares + item;
         real sum = 0;
         for (int share = 0; share < shares; share++) { /* shares of the sum */
@@ -1396,7 +1396,7 @@ DEVICE void dconv2_bias_cuda(const Frame *f, Block at)
 DEVICE void dleaky_relu1_cuda(const Frame *f, Block at)
 {
     const int tiles = (f->sites2 + 1) / 2;
-    for (int item = 0 + THREAD; item < tiles * 2; item += THREADS) { /* tiles, one to a thread */
+    for (int item = THREAD; item < tiles * 2; item += THREADS) { /* tiles, one to a thread */
         const int block = item / tiles;
         const int s0 = item - block * tiles;
         const int s1 = (s0 + tiles < f->sites2 - 1 ? s0 + tiles : f->sites2 - 1);
@@ -1491,7 +1491,7 @@ DEVICE void dleaky_relu1_cuda(const Frame *f, Block at)
         to_dmax_pool1_1[7] = y_7_1;
     }
     real *ghost_dmax_pool1 = at.field + f->dmax_pool1 + f->sites2 * 20;
-    for (int o = 0 + THREAD; o < 16; o += THREADS) { /* channels made */
+    for (int o = THREAD; o < 16; o += THREADS) { /* channels made */
         ghost_dmax_pool1[o] = 0;
     }
 }
@@ -1499,7 +1499,7 @@ DEVICE void dleaky_relu1_cuda(const Frame *f, Block at)
 /* dconv1, st.arch:7 */
 DEVICE void dconv1_cuda(const Frame *f, Block at)
 {
-    for (int item = 0 + THREAD; item < f->sites1 * 16; item += THREADS) { /* tiles, one to a thread */
+    for (int item = THREAD; item < f->sites1 * 16; item += THREADS) { /* tiles, one to a thread */
         const int s = item / 16;
         const int c = item - s * 16;
         const real *x = at.field + f->dmax_pool1;
@@ -1515,7 +1515,7 @@ DEVICE void dconv1_cuda(const Frame *f, Block at)
 DEVICE void dconv1_weight_shares_cuda(const Frame *f, Block at)
 {
     const int shares = shares_of(f->sites1, 64);
-    for (int item = 0 + THREAD; item < shares * 64; item += THREADS) { /* tiles, one to a thread */
+    for (int item = THREAD; item < shares * 64; item += THREADS) { /* tiles, one to a thread */
         const int share = item / 64;
         const int n = item - share * 64;
         const int size = (f->sites1 + shares - 1) / shares;
@@ -1554,7 +1554,7 @@ DEVICE void dconv1_weight_shares_cuda(const Frame *f, Block at)
 DEVICE void dconv1_weight_cuda(const Frame *f, Block at)
 {
     const int shares = shares_of(f->sites1, 64);
-    for (int item = 0 + THREAD; item < 256; item += THREADS) { /* tiles, one to a thread */
+    for (int item = THREAD; item < 256; item += THREADS) { /* tiles, one to a thread */
         const int element = item / 64;
         const int n = item - element * 64;
         const real *part = at.field + f->dconv1_weight_shares + element * (shares * 64) + n;
@@ -1582,7 +1582,7 @@ DEVICE void read_dsigmoid1_cuda(const Frame *f, Block at)
 /* dsigmoid1 -> dlinear2, st.arch:14 */
 DEVICE void dlinear2_2_cuda(const Frame *f, Block at)
 {
-    for (int item = 0 + THREAD; item < 1; item += THREADS) { /* tiles, one to a thread */
+    for (int item = THREAD; item < 1; item += THREADS) { /* tiles, one to a thread */
         const real *x = at.field + f->dsigmoid1;
         real y = x[item];
         const real *of_sigmoid1 = at.field + f->sigmoid1 + item;
@@ -1597,7 +1597,7 @@ DEVICE void dlinear2_2_cuda(const Frame *f, Block at)
 DEVICE void dflux_cuda(const Frame *f, Block at)
 {
     const int tiles = (f->sites1 + 1) / 2;
-    for (int item = 0 + THREAD; item < tiles; item += THREADS) { /* tiles, one to a thread */
+    for (int item = THREAD; item < tiles; item += THREADS) { /* tiles, one to a thread */
         const int s1 = (item + tiles < f->sites1 - 1 ? item + tiles : f->sites1 - 1);
         real y_0_0 = 0; real y_0_1 = 0; real y_1_0 = 0; real y_1_1 = 0; real y_2_0 = 0;
         real y_2_1 = 0; real y_3_0 = 0; real y_3_1 = 0;
@@ -1650,7 +1650,8 @@ DEVICE void write_dflux_cuda(const Frame *f, Block at)
     write_field(f, at, f->dx, at.field + f->dflux, 4, 4, f->sites1);
 }
 
-/* ---- kernels: grid (blocks, instances) ---- */
+/* ---- kernels: grid (blocks, instances).  ARCH_ONLY_SHARED, ARCH_ONLY_GLOBAL: only those
+ * that have their values there, to compile in half the time ---- */
 
 DEVICE void forward(const Frame *f, real *field, double *scratch)
 {
@@ -1681,16 +1682,20 @@ DEVICE void forward(const Frame *f, real *field, double *scratch)
     }
 }
 
+#ifndef ARCH_ONLY_GLOBAL
 ENTRY detect_st_forward_shared(const __grid_constant__ Frame frame)
 {
     extern __shared__ double shared[];
     forward(&frame, (real *)shared, 0);
 }
+#endif
 
+#ifndef ARCH_ONLY_SHARED
 ENTRY detect_st_forward_global(const __grid_constant__ Frame frame)
 {
     forward(&frame, frame.work + instance_block() * frame.fields, 0);
 }
+#endif
 
 DEVICE void gradient(const Frame *f, real *field, double *scratch)
 {
@@ -1749,17 +1754,21 @@ DEVICE void gradient(const Frame *f, real *field, double *scratch)
     }
 }
 
+#ifndef ARCH_ONLY_GLOBAL
 ENTRY detect_st_gradient_shared(const __grid_constant__ Frame frame)
 {
     extern __shared__ double shared[];
     gradient(&frame, (real *)(shared + THREADS), shared);
 }
+#endif
 
+#ifndef ARCH_ONLY_SHARED
 ENTRY detect_st_gradient_global(const __grid_constant__ Frame frame)
 {
     extern __shared__ double shared[];
     gradient(&frame, frame.work + instance_block() * frame.fields, shared);
 }
+#endif
 
 DEVICE void vjp(const Frame *f, real *field, double *scratch)
 {
@@ -1838,16 +1847,20 @@ DEVICE void vjp(const Frame *f, real *field, double *scratch)
     }
 }
 
+#ifndef ARCH_ONLY_GLOBAL
 ENTRY detect_st_vjp_shared(const __grid_constant__ Frame frame)
 {
     extern __shared__ double shared[];
     vjp(&frame, (real *)shared, 0);
 }
+#endif
 
+#ifndef ARCH_ONLY_SHARED
 ENTRY detect_st_vjp_global(const __grid_constant__ Frame frame)
 {
     vjp(&frame, frame.work + instance_block() * frame.fields, 0);
 }
+#endif
 
 ENTRY detect_st_reduce(const __grid_constant__ Frame frame)
 {
