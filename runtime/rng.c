@@ -1,5 +1,7 @@
 #include "archrt/rng.h"
 
+#include "rng_vector.h"
+
 #include <string.h>
 
 enum { ROUNDS = 10 };
@@ -54,11 +56,27 @@ uint32_t rng_u32(Rng *r)
     return r->block[r->used++];
 }
 
+/* As many blocks at once as a vector takes, while there are so many and the counter does
+ * not overflow; how many numbers. */
+static size_t fill_blocks(Rng *r, uint32_t *u, size_t n)
+{
+    enum { NUMBERS = 4 * RNG_BLOCKS };
+    size_t i = 0;
+    if (rng_vector_here())
+        for (; i + NUMBERS <= n && r->counter[0] < -(uint32_t)RNG_BLOCKS;
+             i += NUMBERS) {
+            rng_vector_blocks(r->counter, r->key, u + i);
+            r->counter[0] += RNG_BLOCKS;
+        }
+    return i;
+}
+
 void rng_fill(Rng *r, uint32_t *u, size_t n)
 {
     size_t i = 0;
     while (i < n && r->used < 4)
         u[i++] = r->block[r->used++];
+    i += fill_blocks(r, u + i, n - i);
     for (; i + 4 <= n; i += 4)
         refill(r, u + i);
     while (i < n)

@@ -80,6 +80,29 @@ static void fill_continues_the_same_sequence(void **state)
     }
 }
 
+/* Many blocks at once are those one after the other, from any number of a block, and where
+ * the word of draws overflows. */
+static void a_long_fill_is_one_number_after_the_other(void **state)
+{
+    (void)state;
+    static const uint32_t from[] = {0, 5, UINT32_MAX - 16, UINT32_MAX - 15,
+                                    UINT32_MAX - 40};
+    enum { N = 1000, CASES = sizeof from / sizeof *from };
+    for (int i = 0; i < 5 * CASES; i++) {
+        Rng a = rng_init(UINT64_C(0xfedcba9876543210), RNG_TEST, 6, 9);
+        a.counter[0] = from[i / 5];
+        for (int before = 0; before < i % 5; before++)
+            (void)rng_u32(&a);
+        Rng b = a;
+        uint32_t u[N];
+        rng_fill(&a, u, N);
+        for (int j = 0; j < N; j++)
+            assert_int_equal(u[j], rng_u32(&b));
+        assert_memory_equal(a.counter, b.counter, sizeof a.counter);
+        assert_int_equal(rng_u32(&a), rng_u32(&b));
+    }
+}
+
 /* chi^2 with 5 degrees of freedom exceeds 30 with probability 1.5e-5; the seed is fixed. */
 static void below_is_uniform(void **state)
 {
@@ -150,6 +173,7 @@ int main(void)
         cmocka_unit_test(every_coordinate_of_a_sequence_counts),
         cmocka_unit_test(a_sequence_carries_beyond_a_word_of_draws),
         cmocka_unit_test(fill_continues_the_same_sequence),
+        cmocka_unit_test(a_long_fill_is_one_number_after_the_other),
         cmocka_unit_test(below_is_uniform),
         cmocka_unit_test(below_has_no_bias_at_large_n),
         cmocka_unit_test(uniform_lies_in_its_interval),
