@@ -9,7 +9,6 @@
 
 enum {
     TUNE = 200,          /* sweeps that find how many worms make one   */
-    FIRST = 500,         /* sweeps of the series before its first look */
     TICK = 16,           /* sweeps between two calls of tick()         */
     LEAST = 20,          /* tau                                        */
     FORGOTTEN = 5,       /* a fifth of the series                      */
@@ -21,6 +20,11 @@ enum {
 double flux_pilot_taus(double samples)
 {
     return fmin(fmax(samples / 20, 50), 1000);
+}
+
+int64_t flux_pilot_first(double samples)
+{
+    return (int64_t)fmin(fmax(4 * samples, 500), 4000);
 }
 
 /* n and |phi|^2 after each sweep. */
@@ -83,7 +87,7 @@ static bool too_slow(const FluxPilotSpec *s, const FluxChain *c,
 static bool find_tau(const FluxPilotSpec *s, FluxChain *c, Series *m,
                      DatasetSampling *found, ArchError *e)
 {
-    int64_t sweeps = FIRST < s->most ? FIRST : s->most;
+    int64_t sweeps = s->first < s->most ? s->first : s->most;
     for (;;) {
         if (!extend(s, c, m, sweeps, e))
             return false;

@@ -20,8 +20,11 @@
 enum { PILOT_MOST = 1 << 17 }; /* sweeps */
 
 typedef struct FluxPilotSpec {
-    double taus;  /* to be measured for so many tau                               */
-    int64_t most; /* sweeps, PILOT_MOST; at less than 20 tau then there is no result */
+    double taus; /* to be measured for so many tau                               */
+    /* Sweeps: until the first look, and at most; PILOT_MOST.  A series that is short
+     * against tau shows a tau shorter than itself, and would be content.  At the end there
+     * is no result from less than 20 tau. */
+    int64_t first, most;
     int64_t between, thermal; /* as in FluxDataSpec: if both are given, nothing is
                                  measured                                         */
     /* Called now and then with the share of the sweeps done; false, with *e filled, ends
@@ -33,6 +36,9 @@ typedef struct FluxPilotSpec {
 /* How many tau a pilot of so many samples should last: a twentieth of them, a percent or
  * two of the work; 50, for an error of 40 %, to 1000, for one of 10 %. */
 double flux_pilot_taus(double samples);
+
+/* And how many sweeps at least: four for each sample, 500 to 4000. */
+int64_t flux_pilot_first(double samples);
 
 /* `c` is new.  Errors (code USAGE): as flux_update(); no result within s->most. */
 bool flux_pilot_run(const FluxPilotSpec *s, FluxChain *c, DatasetSampling *found,

@@ -128,7 +128,9 @@ static void run_pilot(Work *w, int lattice, int point, bool caller)
     const FluxLattice *l = &s->lattice[lattice];
     const int counts = flux_work_counts(s);
     Pilot p = {w, caller};
-    const FluxPilotSpec spec = {.taus = flux_pilot_taus((double)s->samples * counts),
+    const double samples = (double)s->samples * counts;
+    const FluxPilotSpec spec = {.taus = flux_pilot_taus(samples),
+                                .first = flux_pilot_first(samples),
                                 .most = PILOT_MOST,
                                 .between = s->between,
                                 .thermal = s->thermal,

@@ -15,6 +15,7 @@ static const int64_t box[] = {8, 8};
 static const FluxParams usual = {4.25, 1, 1};
 
 static const FluxPilotSpec automatic = {.taus = 100,
+                                        .first = 500,
                                         .most = PILOT_MOST,
                                         .between = FLUX_DATA_AUTO,
                                         .thermal = FLUX_DATA_AUTO};
@@ -80,6 +81,30 @@ static void a_short_pilot_goes_on(void **state)
     }
 }
 
+/* A pilot that looks too soon is content with a tau of 4 where it is 20. */
+static void a_pilot_is_not_content_too_soon(void **state)
+{
+    (void)state;
+    const FluxParams slow = {4.01, 1, 0.96};
+    const int64_t extent[] = {100, 5};
+    FluxPilotSpec s = automatic;
+    double least = INFINITY;
+    ArchError e = {0};
+    assert_int_equal(flux_pilot_first(10), 500);
+    assert_int_equal(flux_pilot_first(1e6), 4000);
+    s.taus = 50, s.first = flux_pilot_first(500);
+    for (uint32_t stream = 0; stream < 16; stream++) {
+        DatasetSampling found;
+        FluxChain *c = flux_new(&slow, 2, extent, 1, stream, &e);
+        assert_non_null(c);
+        assert_true(flux_pilot_run(&s, c, &found, &e));
+        least = fmin(least, found.tau + found.error);
+        flux_free(c);
+    }
+    print_message("least of 16: %.2f\n", least);
+    assert_true(least > 8);
+}
+
 static void a_pilot_ends(void **state)
 {
     (void)state;
@@ -134,6 +159,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(check_pilots_agree),
         cmocka_unit_test(a_short_pilot_goes_on),
+        cmocka_unit_test(a_pilot_is_not_content_too_soon),
         cmocka_unit_test(a_pilot_ends),
         cmocka_unit_test(what_is_given_is_not_measured),
         cmocka_unit_test(a_frozen_chain_is_independent),
