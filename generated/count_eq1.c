@@ -551,14 +551,14 @@ INLINE void read_row(const Field *f, const void *x, ArchType type, int64_t at, r
 }
 
 INLINE void read_rows(const Field *f, const void *x, ArchType type, real *lanes,
-                      int64_t channels)
+                      int64_t channels, int64_t row)
 {
     if (f->lanes < ARCH_LANES)
-        clear(lanes, f->sites * channels * ARCH_LANES);
+        clear(lanes, f->sites * row * ARCH_LANES);
     Cursor k = {0};
-    for (int64_t s = 0; s < f->sites; s++, next_site(f, &k))
-        for (int64_t c = 0; c < channels; c++, lanes += ARCH_LANES)
-            read_row(f, x, type, k.at + c * f->stride[0], lanes);
+    for (int64_t s = 0; s < f->sites; s++, next_site(f, &k), lanes += row * ARCH_LANES)
+        for (int64_t c = 0; c < channels; c++)
+            read_row(f, x, type, k.at + c * f->stride[0], lanes + c * ARCH_LANES);
 }
 
 /* Loops that must become straight-line code, so that arrays of vectors lie in registers. */
@@ -629,24 +629,26 @@ INLINE Field input_of(const ArchCall *call, int64_t block, const Parts *parts,
 #define REAL_TYPE ARCH_F32
 #endif
 
-/* A field of the caller's, real (batch, channels, sites), into lanes. */
+/* A field of the caller's, real (batch, channels, sites), into lanes, `row` vectors a site. */
 INLINE void read_field(const ArchCall *call, int64_t block, const Parts *parts,
-                       const int64_t *extent, const real *x, real *lanes, int64_t channels)
+                       const int64_t *extent, const real *x, real *lanes, int64_t channels,
+                       int64_t row)
 {
     const Field f = field_of(call, block, parts, extent, channels, 0);
-    read_rows(&f, x, REAL_TYPE, lanes, channels);
+    read_rows(&f, x, REAL_TYPE, lanes, channels, row);
 }
 
 /* ... and out of lanes. */
 INLINE void write_field(const ArchCall *call, int64_t block, const Parts *parts,
-                        const int64_t *extent, real *y, const real *lanes, int64_t channels)
+                        const int64_t *extent, real *y, const real *lanes, int64_t channels,
+                        int64_t row)
 {
     const Field f = field_of(call, block, parts, extent, channels, 0);
     Cursor k = {0};
-    for (int64_t s = 0; s < f.sites; s++, next_site(&f, &k))
-        for (int64_t c = 0; c < channels; c++, lanes += ARCH_LANES)
+    for (int64_t s = 0; s < f.sites; s++, next_site(&f, &k), lanes += row * ARCH_LANES)
+        for (int64_t c = 0; c < channels; c++)
             for (int i = 0; i < f.lanes; i++)
-                y[f.first[i] + k.at + c * f.stride[0]] = lanes[i * f.apart];
+                y[f.first[i] + k.at + c * f.stride[0]] = lanes[c * ARCH_LANES + i * f.apart];
 }
 
 /* ---- from the parts of a sample to one value and back ---- */
@@ -730,7 +732,7 @@ INLINE void share_mean(const Parts *parts, const real *from, real *to, int64_t c
 
 /* Flatten: feature channel * sites + site of the one site behind it. */
 INLINE void flatten(const Parts *parts, const int64_t *extent, const real *x, real *y,
-                    int64_t channels, int64_t sites)
+                    int64_t channels, int64_t row, int64_t sites)
 {
     const int64_t all = sites * parts->count;
     if (parts->count > 1)
@@ -739,7 +741,7 @@ INLINE void flatten(const Parts *parts, const int64_t *extent, const real *x, re
         for (int64_t part = 0; part < parts->count; part++) {
             const int64_t whole = parts->count == 1 ? s : whole_site(parts, extent, part, s);
             for (int64_t c = 0; c < channels; c++) {
-                const real *from = x + (s * channels + c) * ARCH_LANES;
+                const real *from = x + (s * row + c) * ARCH_LANES;
                 real *to = y + (c * all + whole) * ARCH_LANES;
                 if (parts->count == 1)
                     memcpy(to, from, ARCH_LANES * sizeof *to);
@@ -752,17 +754,17 @@ INLINE void flatten(const Parts *parts, const int64_t *extent, const real *x, re
 
 /* ... and its adjoint. */
 INLINE void unflatten(const Parts *parts, const int64_t *extent, const real *y, real *x,
-                      int64_t channels, int64_t sites)
+                      int64_t channels, int64_t row, int64_t sites)
 {
     const int64_t all = sites * parts->count;
     if (parts->count > 1)
-        clear(x, channels * sites * ARCH_LANES);
+        clear(x, row * sites * ARCH_LANES);
     for (int64_t s = 0; s < sites; s++)
         for (int64_t part = 0; part < parts->count; part++) {
             const int64_t whole = parts->count == 1 ? s : whole_site(parts, extent, part, s);
             for (int64_t c = 0; c < channels; c++) {
                 const real *from = y + (c * all + whole) * ARCH_LANES;
-                real *to = x + (s * channels + c) * ARCH_LANES;
+                real *to = x + (s * row + c) * ARCH_LANES;
                 if (parts->count == 1)
                     memcpy(to, from, ARCH_LANES * sizeof *to);
                 else
@@ -866,57 +868,62 @@ INLINE real loss_slope(Loss loss, real y, real t)
 
 INLINE void add_loss(Loss loss, const ArchCall *call, int64_t block, const Parts *parts,
                      const int64_t *extent, const real *target, const real *y,
-                     int64_t channels, double *sum)
+                     int64_t channels, int64_t row, double *sum)
 {
     const Field f = field_of(call, block, parts, extent, channels, 1);
     for (int i = 0; i < f.lanes; i++) {
         const real *x = y + i * f.apart;
         Cursor k = {0};
-        for (int64_t s = 0; s < f.sites; s++, next_site(&f, &k))
-            for (int64_t c = 0; c < channels; c++, x += ARCH_LANES)
-                *sum += loss_value(loss, *x, target[f.first[i] + k.at + c * f.stride[0]]);
+        for (int64_t s = 0; s < f.sites; s++, next_site(&f, &k), x += row * ARCH_LANES)
+            for (int64_t c = 0; c < channels; c++)
+                *sum += loss_value(loss, x[c * ARCH_LANES],
+                                   target[f.first[i] + k.at + c * f.stride[0]]);
     }
 }
 
 /* dy is zero in lanes without a sample. */
 INLINE void loss_dx(Loss loss, const ArchCall *call, int64_t block, const Parts *parts,
                     const int64_t *extent, const real *target, const real *y,
-                    int64_t channels, real *dy)
+                    int64_t channels, int64_t row, real *dy)
 {
     const Field f = field_of(call, block, parts, extent, channels, 1);
     Cursor k = {0};
-    clear(dy, f.sites * channels * ARCH_LANES);
+    clear(dy, f.sites * row * ARCH_LANES);
     for (int64_t s = 0; s < f.sites; s++, next_site(&f, &k))
-        for (int64_t c = 0; c < channels; c++, y += ARCH_LANES, dy += ARCH_LANES)
-            for (int i = 0; i < f.lanes; i++)
-                dy[i * f.apart] = loss_slope(loss, y[i * f.apart],
-                                             target[f.first[i] + k.at + c * f.stride[0]]);
+        for (int64_t c = 0; c < channels; c++)
+            for (int i = 0; i < f.lanes; i++) {
+                const int64_t at = (s * row + c) * ARCH_LANES + i * f.apart;
+                dy[at] = loss_slope(loss, y[at],
+                                    target[f.first[i] + k.at + c * f.stride[0]]);
+            }
 }
 
 INLINE void mse(const ArchCall *call, int64_t block, const Parts *parts, const int64_t *extent,
-                const real *target, const real *y, int64_t channels, double *sum)
+                const real *target, const real *y, int64_t channels, int64_t row,
+                double *sum)
 {
-    add_loss(MSE, call, block, parts, extent, target, y, channels, sum);
+    add_loss(MSE, call, block, parts, extent, target, y, channels, row, sum);
 }
 
 INLINE void mse_dx(const ArchCall *call, int64_t block, const Parts *parts,
                    const int64_t *extent, const real *target, const real *y,
-                   int64_t channels, real *dy)
+                   int64_t channels, int64_t row, real *dy)
 {
-    loss_dx(MSE, call, block, parts, extent, target, y, channels, dy);
+    loss_dx(MSE, call, block, parts, extent, target, y, channels, row, dy);
 }
 
 INLINE void bce(const ArchCall *call, int64_t block, const Parts *parts, const int64_t *extent,
-                const real *target, const real *y, int64_t channels, double *sum)
+                const real *target, const real *y, int64_t channels, int64_t row,
+                double *sum)
 {
-    add_loss(BCE, call, block, parts, extent, target, y, channels, sum);
+    add_loss(BCE, call, block, parts, extent, target, y, channels, row, sum);
 }
 
 INLINE void bce_dx(const ArchCall *call, int64_t block, const Parts *parts,
                    const int64_t *extent, const real *target, const real *y,
-                   int64_t channels, real *dy)
+                   int64_t channels, int64_t row, real *dy)
 {
-    loss_dx(BCE, call, block, parts, extent, target, y, channels, dy);
+    loss_dx(BCE, call, block, parts, extent, target, y, channels, row, dy);
 }
 
 /* ---- this network ---- */
@@ -935,23 +942,23 @@ typedef struct Frame {
     int64_t extent1[AXES], sites1, halo1;
     const real *packed;
     real *flux; /* [sites1][4][16] */
-    real *leaky_relu1; /* [sites1 + 1 + halo1][32][16] */
+    real *leaky_relu1; /* [sites1 + 1 + halo1][33][16] */
     int32_t *near1; /* [4][sites1] */
     Halo near1_halo;
     real *leaky_relu2; /* [sites1 + 1 + halo1][8][16] */
     real *global_sum_pool1; /* [sites0][8][16] */
     real *linear1; /* [sites0][1][16] */
     real *sums; /* [114][16] */
-    real *leaky_relu3; /* [sites1][16][16] */
+    real *leaky_relu3; /* [sites1][17][16] */
     real *leaky_relu4; /* [sites1][8][16] */
     real *dlinear1; /* [sites0][1][16] */
     real *dglobal_sum_pool1; /* [sites0][8][16] */
     real *dconv4; /* [sites1][8][16] */
-    real *dconv3; /* [sites1 + 1 + halo1][16][16] */
+    real *dconv3; /* [sites1 + 1 + halo1][17][16] */
     int32_t *back1; /* [4][sites1] */
     Halo back1_halo;
     real *dconv2; /* [sites1 + 1 + halo1][8][16] */
-    real *dconv1; /* [sites1][32][16] */
+    real *dconv1; /* [sites1][33][16] */
     real *dflux; /* [sites1][4][16] */
 } Frame;
 
@@ -974,9 +981,9 @@ static void cut(Frame *f, int64_t batch, ArchWhat what)
 {
     double sites = 0; /* times channels */
     switch (what) {
-        case ARCH_FORWARD: sites = 0 + 40 * (double)f->sites1; break;
-        case ARCH_GRADIENT: sites = 0 + 116 * (double)f->sites1; break;
-        case ARCH_VJP: sites = 0 + 116 * (double)f->sites1; break;
+        case ARCH_FORWARD: sites = 0 + 41 * (double)f->sites1; break;
+        case ARCH_GRADIENT: sites = 0 + 120 * (double)f->sites1; break;
+        case ARCH_VJP: sites = 0 + 120 * (double)f->sites1; break;
     }
     Divisors can = {{0}};
     for (int axis = 0; axis < AXES; axis++) {
@@ -1018,7 +1025,7 @@ static size_t lay_out(Frame *f, const int64_t *extent, int64_t batch, ArchWhat w
     switch (what) {
         case ARCH_FORWARD:
             f->flux = f->leaky_relu2 = take(work, &used, sizeof(real) * 16 * 8 * (size_t)(f->sites1 + 1 + f->halo1));
-            f->leaky_relu1 = take(work, &used, sizeof(real) * 16 * 32 * (size_t)(f->sites1 + 1 + f->halo1));
+            f->leaky_relu1 = take(work, &used, sizeof(real) * 16 * 33 * (size_t)(f->sites1 + 1 + f->halo1));
             f->near1 = take(work, &used, sizeof(int32_t) * 4 * (size_t)f->sites1);
             take_halo(&f->near1_halo, work, &used);
             f->global_sum_pool1 = take(work, &used, sizeof(real) * 16 * 8 * (size_t)f->sites0);
@@ -1027,33 +1034,33 @@ static size_t lay_out(Frame *f, const int64_t *extent, int64_t batch, ArchWhat w
         case ARCH_GRADIENT:
             f->flux = take(work, &used, sizeof(real) * 16 * 4 * (size_t)f->sites1);
             f->sums = take(work, &used, sizeof(real) * 16 * 114);
-            f->leaky_relu1 = take(work, &used, sizeof(real) * 16 * 32 * (size_t)(f->sites1 + 1 + f->halo1));
+            f->leaky_relu1 = take(work, &used, sizeof(real) * 16 * 33 * (size_t)(f->sites1 + 1 + f->halo1));
             f->near1 = take(work, &used, sizeof(int32_t) * 4 * (size_t)f->sites1);
             take_halo(&f->near1_halo, work, &used);
-            f->leaky_relu2 = f->dconv1 = take(work, &used, sizeof(real) * 16 * 32 * (size_t)(f->sites1 + 1 + f->halo1));
+            f->leaky_relu2 = f->dconv1 = take(work, &used, sizeof(real) * 16 * 33 * (size_t)(f->sites1 + 1 + f->halo1));
             f->global_sum_pool1 = f->dglobal_sum_pool1 = take(work, &used, sizeof(real) * 16 * 8 * (size_t)f->sites0);
-            f->leaky_relu3 = f->dconv2 = take(work, &used, sizeof(real) * 16 * 16 * (size_t)(f->sites1 + 1 + f->halo1));
+            f->leaky_relu3 = f->dconv2 = take(work, &used, sizeof(real) * 16 * 17 * (size_t)(f->sites1 + 1 + f->halo1));
             f->leaky_relu4 = take(work, &used, sizeof(real) * 16 * 8 * (size_t)f->sites1);
             f->linear1 = take(work, &used, sizeof(real) * 16 * 1 * (size_t)f->sites0);
             f->dlinear1 = take(work, &used, sizeof(real) * 16 * 1 * (size_t)f->sites0);
             f->dconv4 = take(work, &used, sizeof(real) * 16 * 8 * (size_t)f->sites1);
-            f->dconv3 = take(work, &used, sizeof(real) * 16 * 16 * (size_t)(f->sites1 + 1 + f->halo1));
+            f->dconv3 = take(work, &used, sizeof(real) * 16 * 17 * (size_t)(f->sites1 + 1 + f->halo1));
             f->back1 = take(work, &used, sizeof(int32_t) * 4 * (size_t)f->sites1);
             take_halo(&f->back1_halo, work, &used);
             break;
         case ARCH_VJP:
             f->flux = f->dflux = take(work, &used, sizeof(real) * 16 * 4 * (size_t)f->sites1);
             f->sums = take(work, &used, sizeof(real) * 16 * 114);
-            f->leaky_relu1 = take(work, &used, sizeof(real) * 16 * 32 * (size_t)(f->sites1 + 1 + f->halo1));
+            f->leaky_relu1 = take(work, &used, sizeof(real) * 16 * 33 * (size_t)(f->sites1 + 1 + f->halo1));
             f->near1 = take(work, &used, sizeof(int32_t) * 4 * (size_t)f->sites1);
             take_halo(&f->near1_halo, work, &used);
-            f->leaky_relu2 = f->dconv1 = take(work, &used, sizeof(real) * 16 * 32 * (size_t)(f->sites1 + 1 + f->halo1));
+            f->leaky_relu2 = f->dconv1 = take(work, &used, sizeof(real) * 16 * 33 * (size_t)(f->sites1 + 1 + f->halo1));
             f->global_sum_pool1 = f->dglobal_sum_pool1 = take(work, &used, sizeof(real) * 16 * 8 * (size_t)f->sites0);
-            f->leaky_relu3 = f->dconv2 = take(work, &used, sizeof(real) * 16 * 16 * (size_t)(f->sites1 + 1 + f->halo1));
+            f->leaky_relu3 = f->dconv2 = take(work, &used, sizeof(real) * 16 * 17 * (size_t)(f->sites1 + 1 + f->halo1));
             f->leaky_relu4 = take(work, &used, sizeof(real) * 16 * 8 * (size_t)f->sites1);
             f->dlinear1 = take(work, &used, sizeof(real) * 16 * 1 * (size_t)f->sites0);
             f->dconv4 = take(work, &used, sizeof(real) * 16 * 8 * (size_t)f->sites1);
-            f->dconv3 = take(work, &used, sizeof(real) * 16 * 16 * (size_t)(f->sites1 + 1 + f->halo1));
+            f->dconv3 = take(work, &used, sizeof(real) * 16 * 17 * (size_t)(f->sites1 + 1 + f->halo1));
             f->back1 = take(work, &used, sizeof(int32_t) * 4 * (size_t)f->sites1);
             take_halo(&f->back1_halo, work, &used);
             break;
@@ -1255,23 +1262,23 @@ vec512_FUNCTION void vec512_fill_halo(const Halo *halo, real *x, int64_t channel
 
 /* int8 in all lanes, 16 sites at a time where they lie one after the other. */
 vec512_FUNCTION void vec512_read_i8(const Field *f, const int8_t *x, real *lanes, int64_t channels,
-                          int64_t run)
+                          int64_t row, int64_t run)
 {
     const int8_t *from[ARCH_LANES];
     int8_t byte[ARCH_LANES][ARCH_LANES];
     Cursor k = {0};
     for (int64_t s = 0; s < f->sites; s += run) {
         for (int64_t c = 0; c < channels; c++) {
-            real *to = lanes + (s * channels + c) * ARCH_LANES;
+            real *to = lanes + (s * row + c) * ARCH_LANES;
             for (int lane = 0; lane < ARCH_LANES; lane++)
                 from[lane] = x + f->first[lane] + k.at + c * f->stride[0];
             int64_t i = 0;
             for (; i + 16 <= run; i += 16) {
                 transpose_bytes(from, i, byte);
-                for (int site = 0; site < 16; site++, to += channels * ARCH_LANES)
+                for (int site = 0; site < 16; site++, to += row * ARCH_LANES)
                     vec512_store_i8(to, byte[site]);
             }
-            for (; i < run; i++, to += channels * ARCH_LANES) {
+            for (; i < run; i++, to += row * ARCH_LANES) {
                 for (int lane = 0; lane < ARCH_LANES; lane++)
                     byte[0][lane] = from[lane][i];
                 vec512_store_i8(to, byte[0]);
@@ -1282,23 +1289,23 @@ vec512_FUNCTION void vec512_read_i8(const Field *f, const int8_t *x, real *lanes
     }
 }
 
-/* The input of a block; lanes without a sample are zero. */
+/* The input of a block, `row` vectors a site; lanes without a sample are zero. */
 vec512_FUNCTION void vec512_read_input(const ArchCall *call, int64_t block, const Parts *parts,
                              const int64_t *extent, const void *x, real *lanes,
-                             int64_t channels)
+                             int64_t channels, int64_t row)
 {
     int contiguous;
     const Field f = input_of(call, block, parts, extent, channels, &contiguous);
     if (call->x_type == ARCH_I8 && contiguous && f.lanes == ARCH_LANES)
-        vec512_read_i8(&f, (const int8_t *)x, lanes, channels, run_of_sites(&f, parts));
+        vec512_read_i8(&f, (const int8_t *)x, lanes, channels, row, run_of_sites(&f, parts));
     else
-        read_rows(&f, x, call->x_type, lanes, channels);
+        read_rows(&f, x, call->x_type, lanes, channels, row);
 }
 
 /* input, eq1.arch:6 */
 TARGET_AVX512 static void read_flux_avx512(const Frame *f)
 {
-    vec512_read_input(f->call, f->block, &f->parts, f->extent1, f->x, f->flux, 4);
+    vec512_read_input(f->call, f->block, &f->parts, f->extent1, f->x, f->flux, 4, 4);
 }
 
 /* conv1 -> leaky_relu1, eq1.arch:10
@@ -1306,7 +1313,7 @@ TARGET_AVX512 static void read_flux_avx512(const Frame *f)
 TARGET_AVX512 static void conv1_avx512(const Frame *f)
 {
     for (int64_t s = 0; s + 2 <= f->sites1; s += 2) { /* sites */
-        real *leaky_relu1 = f->leaky_relu1 + s * 512;
+        real *leaky_relu1 = f->leaky_relu1 + s * 528;
         for (int64_t block = 0; block < 4; block++) { /* channels made, 8 at a time */
             vec512 y_0_0 = vec512_set(0); vec512_hold(y_0_0);
             vec512 y_0_1 = vec512_set(0); vec512_hold(y_0_1);
@@ -1419,25 +1426,25 @@ TARGET_AVX512 static void conv1_avx512(const Frame *f)
             y_7_0 = vec512_max(y_7_0, vec512_mul(y_7_0, vec512_set((real)0.01)));
             y_7_1 = vec512_max(y_7_1, vec512_mul(y_7_1, vec512_set((real)0.01)));
             vec512_store(leaky_relu1 + block * 128, y_0_0);
-            vec512_store(leaky_relu1 + block * 128 + 512, y_0_1);
+            vec512_store(leaky_relu1 + block * 128 + 528, y_0_1);
             vec512_store(leaky_relu1 + block * 128 + 16, y_1_0);
-            vec512_store(leaky_relu1 + block * 128 + 528, y_1_1);
+            vec512_store(leaky_relu1 + block * 128 + 544, y_1_1);
             vec512_store(leaky_relu1 + block * 128 + 32, y_2_0);
-            vec512_store(leaky_relu1 + block * 128 + 544, y_2_1);
+            vec512_store(leaky_relu1 + block * 128 + 560, y_2_1);
             vec512_store(leaky_relu1 + block * 128 + 48, y_3_0);
-            vec512_store(leaky_relu1 + block * 128 + 560, y_3_1);
+            vec512_store(leaky_relu1 + block * 128 + 576, y_3_1);
             vec512_store(leaky_relu1 + block * 128 + 64, y_4_0);
-            vec512_store(leaky_relu1 + block * 128 + 576, y_4_1);
+            vec512_store(leaky_relu1 + block * 128 + 592, y_4_1);
             vec512_store(leaky_relu1 + block * 128 + 80, y_5_0);
-            vec512_store(leaky_relu1 + block * 128 + 592, y_5_1);
+            vec512_store(leaky_relu1 + block * 128 + 608, y_5_1);
             vec512_store(leaky_relu1 + block * 128 + 96, y_6_0);
-            vec512_store(leaky_relu1 + block * 128 + 608, y_6_1);
+            vec512_store(leaky_relu1 + block * 128 + 624, y_6_1);
             vec512_store(leaky_relu1 + block * 128 + 112, y_7_0);
-            vec512_store(leaky_relu1 + block * 128 + 624, y_7_1);
+            vec512_store(leaky_relu1 + block * 128 + 640, y_7_1);
         }
     }
     for (int64_t s = f->sites1 / 2 * 2; s < f->sites1; s++) { /* sites */
-        real *leaky_relu1 = f->leaky_relu1 + s * 512;
+        real *leaky_relu1 = f->leaky_relu1 + s * 528;
         for (int64_t block = 0; block < 4; block++) { /* channels made, 8 at a time */
             vec512 y_0 = vec512_set(0); vec512_hold(y_0);
             vec512 y_1 = vec512_set(0); vec512_hold(y_1);
@@ -1486,7 +1493,7 @@ TARGET_AVX512 static void conv1_avx512(const Frame *f)
  * y[o,p] = b[o] + sum over taps k and channels c of w[o,c,k] x[c,near[k][p]]; 1024 multiply-adds a site */
 TARGET_AVX512 static void conv2_avx512(const Frame *f)
 {
-    vec512_fill_halo(&f->near1_halo, f->leaky_relu1, 32, f->sites1);
+    vec512_fill_halo(&f->near1_halo, f->leaky_relu1, 33, f->sites1);
     for (int64_t s = 0; s + 2 <= f->sites1; s += 2) { /* sites */
         real *leaky_relu2 = f->leaky_relu2 + s * 128;
         {
@@ -1508,8 +1515,8 @@ TARGET_AVX512 static void conv2_avx512(const Frame *f)
             vec512 y_7_1 = vec512_set(0); vec512_hold(y_7_1);
             const real *w = f->packed + 128;
             for (int64_t tap = 0; tap < 4; tap++) { /* taps */
-                const real *x_0 = f->leaky_relu1 + (int64_t)f->near1[tap * f->sites1 + s] * 512;
-                const real *x_1 = f->leaky_relu1 + (int64_t)f->near1[tap * f->sites1 + s + 1] * 512;
+                const real *x_0 = f->leaky_relu1 + (int64_t)f->near1[tap * f->sites1 + s] * 528;
+                const real *x_1 = f->leaky_relu1 + (int64_t)f->near1[tap * f->sites1 + s + 1] * 528;
                 for (int64_t c = 0; c < 32; c += 4) { /* channels read */
                     vec512 v_0_0 = vec512_load(x_0 + c * 16); vec512_hold(v_0_0);
                     vec512 v_0_1 = vec512_load(x_1 + c * 16); vec512_hold(v_0_1);
@@ -1656,7 +1663,7 @@ TARGET_AVX512 static void conv2_avx512(const Frame *f)
             vec512 y_7 = vec512_set(0); vec512_hold(y_7);
             const real *w = f->packed + 128;
             for (int64_t tap = 0; tap < 4; tap++) { /* taps */
-                const real *x = f->leaky_relu1 + (int64_t)f->near1[tap * f->sites1 + s] * 512;
+                const real *x = f->leaky_relu1 + (int64_t)f->near1[tap * f->sites1 + s] * 528;
                 for (int64_t c = 0; c < 32; c++) { /* channels read */
                     vec512 v = vec512_load(x + c * 16); vec512_hold(v);
                     vec512 u_0 = vec512_set(w[tap * 256 + c * 8]); y_0 = vec512_fma(u_0, v, y_0);
@@ -1700,9 +1707,9 @@ TARGET_AVX512 static void conv2_avx512(const Frame *f)
  * y[o,p] = b[o] + sum over taps k and channels c of w[o,c,k] x[c,near[k][p]]; 640 multiply-adds a site */
 TARGET_AVX512 static void conv3_avx512(const Frame *f)
 {
-    real leaky_relu3_tile[2 * 16 * 16] __attribute__((aligned(64)));
+    real leaky_relu3_tile[2 * 17 * 16] __attribute__((aligned(64)));
     real global_sum_pool1_strip[1 * 8 * 16] __attribute__((aligned(64)));
-    real leaky_relu3_tile_2[1 * 16 * 16] __attribute__((aligned(64)));
+    real leaky_relu3_tile_2[1 * 17 * 16] __attribute__((aligned(64)));
     vec512_fill_halo(&f->near1_halo, f->leaky_relu2, 8, f->sites1);
     clear(f->global_sum_pool1, 128);
     for (int64_t from = 0; from + 64 <= f->sites1 + 63; from += 64) { /* strips of sites */
@@ -1856,21 +1863,21 @@ TARGET_AVX512 static void conv3_avx512(const Frame *f)
                 y_7_0 = vec512_max(y_7_0, vec512_mul(y_7_0, vec512_set((real)0.01)));
                 y_7_1 = vec512_max(y_7_1, vec512_mul(y_7_1, vec512_set((real)0.01)));
                 vec512_store(leaky_relu3 + block * 128, y_0_0);
-                vec512_store(leaky_relu3 + block * 128 + 256, y_0_1);
+                vec512_store(leaky_relu3 + block * 128 + 272, y_0_1);
                 vec512_store(leaky_relu3 + block * 128 + 16, y_1_0);
-                vec512_store(leaky_relu3 + block * 128 + 272, y_1_1);
+                vec512_store(leaky_relu3 + block * 128 + 288, y_1_1);
                 vec512_store(leaky_relu3 + block * 128 + 32, y_2_0);
-                vec512_store(leaky_relu3 + block * 128 + 288, y_2_1);
+                vec512_store(leaky_relu3 + block * 128 + 304, y_2_1);
                 vec512_store(leaky_relu3 + block * 128 + 48, y_3_0);
-                vec512_store(leaky_relu3 + block * 128 + 304, y_3_1);
+                vec512_store(leaky_relu3 + block * 128 + 320, y_3_1);
                 vec512_store(leaky_relu3 + block * 128 + 64, y_4_0);
-                vec512_store(leaky_relu3 + block * 128 + 320, y_4_1);
+                vec512_store(leaky_relu3 + block * 128 + 336, y_4_1);
                 vec512_store(leaky_relu3 + block * 128 + 80, y_5_0);
-                vec512_store(leaky_relu3 + block * 128 + 336, y_5_1);
+                vec512_store(leaky_relu3 + block * 128 + 352, y_5_1);
                 vec512_store(leaky_relu3 + block * 128 + 96, y_6_0);
-                vec512_store(leaky_relu3 + block * 128 + 352, y_6_1);
+                vec512_store(leaky_relu3 + block * 128 + 368, y_6_1);
                 vec512_store(leaky_relu3 + block * 128 + 112, y_7_0);
-                vec512_store(leaky_relu3 + block * 128 + 368, y_7_1);
+                vec512_store(leaky_relu3 + block * 128 + 384, y_7_1);
             }
             {
                 vec512 y_0_0 = vec512_set(0); vec512_hold(y_0_0);
@@ -1891,7 +1898,7 @@ TARGET_AVX512 static void conv3_avx512(const Frame *f)
                 vec512 y_7_1 = vec512_set(0); vec512_hold(y_7_1);
                 const real *w = f->packed + 1664;
                 {
-                    const real *x_0 = leaky_relu3_tile; const real *x_1 = leaky_relu3_tile + 256;
+                    const real *x_0 = leaky_relu3_tile; const real *x_1 = leaky_relu3_tile + 272;
                     for (int64_t c = 0; c < 16; c += 4) { /* channels read */
                         vec512 v_0_0 = vec512_load(x_0 + c * 16); vec512_hold(v_0_0);
                         vec512 v_0_1 = vec512_load(x_1 + c * 16); vec512_hold(v_0_1);
@@ -2151,7 +2158,7 @@ TARGET_AVX512 static void linear1_avx512(const Frame *f)
  * y[o,p] = b[o] + sum over taps k and channels c of w[o,c,k] x[c,near[k][p]]; 8 multiply-adds a site */
 TARGET_AVX512 static void write_linear1_avx512(const Frame *f)
 {
-    write_field(f->call, f->block, &f->parts, NULL, f->y, f->linear1, 1);
+    write_field(f->call, f->block, &f->parts, NULL, f->y, f->linear1, 1, 1);
 }
 
 /* clear_sums */
@@ -2171,7 +2178,7 @@ TARGET_AVX512 static void conv3_2_avx512(const Frame *f)
         const int64_t to = (from + 64 < f->sites1 ? from + 64 : f->sites1);
         clear(global_sum_pool1_strip, 128);
         for (int64_t s = from; s + 2 <= to; s += 2) { /* sites */
-            real *leaky_relu3 = f->leaky_relu3 + s * 256;
+            real *leaky_relu3 = f->leaky_relu3 + s * 272;
             real *leaky_relu4 = f->leaky_relu4 + s * 128;
             real *global_sum_pool1 = global_sum_pool1_strip;
             for (int64_t block = 0; block < 2; block++) { /* channels made, 8 at a time */
@@ -2319,21 +2326,21 @@ TARGET_AVX512 static void conv3_2_avx512(const Frame *f)
                 y_7_0 = vec512_max(y_7_0, vec512_mul(y_7_0, vec512_set((real)0.01)));
                 y_7_1 = vec512_max(y_7_1, vec512_mul(y_7_1, vec512_set((real)0.01)));
                 vec512_store(leaky_relu3 + block * 128, y_0_0);
-                vec512_store(leaky_relu3 + block * 128 + 256, y_0_1);
+                vec512_store(leaky_relu3 + block * 128 + 272, y_0_1);
                 vec512_store(leaky_relu3 + block * 128 + 16, y_1_0);
-                vec512_store(leaky_relu3 + block * 128 + 272, y_1_1);
+                vec512_store(leaky_relu3 + block * 128 + 288, y_1_1);
                 vec512_store(leaky_relu3 + block * 128 + 32, y_2_0);
-                vec512_store(leaky_relu3 + block * 128 + 288, y_2_1);
+                vec512_store(leaky_relu3 + block * 128 + 304, y_2_1);
                 vec512_store(leaky_relu3 + block * 128 + 48, y_3_0);
-                vec512_store(leaky_relu3 + block * 128 + 304, y_3_1);
+                vec512_store(leaky_relu3 + block * 128 + 320, y_3_1);
                 vec512_store(leaky_relu3 + block * 128 + 64, y_4_0);
-                vec512_store(leaky_relu3 + block * 128 + 320, y_4_1);
+                vec512_store(leaky_relu3 + block * 128 + 336, y_4_1);
                 vec512_store(leaky_relu3 + block * 128 + 80, y_5_0);
-                vec512_store(leaky_relu3 + block * 128 + 336, y_5_1);
+                vec512_store(leaky_relu3 + block * 128 + 352, y_5_1);
                 vec512_store(leaky_relu3 + block * 128 + 96, y_6_0);
-                vec512_store(leaky_relu3 + block * 128 + 352, y_6_1);
+                vec512_store(leaky_relu3 + block * 128 + 368, y_6_1);
                 vec512_store(leaky_relu3 + block * 128 + 112, y_7_0);
-                vec512_store(leaky_relu3 + block * 128 + 368, y_7_1);
+                vec512_store(leaky_relu3 + block * 128 + 384, y_7_1);
             }
             {
                 vec512 y_0_0 = vec512_set(0); vec512_hold(y_0_0);
@@ -2354,8 +2361,8 @@ TARGET_AVX512 static void conv3_2_avx512(const Frame *f)
                 vec512 y_7_1 = vec512_set(0); vec512_hold(y_7_1);
                 const real *w = f->packed + 1664;
                 {
-                    const real *x_0 = f->leaky_relu3 + s * 256;
-                    const real *x_1 = f->leaky_relu3 + s * 256 + 256;
+                    const real *x_0 = f->leaky_relu3 + s * 272;
+                    const real *x_1 = f->leaky_relu3 + s * 272 + 272;
                     for (int64_t c = 0; c < 16; c += 4) { /* channels read */
                         vec512 v_0_0 = vec512_load(x_0 + c * 16); vec512_hold(v_0_0);
                         vec512 v_0_1 = vec512_load(x_1 + c * 16); vec512_hold(v_0_1);
@@ -2498,7 +2505,7 @@ TARGET_AVX512 static void conv3_2_avx512(const Frame *f)
             }
         }
         for (int64_t s = to / 2 * 2; s < to; s++) { /* sites */
-            real *leaky_relu3 = f->leaky_relu3 + s * 256;
+            real *leaky_relu3 = f->leaky_relu3 + s * 272;
             real *leaky_relu4 = f->leaky_relu4 + s * 128;
             real *global_sum_pool1 = global_sum_pool1_strip;
             for (int64_t block = 0; block < 2; block++) { /* channels made, 8 at a time */
@@ -2560,7 +2567,7 @@ TARGET_AVX512 static void conv3_2_avx512(const Frame *f)
                 vec512 y_7 = vec512_set(0); vec512_hold(y_7);
                 const real *w = f->packed + 1664;
                 {
-                    const real *x = f->leaky_relu3 + s * 256;
+                    const real *x = f->leaky_relu3 + s * 272;
                     for (int64_t c = 0; c < 16; c++) { /* channels read */
                         vec512 v = vec512_load(x + c * 16); vec512_hold(v);
                         vec512 u_0 = vec512_set(w[c * 8]); y_0 = vec512_fma(u_0, v, y_0);
@@ -2612,13 +2619,13 @@ TARGET_AVX512 static void conv3_2_avx512(const Frame *f)
 /* mse */
 TARGET_AVX512 static void loss_avx512(const Frame *f)
 {
-    mse(f->call, f->block, &f->parts, NULL, f->target, f->linear1, 1, f->loss);
+    mse(f->call, f->block, &f->parts, NULL, f->target, f->linear1, 1, 1, f->loss);
 }
 
 /* mse_dx, eq1.arch:15 */
 TARGET_AVX512 static void dlinear1_avx512(const Frame *f)
 {
-    mse_dx(f->call, f->block, &f->parts, NULL, f->target, f->linear1, 1, f->dlinear1);
+    mse_dx(f->call, f->block, &f->parts, NULL, f->target, f->linear1, 1, 1, f->dlinear1);
 }
 
 /* conv_dw, eq1.arch:15
@@ -2698,8 +2705,8 @@ TARGET_AVX512 static void dleaky_relu4_avx512(const Frame *f)
     for (int64_t s = 0; s + 2 <= f->sites1; s += 2) { /* sites */
         const real *leaky_relu4 = f->leaky_relu4 + s * 128;
         real *dconv4 = f->dconv4 + s * 128;
-        const real *leaky_relu3 = f->leaky_relu3 + s * 256;
-        real *dconv3 = f->dconv3 + s * 256;
+        const real *leaky_relu3 = f->leaky_relu3 + s * 272;
+        real *dconv3 = f->dconv3 + s * 272;
         for (int64_t k = 0; k < 2; k++) { /* sites of the tile */
             const real *x = dglobal_sum_pool1_all;
             for (int64_t c = 0; c < 8; c++) { /* channels read */
@@ -2835,44 +2842,44 @@ TARGET_AVX512 static void dleaky_relu4_avx512(const Frame *f)
                 }
             }
             y_0_0 = vec512_gt(vec512_load(leaky_relu3 + block * 128), vec512_set(0), y_0_0, vec512_mul(y_0_0, vec512_set((real)0.01)));
-            y_0_1 = vec512_gt(vec512_load(leaky_relu3 + block * 128 + 256), vec512_set(0), y_0_1, vec512_mul(y_0_1, vec512_set((real)0.01)));
+            y_0_1 = vec512_gt(vec512_load(leaky_relu3 + block * 128 + 272), vec512_set(0), y_0_1, vec512_mul(y_0_1, vec512_set((real)0.01)));
             y_1_0 = vec512_gt(vec512_load(leaky_relu3 + block * 128 + 16), vec512_set(0), y_1_0, vec512_mul(y_1_0, vec512_set((real)0.01)));
-            y_1_1 = vec512_gt(vec512_load(leaky_relu3 + block * 128 + 272), vec512_set(0), y_1_1, vec512_mul(y_1_1, vec512_set((real)0.01)));
+            y_1_1 = vec512_gt(vec512_load(leaky_relu3 + block * 128 + 288), vec512_set(0), y_1_1, vec512_mul(y_1_1, vec512_set((real)0.01)));
             y_2_0 = vec512_gt(vec512_load(leaky_relu3 + block * 128 + 32), vec512_set(0), y_2_0, vec512_mul(y_2_0, vec512_set((real)0.01)));
-            y_2_1 = vec512_gt(vec512_load(leaky_relu3 + block * 128 + 288), vec512_set(0), y_2_1, vec512_mul(y_2_1, vec512_set((real)0.01)));
+            y_2_1 = vec512_gt(vec512_load(leaky_relu3 + block * 128 + 304), vec512_set(0), y_2_1, vec512_mul(y_2_1, vec512_set((real)0.01)));
             y_3_0 = vec512_gt(vec512_load(leaky_relu3 + block * 128 + 48), vec512_set(0), y_3_0, vec512_mul(y_3_0, vec512_set((real)0.01)));
-            y_3_1 = vec512_gt(vec512_load(leaky_relu3 + block * 128 + 304), vec512_set(0), y_3_1, vec512_mul(y_3_1, vec512_set((real)0.01)));
+            y_3_1 = vec512_gt(vec512_load(leaky_relu3 + block * 128 + 320), vec512_set(0), y_3_1, vec512_mul(y_3_1, vec512_set((real)0.01)));
             y_4_0 = vec512_gt(vec512_load(leaky_relu3 + block * 128 + 64), vec512_set(0), y_4_0, vec512_mul(y_4_0, vec512_set((real)0.01)));
-            y_4_1 = vec512_gt(vec512_load(leaky_relu3 + block * 128 + 320), vec512_set(0), y_4_1, vec512_mul(y_4_1, vec512_set((real)0.01)));
+            y_4_1 = vec512_gt(vec512_load(leaky_relu3 + block * 128 + 336), vec512_set(0), y_4_1, vec512_mul(y_4_1, vec512_set((real)0.01)));
             y_5_0 = vec512_gt(vec512_load(leaky_relu3 + block * 128 + 80), vec512_set(0), y_5_0, vec512_mul(y_5_0, vec512_set((real)0.01)));
-            y_5_1 = vec512_gt(vec512_load(leaky_relu3 + block * 128 + 336), vec512_set(0), y_5_1, vec512_mul(y_5_1, vec512_set((real)0.01)));
+            y_5_1 = vec512_gt(vec512_load(leaky_relu3 + block * 128 + 352), vec512_set(0), y_5_1, vec512_mul(y_5_1, vec512_set((real)0.01)));
             y_6_0 = vec512_gt(vec512_load(leaky_relu3 + block * 128 + 96), vec512_set(0), y_6_0, vec512_mul(y_6_0, vec512_set((real)0.01)));
-            y_6_1 = vec512_gt(vec512_load(leaky_relu3 + block * 128 + 352), vec512_set(0), y_6_1, vec512_mul(y_6_1, vec512_set((real)0.01)));
+            y_6_1 = vec512_gt(vec512_load(leaky_relu3 + block * 128 + 368), vec512_set(0), y_6_1, vec512_mul(y_6_1, vec512_set((real)0.01)));
             y_7_0 = vec512_gt(vec512_load(leaky_relu3 + block * 128 + 112), vec512_set(0), y_7_0, vec512_mul(y_7_0, vec512_set((real)0.01)));
-            y_7_1 = vec512_gt(vec512_load(leaky_relu3 + block * 128 + 368), vec512_set(0), y_7_1, vec512_mul(y_7_1, vec512_set((real)0.01)));
+            y_7_1 = vec512_gt(vec512_load(leaky_relu3 + block * 128 + 384), vec512_set(0), y_7_1, vec512_mul(y_7_1, vec512_set((real)0.01)));
             vec512_store(dconv3 + block * 128, y_0_0);
-            vec512_store(dconv3 + block * 128 + 256, y_0_1);
+            vec512_store(dconv3 + block * 128 + 272, y_0_1);
             vec512_store(dconv3 + block * 128 + 16, y_1_0);
-            vec512_store(dconv3 + block * 128 + 272, y_1_1);
+            vec512_store(dconv3 + block * 128 + 288, y_1_1);
             vec512_store(dconv3 + block * 128 + 32, y_2_0);
-            vec512_store(dconv3 + block * 128 + 288, y_2_1);
+            vec512_store(dconv3 + block * 128 + 304, y_2_1);
             vec512_store(dconv3 + block * 128 + 48, y_3_0);
-            vec512_store(dconv3 + block * 128 + 304, y_3_1);
+            vec512_store(dconv3 + block * 128 + 320, y_3_1);
             vec512_store(dconv3 + block * 128 + 64, y_4_0);
-            vec512_store(dconv3 + block * 128 + 320, y_4_1);
+            vec512_store(dconv3 + block * 128 + 336, y_4_1);
             vec512_store(dconv3 + block * 128 + 80, y_5_0);
-            vec512_store(dconv3 + block * 128 + 336, y_5_1);
+            vec512_store(dconv3 + block * 128 + 352, y_5_1);
             vec512_store(dconv3 + block * 128 + 96, y_6_0);
-            vec512_store(dconv3 + block * 128 + 352, y_6_1);
+            vec512_store(dconv3 + block * 128 + 368, y_6_1);
             vec512_store(dconv3 + block * 128 + 112, y_7_0);
-            vec512_store(dconv3 + block * 128 + 368, y_7_1);
+            vec512_store(dconv3 + block * 128 + 384, y_7_1);
         }
     }
     for (int64_t s = f->sites1 / 2 * 2; s < f->sites1; s++) { /* sites */
         const real *leaky_relu4 = f->leaky_relu4 + s * 128;
         real *dconv4 = f->dconv4 + s * 128;
-        const real *leaky_relu3 = f->leaky_relu3 + s * 256;
-        real *dconv3 = f->dconv3 + s * 256;
+        const real *leaky_relu3 = f->leaky_relu3 + s * 272;
+        real *dconv3 = f->dconv3 + s * 272;
         {
             const real *x = dglobal_sum_pool1_all;
             for (int64_t c = 0; c < 8; c++) { /* channels read */
@@ -2952,7 +2959,7 @@ TARGET_AVX512 static void dconv4_weight_avx512(const Frame *f)
                 vec512 sum_3_3 = vec512_set(0); vec512_hold(sum_3_3);
                 for (int64_t s = from; s < to; s++) { /* sites */
                     const real *dy = f->dconv4 + s * 128 + o * 16;
-                    const real *x = f->leaky_relu3 + s * 256 + c * 16;
+                    const real *x = f->leaky_relu3 + s * 272 + c * 16;
                     vec512 v_0 = vec512_load(x); vec512_hold(v_0);
                     vec512 v_1 = vec512_load(x + 16); vec512_hold(v_1);
                     vec512 v_2 = vec512_load(x + 32); vec512_hold(v_2);
@@ -3013,7 +3020,7 @@ TARGET_AVX512 static void dconv3_weight_avx512(const Frame *f)
                     vec512 sum_3_2 = vec512_set(0); vec512_hold(sum_3_2);
                     vec512 sum_3_3 = vec512_set(0); vec512_hold(sum_3_3);
                     for (int64_t s = from; s < to; s++) { /* sites */
-                        const real *dy = f->dconv3 + s * 256 + o * 16;
+                        const real *dy = f->dconv3 + s * 272 + o * 16;
                         const real *x = f->leaky_relu2 + (int64_t)f->near1[tap * f->sites1 + s] * 128 + c * 16;
                         vec512 v_0 = vec512_load(x); vec512_hold(v_0);
                         vec512 v_1 = vec512_load(x + 16); vec512_hold(v_1);
@@ -3053,7 +3060,7 @@ TARGET_AVX512 static void dconv3_weight_avx512(const Frame *f)
  * dx[c,q] = sum over taps k and channels o of w[o,c,k] dy[o,back[k][q]]; 512 multiply-adds a site */
 TARGET_AVX512 static void dleaky_relu2_avx512(const Frame *f)
 {
-    vec512_fill_halo(&f->back1_halo, f->dconv3, 16, f->sites1);
+    vec512_fill_halo(&f->back1_halo, f->dconv3, 17, f->sites1);
     for (int64_t s = 0; s + 2 <= f->sites1; s += 2) { /* sites */
         const real *leaky_relu2 = f->leaky_relu2 + s * 128;
         real *dconv2 = f->dconv2 + s * 128;
@@ -3076,8 +3083,8 @@ TARGET_AVX512 static void dleaky_relu2_avx512(const Frame *f)
             vec512 y_7_1 = vec512_set(0); vec512_hold(y_7_1);
             const real *w = f->packed + 1952;
             for (int64_t tap = 0; tap < 4; tap++) { /* taps */
-                const real *x_0 = f->dconv3 + (int64_t)f->back1[tap * f->sites1 + s] * 256;
-                const real *x_1 = f->dconv3 + (int64_t)f->back1[tap * f->sites1 + s + 1] * 256;
+                const real *x_0 = f->dconv3 + (int64_t)f->back1[tap * f->sites1 + s] * 272;
+                const real *x_1 = f->dconv3 + (int64_t)f->back1[tap * f->sites1 + s + 1] * 272;
                 for (int64_t c = 0; c < 16; c += 4) { /* channels read */
                     vec512 v_0_0 = vec512_load(x_0 + c * 16); vec512_hold(v_0_0);
                     vec512 v_0_1 = vec512_load(x_1 + c * 16); vec512_hold(v_0_1);
@@ -3225,7 +3232,7 @@ TARGET_AVX512 static void dleaky_relu2_avx512(const Frame *f)
             vec512 y_7 = vec512_set(0); vec512_hold(y_7);
             const real *w = f->packed + 1952;
             for (int64_t tap = 0; tap < 4; tap++) { /* taps */
-                const real *x = f->dconv3 + (int64_t)f->back1[tap * f->sites1 + s] * 256;
+                const real *x = f->dconv3 + (int64_t)f->back1[tap * f->sites1 + s] * 272;
                 for (int64_t c = 0; c < 16; c++) { /* channels read */
                     vec512 v = vec512_load(x + c * 16); vec512_hold(v);
                     vec512 u_0 = vec512_set(w[tap * 128 + c * 8]); y_0 = vec512_fma(u_0, v, y_0);
@@ -3269,7 +3276,7 @@ TARGET_AVX512 static void dleaky_relu2_avx512(const Frame *f)
  * dw[o,c,k] += sum over sites p of dy[o,p] x[c,near[k][p]]; 1024 multiply-adds a site */
 TARGET_AVX512 static void dconv2_weight_avx512(const Frame *f)
 {
-    vec512_fill_halo(&f->near1_halo, f->leaky_relu1, 32, f->sites1);
+    vec512_fill_halo(&f->near1_halo, f->leaky_relu1, 33, f->sites1);
     for (int64_t from = 0; from + 64 <= f->sites1 + 63; from += 64) { /* strips of sites */
         const int64_t to = (from + 64 < f->sites1 ? from + 64 : f->sites1);
         for (int64_t o = 0; o < 8; o += 4) { /* channels made */
@@ -3294,7 +3301,7 @@ TARGET_AVX512 static void dconv2_weight_avx512(const Frame *f)
                     vec512 sum_3_3 = vec512_set(0); vec512_hold(sum_3_3);
                     for (int64_t s = from; s < to; s++) { /* sites */
                         const real *dy = f->dconv2 + s * 128 + o * 16;
-                        const real *x = f->leaky_relu1 + (int64_t)f->near1[tap * f->sites1 + s] * 512 + c * 16;
+                        const real *x = f->leaky_relu1 + (int64_t)f->near1[tap * f->sites1 + s] * 528 + c * 16;
                         vec512 v_0 = vec512_load(x); vec512_hold(v_0);
                         vec512 v_1 = vec512_load(x + 16); vec512_hold(v_1);
                         vec512 v_2 = vec512_load(x + 32); vec512_hold(v_2);
@@ -3335,8 +3342,8 @@ TARGET_AVX512 static void dleaky_relu1_avx512(const Frame *f)
 {
     vec512_fill_halo(&f->back1_halo, f->dconv2, 8, f->sites1);
     for (int64_t s = 0; s + 2 <= f->sites1; s += 2) { /* sites */
-        const real *leaky_relu1 = f->leaky_relu1 + s * 512;
-        real *dconv1 = f->dconv1 + s * 512;
+        const real *leaky_relu1 = f->leaky_relu1 + s * 528;
+        real *dconv1 = f->dconv1 + s * 528;
         for (int64_t block = 0; block < 4; block++) { /* channels made, 8 at a time */
             vec512 y_0_0 = vec512_set(0); vec512_hold(y_0_0);
             vec512 y_0_1 = vec512_set(0); vec512_hold(y_0_1);
@@ -3466,42 +3473,42 @@ TARGET_AVX512 static void dleaky_relu1_avx512(const Frame *f)
                 }
             }
             y_0_0 = vec512_gt(vec512_load(leaky_relu1 + block * 128), vec512_set(0), y_0_0, vec512_mul(y_0_0, vec512_set((real)0.01)));
-            y_0_1 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + 512), vec512_set(0), y_0_1, vec512_mul(y_0_1, vec512_set((real)0.01)));
+            y_0_1 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + 528), vec512_set(0), y_0_1, vec512_mul(y_0_1, vec512_set((real)0.01)));
             y_1_0 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + 16), vec512_set(0), y_1_0, vec512_mul(y_1_0, vec512_set((real)0.01)));
-            y_1_1 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + 528), vec512_set(0), y_1_1, vec512_mul(y_1_1, vec512_set((real)0.01)));
+            y_1_1 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + 544), vec512_set(0), y_1_1, vec512_mul(y_1_1, vec512_set((real)0.01)));
             y_2_0 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + 32), vec512_set(0), y_2_0, vec512_mul(y_2_0, vec512_set((real)0.01)));
-            y_2_1 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + 544), vec512_set(0), y_2_1, vec512_mul(y_2_1, vec512_set((real)0.01)));
+            y_2_1 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + 560), vec512_set(0), y_2_1, vec512_mul(y_2_1, vec512_set((real)0.01)));
             y_3_0 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + 48), vec512_set(0), y_3_0, vec512_mul(y_3_0, vec512_set((real)0.01)));
-            y_3_1 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + 560), vec512_set(0), y_3_1, vec512_mul(y_3_1, vec512_set((real)0.01)));
+            y_3_1 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + 576), vec512_set(0), y_3_1, vec512_mul(y_3_1, vec512_set((real)0.01)));
             y_4_0 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + 64), vec512_set(0), y_4_0, vec512_mul(y_4_0, vec512_set((real)0.01)));
-            y_4_1 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + 576), vec512_set(0), y_4_1, vec512_mul(y_4_1, vec512_set((real)0.01)));
+            y_4_1 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + 592), vec512_set(0), y_4_1, vec512_mul(y_4_1, vec512_set((real)0.01)));
             y_5_0 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + 80), vec512_set(0), y_5_0, vec512_mul(y_5_0, vec512_set((real)0.01)));
-            y_5_1 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + 592), vec512_set(0), y_5_1, vec512_mul(y_5_1, vec512_set((real)0.01)));
+            y_5_1 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + 608), vec512_set(0), y_5_1, vec512_mul(y_5_1, vec512_set((real)0.01)));
             y_6_0 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + 96), vec512_set(0), y_6_0, vec512_mul(y_6_0, vec512_set((real)0.01)));
-            y_6_1 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + 608), vec512_set(0), y_6_1, vec512_mul(y_6_1, vec512_set((real)0.01)));
+            y_6_1 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + 624), vec512_set(0), y_6_1, vec512_mul(y_6_1, vec512_set((real)0.01)));
             y_7_0 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + 112), vec512_set(0), y_7_0, vec512_mul(y_7_0, vec512_set((real)0.01)));
-            y_7_1 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + 624), vec512_set(0), y_7_1, vec512_mul(y_7_1, vec512_set((real)0.01)));
+            y_7_1 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + 640), vec512_set(0), y_7_1, vec512_mul(y_7_1, vec512_set((real)0.01)));
             vec512_store(dconv1 + block * 128, y_0_0);
-            vec512_store(dconv1 + block * 128 + 512, y_0_1);
+            vec512_store(dconv1 + block * 128 + 528, y_0_1);
             vec512_store(dconv1 + block * 128 + 16, y_1_0);
-            vec512_store(dconv1 + block * 128 + 528, y_1_1);
+            vec512_store(dconv1 + block * 128 + 544, y_1_1);
             vec512_store(dconv1 + block * 128 + 32, y_2_0);
-            vec512_store(dconv1 + block * 128 + 544, y_2_1);
+            vec512_store(dconv1 + block * 128 + 560, y_2_1);
             vec512_store(dconv1 + block * 128 + 48, y_3_0);
-            vec512_store(dconv1 + block * 128 + 560, y_3_1);
+            vec512_store(dconv1 + block * 128 + 576, y_3_1);
             vec512_store(dconv1 + block * 128 + 64, y_4_0);
-            vec512_store(dconv1 + block * 128 + 576, y_4_1);
+            vec512_store(dconv1 + block * 128 + 592, y_4_1);
             vec512_store(dconv1 + block * 128 + 80, y_5_0);
-            vec512_store(dconv1 + block * 128 + 592, y_5_1);
+            vec512_store(dconv1 + block * 128 + 608, y_5_1);
             vec512_store(dconv1 + block * 128 + 96, y_6_0);
-            vec512_store(dconv1 + block * 128 + 608, y_6_1);
+            vec512_store(dconv1 + block * 128 + 624, y_6_1);
             vec512_store(dconv1 + block * 128 + 112, y_7_0);
-            vec512_store(dconv1 + block * 128 + 624, y_7_1);
+            vec512_store(dconv1 + block * 128 + 640, y_7_1);
         }
     }
     for (int64_t s = f->sites1 / 2 * 2; s < f->sites1; s++) { /* sites */
-        const real *leaky_relu1 = f->leaky_relu1 + s * 512;
-        real *dconv1 = f->dconv1 + s * 512;
+        const real *leaky_relu1 = f->leaky_relu1 + s * 528;
+        real *dconv1 = f->dconv1 + s * 528;
         for (int64_t block = 0; block < 4; block++) { /* channels made, 8 at a time */
             vec512 y_0 = vec512_set(0); vec512_hold(y_0);
             vec512 y_1 = vec512_set(0); vec512_hold(y_1);
@@ -3571,7 +3578,7 @@ TARGET_AVX512 static void dconv1_weight_avx512(const Frame *f)
             vec512 sum_3_2 = vec512_set(0); vec512_hold(sum_3_2);
             vec512 sum_3_3 = vec512_set(0); vec512_hold(sum_3_3);
             for (int64_t s = from; s < to; s++) { /* sites */
-                const real *dy = f->dconv1 + s * 512 + o * 16;
+                const real *dy = f->dconv1 + s * 528 + o * 16;
                 const real *x = f->flux + s * 64;
                 vec512 v_0 = vec512_load(x); vec512_hold(v_0);
                 vec512 v_1 = vec512_load(x + 16); vec512_hold(v_1);
@@ -3609,7 +3616,7 @@ TARGET_AVX512 static void order_sums_avx512(const Frame *f)
 /* seed, eq1.arch:15 */
 TARGET_AVX512 static void read_dlinear1_avx512(const Frame *f)
 {
-    read_field(f->call, f->block, &f->parts, NULL, f->dy, f->dlinear1, 1);
+    read_field(f->call, f->block, &f->parts, NULL, f->dy, f->dlinear1, 1, 1);
 }
 
 /* dflux, eq1.arch:6
@@ -3637,9 +3644,9 @@ TARGET_AVX512 static void dflux_avx512(const Frame *f)
             vec512 y_3_3 = vec512_set(0); vec512_hold(y_3_3);
             const real *w = f->packed + 3488;
             {
-                const real *x_0 = f->dconv1 + s * 512; const real *x_1 = f->dconv1 + s * 512 + 512;
-                const real *x_2 = f->dconv1 + s * 512 + 1024;
-                const real *x_3 = f->dconv1 + s * 512 + 1536;
+                const real *x_0 = f->dconv1 + s * 528; const real *x_1 = f->dconv1 + s * 528 + 528;
+                const real *x_2 = f->dconv1 + s * 528 + 1056;
+                const real *x_3 = f->dconv1 + s * 528 + 1584;
                 for (int64_t c = 0; c < 32; c += 4) { /* channels read */
                     vec512 v_0_0 = vec512_load(x_0 + c * 16); vec512_hold(v_0_0);
                     vec512 v_0_1 = vec512_load(x_1 + c * 16); vec512_hold(v_0_1);
@@ -3757,7 +3764,7 @@ TARGET_AVX512 static void dflux_avx512(const Frame *f)
             vec512 y_3 = vec512_set(0); vec512_hold(y_3);
             const real *w = f->packed + 3488;
             {
-                const real *x = f->dconv1 + s * 512;
+                const real *x = f->dconv1 + s * 528;
                 for (int64_t c = 0; c < 32; c++) { /* channels read */
                     vec512 v = vec512_load(x + c * 16); vec512_hold(v);
                     vec512 u_0 = vec512_set(w[c * 4]); y_0 = vec512_fma(u_0, v, y_0);
@@ -3778,7 +3785,7 @@ TARGET_AVX512 static void dflux_avx512(const Frame *f)
  * dx[c,q] = sum over taps k and channels o of w[o,c,k] dy[o,back[k][q]]; 128 multiply-adds a site */
 TARGET_AVX512 static void write_dflux_avx512(const Frame *f)
 {
-    write_field(f->call, f->block, &f->parts, f->extent1, f->dx, f->dflux, 4);
+    write_field(f->call, f->block, &f->parts, f->extent1, f->dx, f->dflux, 4, 4);
 }
 
 static void run_forward_avx512(Frame *f, int64_t first, int64_t last)
@@ -4023,23 +4030,23 @@ vec256_FUNCTION void vec256_fill_halo(const Halo *halo, real *x, int64_t channel
 
 /* int8 in all lanes, 16 sites at a time where they lie one after the other. */
 vec256_FUNCTION void vec256_read_i8(const Field *f, const int8_t *x, real *lanes, int64_t channels,
-                          int64_t run)
+                          int64_t row, int64_t run)
 {
     const int8_t *from[ARCH_LANES];
     int8_t byte[ARCH_LANES][ARCH_LANES];
     Cursor k = {0};
     for (int64_t s = 0; s < f->sites; s += run) {
         for (int64_t c = 0; c < channels; c++) {
-            real *to = lanes + (s * channels + c) * ARCH_LANES;
+            real *to = lanes + (s * row + c) * ARCH_LANES;
             for (int lane = 0; lane < ARCH_LANES; lane++)
                 from[lane] = x + f->first[lane] + k.at + c * f->stride[0];
             int64_t i = 0;
             for (; i + 16 <= run; i += 16) {
                 transpose_bytes(from, i, byte);
-                for (int site = 0; site < 16; site++, to += channels * ARCH_LANES)
+                for (int site = 0; site < 16; site++, to += row * ARCH_LANES)
                     vec256_store_i8(to, byte[site]);
             }
-            for (; i < run; i++, to += channels * ARCH_LANES) {
+            for (; i < run; i++, to += row * ARCH_LANES) {
                 for (int lane = 0; lane < ARCH_LANES; lane++)
                     byte[0][lane] = from[lane][i];
                 vec256_store_i8(to, byte[0]);
@@ -4050,23 +4057,23 @@ vec256_FUNCTION void vec256_read_i8(const Field *f, const int8_t *x, real *lanes
     }
 }
 
-/* The input of a block; lanes without a sample are zero. */
+/* The input of a block, `row` vectors a site; lanes without a sample are zero. */
 vec256_FUNCTION void vec256_read_input(const ArchCall *call, int64_t block, const Parts *parts,
                              const int64_t *extent, const void *x, real *lanes,
-                             int64_t channels)
+                             int64_t channels, int64_t row)
 {
     int contiguous;
     const Field f = input_of(call, block, parts, extent, channels, &contiguous);
     if (call->x_type == ARCH_I8 && contiguous && f.lanes == ARCH_LANES)
-        vec256_read_i8(&f, (const int8_t *)x, lanes, channels, run_of_sites(&f, parts));
+        vec256_read_i8(&f, (const int8_t *)x, lanes, channels, row, run_of_sites(&f, parts));
     else
-        read_rows(&f, x, call->x_type, lanes, channels);
+        read_rows(&f, x, call->x_type, lanes, channels, row);
 }
 
 /* input, eq1.arch:6 */
 TARGET_AVX2 static void read_flux_avx2(const Frame *f)
 {
-    vec256_read_input(f->call, f->block, &f->parts, f->extent1, f->x, f->flux, 4);
+    vec256_read_input(f->call, f->block, &f->parts, f->extent1, f->x, f->flux, 4, 4);
 }
 
 /* conv1 -> leaky_relu1, eq1.arch:10
@@ -4074,7 +4081,7 @@ TARGET_AVX2 static void read_flux_avx2(const Frame *f)
 TARGET_AVX2 static void conv1_avx2(const Frame *f)
 {
     for (int64_t s = 0; s + 2 <= f->sites1; s += 2) { /* sites */
-        real *leaky_relu1 = f->leaky_relu1 + s * 512;
+        real *leaky_relu1 = f->leaky_relu1 + s * 528;
         for (int64_t block = 0; block < 4; block++) { /* channels made, 8 at a time */
             for (int64_t o = 0; o < 8; o += 4) { /* channels made */
                 for (int64_t lane = 0; lane < 16; lane += 8) { /* samples */
@@ -4115,19 +4122,19 @@ TARGET_AVX2 static void conv1_avx2(const Frame *f)
                     y_3_0 = vec256_max(y_3_0, vec256_mul(y_3_0, vec256_set((real)0.01)));
                     y_3_1 = vec256_max(y_3_1, vec256_mul(y_3_1, vec256_set((real)0.01)));
                     vec256_store(leaky_relu1 + block * 128 + o * 16 + lane, y_0_0);
-                    vec256_store(leaky_relu1 + block * 128 + o * 16 + lane + 512, y_0_1);
+                    vec256_store(leaky_relu1 + block * 128 + o * 16 + lane + 528, y_0_1);
                     vec256_store(leaky_relu1 + block * 128 + o * 16 + lane + 16, y_1_0);
-                    vec256_store(leaky_relu1 + block * 128 + o * 16 + lane + 528, y_1_1);
+                    vec256_store(leaky_relu1 + block * 128 + o * 16 + lane + 544, y_1_1);
                     vec256_store(leaky_relu1 + block * 128 + o * 16 + lane + 32, y_2_0);
-                    vec256_store(leaky_relu1 + block * 128 + o * 16 + lane + 544, y_2_1);
+                    vec256_store(leaky_relu1 + block * 128 + o * 16 + lane + 560, y_2_1);
                     vec256_store(leaky_relu1 + block * 128 + o * 16 + lane + 48, y_3_0);
-                    vec256_store(leaky_relu1 + block * 128 + o * 16 + lane + 560, y_3_1);
+                    vec256_store(leaky_relu1 + block * 128 + o * 16 + lane + 576, y_3_1);
                 }
             }
         }
     }
     for (int64_t s = f->sites1 / 2 * 2; s < f->sites1; s++) { /* sites */
-        real *leaky_relu1 = f->leaky_relu1 + s * 512;
+        real *leaky_relu1 = f->leaky_relu1 + s * 528;
         for (int64_t block = 0; block < 4; block++) { /* channels made, 8 at a time */
             for (int64_t o = 0; o < 8; o += 4) { /* channels made */
                 for (int64_t lane = 0; lane < 16; lane += 8) { /* samples */
@@ -4164,7 +4171,7 @@ TARGET_AVX2 static void conv1_avx2(const Frame *f)
  * y[o,p] = b[o] + sum over taps k and channels c of w[o,c,k] x[c,near[k][p]]; 1024 multiply-adds a site */
 TARGET_AVX2 static void conv2_avx2(const Frame *f)
 {
-    vec256_fill_halo(&f->near1_halo, f->leaky_relu1, 32, f->sites1);
+    vec256_fill_halo(&f->near1_halo, f->leaky_relu1, 33, f->sites1);
     for (int64_t s = 0; s + 2 <= f->sites1; s += 2) { /* sites */
         real *leaky_relu2 = f->leaky_relu2 + s * 128;
         {
@@ -4180,8 +4187,8 @@ TARGET_AVX2 static void conv2_avx2(const Frame *f)
                     vec256 y_3_1 = vec256_set(0); vec256_hold(y_3_1);
                     const real *w = f->packed + o + 128;
                     for (int64_t tap = 0; tap < 4; tap++) { /* taps */
-                        const real *x_0 = f->leaky_relu1 + (int64_t)f->near1[tap * f->sites1 + s] * 512 + lane;
-                        const real *x_1 = f->leaky_relu1 + (int64_t)f->near1[tap * f->sites1 + s + 1] * 512 + lane;
+                        const real *x_0 = f->leaky_relu1 + (int64_t)f->near1[tap * f->sites1 + s] * 528 + lane;
+                        const real *x_1 = f->leaky_relu1 + (int64_t)f->near1[tap * f->sites1 + s + 1] * 528 + lane;
                         for (int64_t c = 0; c < 32; c++) { /* channels read */
                             vec256 v_0 = vec256_load(x_0 + c * 16); vec256_hold(v_0);
                             vec256 v_1 = vec256_load(x_1 + c * 16); vec256_hold(v_1);
@@ -4230,7 +4237,7 @@ TARGET_AVX2 static void conv2_avx2(const Frame *f)
                     vec256 y_3 = vec256_set(0); vec256_hold(y_3);
                     const real *w = f->packed + o + 128;
                     for (int64_t tap = 0; tap < 4; tap++) { /* taps */
-                        const real *x = f->leaky_relu1 + (int64_t)f->near1[tap * f->sites1 + s] * 512 + lane;
+                        const real *x = f->leaky_relu1 + (int64_t)f->near1[tap * f->sites1 + s] * 528 + lane;
                         for (int64_t c = 0; c < 32; c++) { /* channels read */
                             vec256 v = vec256_load(x + c * 16); vec256_hold(v);
                             vec256 u_0 = vec256_set(w[tap * 256 + c * 8]);
@@ -4261,9 +4268,9 @@ TARGET_AVX2 static void conv2_avx2(const Frame *f)
  * y[o,p] = b[o] + sum over taps k and channels c of w[o,c,k] x[c,near[k][p]]; 640 multiply-adds a site */
 TARGET_AVX2 static void conv3_avx2(const Frame *f)
 {
-    real leaky_relu3_tile[2 * 16 * 16] __attribute__((aligned(64)));
+    real leaky_relu3_tile[2 * 17 * 16] __attribute__((aligned(64)));
     real global_sum_pool1_strip[1 * 8 * 16] __attribute__((aligned(64)));
-    real leaky_relu3_tile_2[1 * 16 * 16] __attribute__((aligned(64)));
+    real leaky_relu3_tile_2[1 * 17 * 16] __attribute__((aligned(64)));
     vec256_fill_halo(&f->near1_halo, f->leaky_relu2, 8, f->sites1);
     clear(f->global_sum_pool1, 128);
     for (int64_t from = 0; from + 64 <= f->sites1 + 63; from += 64) { /* strips of sites */
@@ -4313,13 +4320,13 @@ TARGET_AVX2 static void conv3_avx2(const Frame *f)
                         y_3_0 = vec256_max(y_3_0, vec256_mul(y_3_0, vec256_set((real)0.01)));
                         y_3_1 = vec256_max(y_3_1, vec256_mul(y_3_1, vec256_set((real)0.01)));
                         vec256_store(leaky_relu3 + block * 128 + o * 16 + lane, y_0_0);
-                        vec256_store(leaky_relu3 + block * 128 + o * 16 + lane + 256, y_0_1);
+                        vec256_store(leaky_relu3 + block * 128 + o * 16 + lane + 272, y_0_1);
                         vec256_store(leaky_relu3 + block * 128 + o * 16 + lane + 16, y_1_0);
-                        vec256_store(leaky_relu3 + block * 128 + o * 16 + lane + 272, y_1_1);
+                        vec256_store(leaky_relu3 + block * 128 + o * 16 + lane + 288, y_1_1);
                         vec256_store(leaky_relu3 + block * 128 + o * 16 + lane + 32, y_2_0);
-                        vec256_store(leaky_relu3 + block * 128 + o * 16 + lane + 288, y_2_1);
+                        vec256_store(leaky_relu3 + block * 128 + o * 16 + lane + 304, y_2_1);
                         vec256_store(leaky_relu3 + block * 128 + o * 16 + lane + 48, y_3_0);
-                        vec256_store(leaky_relu3 + block * 128 + o * 16 + lane + 304, y_3_1);
+                        vec256_store(leaky_relu3 + block * 128 + o * 16 + lane + 320, y_3_1);
                     }
                 }
             }
@@ -4337,7 +4344,7 @@ TARGET_AVX2 static void conv3_avx2(const Frame *f)
                         const real *w = f->packed + o + 1664;
                         {
                             const real *x_0 = leaky_relu3_tile + lane;
-                            const real *x_1 = leaky_relu3_tile + lane + 256;
+                            const real *x_1 = leaky_relu3_tile + lane + 272;
                             for (int64_t c = 0; c < 16; c++) { /* channels read */
                                 vec256 v_0 = vec256_load(x_0 + c * 16); vec256_hold(v_0);
                                 vec256 v_1 = vec256_load(x_1 + c * 16); vec256_hold(v_1);
@@ -4476,7 +4483,7 @@ TARGET_AVX2 static void linear1_avx2(const Frame *f)
  * y[o,p] = b[o] + sum over taps k and channels c of w[o,c,k] x[c,near[k][p]]; 8 multiply-adds a site */
 TARGET_AVX2 static void write_linear1_avx2(const Frame *f)
 {
-    write_field(f->call, f->block, &f->parts, NULL, f->y, f->linear1, 1);
+    write_field(f->call, f->block, &f->parts, NULL, f->y, f->linear1, 1, 1);
 }
 
 /* clear_sums */
@@ -4496,7 +4503,7 @@ TARGET_AVX2 static void conv3_2_avx2(const Frame *f)
         const int64_t to = (from + 64 < f->sites1 ? from + 64 : f->sites1);
         clear(global_sum_pool1_strip, 128);
         for (int64_t s = from; s + 2 <= to; s += 2) { /* sites */
-            real *leaky_relu3 = f->leaky_relu3 + s * 256;
+            real *leaky_relu3 = f->leaky_relu3 + s * 272;
             real *leaky_relu4 = f->leaky_relu4 + s * 128;
             real *global_sum_pool1 = global_sum_pool1_strip;
             for (int64_t block = 0; block < 2; block++) { /* channels made, 8 at a time */
@@ -4540,13 +4547,13 @@ TARGET_AVX2 static void conv3_2_avx2(const Frame *f)
                         y_3_0 = vec256_max(y_3_0, vec256_mul(y_3_0, vec256_set((real)0.01)));
                         y_3_1 = vec256_max(y_3_1, vec256_mul(y_3_1, vec256_set((real)0.01)));
                         vec256_store(leaky_relu3 + block * 128 + o * 16 + lane, y_0_0);
-                        vec256_store(leaky_relu3 + block * 128 + o * 16 + lane + 256, y_0_1);
+                        vec256_store(leaky_relu3 + block * 128 + o * 16 + lane + 272, y_0_1);
                         vec256_store(leaky_relu3 + block * 128 + o * 16 + lane + 16, y_1_0);
-                        vec256_store(leaky_relu3 + block * 128 + o * 16 + lane + 272, y_1_1);
+                        vec256_store(leaky_relu3 + block * 128 + o * 16 + lane + 288, y_1_1);
                         vec256_store(leaky_relu3 + block * 128 + o * 16 + lane + 32, y_2_0);
-                        vec256_store(leaky_relu3 + block * 128 + o * 16 + lane + 288, y_2_1);
+                        vec256_store(leaky_relu3 + block * 128 + o * 16 + lane + 304, y_2_1);
                         vec256_store(leaky_relu3 + block * 128 + o * 16 + lane + 48, y_3_0);
-                        vec256_store(leaky_relu3 + block * 128 + o * 16 + lane + 304, y_3_1);
+                        vec256_store(leaky_relu3 + block * 128 + o * 16 + lane + 320, y_3_1);
                     }
                 }
             }
@@ -4563,8 +4570,8 @@ TARGET_AVX2 static void conv3_2_avx2(const Frame *f)
                         vec256 y_3_1 = vec256_set(0); vec256_hold(y_3_1);
                         const real *w = f->packed + o + 1664;
                         {
-                            const real *x_0 = f->leaky_relu3 + s * 256 + lane;
-                            const real *x_1 = f->leaky_relu3 + s * 256 + lane + 256;
+                            const real *x_0 = f->leaky_relu3 + s * 272 + lane;
+                            const real *x_1 = f->leaky_relu3 + s * 272 + lane + 272;
                             for (int64_t c = 0; c < 16; c++) { /* channels read */
                                 vec256 v_0 = vec256_load(x_0 + c * 16); vec256_hold(v_0);
                                 vec256 v_1 = vec256_load(x_1 + c * 16); vec256_hold(v_1);
@@ -4607,7 +4614,7 @@ TARGET_AVX2 static void conv3_2_avx2(const Frame *f)
             }
         }
         for (int64_t s = to / 2 * 2; s < to; s++) { /* sites */
-            real *leaky_relu3 = f->leaky_relu3 + s * 256;
+            real *leaky_relu3 = f->leaky_relu3 + s * 272;
             real *leaky_relu4 = f->leaky_relu4 + s * 128;
             real *global_sum_pool1 = global_sum_pool1_strip;
             for (int64_t block = 0; block < 2; block++) { /* channels made, 8 at a time */
@@ -4652,7 +4659,7 @@ TARGET_AVX2 static void conv3_2_avx2(const Frame *f)
                         vec256 y_3 = vec256_set(0); vec256_hold(y_3);
                         const real *w = f->packed + o + 1664;
                         {
-                            const real *x = f->leaky_relu3 + s * 256 + lane;
+                            const real *x = f->leaky_relu3 + s * 272 + lane;
                             for (int64_t c = 0; c < 16; c++) { /* channels read */
                                 vec256 v = vec256_load(x + c * 16); vec256_hold(v);
                                 vec256 u_0 = vec256_set(w[c * 8]); y_0 = vec256_fma(u_0, v, y_0);
@@ -4696,13 +4703,13 @@ TARGET_AVX2 static void conv3_2_avx2(const Frame *f)
 /* mse */
 TARGET_AVX2 static void loss_avx2(const Frame *f)
 {
-    mse(f->call, f->block, &f->parts, NULL, f->target, f->linear1, 1, f->loss);
+    mse(f->call, f->block, &f->parts, NULL, f->target, f->linear1, 1, 1, f->loss);
 }
 
 /* mse_dx, eq1.arch:15 */
 TARGET_AVX2 static void dlinear1_avx2(const Frame *f)
 {
-    mse_dx(f->call, f->block, &f->parts, NULL, f->target, f->linear1, 1, f->dlinear1);
+    mse_dx(f->call, f->block, &f->parts, NULL, f->target, f->linear1, 1, 1, f->dlinear1);
 }
 
 /* conv_dw, eq1.arch:15
@@ -4780,8 +4787,8 @@ TARGET_AVX2 static void dleaky_relu4_avx2(const Frame *f)
     for (int64_t s = 0; s + 2 <= f->sites1; s += 2) { /* sites */
         const real *leaky_relu4 = f->leaky_relu4 + s * 128;
         real *dconv4 = f->dconv4 + s * 128;
-        const real *leaky_relu3 = f->leaky_relu3 + s * 256;
-        real *dconv3 = f->dconv3 + s * 256;
+        const real *leaky_relu3 = f->leaky_relu3 + s * 272;
+        real *dconv3 = f->dconv3 + s * 272;
         for (int64_t k = 0; k < 2; k++) { /* sites of the tile */
             const real *x = dglobal_sum_pool1_all;
             for (int64_t c = 0; c < 8; c++) { /* channels read */
@@ -4824,21 +4831,21 @@ TARGET_AVX2 static void dleaky_relu4_avx2(const Frame *f)
                         }
                     }
                     y_0_0 = vec256_gt(vec256_load(leaky_relu3 + block * 128 + o * 16 + lane), vec256_set(0), y_0_0, vec256_mul(y_0_0, vec256_set((real)0.01)));
-                    y_0_1 = vec256_gt(vec256_load(leaky_relu3 + block * 128 + o * 16 + lane + 256), vec256_set(0), y_0_1, vec256_mul(y_0_1, vec256_set((real)0.01)));
+                    y_0_1 = vec256_gt(vec256_load(leaky_relu3 + block * 128 + o * 16 + lane + 272), vec256_set(0), y_0_1, vec256_mul(y_0_1, vec256_set((real)0.01)));
                     y_1_0 = vec256_gt(vec256_load(leaky_relu3 + block * 128 + o * 16 + lane + 16), vec256_set(0), y_1_0, vec256_mul(y_1_0, vec256_set((real)0.01)));
-                    y_1_1 = vec256_gt(vec256_load(leaky_relu3 + block * 128 + o * 16 + lane + 272), vec256_set(0), y_1_1, vec256_mul(y_1_1, vec256_set((real)0.01)));
+                    y_1_1 = vec256_gt(vec256_load(leaky_relu3 + block * 128 + o * 16 + lane + 288), vec256_set(0), y_1_1, vec256_mul(y_1_1, vec256_set((real)0.01)));
                     y_2_0 = vec256_gt(vec256_load(leaky_relu3 + block * 128 + o * 16 + lane + 32), vec256_set(0), y_2_0, vec256_mul(y_2_0, vec256_set((real)0.01)));
-                    y_2_1 = vec256_gt(vec256_load(leaky_relu3 + block * 128 + o * 16 + lane + 288), vec256_set(0), y_2_1, vec256_mul(y_2_1, vec256_set((real)0.01)));
+                    y_2_1 = vec256_gt(vec256_load(leaky_relu3 + block * 128 + o * 16 + lane + 304), vec256_set(0), y_2_1, vec256_mul(y_2_1, vec256_set((real)0.01)));
                     y_3_0 = vec256_gt(vec256_load(leaky_relu3 + block * 128 + o * 16 + lane + 48), vec256_set(0), y_3_0, vec256_mul(y_3_0, vec256_set((real)0.01)));
-                    y_3_1 = vec256_gt(vec256_load(leaky_relu3 + block * 128 + o * 16 + lane + 304), vec256_set(0), y_3_1, vec256_mul(y_3_1, vec256_set((real)0.01)));
+                    y_3_1 = vec256_gt(vec256_load(leaky_relu3 + block * 128 + o * 16 + lane + 320), vec256_set(0), y_3_1, vec256_mul(y_3_1, vec256_set((real)0.01)));
                     vec256_store(dconv3 + block * 128 + o * 16 + lane, y_0_0);
-                    vec256_store(dconv3 + block * 128 + o * 16 + lane + 256, y_0_1);
+                    vec256_store(dconv3 + block * 128 + o * 16 + lane + 272, y_0_1);
                     vec256_store(dconv3 + block * 128 + o * 16 + lane + 16, y_1_0);
-                    vec256_store(dconv3 + block * 128 + o * 16 + lane + 272, y_1_1);
+                    vec256_store(dconv3 + block * 128 + o * 16 + lane + 288, y_1_1);
                     vec256_store(dconv3 + block * 128 + o * 16 + lane + 32, y_2_0);
-                    vec256_store(dconv3 + block * 128 + o * 16 + lane + 288, y_2_1);
+                    vec256_store(dconv3 + block * 128 + o * 16 + lane + 304, y_2_1);
                     vec256_store(dconv3 + block * 128 + o * 16 + lane + 48, y_3_0);
-                    vec256_store(dconv3 + block * 128 + o * 16 + lane + 304, y_3_1);
+                    vec256_store(dconv3 + block * 128 + o * 16 + lane + 320, y_3_1);
                 }
             }
         }
@@ -4846,8 +4853,8 @@ TARGET_AVX2 static void dleaky_relu4_avx2(const Frame *f)
     for (int64_t s = f->sites1 / 2 * 2; s < f->sites1; s++) { /* sites */
         const real *leaky_relu4 = f->leaky_relu4 + s * 128;
         real *dconv4 = f->dconv4 + s * 128;
-        const real *leaky_relu3 = f->leaky_relu3 + s * 256;
-        real *dconv3 = f->dconv3 + s * 256;
+        const real *leaky_relu3 = f->leaky_relu3 + s * 272;
+        real *dconv3 = f->dconv3 + s * 272;
         {
             const real *x = dglobal_sum_pool1_all;
             for (int64_t c = 0; c < 8; c++) { /* channels read */
@@ -4910,7 +4917,7 @@ TARGET_AVX2 static void dconv4_weight_avx2(const Frame *f)
                     vec256 sum_3_1 = vec256_set(0); vec256_hold(sum_3_1);
                     for (int64_t s = from; s < to; s++) { /* sites */
                         const real *dy = f->dconv4 + s * 128 + o * 16 + lane;
-                        const real *x = f->leaky_relu3 + s * 256 + c * 16 + lane;
+                        const real *x = f->leaky_relu3 + s * 272 + c * 16 + lane;
                         vec256 v_0 = vec256_load(x); vec256_hold(v_0);
                         vec256 v_1 = vec256_load(x + 16); vec256_hold(v_1);
                         vec256 u_0 = vec256_load(dy); vec256_hold(u_0);
@@ -4955,7 +4962,7 @@ TARGET_AVX2 static void dconv3_weight_avx2(const Frame *f)
                         vec256 sum_3_0 = vec256_set(0); vec256_hold(sum_3_0);
                         vec256 sum_3_1 = vec256_set(0); vec256_hold(sum_3_1);
                         for (int64_t s = from; s < to; s++) { /* sites */
-                            const real *dy = f->dconv3 + s * 256 + o * 16 + lane;
+                            const real *dy = f->dconv3 + s * 272 + o * 16 + lane;
                             const real *x = f->leaky_relu2 + (int64_t)f->near1[tap * f->sites1 + s] * 128 + c * 16 + lane;
                             vec256 v_0 = vec256_load(x); vec256_hold(v_0);
                             vec256 v_1 = vec256_load(x + 16); vec256_hold(v_1);
@@ -4985,7 +4992,7 @@ TARGET_AVX2 static void dconv3_weight_avx2(const Frame *f)
  * dx[c,q] = sum over taps k and channels o of w[o,c,k] dy[o,back[k][q]]; 512 multiply-adds a site */
 TARGET_AVX2 static void dleaky_relu2_avx2(const Frame *f)
 {
-    vec256_fill_halo(&f->back1_halo, f->dconv3, 16, f->sites1);
+    vec256_fill_halo(&f->back1_halo, f->dconv3, 17, f->sites1);
     for (int64_t s = 0; s + 2 <= f->sites1; s += 2) { /* sites */
         const real *leaky_relu2 = f->leaky_relu2 + s * 128;
         real *dconv2 = f->dconv2 + s * 128;
@@ -5002,8 +5009,8 @@ TARGET_AVX2 static void dleaky_relu2_avx2(const Frame *f)
                     vec256 y_3_1 = vec256_set(0); vec256_hold(y_3_1);
                     const real *w = f->packed + o + 1952;
                     for (int64_t tap = 0; tap < 4; tap++) { /* taps */
-                        const real *x_0 = f->dconv3 + (int64_t)f->back1[tap * f->sites1 + s] * 256 + lane;
-                        const real *x_1 = f->dconv3 + (int64_t)f->back1[tap * f->sites1 + s + 1] * 256 + lane;
+                        const real *x_0 = f->dconv3 + (int64_t)f->back1[tap * f->sites1 + s] * 272 + lane;
+                        const real *x_1 = f->dconv3 + (int64_t)f->back1[tap * f->sites1 + s + 1] * 272 + lane;
                         for (int64_t c = 0; c < 16; c++) { /* channels read */
                             vec256 v_0 = vec256_load(x_0 + c * 16); vec256_hold(v_0);
                             vec256 v_1 = vec256_load(x_1 + c * 16); vec256_hold(v_1);
@@ -5053,7 +5060,7 @@ TARGET_AVX2 static void dleaky_relu2_avx2(const Frame *f)
                     vec256 y_3 = vec256_set(0); vec256_hold(y_3);
                     const real *w = f->packed + o + 1952;
                     for (int64_t tap = 0; tap < 4; tap++) { /* taps */
-                        const real *x = f->dconv3 + (int64_t)f->back1[tap * f->sites1 + s] * 256 + lane;
+                        const real *x = f->dconv3 + (int64_t)f->back1[tap * f->sites1 + s] * 272 + lane;
                         for (int64_t c = 0; c < 16; c++) { /* channels read */
                             vec256 v = vec256_load(x + c * 16); vec256_hold(v);
                             vec256 u_0 = vec256_set(w[tap * 128 + c * 8]);
@@ -5084,7 +5091,7 @@ TARGET_AVX2 static void dleaky_relu2_avx2(const Frame *f)
  * dw[o,c,k] += sum over sites p of dy[o,p] x[c,near[k][p]]; 1024 multiply-adds a site */
 TARGET_AVX2 static void dconv2_weight_avx2(const Frame *f)
 {
-    vec256_fill_halo(&f->near1_halo, f->leaky_relu1, 32, f->sites1);
+    vec256_fill_halo(&f->near1_halo, f->leaky_relu1, 33, f->sites1);
     for (int64_t from = 0; from + 64 <= f->sites1 + 63; from += 64) { /* strips of sites */
         const int64_t to = (from + 64 < f->sites1 ? from + 64 : f->sites1);
         for (int64_t o = 0; o < 8; o += 4) { /* channels made */
@@ -5102,7 +5109,7 @@ TARGET_AVX2 static void dconv2_weight_avx2(const Frame *f)
                         vec256 sum_3_1 = vec256_set(0); vec256_hold(sum_3_1);
                         for (int64_t s = from; s < to; s++) { /* sites */
                             const real *dy = f->dconv2 + s * 128 + o * 16 + lane;
-                            const real *x = f->leaky_relu1 + (int64_t)f->near1[tap * f->sites1 + s] * 512 + c * 16 + lane;
+                            const real *x = f->leaky_relu1 + (int64_t)f->near1[tap * f->sites1 + s] * 528 + c * 16 + lane;
                             vec256 v_0 = vec256_load(x); vec256_hold(v_0);
                             vec256 v_1 = vec256_load(x + 16); vec256_hold(v_1);
                             vec256 u_0 = vec256_load(dy); vec256_hold(u_0);
@@ -5133,8 +5140,8 @@ TARGET_AVX2 static void dleaky_relu1_avx2(const Frame *f)
 {
     vec256_fill_halo(&f->back1_halo, f->dconv2, 8, f->sites1);
     for (int64_t s = 0; s + 2 <= f->sites1; s += 2) { /* sites */
-        const real *leaky_relu1 = f->leaky_relu1 + s * 512;
-        real *dconv1 = f->dconv1 + s * 512;
+        const real *leaky_relu1 = f->leaky_relu1 + s * 528;
+        real *dconv1 = f->dconv1 + s * 528;
         for (int64_t block = 0; block < 4; block++) { /* channels made, 8 at a time */
             for (int64_t o = 0; o < 8; o += 4) { /* channels made */
                 for (int64_t lane = 0; lane < 16; lane += 8) { /* samples */
@@ -5168,28 +5175,28 @@ TARGET_AVX2 static void dleaky_relu1_avx2(const Frame *f)
                         }
                     }
                     y_0_0 = vec256_gt(vec256_load(leaky_relu1 + block * 128 + o * 16 + lane), vec256_set(0), y_0_0, vec256_mul(y_0_0, vec256_set((real)0.01)));
-                    y_0_1 = vec256_gt(vec256_load(leaky_relu1 + block * 128 + o * 16 + lane + 512), vec256_set(0), y_0_1, vec256_mul(y_0_1, vec256_set((real)0.01)));
+                    y_0_1 = vec256_gt(vec256_load(leaky_relu1 + block * 128 + o * 16 + lane + 528), vec256_set(0), y_0_1, vec256_mul(y_0_1, vec256_set((real)0.01)));
                     y_1_0 = vec256_gt(vec256_load(leaky_relu1 + block * 128 + o * 16 + lane + 16), vec256_set(0), y_1_0, vec256_mul(y_1_0, vec256_set((real)0.01)));
-                    y_1_1 = vec256_gt(vec256_load(leaky_relu1 + block * 128 + o * 16 + lane + 528), vec256_set(0), y_1_1, vec256_mul(y_1_1, vec256_set((real)0.01)));
+                    y_1_1 = vec256_gt(vec256_load(leaky_relu1 + block * 128 + o * 16 + lane + 544), vec256_set(0), y_1_1, vec256_mul(y_1_1, vec256_set((real)0.01)));
                     y_2_0 = vec256_gt(vec256_load(leaky_relu1 + block * 128 + o * 16 + lane + 32), vec256_set(0), y_2_0, vec256_mul(y_2_0, vec256_set((real)0.01)));
-                    y_2_1 = vec256_gt(vec256_load(leaky_relu1 + block * 128 + o * 16 + lane + 544), vec256_set(0), y_2_1, vec256_mul(y_2_1, vec256_set((real)0.01)));
+                    y_2_1 = vec256_gt(vec256_load(leaky_relu1 + block * 128 + o * 16 + lane + 560), vec256_set(0), y_2_1, vec256_mul(y_2_1, vec256_set((real)0.01)));
                     y_3_0 = vec256_gt(vec256_load(leaky_relu1 + block * 128 + o * 16 + lane + 48), vec256_set(0), y_3_0, vec256_mul(y_3_0, vec256_set((real)0.01)));
-                    y_3_1 = vec256_gt(vec256_load(leaky_relu1 + block * 128 + o * 16 + lane + 560), vec256_set(0), y_3_1, vec256_mul(y_3_1, vec256_set((real)0.01)));
+                    y_3_1 = vec256_gt(vec256_load(leaky_relu1 + block * 128 + o * 16 + lane + 576), vec256_set(0), y_3_1, vec256_mul(y_3_1, vec256_set((real)0.01)));
                     vec256_store(dconv1 + block * 128 + o * 16 + lane, y_0_0);
-                    vec256_store(dconv1 + block * 128 + o * 16 + lane + 512, y_0_1);
+                    vec256_store(dconv1 + block * 128 + o * 16 + lane + 528, y_0_1);
                     vec256_store(dconv1 + block * 128 + o * 16 + lane + 16, y_1_0);
-                    vec256_store(dconv1 + block * 128 + o * 16 + lane + 528, y_1_1);
+                    vec256_store(dconv1 + block * 128 + o * 16 + lane + 544, y_1_1);
                     vec256_store(dconv1 + block * 128 + o * 16 + lane + 32, y_2_0);
-                    vec256_store(dconv1 + block * 128 + o * 16 + lane + 544, y_2_1);
+                    vec256_store(dconv1 + block * 128 + o * 16 + lane + 560, y_2_1);
                     vec256_store(dconv1 + block * 128 + o * 16 + lane + 48, y_3_0);
-                    vec256_store(dconv1 + block * 128 + o * 16 + lane + 560, y_3_1);
+                    vec256_store(dconv1 + block * 128 + o * 16 + lane + 576, y_3_1);
                 }
             }
         }
     }
     for (int64_t s = f->sites1 / 2 * 2; s < f->sites1; s++) { /* sites */
-        const real *leaky_relu1 = f->leaky_relu1 + s * 512;
-        real *dconv1 = f->dconv1 + s * 512;
+        const real *leaky_relu1 = f->leaky_relu1 + s * 528;
+        real *dconv1 = f->dconv1 + s * 528;
         for (int64_t block = 0; block < 4; block++) { /* channels made, 8 at a time */
             for (int64_t o = 0; o < 8; o += 4) { /* channels made */
                 for (int64_t lane = 0; lane < 16; lane += 8) { /* samples */
@@ -5245,7 +5252,7 @@ TARGET_AVX2 static void dconv1_weight_avx2(const Frame *f)
                     vec256 sum_3_0 = vec256_set(0); vec256_hold(sum_3_0);
                     vec256 sum_3_1 = vec256_set(0); vec256_hold(sum_3_1);
                     for (int64_t s = from; s < to; s++) { /* sites */
-                        const real *dy = f->dconv1 + s * 512 + o * 16 + lane;
+                        const real *dy = f->dconv1 + s * 528 + o * 16 + lane;
                         const real *x = f->flux + s * 64 + c * 16 + lane;
                         vec256 v_0 = vec256_load(x); vec256_hold(v_0);
                         vec256 v_1 = vec256_load(x + 16); vec256_hold(v_1);
@@ -5283,7 +5290,7 @@ TARGET_AVX2 static void order_sums_avx2(const Frame *f)
 /* seed, eq1.arch:15 */
 TARGET_AVX2 static void read_dlinear1_avx2(const Frame *f)
 {
-    read_field(f->call, f->block, &f->parts, NULL, f->dy, f->dlinear1, 1);
+    read_field(f->call, f->block, &f->parts, NULL, f->dy, f->dlinear1, 1, 1);
 }
 
 /* dflux, eq1.arch:6
@@ -5303,8 +5310,8 @@ TARGET_AVX2 static void dflux_avx2(const Frame *f)
             vec256 y_3_1 = vec256_set(0); vec256_hold(y_3_1);
             const real *w = f->packed + 3488;
             {
-                const real *x_0 = f->dconv1 + s * 512 + lane;
-                const real *x_1 = f->dconv1 + s * 512 + lane + 512;
+                const real *x_0 = f->dconv1 + s * 528 + lane;
+                const real *x_1 = f->dconv1 + s * 528 + lane + 528;
                 for (int64_t c = 0; c < 32; c++) { /* channels read */
                     vec256 v_0 = vec256_load(x_0 + c * 16); vec256_hold(v_0);
                     vec256 v_1 = vec256_load(x_1 + c * 16); vec256_hold(v_1);
@@ -5331,7 +5338,7 @@ TARGET_AVX2 static void dflux_avx2(const Frame *f)
             vec256 y_3 = vec256_set(0); vec256_hold(y_3);
             const real *w = f->packed + 3488;
             {
-                const real *x = f->dconv1 + s * 512 + lane;
+                const real *x = f->dconv1 + s * 528 + lane;
                 for (int64_t c = 0; c < 32; c++) { /* channels read */
                     vec256 v = vec256_load(x + c * 16); vec256_hold(v);
                     vec256 u_0 = vec256_set(w[c * 4]); y_0 = vec256_fma(u_0, v, y_0);
@@ -5352,7 +5359,7 @@ TARGET_AVX2 static void dflux_avx2(const Frame *f)
  * dx[c,q] = sum over taps k and channels o of w[o,c,k] dy[o,back[k][q]]; 128 multiply-adds a site */
 TARGET_AVX2 static void write_dflux_avx2(const Frame *f)
 {
-    write_field(f->call, f->block, &f->parts, f->extent1, f->dx, f->dflux, 4);
+    write_field(f->call, f->block, &f->parts, f->extent1, f->dx, f->dflux, 4, 4);
 }
 
 static void run_forward_avx2(Frame *f, int64_t first, int64_t last)
@@ -5548,23 +5555,23 @@ INLINE void vec128_fill_halo(const Halo *halo, real *x, int64_t channels, int64_
 
 /* int8 in all lanes, 16 sites at a time where they lie one after the other. */
 vec128_FUNCTION void vec128_read_i8(const Field *f, const int8_t *x, real *lanes, int64_t channels,
-                          int64_t run)
+                          int64_t row, int64_t run)
 {
     const int8_t *from[ARCH_LANES];
     int8_t byte[ARCH_LANES][ARCH_LANES];
     Cursor k = {0};
     for (int64_t s = 0; s < f->sites; s += run) {
         for (int64_t c = 0; c < channels; c++) {
-            real *to = lanes + (s * channels + c) * ARCH_LANES;
+            real *to = lanes + (s * row + c) * ARCH_LANES;
             for (int lane = 0; lane < ARCH_LANES; lane++)
                 from[lane] = x + f->first[lane] + k.at + c * f->stride[0];
             int64_t i = 0;
             for (; i + 16 <= run; i += 16) {
                 transpose_bytes(from, i, byte);
-                for (int site = 0; site < 16; site++, to += channels * ARCH_LANES)
+                for (int site = 0; site < 16; site++, to += row * ARCH_LANES)
                     vec128_store_i8(to, byte[site]);
             }
-            for (; i < run; i++, to += channels * ARCH_LANES) {
+            for (; i < run; i++, to += row * ARCH_LANES) {
                 for (int lane = 0; lane < ARCH_LANES; lane++)
                     byte[0][lane] = from[lane][i];
                 vec128_store_i8(to, byte[0]);
@@ -5575,23 +5582,23 @@ vec128_FUNCTION void vec128_read_i8(const Field *f, const int8_t *x, real *lanes
     }
 }
 
-/* The input of a block; lanes without a sample are zero. */
+/* The input of a block, `row` vectors a site; lanes without a sample are zero. */
 vec128_FUNCTION void vec128_read_input(const ArchCall *call, int64_t block, const Parts *parts,
                              const int64_t *extent, const void *x, real *lanes,
-                             int64_t channels)
+                             int64_t channels, int64_t row)
 {
     int contiguous;
     const Field f = input_of(call, block, parts, extent, channels, &contiguous);
     if (call->x_type == ARCH_I8 && contiguous && f.lanes == ARCH_LANES)
-        vec128_read_i8(&f, (const int8_t *)x, lanes, channels, run_of_sites(&f, parts));
+        vec128_read_i8(&f, (const int8_t *)x, lanes, channels, row, run_of_sites(&f, parts));
     else
-        read_rows(&f, x, call->x_type, lanes, channels);
+        read_rows(&f, x, call->x_type, lanes, channels, row);
 }
 
 /* input, eq1.arch:6 */
 static void read_flux_plain(const Frame *f)
 {
-    vec128_read_input(f->call, f->block, &f->parts, f->extent1, f->x, f->flux, 4);
+    vec128_read_input(f->call, f->block, &f->parts, f->extent1, f->x, f->flux, 4, 4);
 }
 
 /* conv1 -> leaky_relu1, eq1.arch:10
@@ -5599,7 +5606,7 @@ static void read_flux_plain(const Frame *f)
 static void conv1_plain(const Frame *f)
 {
     for (int64_t s = 0; s + 2 <= f->sites1; s += 2) { /* sites */
-        real *leaky_relu1 = f->leaky_relu1 + s * 512;
+        real *leaky_relu1 = f->leaky_relu1 + s * 528;
         for (int64_t block = 0; block < 4; block++) { /* channels made, 8 at a time */
             for (int64_t o = 0; o < 8; o += 4) { /* channels made */
                 for (int64_t lane = 0; lane < 16; lane += 4) { /* samples */
@@ -5636,19 +5643,19 @@ static void conv1_plain(const Frame *f)
                     y_3_0 = vec128_max(y_3_0, vec128_mul(y_3_0, vec128_set((real)0.01)));
                     y_3_1 = vec128_max(y_3_1, vec128_mul(y_3_1, vec128_set((real)0.01)));
                     vec128_store(leaky_relu1 + block * 128 + o * 16 + lane, y_0_0);
-                    vec128_store(leaky_relu1 + block * 128 + o * 16 + lane + 512, y_0_1);
+                    vec128_store(leaky_relu1 + block * 128 + o * 16 + lane + 528, y_0_1);
                     vec128_store(leaky_relu1 + block * 128 + o * 16 + lane + 16, y_1_0);
-                    vec128_store(leaky_relu1 + block * 128 + o * 16 + lane + 528, y_1_1);
+                    vec128_store(leaky_relu1 + block * 128 + o * 16 + lane + 544, y_1_1);
                     vec128_store(leaky_relu1 + block * 128 + o * 16 + lane + 32, y_2_0);
-                    vec128_store(leaky_relu1 + block * 128 + o * 16 + lane + 544, y_2_1);
+                    vec128_store(leaky_relu1 + block * 128 + o * 16 + lane + 560, y_2_1);
                     vec128_store(leaky_relu1 + block * 128 + o * 16 + lane + 48, y_3_0);
-                    vec128_store(leaky_relu1 + block * 128 + o * 16 + lane + 560, y_3_1);
+                    vec128_store(leaky_relu1 + block * 128 + o * 16 + lane + 576, y_3_1);
                 }
             }
         }
     }
     for (int64_t s = f->sites1 / 2 * 2; s < f->sites1; s++) { /* sites */
-        real *leaky_relu1 = f->leaky_relu1 + s * 512;
+        real *leaky_relu1 = f->leaky_relu1 + s * 528;
         for (int64_t block = 0; block < 4; block++) { /* channels made, 8 at a time */
             for (int64_t o = 0; o < 8; o += 4) { /* channels made */
                 for (int64_t lane = 0; lane < 16; lane += 4) { /* samples */
@@ -5685,7 +5692,7 @@ static void conv1_plain(const Frame *f)
  * y[o,p] = b[o] + sum over taps k and channels c of w[o,c,k] x[c,near[k][p]]; 1024 multiply-adds a site */
 static void conv2_plain(const Frame *f)
 {
-    vec128_fill_halo(&f->near1_halo, f->leaky_relu1, 32, f->sites1);
+    vec128_fill_halo(&f->near1_halo, f->leaky_relu1, 33, f->sites1);
     for (int64_t s = 0; s + 2 <= f->sites1; s += 2) { /* sites */
         real *leaky_relu2 = f->leaky_relu2 + s * 128;
         {
@@ -5697,8 +5704,8 @@ static void conv2_plain(const Frame *f)
                     vec128 y_3_0 = vec128_set(0); vec128 y_3_1 = vec128_set(0);
                     const real *w = f->packed + o + 128;
                     for (int64_t tap = 0; tap < 4; tap++) { /* taps */
-                        const real *x_0 = f->leaky_relu1 + (int64_t)f->near1[tap * f->sites1 + s] * 512 + lane;
-                        const real *x_1 = f->leaky_relu1 + (int64_t)f->near1[tap * f->sites1 + s + 1] * 512 + lane;
+                        const real *x_0 = f->leaky_relu1 + (int64_t)f->near1[tap * f->sites1 + s] * 528 + lane;
+                        const real *x_1 = f->leaky_relu1 + (int64_t)f->near1[tap * f->sites1 + s + 1] * 528 + lane;
                         for (int64_t c = 0; c < 32; c++) { /* channels read */
                             vec128 v_0 = vec128_load(x_0 + c * 16);
                             vec128 v_1 = vec128_load(x_1 + c * 16);
@@ -5747,7 +5754,7 @@ static void conv2_plain(const Frame *f)
                     vec128 y_3 = vec128_set(0);
                     const real *w = f->packed + o + 128;
                     for (int64_t tap = 0; tap < 4; tap++) { /* taps */
-                        const real *x = f->leaky_relu1 + (int64_t)f->near1[tap * f->sites1 + s] * 512 + lane;
+                        const real *x = f->leaky_relu1 + (int64_t)f->near1[tap * f->sites1 + s] * 528 + lane;
                         for (int64_t c = 0; c < 32; c++) { /* channels read */
                             vec128 v = vec128_load(x + c * 16);
                             vec128 u_0 = vec128_set(w[tap * 256 + c * 8]);
@@ -5778,9 +5785,9 @@ static void conv2_plain(const Frame *f)
  * y[o,p] = b[o] + sum over taps k and channels c of w[o,c,k] x[c,near[k][p]]; 640 multiply-adds a site */
 static void conv3_plain(const Frame *f)
 {
-    real leaky_relu3_tile[2 * 16 * 16] __attribute__((aligned(64)));
+    real leaky_relu3_tile[2 * 17 * 16] __attribute__((aligned(64)));
     real global_sum_pool1_strip[1 * 8 * 16] __attribute__((aligned(64)));
-    real leaky_relu3_tile_2[1 * 16 * 16] __attribute__((aligned(64)));
+    real leaky_relu3_tile_2[1 * 17 * 16] __attribute__((aligned(64)));
     vec128_fill_halo(&f->near1_halo, f->leaky_relu2, 8, f->sites1);
     clear(f->global_sum_pool1, 128);
     for (int64_t from = 0; from + 64 <= f->sites1 + 63; from += 64) { /* strips of sites */
@@ -5826,13 +5833,13 @@ static void conv3_plain(const Frame *f)
                         y_3_0 = vec128_max(y_3_0, vec128_mul(y_3_0, vec128_set((real)0.01)));
                         y_3_1 = vec128_max(y_3_1, vec128_mul(y_3_1, vec128_set((real)0.01)));
                         vec128_store(leaky_relu3 + block * 128 + o * 16 + lane, y_0_0);
-                        vec128_store(leaky_relu3 + block * 128 + o * 16 + lane + 256, y_0_1);
+                        vec128_store(leaky_relu3 + block * 128 + o * 16 + lane + 272, y_0_1);
                         vec128_store(leaky_relu3 + block * 128 + o * 16 + lane + 16, y_1_0);
-                        vec128_store(leaky_relu3 + block * 128 + o * 16 + lane + 272, y_1_1);
+                        vec128_store(leaky_relu3 + block * 128 + o * 16 + lane + 288, y_1_1);
                         vec128_store(leaky_relu3 + block * 128 + o * 16 + lane + 32, y_2_0);
-                        vec128_store(leaky_relu3 + block * 128 + o * 16 + lane + 288, y_2_1);
+                        vec128_store(leaky_relu3 + block * 128 + o * 16 + lane + 304, y_2_1);
                         vec128_store(leaky_relu3 + block * 128 + o * 16 + lane + 48, y_3_0);
-                        vec128_store(leaky_relu3 + block * 128 + o * 16 + lane + 304, y_3_1);
+                        vec128_store(leaky_relu3 + block * 128 + o * 16 + lane + 320, y_3_1);
                     }
                 }
             }
@@ -5846,7 +5853,7 @@ static void conv3_plain(const Frame *f)
                         const real *w = f->packed + o + 1664;
                         {
                             const real *x_0 = leaky_relu3_tile + lane;
-                            const real *x_1 = leaky_relu3_tile + lane + 256;
+                            const real *x_1 = leaky_relu3_tile + lane + 272;
                             for (int64_t c = 0; c < 16; c++) { /* channels read */
                                 vec128 v_0 = vec128_load(x_0 + c * 16);
                                 vec128 v_1 = vec128_load(x_1 + c * 16);
@@ -5985,7 +5992,7 @@ static void linear1_plain(const Frame *f)
  * y[o,p] = b[o] + sum over taps k and channels c of w[o,c,k] x[c,near[k][p]]; 8 multiply-adds a site */
 static void write_linear1_plain(const Frame *f)
 {
-    write_field(f->call, f->block, &f->parts, NULL, f->y, f->linear1, 1);
+    write_field(f->call, f->block, &f->parts, NULL, f->y, f->linear1, 1, 1);
 }
 
 /* clear_sums */
@@ -6005,7 +6012,7 @@ static void conv3_2_plain(const Frame *f)
         const int64_t to = (from + 64 < f->sites1 ? from + 64 : f->sites1);
         clear(global_sum_pool1_strip, 128);
         for (int64_t s = from; s + 2 <= to; s += 2) { /* sites */
-            real *leaky_relu3 = f->leaky_relu3 + s * 256;
+            real *leaky_relu3 = f->leaky_relu3 + s * 272;
             real *leaky_relu4 = f->leaky_relu4 + s * 128;
             real *global_sum_pool1 = global_sum_pool1_strip;
             for (int64_t block = 0; block < 2; block++) { /* channels made, 8 at a time */
@@ -6045,13 +6052,13 @@ static void conv3_2_plain(const Frame *f)
                         y_3_0 = vec128_max(y_3_0, vec128_mul(y_3_0, vec128_set((real)0.01)));
                         y_3_1 = vec128_max(y_3_1, vec128_mul(y_3_1, vec128_set((real)0.01)));
                         vec128_store(leaky_relu3 + block * 128 + o * 16 + lane, y_0_0);
-                        vec128_store(leaky_relu3 + block * 128 + o * 16 + lane + 256, y_0_1);
+                        vec128_store(leaky_relu3 + block * 128 + o * 16 + lane + 272, y_0_1);
                         vec128_store(leaky_relu3 + block * 128 + o * 16 + lane + 16, y_1_0);
-                        vec128_store(leaky_relu3 + block * 128 + o * 16 + lane + 272, y_1_1);
+                        vec128_store(leaky_relu3 + block * 128 + o * 16 + lane + 288, y_1_1);
                         vec128_store(leaky_relu3 + block * 128 + o * 16 + lane + 32, y_2_0);
-                        vec128_store(leaky_relu3 + block * 128 + o * 16 + lane + 288, y_2_1);
+                        vec128_store(leaky_relu3 + block * 128 + o * 16 + lane + 304, y_2_1);
                         vec128_store(leaky_relu3 + block * 128 + o * 16 + lane + 48, y_3_0);
-                        vec128_store(leaky_relu3 + block * 128 + o * 16 + lane + 304, y_3_1);
+                        vec128_store(leaky_relu3 + block * 128 + o * 16 + lane + 320, y_3_1);
                     }
                 }
             }
@@ -6064,8 +6071,8 @@ static void conv3_2_plain(const Frame *f)
                         vec128 y_3_0 = vec128_set(0); vec128 y_3_1 = vec128_set(0);
                         const real *w = f->packed + o + 1664;
                         {
-                            const real *x_0 = f->leaky_relu3 + s * 256 + lane;
-                            const real *x_1 = f->leaky_relu3 + s * 256 + lane + 256;
+                            const real *x_0 = f->leaky_relu3 + s * 272 + lane;
+                            const real *x_1 = f->leaky_relu3 + s * 272 + lane + 272;
                             for (int64_t c = 0; c < 16; c++) { /* channels read */
                                 vec128 v_0 = vec128_load(x_0 + c * 16);
                                 vec128 v_1 = vec128_load(x_1 + c * 16);
@@ -6108,7 +6115,7 @@ static void conv3_2_plain(const Frame *f)
             }
         }
         for (int64_t s = to / 2 * 2; s < to; s++) { /* sites */
-            real *leaky_relu3 = f->leaky_relu3 + s * 256;
+            real *leaky_relu3 = f->leaky_relu3 + s * 272;
             real *leaky_relu4 = f->leaky_relu4 + s * 128;
             real *global_sum_pool1 = global_sum_pool1_strip;
             for (int64_t block = 0; block < 2; block++) { /* channels made, 8 at a time */
@@ -6153,7 +6160,7 @@ static void conv3_2_plain(const Frame *f)
                         vec128 y_3 = vec128_set(0);
                         const real *w = f->packed + o + 1664;
                         {
-                            const real *x = f->leaky_relu3 + s * 256 + lane;
+                            const real *x = f->leaky_relu3 + s * 272 + lane;
                             for (int64_t c = 0; c < 16; c++) { /* channels read */
                                 vec128 v = vec128_load(x + c * 16);
                                 vec128 u_0 = vec128_set(w[c * 8]); y_0 = vec128_fma(u_0, v, y_0);
@@ -6197,13 +6204,13 @@ static void conv3_2_plain(const Frame *f)
 /* mse */
 static void loss_plain(const Frame *f)
 {
-    mse(f->call, f->block, &f->parts, NULL, f->target, f->linear1, 1, f->loss);
+    mse(f->call, f->block, &f->parts, NULL, f->target, f->linear1, 1, 1, f->loss);
 }
 
 /* mse_dx, eq1.arch:15 */
 static void dlinear1_plain(const Frame *f)
 {
-    mse_dx(f->call, f->block, &f->parts, NULL, f->target, f->linear1, 1, f->dlinear1);
+    mse_dx(f->call, f->block, &f->parts, NULL, f->target, f->linear1, 1, 1, f->dlinear1);
 }
 
 /* conv_dw, eq1.arch:15
@@ -6279,8 +6286,8 @@ static void dleaky_relu4_plain(const Frame *f)
     for (int64_t s = 0; s + 2 <= f->sites1; s += 2) { /* sites */
         const real *leaky_relu4 = f->leaky_relu4 + s * 128;
         real *dconv4 = f->dconv4 + s * 128;
-        const real *leaky_relu3 = f->leaky_relu3 + s * 256;
-        real *dconv3 = f->dconv3 + s * 256;
+        const real *leaky_relu3 = f->leaky_relu3 + s * 272;
+        real *dconv3 = f->dconv3 + s * 272;
         for (int64_t k = 0; k < 2; k++) { /* sites of the tile */
             const real *x = dglobal_sum_pool1_all;
             for (int64_t c = 0; c < 8; c++) { /* channels read */
@@ -6319,21 +6326,21 @@ static void dleaky_relu4_plain(const Frame *f)
                         }
                     }
                     y_0_0 = vec128_gt(vec128_load(leaky_relu3 + block * 128 + o * 16 + lane), vec128_set(0), y_0_0, vec128_mul(y_0_0, vec128_set((real)0.01)));
-                    y_0_1 = vec128_gt(vec128_load(leaky_relu3 + block * 128 + o * 16 + lane + 256), vec128_set(0), y_0_1, vec128_mul(y_0_1, vec128_set((real)0.01)));
+                    y_0_1 = vec128_gt(vec128_load(leaky_relu3 + block * 128 + o * 16 + lane + 272), vec128_set(0), y_0_1, vec128_mul(y_0_1, vec128_set((real)0.01)));
                     y_1_0 = vec128_gt(vec128_load(leaky_relu3 + block * 128 + o * 16 + lane + 16), vec128_set(0), y_1_0, vec128_mul(y_1_0, vec128_set((real)0.01)));
-                    y_1_1 = vec128_gt(vec128_load(leaky_relu3 + block * 128 + o * 16 + lane + 272), vec128_set(0), y_1_1, vec128_mul(y_1_1, vec128_set((real)0.01)));
+                    y_1_1 = vec128_gt(vec128_load(leaky_relu3 + block * 128 + o * 16 + lane + 288), vec128_set(0), y_1_1, vec128_mul(y_1_1, vec128_set((real)0.01)));
                     y_2_0 = vec128_gt(vec128_load(leaky_relu3 + block * 128 + o * 16 + lane + 32), vec128_set(0), y_2_0, vec128_mul(y_2_0, vec128_set((real)0.01)));
-                    y_2_1 = vec128_gt(vec128_load(leaky_relu3 + block * 128 + o * 16 + lane + 288), vec128_set(0), y_2_1, vec128_mul(y_2_1, vec128_set((real)0.01)));
+                    y_2_1 = vec128_gt(vec128_load(leaky_relu3 + block * 128 + o * 16 + lane + 304), vec128_set(0), y_2_1, vec128_mul(y_2_1, vec128_set((real)0.01)));
                     y_3_0 = vec128_gt(vec128_load(leaky_relu3 + block * 128 + o * 16 + lane + 48), vec128_set(0), y_3_0, vec128_mul(y_3_0, vec128_set((real)0.01)));
-                    y_3_1 = vec128_gt(vec128_load(leaky_relu3 + block * 128 + o * 16 + lane + 304), vec128_set(0), y_3_1, vec128_mul(y_3_1, vec128_set((real)0.01)));
+                    y_3_1 = vec128_gt(vec128_load(leaky_relu3 + block * 128 + o * 16 + lane + 320), vec128_set(0), y_3_1, vec128_mul(y_3_1, vec128_set((real)0.01)));
                     vec128_store(dconv3 + block * 128 + o * 16 + lane, y_0_0);
-                    vec128_store(dconv3 + block * 128 + o * 16 + lane + 256, y_0_1);
+                    vec128_store(dconv3 + block * 128 + o * 16 + lane + 272, y_0_1);
                     vec128_store(dconv3 + block * 128 + o * 16 + lane + 16, y_1_0);
-                    vec128_store(dconv3 + block * 128 + o * 16 + lane + 272, y_1_1);
+                    vec128_store(dconv3 + block * 128 + o * 16 + lane + 288, y_1_1);
                     vec128_store(dconv3 + block * 128 + o * 16 + lane + 32, y_2_0);
-                    vec128_store(dconv3 + block * 128 + o * 16 + lane + 288, y_2_1);
+                    vec128_store(dconv3 + block * 128 + o * 16 + lane + 304, y_2_1);
                     vec128_store(dconv3 + block * 128 + o * 16 + lane + 48, y_3_0);
-                    vec128_store(dconv3 + block * 128 + o * 16 + lane + 304, y_3_1);
+                    vec128_store(dconv3 + block * 128 + o * 16 + lane + 320, y_3_1);
                 }
             }
         }
@@ -6341,8 +6348,8 @@ static void dleaky_relu4_plain(const Frame *f)
     for (int64_t s = f->sites1 / 2 * 2; s < f->sites1; s++) { /* sites */
         const real *leaky_relu4 = f->leaky_relu4 + s * 128;
         real *dconv4 = f->dconv4 + s * 128;
-        const real *leaky_relu3 = f->leaky_relu3 + s * 256;
-        real *dconv3 = f->dconv3 + s * 256;
+        const real *leaky_relu3 = f->leaky_relu3 + s * 272;
+        real *dconv3 = f->dconv3 + s * 272;
         {
             const real *x = dglobal_sum_pool1_all;
             for (int64_t c = 0; c < 8; c++) { /* channels read */
@@ -6401,7 +6408,7 @@ static void dconv4_weight_plain(const Frame *f)
                     vec128 sum_3_0 = vec128_set(0); vec128 sum_3_1 = vec128_set(0);
                     for (int64_t s = from; s < to; s++) { /* sites */
                         const real *dy = f->dconv4 + s * 128 + o * 16 + lane;
-                        const real *x = f->leaky_relu3 + s * 256 + c * 16 + lane;
+                        const real *x = f->leaky_relu3 + s * 272 + c * 16 + lane;
                         vec128 v_0 = vec128_load(x); vec128 v_1 = vec128_load(x + 16);
                         vec128 u_0 = vec128_load(dy); sum_0_0 = vec128_fma(u_0, v_0, sum_0_0);
                         sum_0_1 = vec128_fma(u_0, v_1, sum_0_1);
@@ -6437,7 +6444,7 @@ static void dconv3_weight_plain(const Frame *f)
                         vec128 sum_2_0 = vec128_set(0); vec128 sum_2_1 = vec128_set(0);
                         vec128 sum_3_0 = vec128_set(0); vec128 sum_3_1 = vec128_set(0);
                         for (int64_t s = from; s < to; s++) { /* sites */
-                            const real *dy = f->dconv3 + s * 256 + o * 16 + lane;
+                            const real *dy = f->dconv3 + s * 272 + o * 16 + lane;
                             const real *x = f->leaky_relu2 + (int64_t)f->near1[tap * f->sites1 + s] * 128 + c * 16 + lane;
                             vec128 v_0 = vec128_load(x); vec128 v_1 = vec128_load(x + 16);
                             vec128 u_0 = vec128_load(dy); sum_0_0 = vec128_fma(u_0, v_0, sum_0_0);
@@ -6465,7 +6472,7 @@ static void dconv3_weight_plain(const Frame *f)
  * dx[c,q] = sum over taps k and channels o of w[o,c,k] dy[o,back[k][q]]; 512 multiply-adds a site */
 static void dleaky_relu2_plain(const Frame *f)
 {
-    vec128_fill_halo(&f->back1_halo, f->dconv3, 16, f->sites1);
+    vec128_fill_halo(&f->back1_halo, f->dconv3, 17, f->sites1);
     for (int64_t s = 0; s + 2 <= f->sites1; s += 2) { /* sites */
         const real *leaky_relu2 = f->leaky_relu2 + s * 128;
         real *dconv2 = f->dconv2 + s * 128;
@@ -6478,8 +6485,8 @@ static void dleaky_relu2_plain(const Frame *f)
                     vec128 y_3_0 = vec128_set(0); vec128 y_3_1 = vec128_set(0);
                     const real *w = f->packed + o + 1952;
                     for (int64_t tap = 0; tap < 4; tap++) { /* taps */
-                        const real *x_0 = f->dconv3 + (int64_t)f->back1[tap * f->sites1 + s] * 256 + lane;
-                        const real *x_1 = f->dconv3 + (int64_t)f->back1[tap * f->sites1 + s + 1] * 256 + lane;
+                        const real *x_0 = f->dconv3 + (int64_t)f->back1[tap * f->sites1 + s] * 272 + lane;
+                        const real *x_1 = f->dconv3 + (int64_t)f->back1[tap * f->sites1 + s + 1] * 272 + lane;
                         for (int64_t c = 0; c < 16; c++) { /* channels read */
                             vec128 v_0 = vec128_load(x_0 + c * 16);
                             vec128 v_1 = vec128_load(x_1 + c * 16);
@@ -6529,7 +6536,7 @@ static void dleaky_relu2_plain(const Frame *f)
                     vec128 y_3 = vec128_set(0);
                     const real *w = f->packed + o + 1952;
                     for (int64_t tap = 0; tap < 4; tap++) { /* taps */
-                        const real *x = f->dconv3 + (int64_t)f->back1[tap * f->sites1 + s] * 256 + lane;
+                        const real *x = f->dconv3 + (int64_t)f->back1[tap * f->sites1 + s] * 272 + lane;
                         for (int64_t c = 0; c < 16; c++) { /* channels read */
                             vec128 v = vec128_load(x + c * 16);
                             vec128 u_0 = vec128_set(w[tap * 128 + c * 8]);
@@ -6560,7 +6567,7 @@ static void dleaky_relu2_plain(const Frame *f)
  * dw[o,c,k] += sum over sites p of dy[o,p] x[c,near[k][p]]; 1024 multiply-adds a site */
 static void dconv2_weight_plain(const Frame *f)
 {
-    vec128_fill_halo(&f->near1_halo, f->leaky_relu1, 32, f->sites1);
+    vec128_fill_halo(&f->near1_halo, f->leaky_relu1, 33, f->sites1);
     for (int64_t from = 0; from + 64 <= f->sites1 + 63; from += 64) { /* strips of sites */
         const int64_t to = (from + 64 < f->sites1 ? from + 64 : f->sites1);
         for (int64_t o = 0; o < 8; o += 4) { /* channels made */
@@ -6574,7 +6581,7 @@ static void dconv2_weight_plain(const Frame *f)
                         vec128 sum_3_0 = vec128_set(0); vec128 sum_3_1 = vec128_set(0);
                         for (int64_t s = from; s < to; s++) { /* sites */
                             const real *dy = f->dconv2 + s * 128 + o * 16 + lane;
-                            const real *x = f->leaky_relu1 + (int64_t)f->near1[tap * f->sites1 + s] * 512 + c * 16 + lane;
+                            const real *x = f->leaky_relu1 + (int64_t)f->near1[tap * f->sites1 + s] * 528 + c * 16 + lane;
                             vec128 v_0 = vec128_load(x); vec128 v_1 = vec128_load(x + 16);
                             vec128 u_0 = vec128_load(dy); sum_0_0 = vec128_fma(u_0, v_0, sum_0_0);
                             sum_0_1 = vec128_fma(u_0, v_1, sum_0_1);
@@ -6603,8 +6610,8 @@ static void dleaky_relu1_plain(const Frame *f)
 {
     vec128_fill_halo(&f->back1_halo, f->dconv2, 8, f->sites1);
     for (int64_t s = 0; s + 2 <= f->sites1; s += 2) { /* sites */
-        const real *leaky_relu1 = f->leaky_relu1 + s * 512;
-        real *dconv1 = f->dconv1 + s * 512;
+        const real *leaky_relu1 = f->leaky_relu1 + s * 528;
+        real *dconv1 = f->dconv1 + s * 528;
         for (int64_t block = 0; block < 4; block++) { /* channels made, 8 at a time */
             for (int64_t o = 0; o < 8; o += 4) { /* channels made */
                 for (int64_t lane = 0; lane < 16; lane += 4) { /* samples */
@@ -6634,28 +6641,28 @@ static void dleaky_relu1_plain(const Frame *f)
                         }
                     }
                     y_0_0 = vec128_gt(vec128_load(leaky_relu1 + block * 128 + o * 16 + lane), vec128_set(0), y_0_0, vec128_mul(y_0_0, vec128_set((real)0.01)));
-                    y_0_1 = vec128_gt(vec128_load(leaky_relu1 + block * 128 + o * 16 + lane + 512), vec128_set(0), y_0_1, vec128_mul(y_0_1, vec128_set((real)0.01)));
+                    y_0_1 = vec128_gt(vec128_load(leaky_relu1 + block * 128 + o * 16 + lane + 528), vec128_set(0), y_0_1, vec128_mul(y_0_1, vec128_set((real)0.01)));
                     y_1_0 = vec128_gt(vec128_load(leaky_relu1 + block * 128 + o * 16 + lane + 16), vec128_set(0), y_1_0, vec128_mul(y_1_0, vec128_set((real)0.01)));
-                    y_1_1 = vec128_gt(vec128_load(leaky_relu1 + block * 128 + o * 16 + lane + 528), vec128_set(0), y_1_1, vec128_mul(y_1_1, vec128_set((real)0.01)));
+                    y_1_1 = vec128_gt(vec128_load(leaky_relu1 + block * 128 + o * 16 + lane + 544), vec128_set(0), y_1_1, vec128_mul(y_1_1, vec128_set((real)0.01)));
                     y_2_0 = vec128_gt(vec128_load(leaky_relu1 + block * 128 + o * 16 + lane + 32), vec128_set(0), y_2_0, vec128_mul(y_2_0, vec128_set((real)0.01)));
-                    y_2_1 = vec128_gt(vec128_load(leaky_relu1 + block * 128 + o * 16 + lane + 544), vec128_set(0), y_2_1, vec128_mul(y_2_1, vec128_set((real)0.01)));
+                    y_2_1 = vec128_gt(vec128_load(leaky_relu1 + block * 128 + o * 16 + lane + 560), vec128_set(0), y_2_1, vec128_mul(y_2_1, vec128_set((real)0.01)));
                     y_3_0 = vec128_gt(vec128_load(leaky_relu1 + block * 128 + o * 16 + lane + 48), vec128_set(0), y_3_0, vec128_mul(y_3_0, vec128_set((real)0.01)));
-                    y_3_1 = vec128_gt(vec128_load(leaky_relu1 + block * 128 + o * 16 + lane + 560), vec128_set(0), y_3_1, vec128_mul(y_3_1, vec128_set((real)0.01)));
+                    y_3_1 = vec128_gt(vec128_load(leaky_relu1 + block * 128 + o * 16 + lane + 576), vec128_set(0), y_3_1, vec128_mul(y_3_1, vec128_set((real)0.01)));
                     vec128_store(dconv1 + block * 128 + o * 16 + lane, y_0_0);
-                    vec128_store(dconv1 + block * 128 + o * 16 + lane + 512, y_0_1);
+                    vec128_store(dconv1 + block * 128 + o * 16 + lane + 528, y_0_1);
                     vec128_store(dconv1 + block * 128 + o * 16 + lane + 16, y_1_0);
-                    vec128_store(dconv1 + block * 128 + o * 16 + lane + 528, y_1_1);
+                    vec128_store(dconv1 + block * 128 + o * 16 + lane + 544, y_1_1);
                     vec128_store(dconv1 + block * 128 + o * 16 + lane + 32, y_2_0);
-                    vec128_store(dconv1 + block * 128 + o * 16 + lane + 544, y_2_1);
+                    vec128_store(dconv1 + block * 128 + o * 16 + lane + 560, y_2_1);
                     vec128_store(dconv1 + block * 128 + o * 16 + lane + 48, y_3_0);
-                    vec128_store(dconv1 + block * 128 + o * 16 + lane + 560, y_3_1);
+                    vec128_store(dconv1 + block * 128 + o * 16 + lane + 576, y_3_1);
                 }
             }
         }
     }
     for (int64_t s = f->sites1 / 2 * 2; s < f->sites1; s++) { /* sites */
-        const real *leaky_relu1 = f->leaky_relu1 + s * 512;
-        real *dconv1 = f->dconv1 + s * 512;
+        const real *leaky_relu1 = f->leaky_relu1 + s * 528;
+        real *dconv1 = f->dconv1 + s * 528;
         for (int64_t block = 0; block < 4; block++) { /* channels made, 8 at a time */
             for (int64_t o = 0; o < 8; o += 4) { /* channels made */
                 for (int64_t lane = 0; lane < 16; lane += 4) { /* samples */
@@ -6707,7 +6714,7 @@ static void dconv1_weight_plain(const Frame *f)
                     vec128 sum_2_0 = vec128_set(0); vec128 sum_2_1 = vec128_set(0);
                     vec128 sum_3_0 = vec128_set(0); vec128 sum_3_1 = vec128_set(0);
                     for (int64_t s = from; s < to; s++) { /* sites */
-                        const real *dy = f->dconv1 + s * 512 + o * 16 + lane;
+                        const real *dy = f->dconv1 + s * 528 + o * 16 + lane;
                         const real *x = f->flux + s * 64 + c * 16 + lane;
                         vec128 v_0 = vec128_load(x); vec128 v_1 = vec128_load(x + 16);
                         vec128 u_0 = vec128_load(dy); sum_0_0 = vec128_fma(u_0, v_0, sum_0_0);
@@ -6740,7 +6747,7 @@ static void order_sums_plain(const Frame *f)
 /* seed, eq1.arch:15 */
 static void read_dlinear1_plain(const Frame *f)
 {
-    read_field(f->call, f->block, &f->parts, NULL, f->dy, f->dlinear1, 1);
+    read_field(f->call, f->block, &f->parts, NULL, f->dy, f->dlinear1, 1, 1);
 }
 
 /* dflux, eq1.arch:6
@@ -6756,8 +6763,8 @@ static void dflux_plain(const Frame *f)
             vec128 y_3_0 = vec128_set(0); vec128 y_3_1 = vec128_set(0);
             const real *w = f->packed + 3488;
             {
-                const real *x_0 = f->dconv1 + s * 512 + lane;
-                const real *x_1 = f->dconv1 + s * 512 + lane + 512;
+                const real *x_0 = f->dconv1 + s * 528 + lane;
+                const real *x_1 = f->dconv1 + s * 528 + lane + 528;
                 for (int64_t c = 0; c < 32; c++) { /* channels read */
                     vec128 v_0 = vec128_load(x_0 + c * 16); vec128 v_1 = vec128_load(x_1 + c * 16);
                     vec128 u_0 = vec128_set(w[c * 4]); y_0_0 = vec128_fma(u_0, v_0, y_0_0);
@@ -6783,7 +6790,7 @@ static void dflux_plain(const Frame *f)
             vec128 y_3 = vec128_set(0);
             const real *w = f->packed + 3488;
             {
-                const real *x = f->dconv1 + s * 512 + lane;
+                const real *x = f->dconv1 + s * 528 + lane;
                 for (int64_t c = 0; c < 32; c++) { /* channels read */
                     vec128 v = vec128_load(x + c * 16); vec128 u_0 = vec128_set(w[c * 4]);
                     y_0 = vec128_fma(u_0, v, y_0); vec128 u_1 = vec128_set(w[c * 4 + 1]);
@@ -6804,7 +6811,7 @@ static void dflux_plain(const Frame *f)
  * dx[c,q] = sum over taps k and channels o of w[o,c,k] dy[o,back[k][q]]; 128 multiply-adds a site */
 static void write_dflux_plain(const Frame *f)
 {
-    write_field(f->call, f->block, &f->parts, f->extent1, f->dx, f->dflux, 4);
+    write_field(f->call, f->block, &f->parts, f->extent1, f->dx, f->dflux, 4, 4);
 }
 
 static void run_forward_plain(Frame *f, int64_t first, int64_t last)

@@ -551,14 +551,14 @@ INLINE void read_row(const Field *f, const void *x, ArchType type, int64_t at, r
 }
 
 INLINE void read_rows(const Field *f, const void *x, ArchType type, real *lanes,
-                      int64_t channels)
+                      int64_t channels, int64_t row)
 {
     if (f->lanes < ARCH_LANES)
-        clear(lanes, f->sites * channels * ARCH_LANES);
+        clear(lanes, f->sites * row * ARCH_LANES);
     Cursor k = {0};
-    for (int64_t s = 0; s < f->sites; s++, next_site(f, &k))
-        for (int64_t c = 0; c < channels; c++, lanes += ARCH_LANES)
-            read_row(f, x, type, k.at + c * f->stride[0], lanes);
+    for (int64_t s = 0; s < f->sites; s++, next_site(f, &k), lanes += row * ARCH_LANES)
+        for (int64_t c = 0; c < channels; c++)
+            read_row(f, x, type, k.at + c * f->stride[0], lanes + c * ARCH_LANES);
 }
 
 /* Loops that must become straight-line code, so that arrays of vectors lie in registers. */
@@ -629,24 +629,26 @@ INLINE Field input_of(const ArchCall *call, int64_t block, const Parts *parts,
 #define REAL_TYPE ARCH_F32
 #endif
 
-/* A field of the caller's, real (batch, channels, sites), into lanes. */
+/* A field of the caller's, real (batch, channels, sites), into lanes, `row` vectors a site. */
 INLINE void read_field(const ArchCall *call, int64_t block, const Parts *parts,
-                       const int64_t *extent, const real *x, real *lanes, int64_t channels)
+                       const int64_t *extent, const real *x, real *lanes, int64_t channels,
+                       int64_t row)
 {
     const Field f = field_of(call, block, parts, extent, channels, 0);
-    read_rows(&f, x, REAL_TYPE, lanes, channels);
+    read_rows(&f, x, REAL_TYPE, lanes, channels, row);
 }
 
 /* ... and out of lanes. */
 INLINE void write_field(const ArchCall *call, int64_t block, const Parts *parts,
-                        const int64_t *extent, real *y, const real *lanes, int64_t channels)
+                        const int64_t *extent, real *y, const real *lanes, int64_t channels,
+                        int64_t row)
 {
     const Field f = field_of(call, block, parts, extent, channels, 0);
     Cursor k = {0};
-    for (int64_t s = 0; s < f.sites; s++, next_site(&f, &k))
-        for (int64_t c = 0; c < channels; c++, lanes += ARCH_LANES)
+    for (int64_t s = 0; s < f.sites; s++, next_site(&f, &k), lanes += row * ARCH_LANES)
+        for (int64_t c = 0; c < channels; c++)
             for (int i = 0; i < f.lanes; i++)
-                y[f.first[i] + k.at + c * f.stride[0]] = lanes[i * f.apart];
+                y[f.first[i] + k.at + c * f.stride[0]] = lanes[c * ARCH_LANES + i * f.apart];
 }
 
 /* ---- from the parts of a sample to one value and back ---- */
@@ -730,7 +732,7 @@ INLINE void share_mean(const Parts *parts, const real *from, real *to, int64_t c
 
 /* Flatten: feature channel * sites + site of the one site behind it. */
 INLINE void flatten(const Parts *parts, const int64_t *extent, const real *x, real *y,
-                    int64_t channels, int64_t sites)
+                    int64_t channels, int64_t row, int64_t sites)
 {
     const int64_t all = sites * parts->count;
     if (parts->count > 1)
@@ -739,7 +741,7 @@ INLINE void flatten(const Parts *parts, const int64_t *extent, const real *x, re
         for (int64_t part = 0; part < parts->count; part++) {
             const int64_t whole = parts->count == 1 ? s : whole_site(parts, extent, part, s);
             for (int64_t c = 0; c < channels; c++) {
-                const real *from = x + (s * channels + c) * ARCH_LANES;
+                const real *from = x + (s * row + c) * ARCH_LANES;
                 real *to = y + (c * all + whole) * ARCH_LANES;
                 if (parts->count == 1)
                     memcpy(to, from, ARCH_LANES * sizeof *to);
@@ -752,17 +754,17 @@ INLINE void flatten(const Parts *parts, const int64_t *extent, const real *x, re
 
 /* ... and its adjoint. */
 INLINE void unflatten(const Parts *parts, const int64_t *extent, const real *y, real *x,
-                      int64_t channels, int64_t sites)
+                      int64_t channels, int64_t row, int64_t sites)
 {
     const int64_t all = sites * parts->count;
     if (parts->count > 1)
-        clear(x, channels * sites * ARCH_LANES);
+        clear(x, row * sites * ARCH_LANES);
     for (int64_t s = 0; s < sites; s++)
         for (int64_t part = 0; part < parts->count; part++) {
             const int64_t whole = parts->count == 1 ? s : whole_site(parts, extent, part, s);
             for (int64_t c = 0; c < channels; c++) {
                 const real *from = y + (c * all + whole) * ARCH_LANES;
-                real *to = x + (s * channels + c) * ARCH_LANES;
+                real *to = x + (s * row + c) * ARCH_LANES;
                 if (parts->count == 1)
                     memcpy(to, from, ARCH_LANES * sizeof *to);
                 else
@@ -866,57 +868,62 @@ INLINE real loss_slope(Loss loss, real y, real t)
 
 INLINE void add_loss(Loss loss, const ArchCall *call, int64_t block, const Parts *parts,
                      const int64_t *extent, const real *target, const real *y,
-                     int64_t channels, double *sum)
+                     int64_t channels, int64_t row, double *sum)
 {
     const Field f = field_of(call, block, parts, extent, channels, 1);
     for (int i = 0; i < f.lanes; i++) {
         const real *x = y + i * f.apart;
         Cursor k = {0};
-        for (int64_t s = 0; s < f.sites; s++, next_site(&f, &k))
-            for (int64_t c = 0; c < channels; c++, x += ARCH_LANES)
-                *sum += loss_value(loss, *x, target[f.first[i] + k.at + c * f.stride[0]]);
+        for (int64_t s = 0; s < f.sites; s++, next_site(&f, &k), x += row * ARCH_LANES)
+            for (int64_t c = 0; c < channels; c++)
+                *sum += loss_value(loss, x[c * ARCH_LANES],
+                                   target[f.first[i] + k.at + c * f.stride[0]]);
     }
 }
 
 /* dy is zero in lanes without a sample. */
 INLINE void loss_dx(Loss loss, const ArchCall *call, int64_t block, const Parts *parts,
                     const int64_t *extent, const real *target, const real *y,
-                    int64_t channels, real *dy)
+                    int64_t channels, int64_t row, real *dy)
 {
     const Field f = field_of(call, block, parts, extent, channels, 1);
     Cursor k = {0};
-    clear(dy, f.sites * channels * ARCH_LANES);
+    clear(dy, f.sites * row * ARCH_LANES);
     for (int64_t s = 0; s < f.sites; s++, next_site(&f, &k))
-        for (int64_t c = 0; c < channels; c++, y += ARCH_LANES, dy += ARCH_LANES)
-            for (int i = 0; i < f.lanes; i++)
-                dy[i * f.apart] = loss_slope(loss, y[i * f.apart],
-                                             target[f.first[i] + k.at + c * f.stride[0]]);
+        for (int64_t c = 0; c < channels; c++)
+            for (int i = 0; i < f.lanes; i++) {
+                const int64_t at = (s * row + c) * ARCH_LANES + i * f.apart;
+                dy[at] = loss_slope(loss, y[at],
+                                    target[f.first[i] + k.at + c * f.stride[0]]);
+            }
 }
 
 INLINE void mse(const ArchCall *call, int64_t block, const Parts *parts, const int64_t *extent,
-                const real *target, const real *y, int64_t channels, double *sum)
+                const real *target, const real *y, int64_t channels, int64_t row,
+                double *sum)
 {
-    add_loss(MSE, call, block, parts, extent, target, y, channels, sum);
+    add_loss(MSE, call, block, parts, extent, target, y, channels, row, sum);
 }
 
 INLINE void mse_dx(const ArchCall *call, int64_t block, const Parts *parts,
                    const int64_t *extent, const real *target, const real *y,
-                   int64_t channels, real *dy)
+                   int64_t channels, int64_t row, real *dy)
 {
-    loss_dx(MSE, call, block, parts, extent, target, y, channels, dy);
+    loss_dx(MSE, call, block, parts, extent, target, y, channels, row, dy);
 }
 
 INLINE void bce(const ArchCall *call, int64_t block, const Parts *parts, const int64_t *extent,
-                const real *target, const real *y, int64_t channels, double *sum)
+                const real *target, const real *y, int64_t channels, int64_t row,
+                double *sum)
 {
-    add_loss(BCE, call, block, parts, extent, target, y, channels, sum);
+    add_loss(BCE, call, block, parts, extent, target, y, channels, row, sum);
 }
 
 INLINE void bce_dx(const ArchCall *call, int64_t block, const Parts *parts,
                    const int64_t *extent, const real *target, const real *y,
-                   int64_t channels, real *dy)
+                   int64_t channels, int64_t row, real *dy)
 {
-    loss_dx(BCE, call, block, parts, extent, target, y, channels, dy);
+    loss_dx(BCE, call, block, parts, extent, target, y, channels, row, dy);
 }
 
 /* ---- this network ---- */
@@ -938,16 +945,16 @@ typedef struct Frame {
     real *flux; /* [sites1 + 1 + halo1][4][16] */
     int32_t *near1; /* [4][sites1] */
     Halo near1_halo;
-    real *conv1; /* [sites1 + 1 + halo1][16][16] */
+    real *conv1; /* [sites1 + 1 + halo1][17][16] */
     real *global_max_pool1; /* [sites0][8][16] */
     int32_t *near2; /* [4][sites2] */
     Halo near2_halo;
     real *sigmoid1; /* [sites0][1][16] */
     real *sums; /* [68][16] */
     real *global_max_pool1_arg; /* [sites0][8][16] */
-    real *max_pool1_arg; /* [sites2 + 1 + halo2][16][16] */
-    real *leaky_relu1; /* [sites2][16][16] */
-    real *leaky_relu2; /* [sites2][16][16] */
+    real *max_pool1_arg; /* [sites2 + 1 + halo2][17][16] */
+    real *leaky_relu1; /* [sites2][17][16] */
+    real *leaky_relu2; /* [sites2][17][16] */
     real *leaky_relu3; /* [sites0][8][16] */
     real *linear1; /* [sites0][32][16] */
     real *linear2; /* [sites0][1][16] */
@@ -955,10 +962,10 @@ typedef struct Frame {
     real *dlinear1; /* [sites0][32][16] */
     real *dglobal_max_pool1; /* [sites0][8][16] */
     real *dconv3; /* [sites2][8][16] */
-    real *dconv2; /* [sites2][16][16] */
-    real *dmax_pool1; /* [sites2 + 1 + halo2][16][16] */
+    real *dconv2; /* [sites2][17][16] */
+    real *dmax_pool1; /* [sites2 + 1 + halo2][17][16] */
     int32_t *cover2; /* [1][sites1] */
-    real *dconv1; /* [sites1 + 1 + halo1][16][16] */
+    real *dconv1; /* [sites1 + 1 + halo1][17][16] */
     int32_t *cover_tap2; /* [1][sites1] */
     real *dsigmoid1; /* [sites0][1][16] */
     int32_t *back1; /* [4][sites1] */
@@ -992,9 +999,9 @@ static void cut(Frame *f, int64_t batch, ArchWhat what)
 {
     double sites = 0; /* times channels */
     switch (what) {
-        case ARCH_FORWARD: sites = 0 + 20 * (double)f->sites1; break;
-        case ARCH_GRADIENT: sites = 0 + 20 * (double)f->sites1 + 88 * (double)f->sites2; break;
-        case ARCH_VJP: sites = 0 + 20 * (double)f->sites1 + 88 * (double)f->sites2; break;
+        case ARCH_FORWARD: sites = 0 + 21 * (double)f->sites1; break;
+        case ARCH_GRADIENT: sites = 0 + 21 * (double)f->sites1 + 93 * (double)f->sites2; break;
+        case ARCH_VJP: sites = 0 + 21 * (double)f->sites1 + 93 * (double)f->sites2; break;
     }
     Divisors can = {{0}};
     for (int axis = 0; axis < AXES; axis++) {
@@ -1048,7 +1055,7 @@ static size_t lay_out(Frame *f, const int64_t *extent, int64_t batch, ArchWhat w
             f->flux = take(work, &used, sizeof(real) * 16 * 4 * (size_t)(f->sites1 + 1 + f->halo1));
             f->near1 = take(work, &used, sizeof(int32_t) * 4 * (size_t)f->sites1);
             take_halo(&f->near1_halo, work, &used);
-            f->conv1 = take(work, &used, sizeof(real) * 16 * 16 * (size_t)(f->sites1 + 1 + f->halo1));
+            f->conv1 = take(work, &used, sizeof(real) * 16 * 17 * (size_t)(f->sites1 + 1 + f->halo1));
             f->global_max_pool1 = take(work, &used, sizeof(real) * 16 * 8 * (size_t)f->sites0);
             f->near2 = take(work, &used, sizeof(int32_t) * 4 * (size_t)f->sites2);
             take_halo(&f->near2_halo, work, &used);
@@ -1059,20 +1066,20 @@ static size_t lay_out(Frame *f, const int64_t *extent, int64_t batch, ArchWhat w
             f->sums = take(work, &used, sizeof(real) * 16 * 68);
             f->near1 = take(work, &used, sizeof(int32_t) * 4 * (size_t)f->sites1);
             take_halo(&f->near1_halo, work, &used);
-            f->conv1 = f->dconv1 = take(work, &used, sizeof(real) * 16 * 16 * (size_t)(f->sites1 + 1 + f->halo1));
+            f->conv1 = f->dconv1 = take(work, &used, sizeof(real) * 16 * 17 * (size_t)(f->sites1 + 1 + f->halo1));
             f->global_max_pool1 = f->dlinear2 = take(work, &used, sizeof(real) * 16 * 8 * (size_t)f->sites0);
             f->near2 = take(work, &used, sizeof(int32_t) * 4 * (size_t)f->sites2);
             take_halo(&f->near2_halo, work, &used);
             f->global_max_pool1_arg = take(work, &used, sizeof(real) * 16 * 8 * (size_t)f->sites0);
-            f->max_pool1_arg = take(work, &used, sizeof(real) * 16 * 16 * (size_t)(f->sites2 + 1 + f->halo2));
-            f->leaky_relu1 = take(work, &used, sizeof(real) * 16 * 16 * (size_t)f->sites2);
-            f->leaky_relu2 = take(work, &used, sizeof(real) * 16 * 16 * (size_t)f->sites2);
+            f->max_pool1_arg = take(work, &used, sizeof(real) * 16 * 17 * (size_t)(f->sites2 + 1 + f->halo2));
+            f->leaky_relu1 = take(work, &used, sizeof(real) * 16 * 17 * (size_t)f->sites2);
+            f->leaky_relu2 = take(work, &used, sizeof(real) * 16 * 17 * (size_t)f->sites2);
             f->leaky_relu3 = take(work, &used, sizeof(real) * 16 * 8 * (size_t)f->sites0);
             f->linear1 = f->dlinear1 = take(work, &used, sizeof(real) * 16 * 32 * (size_t)f->sites0);
             f->linear2 = f->dglobal_max_pool1 = take(work, &used, sizeof(real) * 16 * 8 * (size_t)f->sites0);
             f->dconv3 = take(work, &used, sizeof(real) * 16 * 8 * (size_t)f->sites2);
-            f->dconv2 = take(work, &used, sizeof(real) * 16 * 16 * (size_t)f->sites2);
-            f->dmax_pool1 = take(work, &used, sizeof(real) * 16 * 16 * (size_t)(f->sites2 + 1 + f->halo2));
+            f->dconv2 = take(work, &used, sizeof(real) * 16 * 17 * (size_t)f->sites2);
+            f->dmax_pool1 = take(work, &used, sizeof(real) * 16 * 17 * (size_t)(f->sites2 + 1 + f->halo2));
             f->cover2 = take(work, &used, sizeof(int32_t) * 1 * (size_t)f->sites1);
             f->cover_tap2 = take(work, &used, sizeof(int32_t) * 1 * (size_t)f->sites1);
             break;
@@ -1081,14 +1088,14 @@ static size_t lay_out(Frame *f, const int64_t *extent, int64_t batch, ArchWhat w
             f->sums = take(work, &used, sizeof(real) * 16 * 68);
             f->near1 = take(work, &used, sizeof(int32_t) * 4 * (size_t)f->sites1);
             take_halo(&f->near1_halo, work, &used);
-            f->conv1 = f->dconv1 = take(work, &used, sizeof(real) * 16 * 16 * (size_t)(f->sites1 + 1 + f->halo1));
+            f->conv1 = f->dconv1 = take(work, &used, sizeof(real) * 16 * 17 * (size_t)(f->sites1 + 1 + f->halo1));
             f->global_max_pool1 = f->dsigmoid1 = take(work, &used, sizeof(real) * 16 * 8 * (size_t)f->sites0);
             f->near2 = take(work, &used, sizeof(int32_t) * 4 * (size_t)f->sites2);
             take_halo(&f->near2_halo, work, &used);
             f->global_max_pool1_arg = take(work, &used, sizeof(real) * 16 * 8 * (size_t)f->sites0);
-            f->max_pool1_arg = take(work, &used, sizeof(real) * 16 * 16 * (size_t)(f->sites2 + 1 + f->halo2));
-            f->leaky_relu1 = take(work, &used, sizeof(real) * 16 * 16 * (size_t)f->sites2);
-            f->leaky_relu2 = take(work, &used, sizeof(real) * 16 * 16 * (size_t)f->sites2);
+            f->max_pool1_arg = take(work, &used, sizeof(real) * 16 * 17 * (size_t)(f->sites2 + 1 + f->halo2));
+            f->leaky_relu1 = take(work, &used, sizeof(real) * 16 * 17 * (size_t)f->sites2);
+            f->leaky_relu2 = take(work, &used, sizeof(real) * 16 * 17 * (size_t)f->sites2);
             f->sigmoid1 = take(work, &used, sizeof(real) * 16 * 1 * (size_t)f->sites0);
             f->leaky_relu3 = take(work, &used, sizeof(real) * 16 * 8 * (size_t)f->sites0);
             f->linear1 = take(work, &used, sizeof(real) * 16 * 32 * (size_t)f->sites0);
@@ -1096,8 +1103,8 @@ static size_t lay_out(Frame *f, const int64_t *extent, int64_t batch, ArchWhat w
             f->dlinear1 = take(work, &used, sizeof(real) * 16 * 32 * (size_t)f->sites0);
             f->dglobal_max_pool1 = take(work, &used, sizeof(real) * 16 * 8 * (size_t)f->sites0);
             f->dconv3 = take(work, &used, sizeof(real) * 16 * 8 * (size_t)f->sites2);
-            f->dconv2 = take(work, &used, sizeof(real) * 16 * 16 * (size_t)f->sites2);
-            f->dmax_pool1 = take(work, &used, sizeof(real) * 16 * 16 * (size_t)(f->sites2 + 1 + f->halo2));
+            f->dconv2 = take(work, &used, sizeof(real) * 16 * 17 * (size_t)f->sites2);
+            f->dmax_pool1 = take(work, &used, sizeof(real) * 16 * 17 * (size_t)(f->sites2 + 1 + f->halo2));
             f->cover2 = take(work, &used, sizeof(int32_t) * 1 * (size_t)f->sites1);
             f->cover_tap2 = take(work, &used, sizeof(int32_t) * 1 * (size_t)f->sites1);
             f->back1 = take(work, &used, sizeof(int32_t) * 4 * (size_t)f->sites1);
@@ -1310,23 +1317,23 @@ vec512_FUNCTION void vec512_fill_halo(const Halo *halo, real *x, int64_t channel
 
 /* int8 in all lanes, 16 sites at a time where they lie one after the other. */
 vec512_FUNCTION void vec512_read_i8(const Field *f, const int8_t *x, real *lanes, int64_t channels,
-                          int64_t run)
+                          int64_t row, int64_t run)
 {
     const int8_t *from[ARCH_LANES];
     int8_t byte[ARCH_LANES][ARCH_LANES];
     Cursor k = {0};
     for (int64_t s = 0; s < f->sites; s += run) {
         for (int64_t c = 0; c < channels; c++) {
-            real *to = lanes + (s * channels + c) * ARCH_LANES;
+            real *to = lanes + (s * row + c) * ARCH_LANES;
             for (int lane = 0; lane < ARCH_LANES; lane++)
                 from[lane] = x + f->first[lane] + k.at + c * f->stride[0];
             int64_t i = 0;
             for (; i + 16 <= run; i += 16) {
                 transpose_bytes(from, i, byte);
-                for (int site = 0; site < 16; site++, to += channels * ARCH_LANES)
+                for (int site = 0; site < 16; site++, to += row * ARCH_LANES)
                     vec512_store_i8(to, byte[site]);
             }
-            for (; i < run; i++, to += channels * ARCH_LANES) {
+            for (; i < run; i++, to += row * ARCH_LANES) {
                 for (int lane = 0; lane < ARCH_LANES; lane++)
                     byte[0][lane] = from[lane][i];
                 vec512_store_i8(to, byte[0]);
@@ -1337,23 +1344,23 @@ vec512_FUNCTION void vec512_read_i8(const Field *f, const int8_t *x, real *lanes
     }
 }
 
-/* The input of a block; lanes without a sample are zero. */
+/* The input of a block, `row` vectors a site; lanes without a sample are zero. */
 vec512_FUNCTION void vec512_read_input(const ArchCall *call, int64_t block, const Parts *parts,
                              const int64_t *extent, const void *x, real *lanes,
-                             int64_t channels)
+                             int64_t channels, int64_t row)
 {
     int contiguous;
     const Field f = input_of(call, block, parts, extent, channels, &contiguous);
     if (call->x_type == ARCH_I8 && contiguous && f.lanes == ARCH_LANES)
-        vec512_read_i8(&f, (const int8_t *)x, lanes, channels, run_of_sites(&f, parts));
+        vec512_read_i8(&f, (const int8_t *)x, lanes, channels, row, run_of_sites(&f, parts));
     else
-        read_rows(&f, x, call->x_type, lanes, channels);
+        read_rows(&f, x, call->x_type, lanes, channels, row);
 }
 
 /* input, st.arch:4 */
 TARGET_AVX512 static void read_flux_avx512(const Frame *f)
 {
-    vec512_read_input(f->call, f->block, &f->parts, f->extent1, f->x, f->flux, 4);
+    vec512_read_input(f->call, f->block, &f->parts, f->extent1, f->x, f->flux, 4, 4);
 }
 
 /* conv1, st.arch:7
@@ -1362,7 +1369,7 @@ TARGET_AVX512 static void conv1_avx512(const Frame *f)
 {
     vec512_fill_halo(&f->near1_halo, f->flux, 4, f->sites1);
     for (int64_t s = 0; s + 2 <= f->sites1; s += 2) { /* sites */
-        real *conv1 = f->conv1 + s * 256;
+        real *conv1 = f->conv1 + s * 272;
         for (int64_t block = 0; block < 2; block++) { /* channels made, 8 at a time */
             vec512 y_0_0 = vec512_set(0); vec512_hold(y_0_0);
             vec512 y_0_1 = vec512_set(0); vec512_hold(y_0_1);
@@ -1491,25 +1498,25 @@ TARGET_AVX512 static void conv1_avx512(const Frame *f)
                 }
             }
             vec512_store(conv1 + block * 128, y_0_0);
-            vec512_store(conv1 + block * 128 + 256, y_0_1);
+            vec512_store(conv1 + block * 128 + 272, y_0_1);
             vec512_store(conv1 + block * 128 + 16, y_1_0);
-            vec512_store(conv1 + block * 128 + 272, y_1_1);
+            vec512_store(conv1 + block * 128 + 288, y_1_1);
             vec512_store(conv1 + block * 128 + 32, y_2_0);
-            vec512_store(conv1 + block * 128 + 288, y_2_1);
+            vec512_store(conv1 + block * 128 + 304, y_2_1);
             vec512_store(conv1 + block * 128 + 48, y_3_0);
-            vec512_store(conv1 + block * 128 + 304, y_3_1);
+            vec512_store(conv1 + block * 128 + 320, y_3_1);
             vec512_store(conv1 + block * 128 + 64, y_4_0);
-            vec512_store(conv1 + block * 128 + 320, y_4_1);
+            vec512_store(conv1 + block * 128 + 336, y_4_1);
             vec512_store(conv1 + block * 128 + 80, y_5_0);
-            vec512_store(conv1 + block * 128 + 336, y_5_1);
+            vec512_store(conv1 + block * 128 + 352, y_5_1);
             vec512_store(conv1 + block * 128 + 96, y_6_0);
-            vec512_store(conv1 + block * 128 + 352, y_6_1);
+            vec512_store(conv1 + block * 128 + 368, y_6_1);
             vec512_store(conv1 + block * 128 + 112, y_7_0);
-            vec512_store(conv1 + block * 128 + 368, y_7_1);
+            vec512_store(conv1 + block * 128 + 384, y_7_1);
         }
     }
     for (int64_t s = f->sites1 / 2 * 2; s < f->sites1; s++) { /* sites */
-        real *conv1 = f->conv1 + s * 256;
+        real *conv1 = f->conv1 + s * 272;
         for (int64_t block = 0; block < 2; block++) { /* channels made, 8 at a time */
             vec512 y_0 = vec512_set(0); vec512_hold(y_0);
             vec512 y_1 = vec512_set(0); vec512_hold(y_1);
@@ -1550,20 +1557,20 @@ TARGET_AVX512 static void conv1_avx512(const Frame *f)
  * y[o,p] = b[o] + sum over taps k and channels c of w[o,c,k] x[c,near[k][p]]; 384 multiply-adds a site */
 TARGET_AVX512 static void max_pool1_avx512(const Frame *f)
 {
-    real leaky_relu1_tile[2 * 16 * 16] __attribute__((aligned(64)));
-    real leaky_relu2_tile[2 * 16 * 16] __attribute__((aligned(64)));
-    real leaky_relu1_tile_2[1 * 16 * 16] __attribute__((aligned(64)));
-    real leaky_relu2_tile_2[1 * 16 * 16] __attribute__((aligned(64)));
+    real leaky_relu1_tile[2 * 17 * 16] __attribute__((aligned(64)));
+    real leaky_relu2_tile[2 * 17 * 16] __attribute__((aligned(64)));
+    real leaky_relu1_tile_2[1 * 17 * 16] __attribute__((aligned(64)));
+    real leaky_relu2_tile_2[1 * 17 * 16] __attribute__((aligned(64)));
     lowest(f->global_max_pool1, 128);
     for (int64_t s = 0; s + 2 <= f->sites2; s += 2) { /* sites */
         real *leaky_relu1 = leaky_relu1_tile;
         real *leaky_relu2 = leaky_relu2_tile;
         real *global_max_pool1 = f->global_max_pool1;
         for (int64_t k = 0; k < 2; k++) { /* sites of the tile */
-            const real *x_0 = f->conv1 + (int64_t)f->near2[s + k] * 256;
-            const real *x_1 = f->conv1 + (int64_t)f->near2[f->sites2 + s + k] * 256;
-            const real *x_2 = f->conv1 + (int64_t)f->near2[f->sites2 * 2 + s + k] * 256;
-            const real *x_3 = f->conv1 + (int64_t)f->near2[f->sites2 * 3 + s + k] * 256;
+            const real *x_0 = f->conv1 + (int64_t)f->near2[s + k] * 272;
+            const real *x_1 = f->conv1 + (int64_t)f->near2[f->sites2 + s + k] * 272;
+            const real *x_2 = f->conv1 + (int64_t)f->near2[f->sites2 * 2 + s + k] * 272;
+            const real *x_3 = f->conv1 + (int64_t)f->near2[f->sites2 * 3 + s + k] * 272;
             for (int64_t c = 0; c < 16; c++) { /* channels read */
                 vec512 y = vec512_load(x_0 + c * 16);
                 vec512 next_1 = vec512_load(x_1 + c * 16);
@@ -1573,7 +1580,7 @@ TARGET_AVX512 static void max_pool1_avx512(const Frame *f)
                 vec512 next_3 = vec512_load(x_3 + c * 16);
                 y = vec512_gt(next_3, y, next_3, y);
                 y = vec512_max(y, vec512_mul(y, vec512_set((real)0.01)));
-                vec512_store(leaky_relu1 + k * 256 + c * 16, y);
+                vec512_store(leaky_relu1 + k * 272 + c * 16, y);
             }
         }
         for (int64_t block = 0; block < 2; block++) { /* channels made, 8 at a time */
@@ -1596,7 +1603,7 @@ TARGET_AVX512 static void max_pool1_avx512(const Frame *f)
             vec512 y_7_1 = vec512_set(bias[7]); vec512_hold(y_7_1);
             const real *w = f->packed + block * 128 + 256;
             {
-                const real *x_0 = leaky_relu1_tile; const real *x_1 = leaky_relu1_tile + 256;
+                const real *x_0 = leaky_relu1_tile; const real *x_1 = leaky_relu1_tile + 272;
                 for (int64_t c = 0; c < 16; c += 4) { /* channels read */
                     vec512 v_0_0 = vec512_load(x_0 + c * 16); vec512_hold(v_0_0);
                     vec512 v_0_1 = vec512_load(x_1 + c * 16); vec512_hold(v_0_1);
@@ -1720,21 +1727,21 @@ TARGET_AVX512 static void max_pool1_avx512(const Frame *f)
             y_7_0 = vec512_max(y_7_0, vec512_mul(y_7_0, vec512_set((real)0.01)));
             y_7_1 = vec512_max(y_7_1, vec512_mul(y_7_1, vec512_set((real)0.01)));
             vec512_store(leaky_relu2 + block * 128, y_0_0);
-            vec512_store(leaky_relu2 + block * 128 + 256, y_0_1);
+            vec512_store(leaky_relu2 + block * 128 + 272, y_0_1);
             vec512_store(leaky_relu2 + block * 128 + 16, y_1_0);
-            vec512_store(leaky_relu2 + block * 128 + 272, y_1_1);
+            vec512_store(leaky_relu2 + block * 128 + 288, y_1_1);
             vec512_store(leaky_relu2 + block * 128 + 32, y_2_0);
-            vec512_store(leaky_relu2 + block * 128 + 288, y_2_1);
+            vec512_store(leaky_relu2 + block * 128 + 304, y_2_1);
             vec512_store(leaky_relu2 + block * 128 + 48, y_3_0);
-            vec512_store(leaky_relu2 + block * 128 + 304, y_3_1);
+            vec512_store(leaky_relu2 + block * 128 + 320, y_3_1);
             vec512_store(leaky_relu2 + block * 128 + 64, y_4_0);
-            vec512_store(leaky_relu2 + block * 128 + 320, y_4_1);
+            vec512_store(leaky_relu2 + block * 128 + 336, y_4_1);
             vec512_store(leaky_relu2 + block * 128 + 80, y_5_0);
-            vec512_store(leaky_relu2 + block * 128 + 336, y_5_1);
+            vec512_store(leaky_relu2 + block * 128 + 352, y_5_1);
             vec512_store(leaky_relu2 + block * 128 + 96, y_6_0);
-            vec512_store(leaky_relu2 + block * 128 + 352, y_6_1);
+            vec512_store(leaky_relu2 + block * 128 + 368, y_6_1);
             vec512_store(leaky_relu2 + block * 128 + 112, y_7_0);
-            vec512_store(leaky_relu2 + block * 128 + 368, y_7_1);
+            vec512_store(leaky_relu2 + block * 128 + 384, y_7_1);
         }
         {
             const real *bias = f->packed + 656;
@@ -1756,7 +1763,7 @@ TARGET_AVX512 static void max_pool1_avx512(const Frame *f)
             vec512 y_7_1 = vec512_set(bias[7]); vec512_hold(y_7_1);
             const real *w = f->packed + 528;
             {
-                const real *x_0 = leaky_relu2_tile; const real *x_1 = leaky_relu2_tile + 256;
+                const real *x_0 = leaky_relu2_tile; const real *x_1 = leaky_relu2_tile + 272;
                 for (int64_t c = 0; c < 16; c += 4) { /* channels read */
                     vec512 v_0_0 = vec512_load(x_0 + c * 16); vec512_hold(v_0_0);
                     vec512 v_0_1 = vec512_load(x_1 + c * 16); vec512_hold(v_0_1);
@@ -1902,10 +1909,10 @@ TARGET_AVX512 static void max_pool1_avx512(const Frame *f)
         real *leaky_relu2 = leaky_relu2_tile_2;
         real *global_max_pool1 = f->global_max_pool1;
         {
-            const real *x_0 = f->conv1 + (int64_t)f->near2[s] * 256;
-            const real *x_1 = f->conv1 + (int64_t)f->near2[f->sites2 + s] * 256;
-            const real *x_2 = f->conv1 + (int64_t)f->near2[f->sites2 * 2 + s] * 256;
-            const real *x_3 = f->conv1 + (int64_t)f->near2[f->sites2 * 3 + s] * 256;
+            const real *x_0 = f->conv1 + (int64_t)f->near2[s] * 272;
+            const real *x_1 = f->conv1 + (int64_t)f->near2[f->sites2 + s] * 272;
+            const real *x_2 = f->conv1 + (int64_t)f->near2[f->sites2 * 2 + s] * 272;
+            const real *x_3 = f->conv1 + (int64_t)f->near2[f->sites2 * 3 + s] * 272;
             for (int64_t c = 0; c < 16; c++) { /* channels read */
                 vec512 y = vec512_load(x_0 + c * 16);
                 vec512 next_1 = vec512_load(x_1 + c * 16);
@@ -2083,7 +2090,7 @@ TARGET_AVX512 static void linear1_avx512(const Frame *f)
 /* sigmoid, st.arch:14 */
 TARGET_AVX512 static void write_sigmoid1_avx512(const Frame *f)
 {
-    write_field(f->call, f->block, &f->parts, NULL, f->y, f->sigmoid1, 1);
+    write_field(f->call, f->block, &f->parts, NULL, f->y, f->sigmoid1, 1, 1);
 }
 
 /* clear_sums */
@@ -2099,16 +2106,16 @@ TARGET_AVX512 static void max_pool1_2_avx512(const Frame *f)
     lowest(f->global_max_pool1, 128);
     clear(f->global_max_pool1_arg, 128);
     for (int64_t s = 0; s + 2 <= f->sites2; s += 2) { /* sites */
-        real *max_pool1_arg = f->max_pool1_arg + s * 256;
-        real *leaky_relu1 = f->leaky_relu1 + s * 256;
-        real *leaky_relu2 = f->leaky_relu2 + s * 256;
+        real *max_pool1_arg = f->max_pool1_arg + s * 272;
+        real *leaky_relu1 = f->leaky_relu1 + s * 272;
+        real *leaky_relu2 = f->leaky_relu2 + s * 272;
         real *global_max_pool1 = f->global_max_pool1;
         real *global_max_pool1_arg = f->global_max_pool1_arg;
         for (int64_t k = 0; k < 2; k++) { /* sites of the tile */
-            const real *x_0 = f->conv1 + (int64_t)f->near2[s + k] * 256;
-            const real *x_1 = f->conv1 + (int64_t)f->near2[f->sites2 + s + k] * 256;
-            const real *x_2 = f->conv1 + (int64_t)f->near2[f->sites2 * 2 + s + k] * 256;
-            const real *x_3 = f->conv1 + (int64_t)f->near2[f->sites2 * 3 + s + k] * 256;
+            const real *x_0 = f->conv1 + (int64_t)f->near2[s + k] * 272;
+            const real *x_1 = f->conv1 + (int64_t)f->near2[f->sites2 + s + k] * 272;
+            const real *x_2 = f->conv1 + (int64_t)f->near2[f->sites2 * 2 + s + k] * 272;
+            const real *x_3 = f->conv1 + (int64_t)f->near2[f->sites2 * 3 + s + k] * 272;
             for (int64_t c = 0; c < 16; c++) { /* channels read */
                 vec512 y = vec512_load(x_0 + c * 16);
                 vec512 where = vec512_set(0);
@@ -2121,9 +2128,9 @@ TARGET_AVX512 static void max_pool1_2_avx512(const Frame *f)
                 vec512 next_3 = vec512_load(x_3 + c * 16);
                 where = vec512_gt(next_3, y, vec512_set((real)3), where);
                 y = vec512_gt(next_3, y, next_3, y);
-                vec512_store(max_pool1_arg + c * 16 + k * 256, where);
+                vec512_store(max_pool1_arg + c * 16 + k * 272, where);
                 y = vec512_max(y, vec512_mul(y, vec512_set((real)0.01)));
-                vec512_store(leaky_relu1 + k * 256 + c * 16, y);
+                vec512_store(leaky_relu1 + k * 272 + c * 16, y);
             }
         }
         for (int64_t block = 0; block < 2; block++) { /* channels made, 8 at a time */
@@ -2146,8 +2153,8 @@ TARGET_AVX512 static void max_pool1_2_avx512(const Frame *f)
             vec512 y_7_1 = vec512_set(bias[7]); vec512_hold(y_7_1);
             const real *w = f->packed + block * 128 + 256;
             {
-                const real *x_0 = f->leaky_relu1 + s * 256;
-                const real *x_1 = f->leaky_relu1 + s * 256 + 256;
+                const real *x_0 = f->leaky_relu1 + s * 272;
+                const real *x_1 = f->leaky_relu1 + s * 272 + 272;
                 for (int64_t c = 0; c < 16; c += 4) { /* channels read */
                     vec512 v_0_0 = vec512_load(x_0 + c * 16); vec512_hold(v_0_0);
                     vec512 v_0_1 = vec512_load(x_1 + c * 16); vec512_hold(v_0_1);
@@ -2271,21 +2278,21 @@ TARGET_AVX512 static void max_pool1_2_avx512(const Frame *f)
             y_7_0 = vec512_max(y_7_0, vec512_mul(y_7_0, vec512_set((real)0.01)));
             y_7_1 = vec512_max(y_7_1, vec512_mul(y_7_1, vec512_set((real)0.01)));
             vec512_store(leaky_relu2 + block * 128, y_0_0);
-            vec512_store(leaky_relu2 + block * 128 + 256, y_0_1);
+            vec512_store(leaky_relu2 + block * 128 + 272, y_0_1);
             vec512_store(leaky_relu2 + block * 128 + 16, y_1_0);
-            vec512_store(leaky_relu2 + block * 128 + 272, y_1_1);
+            vec512_store(leaky_relu2 + block * 128 + 288, y_1_1);
             vec512_store(leaky_relu2 + block * 128 + 32, y_2_0);
-            vec512_store(leaky_relu2 + block * 128 + 288, y_2_1);
+            vec512_store(leaky_relu2 + block * 128 + 304, y_2_1);
             vec512_store(leaky_relu2 + block * 128 + 48, y_3_0);
-            vec512_store(leaky_relu2 + block * 128 + 304, y_3_1);
+            vec512_store(leaky_relu2 + block * 128 + 320, y_3_1);
             vec512_store(leaky_relu2 + block * 128 + 64, y_4_0);
-            vec512_store(leaky_relu2 + block * 128 + 320, y_4_1);
+            vec512_store(leaky_relu2 + block * 128 + 336, y_4_1);
             vec512_store(leaky_relu2 + block * 128 + 80, y_5_0);
-            vec512_store(leaky_relu2 + block * 128 + 336, y_5_1);
+            vec512_store(leaky_relu2 + block * 128 + 352, y_5_1);
             vec512_store(leaky_relu2 + block * 128 + 96, y_6_0);
-            vec512_store(leaky_relu2 + block * 128 + 352, y_6_1);
+            vec512_store(leaky_relu2 + block * 128 + 368, y_6_1);
             vec512_store(leaky_relu2 + block * 128 + 112, y_7_0);
-            vec512_store(leaky_relu2 + block * 128 + 368, y_7_1);
+            vec512_store(leaky_relu2 + block * 128 + 384, y_7_1);
         }
         {
             const real *bias = f->packed + 656;
@@ -2307,8 +2314,8 @@ TARGET_AVX512 static void max_pool1_2_avx512(const Frame *f)
             vec512 y_7_1 = vec512_set(bias[7]); vec512_hold(y_7_1);
             const real *w = f->packed + 528;
             {
-                const real *x_0 = f->leaky_relu2 + s * 256;
-                const real *x_1 = f->leaky_relu2 + s * 256 + 256;
+                const real *x_0 = f->leaky_relu2 + s * 272;
+                const real *x_1 = f->leaky_relu2 + s * 272 + 272;
                 for (int64_t c = 0; c < 16; c += 4) { /* channels read */
                     vec512 v_0_0 = vec512_load(x_0 + c * 16); vec512_hold(v_0_0);
                     vec512 v_0_1 = vec512_load(x_1 + c * 16); vec512_hold(v_0_1);
@@ -2482,16 +2489,16 @@ TARGET_AVX512 static void max_pool1_2_avx512(const Frame *f)
         }
     }
     for (int64_t s = f->sites2 / 2 * 2; s < f->sites2; s++) { /* sites */
-        real *max_pool1_arg = f->max_pool1_arg + s * 256;
-        real *leaky_relu1 = f->leaky_relu1 + s * 256;
-        real *leaky_relu2 = f->leaky_relu2 + s * 256;
+        real *max_pool1_arg = f->max_pool1_arg + s * 272;
+        real *leaky_relu1 = f->leaky_relu1 + s * 272;
+        real *leaky_relu2 = f->leaky_relu2 + s * 272;
         real *global_max_pool1 = f->global_max_pool1;
         real *global_max_pool1_arg = f->global_max_pool1_arg;
         {
-            const real *x_0 = f->conv1 + (int64_t)f->near2[s] * 256;
-            const real *x_1 = f->conv1 + (int64_t)f->near2[f->sites2 + s] * 256;
-            const real *x_2 = f->conv1 + (int64_t)f->near2[f->sites2 * 2 + s] * 256;
-            const real *x_3 = f->conv1 + (int64_t)f->near2[f->sites2 * 3 + s] * 256;
+            const real *x_0 = f->conv1 + (int64_t)f->near2[s] * 272;
+            const real *x_1 = f->conv1 + (int64_t)f->near2[f->sites2 + s] * 272;
+            const real *x_2 = f->conv1 + (int64_t)f->near2[f->sites2 * 2 + s] * 272;
+            const real *x_3 = f->conv1 + (int64_t)f->near2[f->sites2 * 3 + s] * 272;
             for (int64_t c = 0; c < 16; c++) { /* channels read */
                 vec512 y = vec512_load(x_0 + c * 16);
                 vec512 where = vec512_set(0);
@@ -2521,7 +2528,7 @@ TARGET_AVX512 static void max_pool1_2_avx512(const Frame *f)
             vec512 y_7 = vec512_set(bias[7]); vec512_hold(y_7);
             const real *w = f->packed + block * 128 + 256;
             {
-                const real *x = f->leaky_relu1 + s * 256;
+                const real *x = f->leaky_relu1 + s * 272;
                 for (int64_t c = 0; c < 16; c++) { /* channels read */
                     vec512 v = vec512_load(x + c * 16); vec512_hold(v);
                     vec512 u_0 = vec512_set(w[c * 8]); y_0 = vec512_fma(u_0, v, y_0);
@@ -2563,7 +2570,7 @@ TARGET_AVX512 static void max_pool1_2_avx512(const Frame *f)
             vec512 y_7 = vec512_set(bias[7]); vec512_hold(y_7);
             const real *w = f->packed + 528;
             {
-                const real *x = f->leaky_relu2 + s * 256;
+                const real *x = f->leaky_relu2 + s * 272;
                 for (int64_t c = 0; c < 16; c++) { /* channels read */
                     vec512 v = vec512_load(x + c * 16); vec512_hold(v);
                     vec512 u_0 = vec512_set(w[c * 8]); y_0 = vec512_fma(u_0, v, y_0);
@@ -2695,13 +2702,13 @@ TARGET_AVX512 static void linear1_2_avx512(const Frame *f)
 /* bce */
 TARGET_AVX512 static void loss_avx512(const Frame *f)
 {
-    bce(f->call, f->block, &f->parts, NULL, f->target, f->linear2, 1, f->loss);
+    bce(f->call, f->block, &f->parts, NULL, f->target, f->linear2, 1, 1, f->loss);
 }
 
 /* bce_dx, st.arch:13 */
 TARGET_AVX512 static void dlinear2_avx512(const Frame *f)
 {
-    bce_dx(f->call, f->block, &f->parts, NULL, f->target, f->linear2, 1, f->dlinear2);
+    bce_dx(f->call, f->block, &f->parts, NULL, f->target, f->linear2, 1, 1, f->dlinear2);
 }
 
 /* conv_dw, st.arch:13
@@ -2890,10 +2897,10 @@ TARGET_AVX512 static void dconv3_avx512(const Frame *f)
     share(&f->parts, f->dglobal_max_pool1, dglobal_max_pool1_all, 8);
     for (int64_t s = 0; s + 2 <= f->sites2; s += 2) { /* sites */
         real *dconv3 = f->dconv3 + s * 128;
-        const real *leaky_relu2 = f->leaky_relu2 + s * 256;
-        real *dconv2 = f->dconv2 + s * 256;
-        const real *leaky_relu1 = f->leaky_relu1 + s * 256;
-        real *dmax_pool1 = f->dmax_pool1 + s * 256;
+        const real *leaky_relu2 = f->leaky_relu2 + s * 272;
+        real *dconv2 = f->dconv2 + s * 272;
+        const real *leaky_relu1 = f->leaky_relu1 + s * 272;
+        real *dmax_pool1 = f->dmax_pool1 + s * 272;
         for (int64_t k = 0; k < 2; k++) { /* sites of the tile */
             const real *x = dglobal_max_pool1_all;
             const real *arg = f->global_max_pool1_arg;
@@ -3030,37 +3037,37 @@ TARGET_AVX512 static void dconv3_avx512(const Frame *f)
                 }
             }
             y_0_0 = vec512_gt(vec512_load(leaky_relu2 + block * 128), vec512_set(0), y_0_0, vec512_mul(y_0_0, vec512_set((real)0.01)));
-            y_0_1 = vec512_gt(vec512_load(leaky_relu2 + block * 128 + 256), vec512_set(0), y_0_1, vec512_mul(y_0_1, vec512_set((real)0.01)));
+            y_0_1 = vec512_gt(vec512_load(leaky_relu2 + block * 128 + 272), vec512_set(0), y_0_1, vec512_mul(y_0_1, vec512_set((real)0.01)));
             y_1_0 = vec512_gt(vec512_load(leaky_relu2 + block * 128 + 16), vec512_set(0), y_1_0, vec512_mul(y_1_0, vec512_set((real)0.01)));
-            y_1_1 = vec512_gt(vec512_load(leaky_relu2 + block * 128 + 272), vec512_set(0), y_1_1, vec512_mul(y_1_1, vec512_set((real)0.01)));
+            y_1_1 = vec512_gt(vec512_load(leaky_relu2 + block * 128 + 288), vec512_set(0), y_1_1, vec512_mul(y_1_1, vec512_set((real)0.01)));
             y_2_0 = vec512_gt(vec512_load(leaky_relu2 + block * 128 + 32), vec512_set(0), y_2_0, vec512_mul(y_2_0, vec512_set((real)0.01)));
-            y_2_1 = vec512_gt(vec512_load(leaky_relu2 + block * 128 + 288), vec512_set(0), y_2_1, vec512_mul(y_2_1, vec512_set((real)0.01)));
+            y_2_1 = vec512_gt(vec512_load(leaky_relu2 + block * 128 + 304), vec512_set(0), y_2_1, vec512_mul(y_2_1, vec512_set((real)0.01)));
             y_3_0 = vec512_gt(vec512_load(leaky_relu2 + block * 128 + 48), vec512_set(0), y_3_0, vec512_mul(y_3_0, vec512_set((real)0.01)));
-            y_3_1 = vec512_gt(vec512_load(leaky_relu2 + block * 128 + 304), vec512_set(0), y_3_1, vec512_mul(y_3_1, vec512_set((real)0.01)));
+            y_3_1 = vec512_gt(vec512_load(leaky_relu2 + block * 128 + 320), vec512_set(0), y_3_1, vec512_mul(y_3_1, vec512_set((real)0.01)));
             y_4_0 = vec512_gt(vec512_load(leaky_relu2 + block * 128 + 64), vec512_set(0), y_4_0, vec512_mul(y_4_0, vec512_set((real)0.01)));
-            y_4_1 = vec512_gt(vec512_load(leaky_relu2 + block * 128 + 320), vec512_set(0), y_4_1, vec512_mul(y_4_1, vec512_set((real)0.01)));
+            y_4_1 = vec512_gt(vec512_load(leaky_relu2 + block * 128 + 336), vec512_set(0), y_4_1, vec512_mul(y_4_1, vec512_set((real)0.01)));
             y_5_0 = vec512_gt(vec512_load(leaky_relu2 + block * 128 + 80), vec512_set(0), y_5_0, vec512_mul(y_5_0, vec512_set((real)0.01)));
-            y_5_1 = vec512_gt(vec512_load(leaky_relu2 + block * 128 + 336), vec512_set(0), y_5_1, vec512_mul(y_5_1, vec512_set((real)0.01)));
+            y_5_1 = vec512_gt(vec512_load(leaky_relu2 + block * 128 + 352), vec512_set(0), y_5_1, vec512_mul(y_5_1, vec512_set((real)0.01)));
             y_6_0 = vec512_gt(vec512_load(leaky_relu2 + block * 128 + 96), vec512_set(0), y_6_0, vec512_mul(y_6_0, vec512_set((real)0.01)));
-            y_6_1 = vec512_gt(vec512_load(leaky_relu2 + block * 128 + 352), vec512_set(0), y_6_1, vec512_mul(y_6_1, vec512_set((real)0.01)));
+            y_6_1 = vec512_gt(vec512_load(leaky_relu2 + block * 128 + 368), vec512_set(0), y_6_1, vec512_mul(y_6_1, vec512_set((real)0.01)));
             y_7_0 = vec512_gt(vec512_load(leaky_relu2 + block * 128 + 112), vec512_set(0), y_7_0, vec512_mul(y_7_0, vec512_set((real)0.01)));
-            y_7_1 = vec512_gt(vec512_load(leaky_relu2 + block * 128 + 368), vec512_set(0), y_7_1, vec512_mul(y_7_1, vec512_set((real)0.01)));
+            y_7_1 = vec512_gt(vec512_load(leaky_relu2 + block * 128 + 384), vec512_set(0), y_7_1, vec512_mul(y_7_1, vec512_set((real)0.01)));
             vec512_store(dconv2 + block * 128, y_0_0);
-            vec512_store(dconv2 + block * 128 + 256, y_0_1);
+            vec512_store(dconv2 + block * 128 + 272, y_0_1);
             vec512_store(dconv2 + block * 128 + 16, y_1_0);
-            vec512_store(dconv2 + block * 128 + 272, y_1_1);
+            vec512_store(dconv2 + block * 128 + 288, y_1_1);
             vec512_store(dconv2 + block * 128 + 32, y_2_0);
-            vec512_store(dconv2 + block * 128 + 288, y_2_1);
+            vec512_store(dconv2 + block * 128 + 304, y_2_1);
             vec512_store(dconv2 + block * 128 + 48, y_3_0);
-            vec512_store(dconv2 + block * 128 + 304, y_3_1);
+            vec512_store(dconv2 + block * 128 + 320, y_3_1);
             vec512_store(dconv2 + block * 128 + 64, y_4_0);
-            vec512_store(dconv2 + block * 128 + 320, y_4_1);
+            vec512_store(dconv2 + block * 128 + 336, y_4_1);
             vec512_store(dconv2 + block * 128 + 80, y_5_0);
-            vec512_store(dconv2 + block * 128 + 336, y_5_1);
+            vec512_store(dconv2 + block * 128 + 352, y_5_1);
             vec512_store(dconv2 + block * 128 + 96, y_6_0);
-            vec512_store(dconv2 + block * 128 + 352, y_6_1);
+            vec512_store(dconv2 + block * 128 + 368, y_6_1);
             vec512_store(dconv2 + block * 128 + 112, y_7_0);
-            vec512_store(dconv2 + block * 128 + 368, y_7_1);
+            vec512_store(dconv2 + block * 128 + 384, y_7_1);
         }
         for (int64_t block = 0; block < 2; block++) { /* channels made, 8 at a time */
             vec512 y_0_0 = vec512_set(0); vec512_hold(y_0_0);
@@ -3081,7 +3088,7 @@ TARGET_AVX512 static void dconv3_avx512(const Frame *f)
             vec512 y_7_1 = vec512_set(0); vec512_hold(y_7_1);
             const real *w = f->packed + block * 128 + 1392;
             {
-                const real *x_0 = f->dconv2 + s * 256; const real *x_1 = f->dconv2 + s * 256 + 256;
+                const real *x_0 = f->dconv2 + s * 272; const real *x_1 = f->dconv2 + s * 272 + 272;
                 for (int64_t c = 0; c < 16; c += 4) { /* channels read */
                     vec512 v_0_0 = vec512_load(x_0 + c * 16); vec512_hold(v_0_0);
                     vec512 v_0_1 = vec512_load(x_1 + c * 16); vec512_hold(v_0_1);
@@ -3189,45 +3196,45 @@ TARGET_AVX512 static void dconv3_avx512(const Frame *f)
                 }
             }
             y_0_0 = vec512_gt(vec512_load(leaky_relu1 + block * 128), vec512_set(0), y_0_0, vec512_mul(y_0_0, vec512_set((real)0.01)));
-            y_0_1 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + 256), vec512_set(0), y_0_1, vec512_mul(y_0_1, vec512_set((real)0.01)));
+            y_0_1 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + 272), vec512_set(0), y_0_1, vec512_mul(y_0_1, vec512_set((real)0.01)));
             y_1_0 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + 16), vec512_set(0), y_1_0, vec512_mul(y_1_0, vec512_set((real)0.01)));
-            y_1_1 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + 272), vec512_set(0), y_1_1, vec512_mul(y_1_1, vec512_set((real)0.01)));
+            y_1_1 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + 288), vec512_set(0), y_1_1, vec512_mul(y_1_1, vec512_set((real)0.01)));
             y_2_0 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + 32), vec512_set(0), y_2_0, vec512_mul(y_2_0, vec512_set((real)0.01)));
-            y_2_1 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + 288), vec512_set(0), y_2_1, vec512_mul(y_2_1, vec512_set((real)0.01)));
+            y_2_1 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + 304), vec512_set(0), y_2_1, vec512_mul(y_2_1, vec512_set((real)0.01)));
             y_3_0 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + 48), vec512_set(0), y_3_0, vec512_mul(y_3_0, vec512_set((real)0.01)));
-            y_3_1 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + 304), vec512_set(0), y_3_1, vec512_mul(y_3_1, vec512_set((real)0.01)));
+            y_3_1 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + 320), vec512_set(0), y_3_1, vec512_mul(y_3_1, vec512_set((real)0.01)));
             y_4_0 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + 64), vec512_set(0), y_4_0, vec512_mul(y_4_0, vec512_set((real)0.01)));
-            y_4_1 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + 320), vec512_set(0), y_4_1, vec512_mul(y_4_1, vec512_set((real)0.01)));
+            y_4_1 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + 336), vec512_set(0), y_4_1, vec512_mul(y_4_1, vec512_set((real)0.01)));
             y_5_0 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + 80), vec512_set(0), y_5_0, vec512_mul(y_5_0, vec512_set((real)0.01)));
-            y_5_1 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + 336), vec512_set(0), y_5_1, vec512_mul(y_5_1, vec512_set((real)0.01)));
+            y_5_1 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + 352), vec512_set(0), y_5_1, vec512_mul(y_5_1, vec512_set((real)0.01)));
             y_6_0 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + 96), vec512_set(0), y_6_0, vec512_mul(y_6_0, vec512_set((real)0.01)));
-            y_6_1 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + 352), vec512_set(0), y_6_1, vec512_mul(y_6_1, vec512_set((real)0.01)));
+            y_6_1 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + 368), vec512_set(0), y_6_1, vec512_mul(y_6_1, vec512_set((real)0.01)));
             y_7_0 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + 112), vec512_set(0), y_7_0, vec512_mul(y_7_0, vec512_set((real)0.01)));
-            y_7_1 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + 368), vec512_set(0), y_7_1, vec512_mul(y_7_1, vec512_set((real)0.01)));
+            y_7_1 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + 384), vec512_set(0), y_7_1, vec512_mul(y_7_1, vec512_set((real)0.01)));
             vec512_store(dmax_pool1 + block * 128, y_0_0);
-            vec512_store(dmax_pool1 + block * 128 + 256, y_0_1);
+            vec512_store(dmax_pool1 + block * 128 + 272, y_0_1);
             vec512_store(dmax_pool1 + block * 128 + 16, y_1_0);
-            vec512_store(dmax_pool1 + block * 128 + 272, y_1_1);
+            vec512_store(dmax_pool1 + block * 128 + 288, y_1_1);
             vec512_store(dmax_pool1 + block * 128 + 32, y_2_0);
-            vec512_store(dmax_pool1 + block * 128 + 288, y_2_1);
+            vec512_store(dmax_pool1 + block * 128 + 304, y_2_1);
             vec512_store(dmax_pool1 + block * 128 + 48, y_3_0);
-            vec512_store(dmax_pool1 + block * 128 + 304, y_3_1);
+            vec512_store(dmax_pool1 + block * 128 + 320, y_3_1);
             vec512_store(dmax_pool1 + block * 128 + 64, y_4_0);
-            vec512_store(dmax_pool1 + block * 128 + 320, y_4_1);
+            vec512_store(dmax_pool1 + block * 128 + 336, y_4_1);
             vec512_store(dmax_pool1 + block * 128 + 80, y_5_0);
-            vec512_store(dmax_pool1 + block * 128 + 336, y_5_1);
+            vec512_store(dmax_pool1 + block * 128 + 352, y_5_1);
             vec512_store(dmax_pool1 + block * 128 + 96, y_6_0);
-            vec512_store(dmax_pool1 + block * 128 + 352, y_6_1);
+            vec512_store(dmax_pool1 + block * 128 + 368, y_6_1);
             vec512_store(dmax_pool1 + block * 128 + 112, y_7_0);
-            vec512_store(dmax_pool1 + block * 128 + 368, y_7_1);
+            vec512_store(dmax_pool1 + block * 128 + 384, y_7_1);
         }
     }
     for (int64_t s = f->sites2 / 2 * 2; s < f->sites2; s++) { /* sites */
         real *dconv3 = f->dconv3 + s * 128;
-        const real *leaky_relu2 = f->leaky_relu2 + s * 256;
-        real *dconv2 = f->dconv2 + s * 256;
-        const real *leaky_relu1 = f->leaky_relu1 + s * 256;
-        real *dmax_pool1 = f->dmax_pool1 + s * 256;
+        const real *leaky_relu2 = f->leaky_relu2 + s * 272;
+        real *dconv2 = f->dconv2 + s * 272;
+        const real *leaky_relu1 = f->leaky_relu1 + s * 272;
+        real *dmax_pool1 = f->dmax_pool1 + s * 272;
         {
             const real *x = dglobal_max_pool1_all;
             const real *arg = f->global_max_pool1_arg;
@@ -3289,7 +3296,7 @@ TARGET_AVX512 static void dconv3_avx512(const Frame *f)
             vec512 y_7 = vec512_set(0); vec512_hold(y_7);
             const real *w = f->packed + block * 128 + 1392;
             {
-                const real *x = f->dconv2 + s * 256;
+                const real *x = f->dconv2 + s * 272;
                 for (int64_t c = 0; c < 16; c++) { /* channels read */
                     vec512 v = vec512_load(x + c * 16); vec512_hold(v);
                     vec512 u_0 = vec512_set(w[c * 8]); y_0 = vec512_fma(u_0, v, y_0);
@@ -3349,7 +3356,7 @@ TARGET_AVX512 static void dconv3_weight_avx512(const Frame *f)
                 vec512 sum_3_3 = vec512_set(0); vec512_hold(sum_3_3);
                 for (int64_t s = from; s < to; s++) { /* sites */
                     const real *dy = f->dconv3 + s * 128 + o * 16;
-                    const real *x = f->leaky_relu2 + s * 256 + c * 16;
+                    const real *x = f->leaky_relu2 + s * 272 + c * 16;
                     vec512 v_0 = vec512_load(x); vec512_hold(v_0);
                     vec512 v_1 = vec512_load(x + 16); vec512_hold(v_1);
                     vec512 v_2 = vec512_load(x + 32); vec512_hold(v_2);
@@ -3437,8 +3444,8 @@ TARGET_AVX512 static void dconv2_weight_avx512(const Frame *f)
                 vec512 sum_3_2 = vec512_set(0); vec512_hold(sum_3_2);
                 vec512 sum_3_3 = vec512_set(0); vec512_hold(sum_3_3);
                 for (int64_t s = from; s < to; s++) { /* sites */
-                    const real *dy = f->dconv2 + s * 256 + o * 16;
-                    const real *x = f->leaky_relu1 + s * 256 + c * 16;
+                    const real *dy = f->dconv2 + s * 272 + o * 16;
+                    const real *x = f->leaky_relu1 + s * 272 + c * 16;
                     vec512 v_0 = vec512_load(x); vec512_hold(v_0);
                     vec512 v_1 = vec512_load(x + 16); vec512_hold(v_1);
                     vec512 v_2 = vec512_load(x + 32); vec512_hold(v_2);
@@ -3483,7 +3490,7 @@ TARGET_AVX512 static void dconv2_bias_avx512(const Frame *f)
             vec512 sum_4 = vec512_set(0); vec512 sum_5 = vec512_set(0);
             vec512 sum_6 = vec512_set(0); vec512 sum_7 = vec512_set(0);
             for (int64_t s = from; s < to; s++) { /* sites */
-                const real *dy = f->dconv2 + s * 256 + o * 16;
+                const real *dy = f->dconv2 + s * 272 + o * 16;
                 sum_0 = vec512_add(sum_0, vec512_load(dy));
                 sum_1 = vec512_add(sum_1, vec512_load(dy + 16));
                 sum_2 = vec512_add(sum_2, vec512_load(dy + 32));
@@ -3503,13 +3510,13 @@ TARGET_AVX512 static void dconv2_bias_avx512(const Frame *f)
 /* dconv1, st.arch:7 */
 TARGET_AVX512 static void dconv1_avx512(const Frame *f)
 {
-    clear(f->dmax_pool1 + f->sites2 * 256, 256);
-    clear(f->max_pool1_arg + f->sites2 * 256, 256);
+    clear(f->dmax_pool1 + f->sites2 * 272, 272);
+    clear(f->max_pool1_arg + f->sites2 * 272, 272);
     for (int64_t s = 0; s < f->sites1; s++) { /* sites */
-        real *dconv1 = f->dconv1 + s * 256;
+        real *dconv1 = f->dconv1 + s * 272;
         {
-            const real *x = f->dmax_pool1 + (int64_t)f->cover2[s] * 256;
-            const real *arg = f->max_pool1_arg + (int64_t)f->cover2[s] * 256;
+            const real *x = f->dmax_pool1 + (int64_t)f->cover2[s] * 272;
+            const real *arg = f->max_pool1_arg + (int64_t)f->cover2[s] * 272;
             for (int64_t c = 0; c < 16; c++) { /* channels read */
                 vec512 y = vec512_eq(vec512_load(arg + c * 16),
                 vec512_set((real)((int64_t)f->cover_tap2[s])), vec512_load(x + c * 16),
@@ -3547,7 +3554,7 @@ TARGET_AVX512 static void dconv1_weight_avx512(const Frame *f)
                 vec512 sum_3_2 = vec512_set(0); vec512_hold(sum_3_2);
                 vec512 sum_3_3 = vec512_set(0); vec512_hold(sum_3_3);
                 for (int64_t s = from; s < to; s++) { /* sites */
-                    const real *dy = f->dconv1 + s * 256 + o * 16;
+                    const real *dy = f->dconv1 + s * 272 + o * 16;
                     const real *x = f->flux + (int64_t)f->near1[tap * f->sites1 + s] * 64;
                     vec512 v_0 = vec512_load(x); vec512_hold(v_0);
                     vec512 v_1 = vec512_load(x + 16); vec512_hold(v_1);
@@ -3661,7 +3668,7 @@ TARGET_AVX512 static void linear1_3_avx512(const Frame *f)
 /* seed, st.arch:14 */
 TARGET_AVX512 static void read_dsigmoid1_avx512(const Frame *f)
 {
-    read_field(f->call, f->block, &f->parts, NULL, f->dy, f->dsigmoid1, 1);
+    read_field(f->call, f->block, &f->parts, NULL, f->dy, f->dsigmoid1, 1, 1);
 }
 
 /* dsigmoid1 -> dlinear2; dlinear1; dleaky_relu3 -> dglobal_max_pool1, st.arch:14
@@ -3759,7 +3766,7 @@ TARGET_AVX512 static void dlinear1_2_avx512(const Frame *f)
  * dx[c,q] = sum over taps k and channels o of w[o,c,k] dy[o,back[k][q]]; 256 multiply-adds a site */
 TARGET_AVX512 static void dflux_avx512(const Frame *f)
 {
-    vec512_fill_halo(&f->back1_halo, f->dconv1, 16, f->sites1);
+    vec512_fill_halo(&f->back1_halo, f->dconv1, 17, f->sites1);
     for (int64_t s = 0; s + 4 <= f->sites1; s += 4) { /* sites */
         real *dflux = f->dflux + s * 64;
         {
@@ -3781,10 +3788,10 @@ TARGET_AVX512 static void dflux_avx512(const Frame *f)
             vec512 y_3_3 = vec512_set(0); vec512_hold(y_3_3);
             const real *w = f->packed + 1648;
             for (int64_t tap = 0; tap < 4; tap++) { /* taps */
-                const real *x_0 = f->dconv1 + (int64_t)f->back1[tap * f->sites1 + s] * 256;
-                const real *x_1 = f->dconv1 + (int64_t)f->back1[tap * f->sites1 + s + 1] * 256;
-                const real *x_2 = f->dconv1 + (int64_t)f->back1[tap * f->sites1 + s + 2] * 256;
-                const real *x_3 = f->dconv1 + (int64_t)f->back1[tap * f->sites1 + s + 3] * 256;
+                const real *x_0 = f->dconv1 + (int64_t)f->back1[tap * f->sites1 + s] * 272;
+                const real *x_1 = f->dconv1 + (int64_t)f->back1[tap * f->sites1 + s + 1] * 272;
+                const real *x_2 = f->dconv1 + (int64_t)f->back1[tap * f->sites1 + s + 2] * 272;
+                const real *x_3 = f->dconv1 + (int64_t)f->back1[tap * f->sites1 + s + 3] * 272;
                 for (int64_t c = 0; c < 16; c += 4) { /* channels read */
                     vec512 v_0_0 = vec512_load(x_0 + c * 16); vec512_hold(v_0_0);
                     vec512 v_0_1 = vec512_load(x_1 + c * 16); vec512_hold(v_0_1);
@@ -3903,7 +3910,7 @@ TARGET_AVX512 static void dflux_avx512(const Frame *f)
             vec512 y_3 = vec512_set(0); vec512_hold(y_3);
             const real *w = f->packed + 1648;
             for (int64_t tap = 0; tap < 4; tap++) { /* taps */
-                const real *x = f->dconv1 + (int64_t)f->back1[tap * f->sites1 + s] * 256;
+                const real *x = f->dconv1 + (int64_t)f->back1[tap * f->sites1 + s] * 272;
                 for (int64_t c = 0; c < 16; c++) { /* channels read */
                     vec512 v = vec512_load(x + c * 16); vec512_hold(v);
                     vec512 u_0 = vec512_set(w[tap * 64 + c * 4]); y_0 = vec512_fma(u_0, v, y_0);
@@ -3924,7 +3931,7 @@ TARGET_AVX512 static void dflux_avx512(const Frame *f)
  * dx[c,q] = sum over taps k and channels o of w[o,c,k] dy[o,back[k][q]]; 256 multiply-adds a site */
 TARGET_AVX512 static void write_dflux_avx512(const Frame *f)
 {
-    write_field(f->call, f->block, &f->parts, f->extent1, f->dx, f->dflux, 4);
+    write_field(f->call, f->block, &f->parts, f->extent1, f->dx, f->dflux, 4, 4);
 }
 
 static void run_forward_avx512(Frame *f, int64_t first, int64_t last)
@@ -4169,23 +4176,23 @@ vec256_FUNCTION void vec256_fill_halo(const Halo *halo, real *x, int64_t channel
 
 /* int8 in all lanes, 16 sites at a time where they lie one after the other. */
 vec256_FUNCTION void vec256_read_i8(const Field *f, const int8_t *x, real *lanes, int64_t channels,
-                          int64_t run)
+                          int64_t row, int64_t run)
 {
     const int8_t *from[ARCH_LANES];
     int8_t byte[ARCH_LANES][ARCH_LANES];
     Cursor k = {0};
     for (int64_t s = 0; s < f->sites; s += run) {
         for (int64_t c = 0; c < channels; c++) {
-            real *to = lanes + (s * channels + c) * ARCH_LANES;
+            real *to = lanes + (s * row + c) * ARCH_LANES;
             for (int lane = 0; lane < ARCH_LANES; lane++)
                 from[lane] = x + f->first[lane] + k.at + c * f->stride[0];
             int64_t i = 0;
             for (; i + 16 <= run; i += 16) {
                 transpose_bytes(from, i, byte);
-                for (int site = 0; site < 16; site++, to += channels * ARCH_LANES)
+                for (int site = 0; site < 16; site++, to += row * ARCH_LANES)
                     vec256_store_i8(to, byte[site]);
             }
-            for (; i < run; i++, to += channels * ARCH_LANES) {
+            for (; i < run; i++, to += row * ARCH_LANES) {
                 for (int lane = 0; lane < ARCH_LANES; lane++)
                     byte[0][lane] = from[lane][i];
                 vec256_store_i8(to, byte[0]);
@@ -4196,23 +4203,23 @@ vec256_FUNCTION void vec256_read_i8(const Field *f, const int8_t *x, real *lanes
     }
 }
 
-/* The input of a block; lanes without a sample are zero. */
+/* The input of a block, `row` vectors a site; lanes without a sample are zero. */
 vec256_FUNCTION void vec256_read_input(const ArchCall *call, int64_t block, const Parts *parts,
                              const int64_t *extent, const void *x, real *lanes,
-                             int64_t channels)
+                             int64_t channels, int64_t row)
 {
     int contiguous;
     const Field f = input_of(call, block, parts, extent, channels, &contiguous);
     if (call->x_type == ARCH_I8 && contiguous && f.lanes == ARCH_LANES)
-        vec256_read_i8(&f, (const int8_t *)x, lanes, channels, run_of_sites(&f, parts));
+        vec256_read_i8(&f, (const int8_t *)x, lanes, channels, row, run_of_sites(&f, parts));
     else
-        read_rows(&f, x, call->x_type, lanes, channels);
+        read_rows(&f, x, call->x_type, lanes, channels, row);
 }
 
 /* input, st.arch:4 */
 TARGET_AVX2 static void read_flux_avx2(const Frame *f)
 {
-    vec256_read_input(f->call, f->block, &f->parts, f->extent1, f->x, f->flux, 4);
+    vec256_read_input(f->call, f->block, &f->parts, f->extent1, f->x, f->flux, 4, 4);
 }
 
 /* conv1, st.arch:7
@@ -4221,7 +4228,7 @@ TARGET_AVX2 static void conv1_avx2(const Frame *f)
 {
     vec256_fill_halo(&f->near1_halo, f->flux, 4, f->sites1);
     for (int64_t s = 0; s + 2 <= f->sites1; s += 2) { /* sites */
-        real *conv1 = f->conv1 + s * 256;
+        real *conv1 = f->conv1 + s * 272;
         for (int64_t block = 0; block < 2; block++) { /* channels made, 8 at a time */
             for (int64_t o = 0; o < 8; o += 4) { /* channels made */
                 for (int64_t lane = 0; lane < 16; lane += 8) { /* samples */
@@ -4255,19 +4262,19 @@ TARGET_AVX2 static void conv1_avx2(const Frame *f)
                         }
                     }
                     vec256_store(conv1 + block * 128 + o * 16 + lane, y_0_0);
-                    vec256_store(conv1 + block * 128 + o * 16 + lane + 256, y_0_1);
+                    vec256_store(conv1 + block * 128 + o * 16 + lane + 272, y_0_1);
                     vec256_store(conv1 + block * 128 + o * 16 + lane + 16, y_1_0);
-                    vec256_store(conv1 + block * 128 + o * 16 + lane + 272, y_1_1);
+                    vec256_store(conv1 + block * 128 + o * 16 + lane + 288, y_1_1);
                     vec256_store(conv1 + block * 128 + o * 16 + lane + 32, y_2_0);
-                    vec256_store(conv1 + block * 128 + o * 16 + lane + 288, y_2_1);
+                    vec256_store(conv1 + block * 128 + o * 16 + lane + 304, y_2_1);
                     vec256_store(conv1 + block * 128 + o * 16 + lane + 48, y_3_0);
-                    vec256_store(conv1 + block * 128 + o * 16 + lane + 304, y_3_1);
+                    vec256_store(conv1 + block * 128 + o * 16 + lane + 320, y_3_1);
                 }
             }
         }
     }
     for (int64_t s = f->sites1 / 2 * 2; s < f->sites1; s++) { /* sites */
-        real *conv1 = f->conv1 + s * 256;
+        real *conv1 = f->conv1 + s * 272;
         for (int64_t block = 0; block < 2; block++) { /* channels made, 8 at a time */
             for (int64_t o = 0; o < 8; o += 4) { /* channels made */
                 for (int64_t lane = 0; lane < 16; lane += 8) { /* samples */
@@ -4304,20 +4311,20 @@ TARGET_AVX2 static void conv1_avx2(const Frame *f)
  * y[o,p] = b[o] + sum over taps k and channels c of w[o,c,k] x[c,near[k][p]]; 384 multiply-adds a site */
 TARGET_AVX2 static void max_pool1_avx2(const Frame *f)
 {
-    real leaky_relu1_tile[2 * 16 * 16] __attribute__((aligned(64)));
-    real leaky_relu2_tile[2 * 16 * 16] __attribute__((aligned(64)));
-    real leaky_relu1_tile_2[1 * 16 * 16] __attribute__((aligned(64)));
-    real leaky_relu2_tile_2[1 * 16 * 16] __attribute__((aligned(64)));
+    real leaky_relu1_tile[2 * 17 * 16] __attribute__((aligned(64)));
+    real leaky_relu2_tile[2 * 17 * 16] __attribute__((aligned(64)));
+    real leaky_relu1_tile_2[1 * 17 * 16] __attribute__((aligned(64)));
+    real leaky_relu2_tile_2[1 * 17 * 16] __attribute__((aligned(64)));
     lowest(f->global_max_pool1, 128);
     for (int64_t s = 0; s + 2 <= f->sites2; s += 2) { /* sites */
         real *leaky_relu1 = leaky_relu1_tile;
         real *leaky_relu2 = leaky_relu2_tile;
         real *global_max_pool1 = f->global_max_pool1;
         for (int64_t k = 0; k < 2; k++) { /* sites of the tile */
-            const real *x_0 = f->conv1 + (int64_t)f->near2[s + k] * 256;
-            const real *x_1 = f->conv1 + (int64_t)f->near2[f->sites2 + s + k] * 256;
-            const real *x_2 = f->conv1 + (int64_t)f->near2[f->sites2 * 2 + s + k] * 256;
-            const real *x_3 = f->conv1 + (int64_t)f->near2[f->sites2 * 3 + s + k] * 256;
+            const real *x_0 = f->conv1 + (int64_t)f->near2[s + k] * 272;
+            const real *x_1 = f->conv1 + (int64_t)f->near2[f->sites2 + s + k] * 272;
+            const real *x_2 = f->conv1 + (int64_t)f->near2[f->sites2 * 2 + s + k] * 272;
+            const real *x_3 = f->conv1 + (int64_t)f->near2[f->sites2 * 3 + s + k] * 272;
             for (int64_t c = 0; c < 16; c++) { /* channels read */
                 for (int64_t lane = 0; lane < 16; lane += 8) { /* samples */
                     vec256 y = vec256_load(x_0 + c * 16 + lane);
@@ -4328,7 +4335,7 @@ TARGET_AVX2 static void max_pool1_avx2(const Frame *f)
                     vec256 next_3 = vec256_load(x_3 + c * 16 + lane);
                     y = vec256_gt(next_3, y, next_3, y);
                     y = vec256_max(y, vec256_mul(y, vec256_set((real)0.01)));
-                    vec256_store(leaky_relu1 + k * 256 + c * 16 + lane, y);
+                    vec256_store(leaky_relu1 + k * 272 + c * 16 + lane, y);
                 }
             }
         }
@@ -4347,7 +4354,7 @@ TARGET_AVX2 static void max_pool1_avx2(const Frame *f)
                     const real *w = f->packed + block * 128 + o + 256;
                     {
                         const real *x_0 = leaky_relu1_tile + lane;
-                        const real *x_1 = leaky_relu1_tile + lane + 256;
+                        const real *x_1 = leaky_relu1_tile + lane + 272;
                         for (int64_t c = 0; c < 16; c++) { /* channels read */
                             vec256 v_0 = vec256_load(x_0 + c * 16); vec256_hold(v_0);
                             vec256 v_1 = vec256_load(x_1 + c * 16); vec256_hold(v_1);
@@ -4373,13 +4380,13 @@ TARGET_AVX2 static void max_pool1_avx2(const Frame *f)
                     y_3_0 = vec256_max(y_3_0, vec256_mul(y_3_0, vec256_set((real)0.01)));
                     y_3_1 = vec256_max(y_3_1, vec256_mul(y_3_1, vec256_set((real)0.01)));
                     vec256_store(leaky_relu2 + block * 128 + o * 16 + lane, y_0_0);
-                    vec256_store(leaky_relu2 + block * 128 + o * 16 + lane + 256, y_0_1);
+                    vec256_store(leaky_relu2 + block * 128 + o * 16 + lane + 272, y_0_1);
                     vec256_store(leaky_relu2 + block * 128 + o * 16 + lane + 16, y_1_0);
-                    vec256_store(leaky_relu2 + block * 128 + o * 16 + lane + 272, y_1_1);
+                    vec256_store(leaky_relu2 + block * 128 + o * 16 + lane + 288, y_1_1);
                     vec256_store(leaky_relu2 + block * 128 + o * 16 + lane + 32, y_2_0);
-                    vec256_store(leaky_relu2 + block * 128 + o * 16 + lane + 288, y_2_1);
+                    vec256_store(leaky_relu2 + block * 128 + o * 16 + lane + 304, y_2_1);
                     vec256_store(leaky_relu2 + block * 128 + o * 16 + lane + 48, y_3_0);
-                    vec256_store(leaky_relu2 + block * 128 + o * 16 + lane + 304, y_3_1);
+                    vec256_store(leaky_relu2 + block * 128 + o * 16 + lane + 320, y_3_1);
                 }
             }
         }
@@ -4398,7 +4405,7 @@ TARGET_AVX2 static void max_pool1_avx2(const Frame *f)
                     const real *w = f->packed + o + 528;
                     {
                         const real *x_0 = leaky_relu2_tile + lane;
-                        const real *x_1 = leaky_relu2_tile + lane + 256;
+                        const real *x_1 = leaky_relu2_tile + lane + 272;
                         for (int64_t c = 0; c < 16; c++) { /* channels read */
                             vec256 v_0 = vec256_load(x_0 + c * 16); vec256_hold(v_0);
                             vec256 v_1 = vec256_load(x_1 + c * 16); vec256_hold(v_1);
@@ -4440,10 +4447,10 @@ TARGET_AVX2 static void max_pool1_avx2(const Frame *f)
         real *leaky_relu2 = leaky_relu2_tile_2;
         real *global_max_pool1 = f->global_max_pool1;
         {
-            const real *x_0 = f->conv1 + (int64_t)f->near2[s] * 256;
-            const real *x_1 = f->conv1 + (int64_t)f->near2[f->sites2 + s] * 256;
-            const real *x_2 = f->conv1 + (int64_t)f->near2[f->sites2 * 2 + s] * 256;
-            const real *x_3 = f->conv1 + (int64_t)f->near2[f->sites2 * 3 + s] * 256;
+            const real *x_0 = f->conv1 + (int64_t)f->near2[s] * 272;
+            const real *x_1 = f->conv1 + (int64_t)f->near2[f->sites2 + s] * 272;
+            const real *x_2 = f->conv1 + (int64_t)f->near2[f->sites2 * 2 + s] * 272;
+            const real *x_3 = f->conv1 + (int64_t)f->near2[f->sites2 * 3 + s] * 272;
             for (int64_t c = 0; c < 16; c++) { /* channels read */
                 for (int64_t lane = 0; lane < 16; lane += 8) { /* samples */
                     vec256 y = vec256_load(x_0 + c * 16 + lane);
@@ -4599,7 +4606,7 @@ TARGET_AVX2 static void linear1_avx2(const Frame *f)
 /* sigmoid, st.arch:14 */
 TARGET_AVX2 static void write_sigmoid1_avx2(const Frame *f)
 {
-    write_field(f->call, f->block, &f->parts, NULL, f->y, f->sigmoid1, 1);
+    write_field(f->call, f->block, &f->parts, NULL, f->y, f->sigmoid1, 1, 1);
 }
 
 /* clear_sums */
@@ -4615,16 +4622,16 @@ TARGET_AVX2 static void max_pool1_2_avx2(const Frame *f)
     lowest(f->global_max_pool1, 128);
     clear(f->global_max_pool1_arg, 128);
     for (int64_t s = 0; s + 2 <= f->sites2; s += 2) { /* sites */
-        real *max_pool1_arg = f->max_pool1_arg + s * 256;
-        real *leaky_relu1 = f->leaky_relu1 + s * 256;
-        real *leaky_relu2 = f->leaky_relu2 + s * 256;
+        real *max_pool1_arg = f->max_pool1_arg + s * 272;
+        real *leaky_relu1 = f->leaky_relu1 + s * 272;
+        real *leaky_relu2 = f->leaky_relu2 + s * 272;
         real *global_max_pool1 = f->global_max_pool1;
         real *global_max_pool1_arg = f->global_max_pool1_arg;
         for (int64_t k = 0; k < 2; k++) { /* sites of the tile */
-            const real *x_0 = f->conv1 + (int64_t)f->near2[s + k] * 256;
-            const real *x_1 = f->conv1 + (int64_t)f->near2[f->sites2 + s + k] * 256;
-            const real *x_2 = f->conv1 + (int64_t)f->near2[f->sites2 * 2 + s + k] * 256;
-            const real *x_3 = f->conv1 + (int64_t)f->near2[f->sites2 * 3 + s + k] * 256;
+            const real *x_0 = f->conv1 + (int64_t)f->near2[s + k] * 272;
+            const real *x_1 = f->conv1 + (int64_t)f->near2[f->sites2 + s + k] * 272;
+            const real *x_2 = f->conv1 + (int64_t)f->near2[f->sites2 * 2 + s + k] * 272;
+            const real *x_3 = f->conv1 + (int64_t)f->near2[f->sites2 * 3 + s + k] * 272;
             for (int64_t c = 0; c < 16; c++) { /* channels read */
                 for (int64_t lane = 0; lane < 16; lane += 8) { /* samples */
                     vec256 y = vec256_load(x_0 + c * 16 + lane);
@@ -4638,9 +4645,9 @@ TARGET_AVX2 static void max_pool1_2_avx2(const Frame *f)
                     vec256 next_3 = vec256_load(x_3 + c * 16 + lane);
                     where = vec256_gt(next_3, y, vec256_set((real)3), where);
                     y = vec256_gt(next_3, y, next_3, y);
-                    vec256_store(max_pool1_arg + c * 16 + lane + k * 256, where);
+                    vec256_store(max_pool1_arg + c * 16 + lane + k * 272, where);
                     y = vec256_max(y, vec256_mul(y, vec256_set((real)0.01)));
-                    vec256_store(leaky_relu1 + k * 256 + c * 16 + lane, y);
+                    vec256_store(leaky_relu1 + k * 272 + c * 16 + lane, y);
                 }
             }
         }
@@ -4658,8 +4665,8 @@ TARGET_AVX2 static void max_pool1_2_avx2(const Frame *f)
                     vec256 y_3_1 = vec256_set(bias[3]); vec256_hold(y_3_1);
                     const real *w = f->packed + block * 128 + o + 256;
                     {
-                        const real *x_0 = f->leaky_relu1 + s * 256 + lane;
-                        const real *x_1 = f->leaky_relu1 + s * 256 + lane + 256;
+                        const real *x_0 = f->leaky_relu1 + s * 272 + lane;
+                        const real *x_1 = f->leaky_relu1 + s * 272 + lane + 272;
                         for (int64_t c = 0; c < 16; c++) { /* channels read */
                             vec256 v_0 = vec256_load(x_0 + c * 16); vec256_hold(v_0);
                             vec256 v_1 = vec256_load(x_1 + c * 16); vec256_hold(v_1);
@@ -4685,13 +4692,13 @@ TARGET_AVX2 static void max_pool1_2_avx2(const Frame *f)
                     y_3_0 = vec256_max(y_3_0, vec256_mul(y_3_0, vec256_set((real)0.01)));
                     y_3_1 = vec256_max(y_3_1, vec256_mul(y_3_1, vec256_set((real)0.01)));
                     vec256_store(leaky_relu2 + block * 128 + o * 16 + lane, y_0_0);
-                    vec256_store(leaky_relu2 + block * 128 + o * 16 + lane + 256, y_0_1);
+                    vec256_store(leaky_relu2 + block * 128 + o * 16 + lane + 272, y_0_1);
                     vec256_store(leaky_relu2 + block * 128 + o * 16 + lane + 16, y_1_0);
-                    vec256_store(leaky_relu2 + block * 128 + o * 16 + lane + 272, y_1_1);
+                    vec256_store(leaky_relu2 + block * 128 + o * 16 + lane + 288, y_1_1);
                     vec256_store(leaky_relu2 + block * 128 + o * 16 + lane + 32, y_2_0);
-                    vec256_store(leaky_relu2 + block * 128 + o * 16 + lane + 288, y_2_1);
+                    vec256_store(leaky_relu2 + block * 128 + o * 16 + lane + 304, y_2_1);
                     vec256_store(leaky_relu2 + block * 128 + o * 16 + lane + 48, y_3_0);
-                    vec256_store(leaky_relu2 + block * 128 + o * 16 + lane + 304, y_3_1);
+                    vec256_store(leaky_relu2 + block * 128 + o * 16 + lane + 320, y_3_1);
                 }
             }
         }
@@ -4709,8 +4716,8 @@ TARGET_AVX2 static void max_pool1_2_avx2(const Frame *f)
                     vec256 y_3_1 = vec256_set(bias[3]); vec256_hold(y_3_1);
                     const real *w = f->packed + o + 528;
                     {
-                        const real *x_0 = f->leaky_relu2 + s * 256 + lane;
-                        const real *x_1 = f->leaky_relu2 + s * 256 + lane + 256;
+                        const real *x_0 = f->leaky_relu2 + s * 272 + lane;
+                        const real *x_1 = f->leaky_relu2 + s * 272 + lane + 272;
                         for (int64_t c = 0; c < 16; c++) { /* channels read */
                             vec256 v_0 = vec256_load(x_0 + c * 16); vec256_hold(v_0);
                             vec256 v_1 = vec256_load(x_1 + c * 16); vec256_hold(v_1);
@@ -4764,16 +4771,16 @@ TARGET_AVX2 static void max_pool1_2_avx2(const Frame *f)
         }
     }
     for (int64_t s = f->sites2 / 2 * 2; s < f->sites2; s++) { /* sites */
-        real *max_pool1_arg = f->max_pool1_arg + s * 256;
-        real *leaky_relu1 = f->leaky_relu1 + s * 256;
-        real *leaky_relu2 = f->leaky_relu2 + s * 256;
+        real *max_pool1_arg = f->max_pool1_arg + s * 272;
+        real *leaky_relu1 = f->leaky_relu1 + s * 272;
+        real *leaky_relu2 = f->leaky_relu2 + s * 272;
         real *global_max_pool1 = f->global_max_pool1;
         real *global_max_pool1_arg = f->global_max_pool1_arg;
         {
-            const real *x_0 = f->conv1 + (int64_t)f->near2[s] * 256;
-            const real *x_1 = f->conv1 + (int64_t)f->near2[f->sites2 + s] * 256;
-            const real *x_2 = f->conv1 + (int64_t)f->near2[f->sites2 * 2 + s] * 256;
-            const real *x_3 = f->conv1 + (int64_t)f->near2[f->sites2 * 3 + s] * 256;
+            const real *x_0 = f->conv1 + (int64_t)f->near2[s] * 272;
+            const real *x_1 = f->conv1 + (int64_t)f->near2[f->sites2 + s] * 272;
+            const real *x_2 = f->conv1 + (int64_t)f->near2[f->sites2 * 2 + s] * 272;
+            const real *x_3 = f->conv1 + (int64_t)f->near2[f->sites2 * 3 + s] * 272;
             for (int64_t c = 0; c < 16; c++) { /* channels read */
                 for (int64_t lane = 0; lane < 16; lane += 8) { /* samples */
                     vec256 y = vec256_load(x_0 + c * 16 + lane);
@@ -4803,7 +4810,7 @@ TARGET_AVX2 static void max_pool1_2_avx2(const Frame *f)
                     vec256 y_3 = vec256_set(bias[3]); vec256_hold(y_3);
                     const real *w = f->packed + block * 128 + o + 256;
                     {
-                        const real *x = f->leaky_relu1 + s * 256 + lane;
+                        const real *x = f->leaky_relu1 + s * 272 + lane;
                         for (int64_t c = 0; c < 16; c++) { /* channels read */
                             vec256 v = vec256_load(x + c * 16); vec256_hold(v);
                             vec256 u_0 = vec256_set(w[c * 8]); y_0 = vec256_fma(u_0, v, y_0);
@@ -4833,7 +4840,7 @@ TARGET_AVX2 static void max_pool1_2_avx2(const Frame *f)
                     vec256 y_3 = vec256_set(bias[3]); vec256_hold(y_3);
                     const real *w = f->packed + o + 528;
                     {
-                        const real *x = f->leaky_relu2 + s * 256 + lane;
+                        const real *x = f->leaky_relu2 + s * 272 + lane;
                         for (int64_t c = 0; c < 16; c++) { /* channels read */
                             vec256 v = vec256_load(x + c * 16); vec256_hold(v);
                             vec256 u_0 = vec256_set(w[c * 8]); y_0 = vec256_fma(u_0, v, y_0);
@@ -4943,13 +4950,13 @@ TARGET_AVX2 static void linear1_2_avx2(const Frame *f)
 /* bce */
 TARGET_AVX2 static void loss_avx2(const Frame *f)
 {
-    bce(f->call, f->block, &f->parts, NULL, f->target, f->linear2, 1, f->loss);
+    bce(f->call, f->block, &f->parts, NULL, f->target, f->linear2, 1, 1, f->loss);
 }
 
 /* bce_dx, st.arch:13 */
 TARGET_AVX2 static void dlinear2_avx2(const Frame *f)
 {
-    bce_dx(f->call, f->block, &f->parts, NULL, f->target, f->linear2, 1, f->dlinear2);
+    bce_dx(f->call, f->block, &f->parts, NULL, f->target, f->linear2, 1, 1, f->dlinear2);
 }
 
 /* conv_dw, st.arch:13
@@ -5129,10 +5136,10 @@ TARGET_AVX2 static void dconv3_avx2(const Frame *f)
     share(&f->parts, f->dglobal_max_pool1, dglobal_max_pool1_all, 8);
     for (int64_t s = 0; s + 2 <= f->sites2; s += 2) { /* sites */
         real *dconv3 = f->dconv3 + s * 128;
-        const real *leaky_relu2 = f->leaky_relu2 + s * 256;
-        real *dconv2 = f->dconv2 + s * 256;
-        const real *leaky_relu1 = f->leaky_relu1 + s * 256;
-        real *dmax_pool1 = f->dmax_pool1 + s * 256;
+        const real *leaky_relu2 = f->leaky_relu2 + s * 272;
+        real *dconv2 = f->dconv2 + s * 272;
+        const real *leaky_relu1 = f->leaky_relu1 + s * 272;
+        real *dmax_pool1 = f->dmax_pool1 + s * 272;
         for (int64_t k = 0; k < 2; k++) { /* sites of the tile */
             const real *x = dglobal_max_pool1_all;
             const real *arg = f->global_max_pool1_arg;
@@ -5176,21 +5183,21 @@ TARGET_AVX2 static void dconv3_avx2(const Frame *f)
                         }
                     }
                     y_0_0 = vec256_gt(vec256_load(leaky_relu2 + block * 128 + o * 16 + lane), vec256_set(0), y_0_0, vec256_mul(y_0_0, vec256_set((real)0.01)));
-                    y_0_1 = vec256_gt(vec256_load(leaky_relu2 + block * 128 + o * 16 + lane + 256), vec256_set(0), y_0_1, vec256_mul(y_0_1, vec256_set((real)0.01)));
+                    y_0_1 = vec256_gt(vec256_load(leaky_relu2 + block * 128 + o * 16 + lane + 272), vec256_set(0), y_0_1, vec256_mul(y_0_1, vec256_set((real)0.01)));
                     y_1_0 = vec256_gt(vec256_load(leaky_relu2 + block * 128 + o * 16 + lane + 16), vec256_set(0), y_1_0, vec256_mul(y_1_0, vec256_set((real)0.01)));
-                    y_1_1 = vec256_gt(vec256_load(leaky_relu2 + block * 128 + o * 16 + lane + 272), vec256_set(0), y_1_1, vec256_mul(y_1_1, vec256_set((real)0.01)));
+                    y_1_1 = vec256_gt(vec256_load(leaky_relu2 + block * 128 + o * 16 + lane + 288), vec256_set(0), y_1_1, vec256_mul(y_1_1, vec256_set((real)0.01)));
                     y_2_0 = vec256_gt(vec256_load(leaky_relu2 + block * 128 + o * 16 + lane + 32), vec256_set(0), y_2_0, vec256_mul(y_2_0, vec256_set((real)0.01)));
-                    y_2_1 = vec256_gt(vec256_load(leaky_relu2 + block * 128 + o * 16 + lane + 288), vec256_set(0), y_2_1, vec256_mul(y_2_1, vec256_set((real)0.01)));
+                    y_2_1 = vec256_gt(vec256_load(leaky_relu2 + block * 128 + o * 16 + lane + 304), vec256_set(0), y_2_1, vec256_mul(y_2_1, vec256_set((real)0.01)));
                     y_3_0 = vec256_gt(vec256_load(leaky_relu2 + block * 128 + o * 16 + lane + 48), vec256_set(0), y_3_0, vec256_mul(y_3_0, vec256_set((real)0.01)));
-                    y_3_1 = vec256_gt(vec256_load(leaky_relu2 + block * 128 + o * 16 + lane + 304), vec256_set(0), y_3_1, vec256_mul(y_3_1, vec256_set((real)0.01)));
+                    y_3_1 = vec256_gt(vec256_load(leaky_relu2 + block * 128 + o * 16 + lane + 320), vec256_set(0), y_3_1, vec256_mul(y_3_1, vec256_set((real)0.01)));
                     vec256_store(dconv2 + block * 128 + o * 16 + lane, y_0_0);
-                    vec256_store(dconv2 + block * 128 + o * 16 + lane + 256, y_0_1);
+                    vec256_store(dconv2 + block * 128 + o * 16 + lane + 272, y_0_1);
                     vec256_store(dconv2 + block * 128 + o * 16 + lane + 16, y_1_0);
-                    vec256_store(dconv2 + block * 128 + o * 16 + lane + 272, y_1_1);
+                    vec256_store(dconv2 + block * 128 + o * 16 + lane + 288, y_1_1);
                     vec256_store(dconv2 + block * 128 + o * 16 + lane + 32, y_2_0);
-                    vec256_store(dconv2 + block * 128 + o * 16 + lane + 288, y_2_1);
+                    vec256_store(dconv2 + block * 128 + o * 16 + lane + 304, y_2_1);
                     vec256_store(dconv2 + block * 128 + o * 16 + lane + 48, y_3_0);
-                    vec256_store(dconv2 + block * 128 + o * 16 + lane + 304, y_3_1);
+                    vec256_store(dconv2 + block * 128 + o * 16 + lane + 320, y_3_1);
                 }
             }
         }
@@ -5207,8 +5214,8 @@ TARGET_AVX2 static void dconv3_avx2(const Frame *f)
                     vec256 y_3_1 = vec256_set(0); vec256_hold(y_3_1);
                     const real *w = f->packed + block * 128 + o + 1392;
                     {
-                        const real *x_0 = f->dconv2 + s * 256 + lane;
-                        const real *x_1 = f->dconv2 + s * 256 + lane + 256;
+                        const real *x_0 = f->dconv2 + s * 272 + lane;
+                        const real *x_1 = f->dconv2 + s * 272 + lane + 272;
                         for (int64_t c = 0; c < 16; c++) { /* channels read */
                             vec256 v_0 = vec256_load(x_0 + c * 16); vec256_hold(v_0);
                             vec256 v_1 = vec256_load(x_1 + c * 16); vec256_hold(v_1);
@@ -5226,31 +5233,31 @@ TARGET_AVX2 static void dconv3_avx2(const Frame *f)
                         }
                     }
                     y_0_0 = vec256_gt(vec256_load(leaky_relu1 + block * 128 + o * 16 + lane), vec256_set(0), y_0_0, vec256_mul(y_0_0, vec256_set((real)0.01)));
-                    y_0_1 = vec256_gt(vec256_load(leaky_relu1 + block * 128 + o * 16 + lane + 256), vec256_set(0), y_0_1, vec256_mul(y_0_1, vec256_set((real)0.01)));
+                    y_0_1 = vec256_gt(vec256_load(leaky_relu1 + block * 128 + o * 16 + lane + 272), vec256_set(0), y_0_1, vec256_mul(y_0_1, vec256_set((real)0.01)));
                     y_1_0 = vec256_gt(vec256_load(leaky_relu1 + block * 128 + o * 16 + lane + 16), vec256_set(0), y_1_0, vec256_mul(y_1_0, vec256_set((real)0.01)));
-                    y_1_1 = vec256_gt(vec256_load(leaky_relu1 + block * 128 + o * 16 + lane + 272), vec256_set(0), y_1_1, vec256_mul(y_1_1, vec256_set((real)0.01)));
+                    y_1_1 = vec256_gt(vec256_load(leaky_relu1 + block * 128 + o * 16 + lane + 288), vec256_set(0), y_1_1, vec256_mul(y_1_1, vec256_set((real)0.01)));
                     y_2_0 = vec256_gt(vec256_load(leaky_relu1 + block * 128 + o * 16 + lane + 32), vec256_set(0), y_2_0, vec256_mul(y_2_0, vec256_set((real)0.01)));
-                    y_2_1 = vec256_gt(vec256_load(leaky_relu1 + block * 128 + o * 16 + lane + 288), vec256_set(0), y_2_1, vec256_mul(y_2_1, vec256_set((real)0.01)));
+                    y_2_1 = vec256_gt(vec256_load(leaky_relu1 + block * 128 + o * 16 + lane + 304), vec256_set(0), y_2_1, vec256_mul(y_2_1, vec256_set((real)0.01)));
                     y_3_0 = vec256_gt(vec256_load(leaky_relu1 + block * 128 + o * 16 + lane + 48), vec256_set(0), y_3_0, vec256_mul(y_3_0, vec256_set((real)0.01)));
-                    y_3_1 = vec256_gt(vec256_load(leaky_relu1 + block * 128 + o * 16 + lane + 304), vec256_set(0), y_3_1, vec256_mul(y_3_1, vec256_set((real)0.01)));
+                    y_3_1 = vec256_gt(vec256_load(leaky_relu1 + block * 128 + o * 16 + lane + 320), vec256_set(0), y_3_1, vec256_mul(y_3_1, vec256_set((real)0.01)));
                     vec256_store(dmax_pool1 + block * 128 + o * 16 + lane, y_0_0);
-                    vec256_store(dmax_pool1 + block * 128 + o * 16 + lane + 256, y_0_1);
+                    vec256_store(dmax_pool1 + block * 128 + o * 16 + lane + 272, y_0_1);
                     vec256_store(dmax_pool1 + block * 128 + o * 16 + lane + 16, y_1_0);
-                    vec256_store(dmax_pool1 + block * 128 + o * 16 + lane + 272, y_1_1);
+                    vec256_store(dmax_pool1 + block * 128 + o * 16 + lane + 288, y_1_1);
                     vec256_store(dmax_pool1 + block * 128 + o * 16 + lane + 32, y_2_0);
-                    vec256_store(dmax_pool1 + block * 128 + o * 16 + lane + 288, y_2_1);
+                    vec256_store(dmax_pool1 + block * 128 + o * 16 + lane + 304, y_2_1);
                     vec256_store(dmax_pool1 + block * 128 + o * 16 + lane + 48, y_3_0);
-                    vec256_store(dmax_pool1 + block * 128 + o * 16 + lane + 304, y_3_1);
+                    vec256_store(dmax_pool1 + block * 128 + o * 16 + lane + 320, y_3_1);
                 }
             }
         }
     }
     for (int64_t s = f->sites2 / 2 * 2; s < f->sites2; s++) { /* sites */
         real *dconv3 = f->dconv3 + s * 128;
-        const real *leaky_relu2 = f->leaky_relu2 + s * 256;
-        real *dconv2 = f->dconv2 + s * 256;
-        const real *leaky_relu1 = f->leaky_relu1 + s * 256;
-        real *dmax_pool1 = f->dmax_pool1 + s * 256;
+        const real *leaky_relu2 = f->leaky_relu2 + s * 272;
+        real *dconv2 = f->dconv2 + s * 272;
+        const real *leaky_relu1 = f->leaky_relu1 + s * 272;
+        real *dmax_pool1 = f->dmax_pool1 + s * 272;
         {
             const real *x = dglobal_max_pool1_all;
             const real *arg = f->global_max_pool1_arg;
@@ -5300,7 +5307,7 @@ TARGET_AVX2 static void dconv3_avx2(const Frame *f)
                     vec256 y_3 = vec256_set(0); vec256_hold(y_3);
                     const real *w = f->packed + block * 128 + o + 1392;
                     {
-                        const real *x = f->dconv2 + s * 256 + lane;
+                        const real *x = f->dconv2 + s * 272 + lane;
                         for (int64_t c = 0; c < 16; c++) { /* channels read */
                             vec256 v = vec256_load(x + c * 16); vec256_hold(v);
                             vec256 u_0 = vec256_set(w[c * 8]); y_0 = vec256_fma(u_0, v, y_0);
@@ -5343,7 +5350,7 @@ TARGET_AVX2 static void dconv3_weight_avx2(const Frame *f)
                     vec256 sum_3_1 = vec256_set(0); vec256_hold(sum_3_1);
                     for (int64_t s = from; s < to; s++) { /* sites */
                         const real *dy = f->dconv3 + s * 128 + o * 16 + lane;
-                        const real *x = f->leaky_relu2 + s * 256 + c * 16 + lane;
+                        const real *x = f->leaky_relu2 + s * 272 + c * 16 + lane;
                         vec256 v_0 = vec256_load(x); vec256_hold(v_0);
                         vec256 v_1 = vec256_load(x + 16); vec256_hold(v_1);
                         vec256 u_0 = vec256_load(dy); vec256_hold(u_0);
@@ -5415,8 +5422,8 @@ TARGET_AVX2 static void dconv2_weight_avx2(const Frame *f)
                     vec256 sum_3_0 = vec256_set(0); vec256_hold(sum_3_0);
                     vec256 sum_3_1 = vec256_set(0); vec256_hold(sum_3_1);
                     for (int64_t s = from; s < to; s++) { /* sites */
-                        const real *dy = f->dconv2 + s * 256 + o * 16 + lane;
-                        const real *x = f->leaky_relu1 + s * 256 + c * 16 + lane;
+                        const real *dy = f->dconv2 + s * 272 + o * 16 + lane;
+                        const real *x = f->leaky_relu1 + s * 272 + c * 16 + lane;
                         vec256 v_0 = vec256_load(x); vec256_hold(v_0);
                         vec256 v_1 = vec256_load(x + 16); vec256_hold(v_1);
                         vec256 u_0 = vec256_load(dy); vec256_hold(u_0);
@@ -5453,7 +5460,7 @@ TARGET_AVX2 static void dconv2_bias_avx2(const Frame *f)
                 vec256 sum_4 = vec256_set(0); vec256 sum_5 = vec256_set(0);
                 vec256 sum_6 = vec256_set(0); vec256 sum_7 = vec256_set(0);
                 for (int64_t s = from; s < to; s++) { /* sites */
-                    const real *dy = f->dconv2 + s * 256 + o * 16 + lane;
+                    const real *dy = f->dconv2 + s * 272 + o * 16 + lane;
                     sum_0 = vec256_add(sum_0, vec256_load(dy));
                     sum_1 = vec256_add(sum_1, vec256_load(dy + 16));
                     sum_2 = vec256_add(sum_2, vec256_load(dy + 32));
@@ -5472,13 +5479,13 @@ TARGET_AVX2 static void dconv2_bias_avx2(const Frame *f)
 /* dconv1, st.arch:7 */
 TARGET_AVX2 static void dconv1_avx2(const Frame *f)
 {
-    clear(f->dmax_pool1 + f->sites2 * 256, 256);
-    clear(f->max_pool1_arg + f->sites2 * 256, 256);
+    clear(f->dmax_pool1 + f->sites2 * 272, 272);
+    clear(f->max_pool1_arg + f->sites2 * 272, 272);
     for (int64_t s = 0; s < f->sites1; s++) { /* sites */
-        real *dconv1 = f->dconv1 + s * 256;
+        real *dconv1 = f->dconv1 + s * 272;
         {
-            const real *x = f->dmax_pool1 + (int64_t)f->cover2[s] * 256;
-            const real *arg = f->max_pool1_arg + (int64_t)f->cover2[s] * 256;
+            const real *x = f->dmax_pool1 + (int64_t)f->cover2[s] * 272;
+            const real *arg = f->max_pool1_arg + (int64_t)f->cover2[s] * 272;
             for (int64_t c = 0; c < 16; c++) { /* channels read */
                 for (int64_t lane = 0; lane < 16; lane += 8) { /* samples */
                     vec256 y = vec256_eq(vec256_load(arg + c * 16 + lane),
@@ -5512,7 +5519,7 @@ TARGET_AVX2 static void dconv1_weight_avx2(const Frame *f)
                         vec256 sum_3_0 = vec256_set(0); vec256_hold(sum_3_0);
                         vec256 sum_3_1 = vec256_set(0); vec256_hold(sum_3_1);
                         for (int64_t s = from; s < to; s++) { /* sites */
-                            const real *dy = f->dconv1 + s * 256 + o * 16 + lane;
+                            const real *dy = f->dconv1 + s * 272 + o * 16 + lane;
                             const real *x = f->flux + (int64_t)f->near1[tap * f->sites1 + s] * 64 + c * 16 + lane;
                             vec256 v_0 = vec256_load(x); vec256_hold(v_0);
                             vec256 v_1 = vec256_load(x + 16); vec256_hold(v_1);
@@ -5622,7 +5629,7 @@ TARGET_AVX2 static void linear1_3_avx2(const Frame *f)
 /* seed, st.arch:14 */
 TARGET_AVX2 static void read_dsigmoid1_avx2(const Frame *f)
 {
-    read_field(f->call, f->block, &f->parts, NULL, f->dy, f->dsigmoid1, 1);
+    read_field(f->call, f->block, &f->parts, NULL, f->dy, f->dsigmoid1, 1, 1);
 }
 
 /* dsigmoid1 -> dlinear2; dlinear1; dleaky_relu3 -> dglobal_max_pool1, st.arch:14
@@ -5726,7 +5733,7 @@ TARGET_AVX2 static void dlinear1_2_avx2(const Frame *f)
  * dx[c,q] = sum over taps k and channels o of w[o,c,k] dy[o,back[k][q]]; 256 multiply-adds a site */
 TARGET_AVX2 static void dflux_avx2(const Frame *f)
 {
-    vec256_fill_halo(&f->back1_halo, f->dconv1, 16, f->sites1);
+    vec256_fill_halo(&f->back1_halo, f->dconv1, 17, f->sites1);
     for (int64_t s = 0; s + 2 <= f->sites1; s += 2) { /* sites */
         real *dflux = f->dflux + s * 64;
         for (int64_t lane = 0; lane < 16; lane += 8) { /* samples */
@@ -5740,8 +5747,8 @@ TARGET_AVX2 static void dflux_avx2(const Frame *f)
             vec256 y_3_1 = vec256_set(0); vec256_hold(y_3_1);
             const real *w = f->packed + 1648;
             for (int64_t tap = 0; tap < 4; tap++) { /* taps */
-                const real *x_0 = f->dconv1 + (int64_t)f->back1[tap * f->sites1 + s] * 256 + lane;
-                const real *x_1 = f->dconv1 + (int64_t)f->back1[tap * f->sites1 + s + 1] * 256 + lane;
+                const real *x_0 = f->dconv1 + (int64_t)f->back1[tap * f->sites1 + s] * 272 + lane;
+                const real *x_1 = f->dconv1 + (int64_t)f->back1[tap * f->sites1 + s + 1] * 272 + lane;
                 for (int64_t c = 0; c < 16; c++) { /* channels read */
                     vec256 v_0 = vec256_load(x_0 + c * 16); vec256_hold(v_0);
                     vec256 v_1 = vec256_load(x_1 + c * 16); vec256_hold(v_1);
@@ -5770,7 +5777,7 @@ TARGET_AVX2 static void dflux_avx2(const Frame *f)
             vec256 y_3 = vec256_set(0); vec256_hold(y_3);
             const real *w = f->packed + 1648;
             for (int64_t tap = 0; tap < 4; tap++) { /* taps */
-                const real *x = f->dconv1 + (int64_t)f->back1[tap * f->sites1 + s] * 256 + lane;
+                const real *x = f->dconv1 + (int64_t)f->back1[tap * f->sites1 + s] * 272 + lane;
                 for (int64_t c = 0; c < 16; c++) { /* channels read */
                     vec256 v = vec256_load(x + c * 16); vec256_hold(v);
                     vec256 u_0 = vec256_set(w[tap * 64 + c * 4]); y_0 = vec256_fma(u_0, v, y_0);
@@ -5791,7 +5798,7 @@ TARGET_AVX2 static void dflux_avx2(const Frame *f)
  * dx[c,q] = sum over taps k and channels o of w[o,c,k] dy[o,back[k][q]]; 256 multiply-adds a site */
 TARGET_AVX2 static void write_dflux_avx2(const Frame *f)
 {
-    write_field(f->call, f->block, &f->parts, f->extent1, f->dx, f->dflux, 4);
+    write_field(f->call, f->block, &f->parts, f->extent1, f->dx, f->dflux, 4, 4);
 }
 
 static void run_forward_avx2(Frame *f, int64_t first, int64_t last)
@@ -5987,23 +5994,23 @@ INLINE void vec128_fill_halo(const Halo *halo, real *x, int64_t channels, int64_
 
 /* int8 in all lanes, 16 sites at a time where they lie one after the other. */
 vec128_FUNCTION void vec128_read_i8(const Field *f, const int8_t *x, real *lanes, int64_t channels,
-                          int64_t run)
+                          int64_t row, int64_t run)
 {
     const int8_t *from[ARCH_LANES];
     int8_t byte[ARCH_LANES][ARCH_LANES];
     Cursor k = {0};
     for (int64_t s = 0; s < f->sites; s += run) {
         for (int64_t c = 0; c < channels; c++) {
-            real *to = lanes + (s * channels + c) * ARCH_LANES;
+            real *to = lanes + (s * row + c) * ARCH_LANES;
             for (int lane = 0; lane < ARCH_LANES; lane++)
                 from[lane] = x + f->first[lane] + k.at + c * f->stride[0];
             int64_t i = 0;
             for (; i + 16 <= run; i += 16) {
                 transpose_bytes(from, i, byte);
-                for (int site = 0; site < 16; site++, to += channels * ARCH_LANES)
+                for (int site = 0; site < 16; site++, to += row * ARCH_LANES)
                     vec128_store_i8(to, byte[site]);
             }
-            for (; i < run; i++, to += channels * ARCH_LANES) {
+            for (; i < run; i++, to += row * ARCH_LANES) {
                 for (int lane = 0; lane < ARCH_LANES; lane++)
                     byte[0][lane] = from[lane][i];
                 vec128_store_i8(to, byte[0]);
@@ -6014,23 +6021,23 @@ vec128_FUNCTION void vec128_read_i8(const Field *f, const int8_t *x, real *lanes
     }
 }
 
-/* The input of a block; lanes without a sample are zero. */
+/* The input of a block, `row` vectors a site; lanes without a sample are zero. */
 vec128_FUNCTION void vec128_read_input(const ArchCall *call, int64_t block, const Parts *parts,
                              const int64_t *extent, const void *x, real *lanes,
-                             int64_t channels)
+                             int64_t channels, int64_t row)
 {
     int contiguous;
     const Field f = input_of(call, block, parts, extent, channels, &contiguous);
     if (call->x_type == ARCH_I8 && contiguous && f.lanes == ARCH_LANES)
-        vec128_read_i8(&f, (const int8_t *)x, lanes, channels, run_of_sites(&f, parts));
+        vec128_read_i8(&f, (const int8_t *)x, lanes, channels, row, run_of_sites(&f, parts));
     else
-        read_rows(&f, x, call->x_type, lanes, channels);
+        read_rows(&f, x, call->x_type, lanes, channels, row);
 }
 
 /* input, st.arch:4 */
 static void read_flux_plain(const Frame *f)
 {
-    vec128_read_input(f->call, f->block, &f->parts, f->extent1, f->x, f->flux, 4);
+    vec128_read_input(f->call, f->block, &f->parts, f->extent1, f->x, f->flux, 4, 4);
 }
 
 /* conv1, st.arch:7
@@ -6039,7 +6046,7 @@ static void conv1_plain(const Frame *f)
 {
     vec128_fill_halo(&f->near1_halo, f->flux, 4, f->sites1);
     for (int64_t s = 0; s + 2 <= f->sites1; s += 2) { /* sites */
-        real *conv1 = f->conv1 + s * 256;
+        real *conv1 = f->conv1 + s * 272;
         for (int64_t block = 0; block < 2; block++) { /* channels made, 8 at a time */
             for (int64_t o = 0; o < 8; o += 4) { /* channels made */
                 for (int64_t lane = 0; lane < 16; lane += 4) { /* samples */
@@ -6069,19 +6076,19 @@ static void conv1_plain(const Frame *f)
                         }
                     }
                     vec128_store(conv1 + block * 128 + o * 16 + lane, y_0_0);
-                    vec128_store(conv1 + block * 128 + o * 16 + lane + 256, y_0_1);
+                    vec128_store(conv1 + block * 128 + o * 16 + lane + 272, y_0_1);
                     vec128_store(conv1 + block * 128 + o * 16 + lane + 16, y_1_0);
-                    vec128_store(conv1 + block * 128 + o * 16 + lane + 272, y_1_1);
+                    vec128_store(conv1 + block * 128 + o * 16 + lane + 288, y_1_1);
                     vec128_store(conv1 + block * 128 + o * 16 + lane + 32, y_2_0);
-                    vec128_store(conv1 + block * 128 + o * 16 + lane + 288, y_2_1);
+                    vec128_store(conv1 + block * 128 + o * 16 + lane + 304, y_2_1);
                     vec128_store(conv1 + block * 128 + o * 16 + lane + 48, y_3_0);
-                    vec128_store(conv1 + block * 128 + o * 16 + lane + 304, y_3_1);
+                    vec128_store(conv1 + block * 128 + o * 16 + lane + 320, y_3_1);
                 }
             }
         }
     }
     for (int64_t s = f->sites1 / 2 * 2; s < f->sites1; s++) { /* sites */
-        real *conv1 = f->conv1 + s * 256;
+        real *conv1 = f->conv1 + s * 272;
         for (int64_t block = 0; block < 2; block++) { /* channels made, 8 at a time */
             for (int64_t o = 0; o < 8; o += 4) { /* channels made */
                 for (int64_t lane = 0; lane < 16; lane += 4) { /* samples */
@@ -6118,20 +6125,20 @@ static void conv1_plain(const Frame *f)
  * y[o,p] = b[o] + sum over taps k and channels c of w[o,c,k] x[c,near[k][p]]; 384 multiply-adds a site */
 static void max_pool1_plain(const Frame *f)
 {
-    real leaky_relu1_tile[2 * 16 * 16] __attribute__((aligned(64)));
-    real leaky_relu2_tile[2 * 16 * 16] __attribute__((aligned(64)));
-    real leaky_relu1_tile_2[1 * 16 * 16] __attribute__((aligned(64)));
-    real leaky_relu2_tile_2[1 * 16 * 16] __attribute__((aligned(64)));
+    real leaky_relu1_tile[2 * 17 * 16] __attribute__((aligned(64)));
+    real leaky_relu2_tile[2 * 17 * 16] __attribute__((aligned(64)));
+    real leaky_relu1_tile_2[1 * 17 * 16] __attribute__((aligned(64)));
+    real leaky_relu2_tile_2[1 * 17 * 16] __attribute__((aligned(64)));
     lowest(f->global_max_pool1, 128);
     for (int64_t s = 0; s + 2 <= f->sites2; s += 2) { /* sites */
         real *leaky_relu1 = leaky_relu1_tile;
         real *leaky_relu2 = leaky_relu2_tile;
         real *global_max_pool1 = f->global_max_pool1;
         for (int64_t k = 0; k < 2; k++) { /* sites of the tile */
-            const real *x_0 = f->conv1 + (int64_t)f->near2[s + k] * 256;
-            const real *x_1 = f->conv1 + (int64_t)f->near2[f->sites2 + s + k] * 256;
-            const real *x_2 = f->conv1 + (int64_t)f->near2[f->sites2 * 2 + s + k] * 256;
-            const real *x_3 = f->conv1 + (int64_t)f->near2[f->sites2 * 3 + s + k] * 256;
+            const real *x_0 = f->conv1 + (int64_t)f->near2[s + k] * 272;
+            const real *x_1 = f->conv1 + (int64_t)f->near2[f->sites2 + s + k] * 272;
+            const real *x_2 = f->conv1 + (int64_t)f->near2[f->sites2 * 2 + s + k] * 272;
+            const real *x_3 = f->conv1 + (int64_t)f->near2[f->sites2 * 3 + s + k] * 272;
             for (int64_t c = 0; c < 16; c++) { /* channels read */
                 for (int64_t lane = 0; lane < 16; lane += 4) { /* samples */
                     vec128 y = vec128_load(x_0 + c * 16 + lane);
@@ -6142,7 +6149,7 @@ static void max_pool1_plain(const Frame *f)
                     vec128 next_3 = vec128_load(x_3 + c * 16 + lane);
                     y = vec128_gt(next_3, y, next_3, y);
                     y = vec128_max(y, vec128_mul(y, vec128_set((real)0.01)));
-                    vec128_store(leaky_relu1 + k * 256 + c * 16 + lane, y);
+                    vec128_store(leaky_relu1 + k * 272 + c * 16 + lane, y);
                 }
             }
         }
@@ -6157,7 +6164,7 @@ static void max_pool1_plain(const Frame *f)
                     const real *w = f->packed + block * 128 + o + 256;
                     {
                         const real *x_0 = leaky_relu1_tile + lane;
-                        const real *x_1 = leaky_relu1_tile + lane + 256;
+                        const real *x_1 = leaky_relu1_tile + lane + 272;
                         for (int64_t c = 0; c < 16; c++) { /* channels read */
                             vec128 v_0 = vec128_load(x_0 + c * 16);
                             vec128 v_1 = vec128_load(x_1 + c * 16);
@@ -6183,13 +6190,13 @@ static void max_pool1_plain(const Frame *f)
                     y_3_0 = vec128_max(y_3_0, vec128_mul(y_3_0, vec128_set((real)0.01)));
                     y_3_1 = vec128_max(y_3_1, vec128_mul(y_3_1, vec128_set((real)0.01)));
                     vec128_store(leaky_relu2 + block * 128 + o * 16 + lane, y_0_0);
-                    vec128_store(leaky_relu2 + block * 128 + o * 16 + lane + 256, y_0_1);
+                    vec128_store(leaky_relu2 + block * 128 + o * 16 + lane + 272, y_0_1);
                     vec128_store(leaky_relu2 + block * 128 + o * 16 + lane + 16, y_1_0);
-                    vec128_store(leaky_relu2 + block * 128 + o * 16 + lane + 272, y_1_1);
+                    vec128_store(leaky_relu2 + block * 128 + o * 16 + lane + 288, y_1_1);
                     vec128_store(leaky_relu2 + block * 128 + o * 16 + lane + 32, y_2_0);
-                    vec128_store(leaky_relu2 + block * 128 + o * 16 + lane + 288, y_2_1);
+                    vec128_store(leaky_relu2 + block * 128 + o * 16 + lane + 304, y_2_1);
                     vec128_store(leaky_relu2 + block * 128 + o * 16 + lane + 48, y_3_0);
-                    vec128_store(leaky_relu2 + block * 128 + o * 16 + lane + 304, y_3_1);
+                    vec128_store(leaky_relu2 + block * 128 + o * 16 + lane + 320, y_3_1);
                 }
             }
         }
@@ -6204,7 +6211,7 @@ static void max_pool1_plain(const Frame *f)
                     const real *w = f->packed + o + 528;
                     {
                         const real *x_0 = leaky_relu2_tile + lane;
-                        const real *x_1 = leaky_relu2_tile + lane + 256;
+                        const real *x_1 = leaky_relu2_tile + lane + 272;
                         for (int64_t c = 0; c < 16; c++) { /* channels read */
                             vec128 v_0 = vec128_load(x_0 + c * 16);
                             vec128 v_1 = vec128_load(x_1 + c * 16);
@@ -6246,10 +6253,10 @@ static void max_pool1_plain(const Frame *f)
         real *leaky_relu2 = leaky_relu2_tile_2;
         real *global_max_pool1 = f->global_max_pool1;
         {
-            const real *x_0 = f->conv1 + (int64_t)f->near2[s] * 256;
-            const real *x_1 = f->conv1 + (int64_t)f->near2[f->sites2 + s] * 256;
-            const real *x_2 = f->conv1 + (int64_t)f->near2[f->sites2 * 2 + s] * 256;
-            const real *x_3 = f->conv1 + (int64_t)f->near2[f->sites2 * 3 + s] * 256;
+            const real *x_0 = f->conv1 + (int64_t)f->near2[s] * 272;
+            const real *x_1 = f->conv1 + (int64_t)f->near2[f->sites2 + s] * 272;
+            const real *x_2 = f->conv1 + (int64_t)f->near2[f->sites2 * 2 + s] * 272;
+            const real *x_3 = f->conv1 + (int64_t)f->near2[f->sites2 * 3 + s] * 272;
             for (int64_t c = 0; c < 16; c++) { /* channels read */
                 for (int64_t lane = 0; lane < 16; lane += 4) { /* samples */
                     vec128 y = vec128_load(x_0 + c * 16 + lane);
@@ -6405,7 +6412,7 @@ static void linear1_plain(const Frame *f)
 /* sigmoid, st.arch:14 */
 static void write_sigmoid1_plain(const Frame *f)
 {
-    write_field(f->call, f->block, &f->parts, NULL, f->y, f->sigmoid1, 1);
+    write_field(f->call, f->block, &f->parts, NULL, f->y, f->sigmoid1, 1, 1);
 }
 
 /* clear_sums */
@@ -6421,16 +6428,16 @@ static void max_pool1_2_plain(const Frame *f)
     lowest(f->global_max_pool1, 128);
     clear(f->global_max_pool1_arg, 128);
     for (int64_t s = 0; s + 2 <= f->sites2; s += 2) { /* sites */
-        real *max_pool1_arg = f->max_pool1_arg + s * 256;
-        real *leaky_relu1 = f->leaky_relu1 + s * 256;
-        real *leaky_relu2 = f->leaky_relu2 + s * 256;
+        real *max_pool1_arg = f->max_pool1_arg + s * 272;
+        real *leaky_relu1 = f->leaky_relu1 + s * 272;
+        real *leaky_relu2 = f->leaky_relu2 + s * 272;
         real *global_max_pool1 = f->global_max_pool1;
         real *global_max_pool1_arg = f->global_max_pool1_arg;
         for (int64_t k = 0; k < 2; k++) { /* sites of the tile */
-            const real *x_0 = f->conv1 + (int64_t)f->near2[s + k] * 256;
-            const real *x_1 = f->conv1 + (int64_t)f->near2[f->sites2 + s + k] * 256;
-            const real *x_2 = f->conv1 + (int64_t)f->near2[f->sites2 * 2 + s + k] * 256;
-            const real *x_3 = f->conv1 + (int64_t)f->near2[f->sites2 * 3 + s + k] * 256;
+            const real *x_0 = f->conv1 + (int64_t)f->near2[s + k] * 272;
+            const real *x_1 = f->conv1 + (int64_t)f->near2[f->sites2 + s + k] * 272;
+            const real *x_2 = f->conv1 + (int64_t)f->near2[f->sites2 * 2 + s + k] * 272;
+            const real *x_3 = f->conv1 + (int64_t)f->near2[f->sites2 * 3 + s + k] * 272;
             for (int64_t c = 0; c < 16; c++) { /* channels read */
                 for (int64_t lane = 0; lane < 16; lane += 4) { /* samples */
                     vec128 y = vec128_load(x_0 + c * 16 + lane);
@@ -6444,9 +6451,9 @@ static void max_pool1_2_plain(const Frame *f)
                     vec128 next_3 = vec128_load(x_3 + c * 16 + lane);
                     where = vec128_gt(next_3, y, vec128_set((real)3), where);
                     y = vec128_gt(next_3, y, next_3, y);
-                    vec128_store(max_pool1_arg + c * 16 + lane + k * 256, where);
+                    vec128_store(max_pool1_arg + c * 16 + lane + k * 272, where);
                     y = vec128_max(y, vec128_mul(y, vec128_set((real)0.01)));
-                    vec128_store(leaky_relu1 + k * 256 + c * 16 + lane, y);
+                    vec128_store(leaky_relu1 + k * 272 + c * 16 + lane, y);
                 }
             }
         }
@@ -6460,8 +6467,8 @@ static void max_pool1_2_plain(const Frame *f)
                     vec128 y_3_0 = vec128_set(bias[3]); vec128 y_3_1 = vec128_set(bias[3]);
                     const real *w = f->packed + block * 128 + o + 256;
                     {
-                        const real *x_0 = f->leaky_relu1 + s * 256 + lane;
-                        const real *x_1 = f->leaky_relu1 + s * 256 + lane + 256;
+                        const real *x_0 = f->leaky_relu1 + s * 272 + lane;
+                        const real *x_1 = f->leaky_relu1 + s * 272 + lane + 272;
                         for (int64_t c = 0; c < 16; c++) { /* channels read */
                             vec128 v_0 = vec128_load(x_0 + c * 16);
                             vec128 v_1 = vec128_load(x_1 + c * 16);
@@ -6487,13 +6494,13 @@ static void max_pool1_2_plain(const Frame *f)
                     y_3_0 = vec128_max(y_3_0, vec128_mul(y_3_0, vec128_set((real)0.01)));
                     y_3_1 = vec128_max(y_3_1, vec128_mul(y_3_1, vec128_set((real)0.01)));
                     vec128_store(leaky_relu2 + block * 128 + o * 16 + lane, y_0_0);
-                    vec128_store(leaky_relu2 + block * 128 + o * 16 + lane + 256, y_0_1);
+                    vec128_store(leaky_relu2 + block * 128 + o * 16 + lane + 272, y_0_1);
                     vec128_store(leaky_relu2 + block * 128 + o * 16 + lane + 16, y_1_0);
-                    vec128_store(leaky_relu2 + block * 128 + o * 16 + lane + 272, y_1_1);
+                    vec128_store(leaky_relu2 + block * 128 + o * 16 + lane + 288, y_1_1);
                     vec128_store(leaky_relu2 + block * 128 + o * 16 + lane + 32, y_2_0);
-                    vec128_store(leaky_relu2 + block * 128 + o * 16 + lane + 288, y_2_1);
+                    vec128_store(leaky_relu2 + block * 128 + o * 16 + lane + 304, y_2_1);
                     vec128_store(leaky_relu2 + block * 128 + o * 16 + lane + 48, y_3_0);
-                    vec128_store(leaky_relu2 + block * 128 + o * 16 + lane + 304, y_3_1);
+                    vec128_store(leaky_relu2 + block * 128 + o * 16 + lane + 320, y_3_1);
                 }
             }
         }
@@ -6507,8 +6514,8 @@ static void max_pool1_2_plain(const Frame *f)
                     vec128 y_3_0 = vec128_set(bias[3]); vec128 y_3_1 = vec128_set(bias[3]);
                     const real *w = f->packed + o + 528;
                     {
-                        const real *x_0 = f->leaky_relu2 + s * 256 + lane;
-                        const real *x_1 = f->leaky_relu2 + s * 256 + lane + 256;
+                        const real *x_0 = f->leaky_relu2 + s * 272 + lane;
+                        const real *x_1 = f->leaky_relu2 + s * 272 + lane + 272;
                         for (int64_t c = 0; c < 16; c++) { /* channels read */
                             vec128 v_0 = vec128_load(x_0 + c * 16);
                             vec128 v_1 = vec128_load(x_1 + c * 16);
@@ -6562,16 +6569,16 @@ static void max_pool1_2_plain(const Frame *f)
         }
     }
     for (int64_t s = f->sites2 / 2 * 2; s < f->sites2; s++) { /* sites */
-        real *max_pool1_arg = f->max_pool1_arg + s * 256;
-        real *leaky_relu1 = f->leaky_relu1 + s * 256;
-        real *leaky_relu2 = f->leaky_relu2 + s * 256;
+        real *max_pool1_arg = f->max_pool1_arg + s * 272;
+        real *leaky_relu1 = f->leaky_relu1 + s * 272;
+        real *leaky_relu2 = f->leaky_relu2 + s * 272;
         real *global_max_pool1 = f->global_max_pool1;
         real *global_max_pool1_arg = f->global_max_pool1_arg;
         {
-            const real *x_0 = f->conv1 + (int64_t)f->near2[s] * 256;
-            const real *x_1 = f->conv1 + (int64_t)f->near2[f->sites2 + s] * 256;
-            const real *x_2 = f->conv1 + (int64_t)f->near2[f->sites2 * 2 + s] * 256;
-            const real *x_3 = f->conv1 + (int64_t)f->near2[f->sites2 * 3 + s] * 256;
+            const real *x_0 = f->conv1 + (int64_t)f->near2[s] * 272;
+            const real *x_1 = f->conv1 + (int64_t)f->near2[f->sites2 + s] * 272;
+            const real *x_2 = f->conv1 + (int64_t)f->near2[f->sites2 * 2 + s] * 272;
+            const real *x_3 = f->conv1 + (int64_t)f->near2[f->sites2 * 3 + s] * 272;
             for (int64_t c = 0; c < 16; c++) { /* channels read */
                 for (int64_t lane = 0; lane < 16; lane += 4) { /* samples */
                     vec128 y = vec128_load(x_0 + c * 16 + lane);
@@ -6601,7 +6608,7 @@ static void max_pool1_2_plain(const Frame *f)
                     vec128 y_3 = vec128_set(bias[3]);
                     const real *w = f->packed + block * 128 + o + 256;
                     {
-                        const real *x = f->leaky_relu1 + s * 256 + lane;
+                        const real *x = f->leaky_relu1 + s * 272 + lane;
                         for (int64_t c = 0; c < 16; c++) { /* channels read */
                             vec128 v = vec128_load(x + c * 16); vec128 u_0 = vec128_set(w[c * 8]);
                             y_0 = vec128_fma(u_0, v, y_0); vec128 u_1 = vec128_set(w[c * 8 + 1]);
@@ -6631,7 +6638,7 @@ static void max_pool1_2_plain(const Frame *f)
                     vec128 y_3 = vec128_set(bias[3]);
                     const real *w = f->packed + o + 528;
                     {
-                        const real *x = f->leaky_relu2 + s * 256 + lane;
+                        const real *x = f->leaky_relu2 + s * 272 + lane;
                         for (int64_t c = 0; c < 16; c++) { /* channels read */
                             vec128 v = vec128_load(x + c * 16); vec128 u_0 = vec128_set(w[c * 8]);
                             y_0 = vec128_fma(u_0, v, y_0); vec128 u_1 = vec128_set(w[c * 8 + 1]);
@@ -6741,13 +6748,13 @@ static void linear1_2_plain(const Frame *f)
 /* bce */
 static void loss_plain(const Frame *f)
 {
-    bce(f->call, f->block, &f->parts, NULL, f->target, f->linear2, 1, f->loss);
+    bce(f->call, f->block, &f->parts, NULL, f->target, f->linear2, 1, 1, f->loss);
 }
 
 /* bce_dx, st.arch:13 */
 static void dlinear2_plain(const Frame *f)
 {
-    bce_dx(f->call, f->block, &f->parts, NULL, f->target, f->linear2, 1, f->dlinear2);
+    bce_dx(f->call, f->block, &f->parts, NULL, f->target, f->linear2, 1, 1, f->dlinear2);
 }
 
 /* conv_dw, st.arch:13
@@ -6916,10 +6923,10 @@ static void dconv3_plain(const Frame *f)
     share(&f->parts, f->dglobal_max_pool1, dglobal_max_pool1_all, 8);
     for (int64_t s = 0; s + 2 <= f->sites2; s += 2) { /* sites */
         real *dconv3 = f->dconv3 + s * 128;
-        const real *leaky_relu2 = f->leaky_relu2 + s * 256;
-        real *dconv2 = f->dconv2 + s * 256;
-        const real *leaky_relu1 = f->leaky_relu1 + s * 256;
-        real *dmax_pool1 = f->dmax_pool1 + s * 256;
+        const real *leaky_relu2 = f->leaky_relu2 + s * 272;
+        real *dconv2 = f->dconv2 + s * 272;
+        const real *leaky_relu1 = f->leaky_relu1 + s * 272;
+        real *dmax_pool1 = f->dmax_pool1 + s * 272;
         for (int64_t k = 0; k < 2; k++) { /* sites of the tile */
             const real *x = dglobal_max_pool1_all;
             const real *arg = f->global_max_pool1_arg;
@@ -6959,21 +6966,21 @@ static void dconv3_plain(const Frame *f)
                         }
                     }
                     y_0_0 = vec128_gt(vec128_load(leaky_relu2 + block * 128 + o * 16 + lane), vec128_set(0), y_0_0, vec128_mul(y_0_0, vec128_set((real)0.01)));
-                    y_0_1 = vec128_gt(vec128_load(leaky_relu2 + block * 128 + o * 16 + lane + 256), vec128_set(0), y_0_1, vec128_mul(y_0_1, vec128_set((real)0.01)));
+                    y_0_1 = vec128_gt(vec128_load(leaky_relu2 + block * 128 + o * 16 + lane + 272), vec128_set(0), y_0_1, vec128_mul(y_0_1, vec128_set((real)0.01)));
                     y_1_0 = vec128_gt(vec128_load(leaky_relu2 + block * 128 + o * 16 + lane + 16), vec128_set(0), y_1_0, vec128_mul(y_1_0, vec128_set((real)0.01)));
-                    y_1_1 = vec128_gt(vec128_load(leaky_relu2 + block * 128 + o * 16 + lane + 272), vec128_set(0), y_1_1, vec128_mul(y_1_1, vec128_set((real)0.01)));
+                    y_1_1 = vec128_gt(vec128_load(leaky_relu2 + block * 128 + o * 16 + lane + 288), vec128_set(0), y_1_1, vec128_mul(y_1_1, vec128_set((real)0.01)));
                     y_2_0 = vec128_gt(vec128_load(leaky_relu2 + block * 128 + o * 16 + lane + 32), vec128_set(0), y_2_0, vec128_mul(y_2_0, vec128_set((real)0.01)));
-                    y_2_1 = vec128_gt(vec128_load(leaky_relu2 + block * 128 + o * 16 + lane + 288), vec128_set(0), y_2_1, vec128_mul(y_2_1, vec128_set((real)0.01)));
+                    y_2_1 = vec128_gt(vec128_load(leaky_relu2 + block * 128 + o * 16 + lane + 304), vec128_set(0), y_2_1, vec128_mul(y_2_1, vec128_set((real)0.01)));
                     y_3_0 = vec128_gt(vec128_load(leaky_relu2 + block * 128 + o * 16 + lane + 48), vec128_set(0), y_3_0, vec128_mul(y_3_0, vec128_set((real)0.01)));
-                    y_3_1 = vec128_gt(vec128_load(leaky_relu2 + block * 128 + o * 16 + lane + 304), vec128_set(0), y_3_1, vec128_mul(y_3_1, vec128_set((real)0.01)));
+                    y_3_1 = vec128_gt(vec128_load(leaky_relu2 + block * 128 + o * 16 + lane + 320), vec128_set(0), y_3_1, vec128_mul(y_3_1, vec128_set((real)0.01)));
                     vec128_store(dconv2 + block * 128 + o * 16 + lane, y_0_0);
-                    vec128_store(dconv2 + block * 128 + o * 16 + lane + 256, y_0_1);
+                    vec128_store(dconv2 + block * 128 + o * 16 + lane + 272, y_0_1);
                     vec128_store(dconv2 + block * 128 + o * 16 + lane + 16, y_1_0);
-                    vec128_store(dconv2 + block * 128 + o * 16 + lane + 272, y_1_1);
+                    vec128_store(dconv2 + block * 128 + o * 16 + lane + 288, y_1_1);
                     vec128_store(dconv2 + block * 128 + o * 16 + lane + 32, y_2_0);
-                    vec128_store(dconv2 + block * 128 + o * 16 + lane + 288, y_2_1);
+                    vec128_store(dconv2 + block * 128 + o * 16 + lane + 304, y_2_1);
                     vec128_store(dconv2 + block * 128 + o * 16 + lane + 48, y_3_0);
-                    vec128_store(dconv2 + block * 128 + o * 16 + lane + 304, y_3_1);
+                    vec128_store(dconv2 + block * 128 + o * 16 + lane + 320, y_3_1);
                 }
             }
         }
@@ -6986,8 +6993,8 @@ static void dconv3_plain(const Frame *f)
                     vec128 y_3_0 = vec128_set(0); vec128 y_3_1 = vec128_set(0);
                     const real *w = f->packed + block * 128 + o + 1392;
                     {
-                        const real *x_0 = f->dconv2 + s * 256 + lane;
-                        const real *x_1 = f->dconv2 + s * 256 + lane + 256;
+                        const real *x_0 = f->dconv2 + s * 272 + lane;
+                        const real *x_1 = f->dconv2 + s * 272 + lane + 272;
                         for (int64_t c = 0; c < 16; c++) { /* channels read */
                             vec128 v_0 = vec128_load(x_0 + c * 16);
                             vec128 v_1 = vec128_load(x_1 + c * 16);
@@ -7005,31 +7012,31 @@ static void dconv3_plain(const Frame *f)
                         }
                     }
                     y_0_0 = vec128_gt(vec128_load(leaky_relu1 + block * 128 + o * 16 + lane), vec128_set(0), y_0_0, vec128_mul(y_0_0, vec128_set((real)0.01)));
-                    y_0_1 = vec128_gt(vec128_load(leaky_relu1 + block * 128 + o * 16 + lane + 256), vec128_set(0), y_0_1, vec128_mul(y_0_1, vec128_set((real)0.01)));
+                    y_0_1 = vec128_gt(vec128_load(leaky_relu1 + block * 128 + o * 16 + lane + 272), vec128_set(0), y_0_1, vec128_mul(y_0_1, vec128_set((real)0.01)));
                     y_1_0 = vec128_gt(vec128_load(leaky_relu1 + block * 128 + o * 16 + lane + 16), vec128_set(0), y_1_0, vec128_mul(y_1_0, vec128_set((real)0.01)));
-                    y_1_1 = vec128_gt(vec128_load(leaky_relu1 + block * 128 + o * 16 + lane + 272), vec128_set(0), y_1_1, vec128_mul(y_1_1, vec128_set((real)0.01)));
+                    y_1_1 = vec128_gt(vec128_load(leaky_relu1 + block * 128 + o * 16 + lane + 288), vec128_set(0), y_1_1, vec128_mul(y_1_1, vec128_set((real)0.01)));
                     y_2_0 = vec128_gt(vec128_load(leaky_relu1 + block * 128 + o * 16 + lane + 32), vec128_set(0), y_2_0, vec128_mul(y_2_0, vec128_set((real)0.01)));
-                    y_2_1 = vec128_gt(vec128_load(leaky_relu1 + block * 128 + o * 16 + lane + 288), vec128_set(0), y_2_1, vec128_mul(y_2_1, vec128_set((real)0.01)));
+                    y_2_1 = vec128_gt(vec128_load(leaky_relu1 + block * 128 + o * 16 + lane + 304), vec128_set(0), y_2_1, vec128_mul(y_2_1, vec128_set((real)0.01)));
                     y_3_0 = vec128_gt(vec128_load(leaky_relu1 + block * 128 + o * 16 + lane + 48), vec128_set(0), y_3_0, vec128_mul(y_3_0, vec128_set((real)0.01)));
-                    y_3_1 = vec128_gt(vec128_load(leaky_relu1 + block * 128 + o * 16 + lane + 304), vec128_set(0), y_3_1, vec128_mul(y_3_1, vec128_set((real)0.01)));
+                    y_3_1 = vec128_gt(vec128_load(leaky_relu1 + block * 128 + o * 16 + lane + 320), vec128_set(0), y_3_1, vec128_mul(y_3_1, vec128_set((real)0.01)));
                     vec128_store(dmax_pool1 + block * 128 + o * 16 + lane, y_0_0);
-                    vec128_store(dmax_pool1 + block * 128 + o * 16 + lane + 256, y_0_1);
+                    vec128_store(dmax_pool1 + block * 128 + o * 16 + lane + 272, y_0_1);
                     vec128_store(dmax_pool1 + block * 128 + o * 16 + lane + 16, y_1_0);
-                    vec128_store(dmax_pool1 + block * 128 + o * 16 + lane + 272, y_1_1);
+                    vec128_store(dmax_pool1 + block * 128 + o * 16 + lane + 288, y_1_1);
                     vec128_store(dmax_pool1 + block * 128 + o * 16 + lane + 32, y_2_0);
-                    vec128_store(dmax_pool1 + block * 128 + o * 16 + lane + 288, y_2_1);
+                    vec128_store(dmax_pool1 + block * 128 + o * 16 + lane + 304, y_2_1);
                     vec128_store(dmax_pool1 + block * 128 + o * 16 + lane + 48, y_3_0);
-                    vec128_store(dmax_pool1 + block * 128 + o * 16 + lane + 304, y_3_1);
+                    vec128_store(dmax_pool1 + block * 128 + o * 16 + lane + 320, y_3_1);
                 }
             }
         }
     }
     for (int64_t s = f->sites2 / 2 * 2; s < f->sites2; s++) { /* sites */
         real *dconv3 = f->dconv3 + s * 128;
-        const real *leaky_relu2 = f->leaky_relu2 + s * 256;
-        real *dconv2 = f->dconv2 + s * 256;
-        const real *leaky_relu1 = f->leaky_relu1 + s * 256;
-        real *dmax_pool1 = f->dmax_pool1 + s * 256;
+        const real *leaky_relu2 = f->leaky_relu2 + s * 272;
+        real *dconv2 = f->dconv2 + s * 272;
+        const real *leaky_relu1 = f->leaky_relu1 + s * 272;
+        real *dmax_pool1 = f->dmax_pool1 + s * 272;
         {
             const real *x = dglobal_max_pool1_all;
             const real *arg = f->global_max_pool1_arg;
@@ -7079,7 +7086,7 @@ static void dconv3_plain(const Frame *f)
                     vec128 y_3 = vec128_set(0);
                     const real *w = f->packed + block * 128 + o + 1392;
                     {
-                        const real *x = f->dconv2 + s * 256 + lane;
+                        const real *x = f->dconv2 + s * 272 + lane;
                         for (int64_t c = 0; c < 16; c++) { /* channels read */
                             vec128 v = vec128_load(x + c * 16); vec128 u_0 = vec128_set(w[c * 8]);
                             y_0 = vec128_fma(u_0, v, y_0); vec128 u_1 = vec128_set(w[c * 8 + 1]);
@@ -7118,7 +7125,7 @@ static void dconv3_weight_plain(const Frame *f)
                     vec128 sum_3_0 = vec128_set(0); vec128 sum_3_1 = vec128_set(0);
                     for (int64_t s = from; s < to; s++) { /* sites */
                         const real *dy = f->dconv3 + s * 128 + o * 16 + lane;
-                        const real *x = f->leaky_relu2 + s * 256 + c * 16 + lane;
+                        const real *x = f->leaky_relu2 + s * 272 + c * 16 + lane;
                         vec128 v_0 = vec128_load(x); vec128 v_1 = vec128_load(x + 16);
                         vec128 u_0 = vec128_load(dy); sum_0_0 = vec128_fma(u_0, v_0, sum_0_0);
                         sum_0_1 = vec128_fma(u_0, v_1, sum_0_1);
@@ -7181,8 +7188,8 @@ static void dconv2_weight_plain(const Frame *f)
                     vec128 sum_2_0 = vec128_set(0); vec128 sum_2_1 = vec128_set(0);
                     vec128 sum_3_0 = vec128_set(0); vec128 sum_3_1 = vec128_set(0);
                     for (int64_t s = from; s < to; s++) { /* sites */
-                        const real *dy = f->dconv2 + s * 256 + o * 16 + lane;
-                        const real *x = f->leaky_relu1 + s * 256 + c * 16 + lane;
+                        const real *dy = f->dconv2 + s * 272 + o * 16 + lane;
+                        const real *x = f->leaky_relu1 + s * 272 + c * 16 + lane;
                         vec128 v_0 = vec128_load(x); vec128 v_1 = vec128_load(x + 16);
                         vec128 u_0 = vec128_load(dy); sum_0_0 = vec128_fma(u_0, v_0, sum_0_0);
                         sum_0_1 = vec128_fma(u_0, v_1, sum_0_1);
@@ -7214,7 +7221,7 @@ static void dconv2_bias_plain(const Frame *f)
                 vec128 sum_4 = vec128_set(0); vec128 sum_5 = vec128_set(0);
                 vec128 sum_6 = vec128_set(0); vec128 sum_7 = vec128_set(0);
                 for (int64_t s = from; s < to; s++) { /* sites */
-                    const real *dy = f->dconv2 + s * 256 + o * 16 + lane;
+                    const real *dy = f->dconv2 + s * 272 + o * 16 + lane;
                     sum_0 = vec128_add(sum_0, vec128_load(dy));
                     sum_1 = vec128_add(sum_1, vec128_load(dy + 16));
                     sum_2 = vec128_add(sum_2, vec128_load(dy + 32));
@@ -7233,13 +7240,13 @@ static void dconv2_bias_plain(const Frame *f)
 /* dconv1, st.arch:7 */
 static void dconv1_plain(const Frame *f)
 {
-    clear(f->dmax_pool1 + f->sites2 * 256, 256);
-    clear(f->max_pool1_arg + f->sites2 * 256, 256);
+    clear(f->dmax_pool1 + f->sites2 * 272, 272);
+    clear(f->max_pool1_arg + f->sites2 * 272, 272);
     for (int64_t s = 0; s < f->sites1; s++) { /* sites */
-        real *dconv1 = f->dconv1 + s * 256;
+        real *dconv1 = f->dconv1 + s * 272;
         {
-            const real *x = f->dmax_pool1 + (int64_t)f->cover2[s] * 256;
-            const real *arg = f->max_pool1_arg + (int64_t)f->cover2[s] * 256;
+            const real *x = f->dmax_pool1 + (int64_t)f->cover2[s] * 272;
+            const real *arg = f->max_pool1_arg + (int64_t)f->cover2[s] * 272;
             for (int64_t c = 0; c < 16; c++) { /* channels read */
                 for (int64_t lane = 0; lane < 16; lane += 4) { /* samples */
                     vec128 y = vec128_eq(vec128_load(arg + c * 16 + lane),
@@ -7269,7 +7276,7 @@ static void dconv1_weight_plain(const Frame *f)
                         vec128 sum_2_0 = vec128_set(0); vec128 sum_2_1 = vec128_set(0);
                         vec128 sum_3_0 = vec128_set(0); vec128 sum_3_1 = vec128_set(0);
                         for (int64_t s = from; s < to; s++) { /* sites */
-                            const real *dy = f->dconv1 + s * 256 + o * 16 + lane;
+                            const real *dy = f->dconv1 + s * 272 + o * 16 + lane;
                             const real *x = f->flux + (int64_t)f->near1[tap * f->sites1 + s] * 64 + c * 16 + lane;
                             vec128 v_0 = vec128_load(x); vec128 v_1 = vec128_load(x + 16);
                             vec128 u_0 = vec128_load(dy); sum_0_0 = vec128_fma(u_0, v_0, sum_0_0);
@@ -7377,7 +7384,7 @@ static void linear1_3_plain(const Frame *f)
 /* seed, st.arch:14 */
 static void read_dsigmoid1_plain(const Frame *f)
 {
-    read_field(f->call, f->block, &f->parts, NULL, f->dy, f->dsigmoid1, 1);
+    read_field(f->call, f->block, &f->parts, NULL, f->dy, f->dsigmoid1, 1, 1);
 }
 
 /* dsigmoid1 -> dlinear2; dlinear1; dleaky_relu3 -> dglobal_max_pool1, st.arch:14
@@ -7481,7 +7488,7 @@ static void dlinear1_2_plain(const Frame *f)
  * dx[c,q] = sum over taps k and channels o of w[o,c,k] dy[o,back[k][q]]; 256 multiply-adds a site */
 static void dflux_plain(const Frame *f)
 {
-    vec128_fill_halo(&f->back1_halo, f->dconv1, 16, f->sites1);
+    vec128_fill_halo(&f->back1_halo, f->dconv1, 17, f->sites1);
     for (int64_t s = 0; s + 2 <= f->sites1; s += 2) { /* sites */
         real *dflux = f->dflux + s * 64;
         for (int64_t lane = 0; lane < 16; lane += 4) { /* samples */
@@ -7491,8 +7498,8 @@ static void dflux_plain(const Frame *f)
             vec128 y_3_0 = vec128_set(0); vec128 y_3_1 = vec128_set(0);
             const real *w = f->packed + 1648;
             for (int64_t tap = 0; tap < 4; tap++) { /* taps */
-                const real *x_0 = f->dconv1 + (int64_t)f->back1[tap * f->sites1 + s] * 256 + lane;
-                const real *x_1 = f->dconv1 + (int64_t)f->back1[tap * f->sites1 + s + 1] * 256 + lane;
+                const real *x_0 = f->dconv1 + (int64_t)f->back1[tap * f->sites1 + s] * 272 + lane;
+                const real *x_1 = f->dconv1 + (int64_t)f->back1[tap * f->sites1 + s + 1] * 272 + lane;
                 for (int64_t c = 0; c < 16; c++) { /* channels read */
                     vec128 v_0 = vec128_load(x_0 + c * 16); vec128 v_1 = vec128_load(x_1 + c * 16);
                     vec128 u_0 = vec128_set(w[tap * 64 + c * 4]);
@@ -7520,7 +7527,7 @@ static void dflux_plain(const Frame *f)
             vec128 y_3 = vec128_set(0);
             const real *w = f->packed + 1648;
             for (int64_t tap = 0; tap < 4; tap++) { /* taps */
-                const real *x = f->dconv1 + (int64_t)f->back1[tap * f->sites1 + s] * 256 + lane;
+                const real *x = f->dconv1 + (int64_t)f->back1[tap * f->sites1 + s] * 272 + lane;
                 for (int64_t c = 0; c < 16; c++) { /* channels read */
                     vec128 v = vec128_load(x + c * 16);
                     vec128 u_0 = vec128_set(w[tap * 64 + c * 4]); y_0 = vec128_fma(u_0, v, y_0);
@@ -7541,7 +7548,7 @@ static void dflux_plain(const Frame *f)
  * dx[c,q] = sum over taps k and channels o of w[o,c,k] dy[o,back[k][q]]; 256 multiply-adds a site */
 static void write_dflux_plain(const Frame *f)
 {
-    write_field(f->call, f->block, &f->parts, f->extent1, f->dx, f->dflux, 4);
+    write_field(f->call, f->block, &f->parts, f->extent1, f->dx, f->dflux, 4, 4);
 }
 
 static void run_forward_plain(Frame *f, int64_t first, int64_t last)

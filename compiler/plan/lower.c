@@ -189,11 +189,12 @@ static const Ix *sites_of(Lower *l, Val v)
 static void lower_transfer(Lower *l, Val v, const char *function, const char *array)
 {
     Build *b = l->b;
-    put_call(b, function, 7,
+    put_call(b, function, 8,
              (CallArg[]){arg_word("call"), arg_word("block"), arg_parts(),
                          arg_extent(lower_lattice(l, v)), arg_word(array),
                          arg_buf(b, lower_buffer(l, v), NULL),
-                         arg_int(b, graph_node(l->g, v)->shape.channels)});
+                         arg_int(b, graph_node(l->g, v)->shape.channels),
+                         arg_int(b, lower_row(graph_node(l->g, v)))});
 }
 
 static void lower_loss(Lower *l, Val v)
@@ -208,6 +209,7 @@ static void lower_loss(Lower *l, Val v)
                      arg_word("target"),
                      arg_buf(b, lower_buffer(l, n->arg[0]), NULL),
                      arg_int(b, graph_node(l->g, n->arg[0])->shape.channels),
+                     arg_int(b, lower_row(graph_node(l->g, n->arg[0]))),
                      value ? arg_word("loss") : arg_buf(b, lower_buffer(l, v), NULL)};
     put_call(b, op_info[n->op].name, countof(arg), arg);
 }
@@ -218,11 +220,12 @@ static void lower_move(Lower *l, Val v)
     Build *b = l->b;
     const Node *n = graph_node(l->g, v);
     Val field = n->op == OP_FLATTEN ? n->arg[0] : v;
-    put_call(b, op_info[n->op].name, 6,
+    put_call(b, op_info[n->op].name, 7,
              (CallArg[]){arg_parts(), arg_extent(lower_lattice(l, field)),
                          arg_buf(b, lower_buffer(l, n->arg[0]), NULL),
                          arg_buf(b, lower_buffer(l, v), NULL),
                          arg_int(b, graph_node(l->g, field)->shape.channels),
+                         arg_int(b, lower_row(graph_node(l->g, field))),
                          arg_ix(sites_of(l, field))});
 }
 

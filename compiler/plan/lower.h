@@ -76,7 +76,11 @@ int lower_taps(const Node *window);
 BufId lower_table(Lower *l, GeometryKind kind, const Node *window, Val from, Val to);
 /* Zeroes the ghost site and fills the halo of `from`, where the table names them. */
 void lower_surround(Lower *l, GeometryKind kind, const Node *window, Val from, Val to);
-/* (site * channels + channel) * 16 + lane; site NULL: only the channel's part. */
+/* Vectors from one site of a field to the next: one more than its channels where these are a
+ * multiple of 16.  Every 4 kB fall into the same places of the nearest memory, and a few
+ * channels of many sites would find room for a fraction of it only. */
+int lower_row(const Node *n);
+/* (site * row + channel) * 16 + lane; site NULL: only the channel's part. */
 const Ix *lower_index(Lower *l, Val v, const Ix *site, const Ix *channel,
                       const Ix *lane);
 /* The loop over strips of a lattice: its variable is the first site, *to the end. */

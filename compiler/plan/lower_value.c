@@ -6,6 +6,12 @@ int lower_lattice(Lower *l, Val v)
     return build_lattice(l->b, &graph_node(l->g, v)->shape);
 }
 
+int lower_row(const Node *n)
+{
+    int channels = n->shape.channels;
+    return channels + (n->shape.rank > 0 && channels % 16 == 0);
+}
+
 BufId lower_buffer(Lower *l, Val v)
 {
     const Node *n = graph_node(l->g, v);
@@ -14,11 +20,11 @@ BufId lower_buffer(Lower *l, Val v)
         return build_buffer(l->b,
                             (Buffer){.name = arena_printf(l->b->arena, "%s_tile", name),
                                      .space = SPACE_STACK,
-                                     .channels = n->shape.channels,
+                                     .channels = lower_row(n),
                                      .count = l->tile.sites});
     return build_buffer(l->b, (Buffer){.name = name,
                                        .space = SPACE_WORK,
-                                       .channels = n->shape.channels,
+                                       .channels = lower_row(n),
                                        .lattice = lower_lattice(l, v)});
 }
 
@@ -87,16 +93,16 @@ void lower_surround(Lower *l, GeometryKind kind, const Node *window, Val from, V
 {
     Build *b = l->b;
     BufId table = lower_table(l, kind, window, from, to), buf = lower_buffer(l, from);
-    int channels = graph_node(l->g, from)->shape.channels;
+    int row = lower_row(graph_node(l->g, from));
     const Ix *sites = ix_sites(b, lower_lattice(l, from));
     if (has_ghost(kind, window))
         put_call(b, "clear", 2,
-                 (CallArg[]){arg_buf(b, buf, ix_scale(b, sites, channels * LANES)),
-                             arg_int(b, channels * LANES)});
+                 (CallArg[]){arg_buf(b, buf, ix_scale(b, sites, row * LANES)),
+                             arg_int(b, row * LANES)});
     if (kind == NEAR_FORWARD || kind == NEAR_BACKWARD)
         put_call(b, "vec_fill_halo", 4,
-                 (CallArg[]){arg_halo(table), arg_buf(b, buf, NULL),
-                             arg_int(b, channels), arg_ix(sites)});
+                 (CallArg[]){arg_halo(table), arg_buf(b, buf, NULL), arg_int(b, row),
+                             arg_ix(sites)});
 }
 
 const Ix *lower_index(Lower *l, Val v, const Ix *site, const Ix *channel,
@@ -105,8 +111,7 @@ const Ix *lower_index(Lower *l, Val v, const Ix *site, const Ix *channel,
     Build *b = l->b;
     const Ix *element = channel;
     if (site)
-        element =
-            ix_add(b, ix_scale(b, site, graph_node(l->g, v)->shape.channels), channel);
+        element = ix_add(b, ix_scale(b, site, lower_row(graph_node(l->g, v))), channel);
     return ix_add(b, ix_scale(b, element, LANES), lane);
 }
 

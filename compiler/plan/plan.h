@@ -213,7 +213,7 @@ typedef enum Space {
 typedef struct Buffer {
     const char *name;
     Space space;
-    int channels;   /* WORK, STACK                                       */
+    int channels;   /* vectors a site, lower_row                         */
     int lattice;    /* WORK: its sites; TABLE: sites per row             */
     int64_t count;  /* SUM: vectors; TABLE: rows; STACK: sites           */
     bool around;    /* WORK: behind the sites a ghost, and a halo        */

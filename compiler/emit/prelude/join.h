@@ -79,7 +79,7 @@ INLINE void share_mean(const Parts *parts, const real *from, real *to, int64_t c
 
 /* Flatten: feature channel * sites + site of the one site behind it. */
 INLINE void flatten(const Parts *parts, const int64_t *extent, const real *x, real *y,
-                    int64_t channels, int64_t sites)
+                    int64_t channels, int64_t row, int64_t sites)
 {
     const int64_t all = sites * parts->count;
     if (parts->count > 1)
@@ -88,7 +88,7 @@ INLINE void flatten(const Parts *parts, const int64_t *extent, const real *x, re
         for (int64_t part = 0; part < parts->count; part++) {
             const int64_t whole = parts->count == 1 ? s : whole_site(parts, extent, part, s);
             for (int64_t c = 0; c < channels; c++) {
-                const real *from = x + (s * channels + c) * ARCH_LANES;
+                const real *from = x + (s * row + c) * ARCH_LANES;
                 real *to = y + (c * all + whole) * ARCH_LANES;
                 if (parts->count == 1)
                     memcpy(to, from, ARCH_LANES * sizeof *to);
@@ -101,17 +101,17 @@ INLINE void flatten(const Parts *parts, const int64_t *extent, const real *x, re
 
 /* ... and its adjoint. */
 INLINE void unflatten(const Parts *parts, const int64_t *extent, const real *y, real *x,
-                      int64_t channels, int64_t sites)
+                      int64_t channels, int64_t row, int64_t sites)
 {
     const int64_t all = sites * parts->count;
     if (parts->count > 1)
-        clear(x, channels * sites * ARCH_LANES);
+        clear(x, row * sites * ARCH_LANES);
     for (int64_t s = 0; s < sites; s++)
         for (int64_t part = 0; part < parts->count; part++) {
             const int64_t whole = parts->count == 1 ? s : whole_site(parts, extent, part, s);
             for (int64_t c = 0; c < channels; c++) {
                 const real *from = y + (c * all + whole) * ARCH_LANES;
-                real *to = x + (s * channels + c) * ARCH_LANES;
+                real *to = x + (s * row + c) * ARCH_LANES;
                 if (parts->count == 1)
                     memcpy(to, from, ARCH_LANES * sizeof *to);
                 else

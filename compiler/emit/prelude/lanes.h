@@ -135,14 +135,14 @@ INLINE void read_row(const Field *f, const void *x, ArchType type, int64_t at, r
 }
 
 INLINE void read_rows(const Field *f, const void *x, ArchType type, real *lanes,
-                      int64_t channels)
+                      int64_t channels, int64_t row)
 {
     if (f->lanes < ARCH_LANES)
-        clear(lanes, f->sites * channels * ARCH_LANES);
+        clear(lanes, f->sites * row * ARCH_LANES);
     Cursor k = {0};
-    for (int64_t s = 0; s < f->sites; s++, next_site(f, &k))
-        for (int64_t c = 0; c < channels; c++, lanes += ARCH_LANES)
-            read_row(f, x, type, k.at + c * f->stride[0], lanes);
+    for (int64_t s = 0; s < f->sites; s++, next_site(f, &k), lanes += row * ARCH_LANES)
+        for (int64_t c = 0; c < channels; c++)
+            read_row(f, x, type, k.at + c * f->stride[0], lanes + c * ARCH_LANES);
 }
 
 /* Loops that must become straight-line code, so that arrays of vectors lie in registers. */
@@ -213,22 +213,24 @@ INLINE Field input_of(const ArchCall *call, int64_t block, const Parts *parts,
 #define REAL_TYPE ARCH_F32
 #endif
 
-/* A field of the caller's, real (batch, channels, sites), into lanes. */
+/* A field of the caller's, real (batch, channels, sites), into lanes, `row` vectors a site. */
 INLINE void read_field(const ArchCall *call, int64_t block, const Parts *parts,
-                       const int64_t *extent, const real *x, real *lanes, int64_t channels)
+                       const int64_t *extent, const real *x, real *lanes, int64_t channels,
+                       int64_t row)
 {
     const Field f = field_of(call, block, parts, extent, channels, 0);
-    read_rows(&f, x, REAL_TYPE, lanes, channels);
+    read_rows(&f, x, REAL_TYPE, lanes, channels, row);
 }
 
 /* ... and out of lanes. */
 INLINE void write_field(const ArchCall *call, int64_t block, const Parts *parts,
-                        const int64_t *extent, real *y, const real *lanes, int64_t channels)
+                        const int64_t *extent, real *y, const real *lanes, int64_t channels,
+                        int64_t row)
 {
     const Field f = field_of(call, block, parts, extent, channels, 0);
     Cursor k = {0};
-    for (int64_t s = 0; s < f.sites; s++, next_site(&f, &k))
-        for (int64_t c = 0; c < channels; c++, lanes += ARCH_LANES)
+    for (int64_t s = 0; s < f.sites; s++, next_site(&f, &k), lanes += row * ARCH_LANES)
+        for (int64_t c = 0; c < channels; c++)
             for (int i = 0; i < f.lanes; i++)
-                y[f.first[i] + k.at + c * f.stride[0]] = lanes[i * f.apart];
+                y[f.first[i] + k.at + c * f.stride[0]] = lanes[c * ARCH_LANES + i * f.apart];
 }

@@ -21,55 +21,60 @@ INLINE real loss_slope(Loss loss, real y, real t)
 
 INLINE void add_loss(Loss loss, const ArchCall *call, int64_t block, const Parts *parts,
                      const int64_t *extent, const real *target, const real *y,
-                     int64_t channels, double *sum)
+                     int64_t channels, int64_t row, double *sum)
 {
     const Field f = field_of(call, block, parts, extent, channels, 1);
     for (int i = 0; i < f.lanes; i++) {
         const real *x = y + i * f.apart;
         Cursor k = {0};
-        for (int64_t s = 0; s < f.sites; s++, next_site(&f, &k))
-            for (int64_t c = 0; c < channels; c++, x += ARCH_LANES)
-                *sum += loss_value(loss, *x, target[f.first[i] + k.at + c * f.stride[0]]);
+        for (int64_t s = 0; s < f.sites; s++, next_site(&f, &k), x += row * ARCH_LANES)
+            for (int64_t c = 0; c < channels; c++)
+                *sum += loss_value(loss, x[c * ARCH_LANES],
+                                   target[f.first[i] + k.at + c * f.stride[0]]);
     }
 }
 
 /* dy is zero in lanes without a sample. */
 INLINE void loss_dx(Loss loss, const ArchCall *call, int64_t block, const Parts *parts,
                     const int64_t *extent, const real *target, const real *y,
-                    int64_t channels, real *dy)
+                    int64_t channels, int64_t row, real *dy)
 {
     const Field f = field_of(call, block, parts, extent, channels, 1);
     Cursor k = {0};
-    clear(dy, f.sites * channels * ARCH_LANES);
+    clear(dy, f.sites * row * ARCH_LANES);
     for (int64_t s = 0; s < f.sites; s++, next_site(&f, &k))
-        for (int64_t c = 0; c < channels; c++, y += ARCH_LANES, dy += ARCH_LANES)
-            for (int i = 0; i < f.lanes; i++)
-                dy[i * f.apart] = loss_slope(loss, y[i * f.apart],
-                                             target[f.first[i] + k.at + c * f.stride[0]]);
+        for (int64_t c = 0; c < channels; c++)
+            for (int i = 0; i < f.lanes; i++) {
+                const int64_t at = (s * row + c) * ARCH_LANES + i * f.apart;
+                dy[at] = loss_slope(loss, y[at],
+                                    target[f.first[i] + k.at + c * f.stride[0]]);
+            }
 }
 
 INLINE void mse(const ArchCall *call, int64_t block, const Parts *parts, const int64_t *extent,
-                const real *target, const real *y, int64_t channels, double *sum)
+                const real *target, const real *y, int64_t channels, int64_t row,
+                double *sum)
 {
-    add_loss(MSE, call, block, parts, extent, target, y, channels, sum);
+    add_loss(MSE, call, block, parts, extent, target, y, channels, row, sum);
 }
 
 INLINE void mse_dx(const ArchCall *call, int64_t block, const Parts *parts,
                    const int64_t *extent, const real *target, const real *y,
-                   int64_t channels, real *dy)
+                   int64_t channels, int64_t row, real *dy)
 {
-    loss_dx(MSE, call, block, parts, extent, target, y, channels, dy);
+    loss_dx(MSE, call, block, parts, extent, target, y, channels, row, dy);
 }
 
 INLINE void bce(const ArchCall *call, int64_t block, const Parts *parts, const int64_t *extent,
-                const real *target, const real *y, int64_t channels, double *sum)
+                const real *target, const real *y, int64_t channels, int64_t row,
+                double *sum)
 {
-    add_loss(BCE, call, block, parts, extent, target, y, channels, sum);
+    add_loss(BCE, call, block, parts, extent, target, y, channels, row, sum);
 }
 
 INLINE void bce_dx(const ArchCall *call, int64_t block, const Parts *parts,
                    const int64_t *extent, const real *target, const real *y,
-                   int64_t channels, real *dy)
+                   int64_t channels, int64_t row, real *dy)
 {
-    loss_dx(BCE, call, block, parts, extent, target, y, channels, dy);
+    loss_dx(BCE, call, block, parts, extent, target, y, channels, row, dy);
 }
