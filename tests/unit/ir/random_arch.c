@@ -56,7 +56,7 @@ void random_arch(uint64_t seed, FILE *out)
 {
     static const char axis[] = "TXYZ";
     static const char *const loss[] = {"", "MSE", "BCE"};
-    Net net = random_net(seed, random_chains);
+    Net net = random_net(seed, random_models);
     fputs("# lattice ", out);
     for (int d = 0; d < net.rank; d++)
         fprintf(out, "%s%" PRId64, d ? "x" : "", net.lattice[d]);

@@ -1,7 +1,7 @@
 /* random_graph.h - random valid networks, for tests that compare two ways to compute one.
  *
  * A seed stands for one network and one small lattice: random_graph and random_arch of the
- * same seed and the same options describe the same layers, and the parameters stand in the
+ * same seed (and random_models) describe the same layers, and the parameters stand in the
  * same order.  Together the seeds reach every layer, boundary, kernel 1..4, stride 1..3,
  * channels around the widths of a vector, extents from 1 on, lattices smaller than the
  * kernel, fields, vectors and single numbers as output, and every loss (of vectors). */
@@ -18,16 +18,19 @@ typedef struct RandomOptions {
     int rank_max;    /* axes of the lattice, at most                       */
     bool arithmetic; /* also sums, differences and products: not in .arch  */
     bool narrow;     /* at most 4 channels, for numerical differentiation  */
+    bool parts;      /* extents 1..9 and 17; every second lattice is even, and windows
+                      * leave it so: generated code cuts it where samples are few   */
 } RandomOptions;
 
-/* What random_arch and most tests use: up to two axes, chains only. */
+/* What can be written as a model. */
 static const RandomOptions random_chains = {.rank_max = 2};
+static const RandomOptions random_models = {.rank_max = 3, .parts = true};
 
 /* Sets lattice[0..rank-1]; the graph accepts it. */
 Graph *random_graph(uint64_t seed, RandomOptions options, Arena *a, int64_t *lattice);
 
-/* The same network as the text of a model `random_SEED`.  A comment in the first line
- * names the lattice: "# lattice 3x5", or "# lattice -" for a vector. */
+/* The network that random_models gives as the text of a model `random_SEED`.  A comment in
+ * the first line names the lattice: "# lattice 3x5", or "# lattice -" for a vector. */
 void random_arch(uint64_t seed, FILE *out);
 
 /* Uniform in [-1, 1), or integers in [-size, size]: every sum of products is then exact. */

@@ -46,6 +46,21 @@ static Layer *add_layer(Net *net, Kind kind)
     return l;
 }
 
+/* A lattice can be cut where every window makes extent / stride sites of an axis. */
+static void keep_even(const Net *net, int axis, Window *w)
+{
+    if (!net->even)
+        return;
+    if (net->extent[axis] % w->stride[axis])
+        w->stride[axis] = net->extent[axis] % 2 ? 1 : 2;
+    if (w->boundary[axis] == BOUNDARY_NONE && w->kernel[axis] > w->stride[axis]) {
+        if (net->extent[axis] % w->kernel[axis] == 0)
+            w->stride[axis] = w->kernel[axis];
+        else
+            w->kernel[axis] = w->stride[axis];
+    }
+}
+
 static void add_conv(Net *net)
 {
     static const Boundary boundary[] = {BOUNDARY_CIRCULAR, BOUNDARY_CIRCULAR,
@@ -62,8 +77,9 @@ static void add_conv(Net *net)
         l->window.stride[d] = stride;
         l->window.boundary[d] = pad;
         l->window.before[d] = pad == BOUNDARY_NONE ? 0 : (kernel - 1) / 2;
-        int reach = pad == BOUNDARY_NONE ? kernel : 1;
-        net->extent[d] = (net->extent[d] - reach) / stride + 1;
+        keep_even(net, d, &l->window);
+        int reach = pad == BOUNDARY_NONE ? l->window.kernel[d] : 1;
+        net->extent[d] = (net->extent[d] - reach) / l->window.stride[d] + 1;
     }
     l->out = net->width = random_channels(net);
     l->bias = random_below(&net->state, 2);
@@ -79,7 +95,9 @@ static void add_pool(Net *net, Kind kind)
         l->window.kernel[d] = kernel;
         l->window.stride[d] = 1 + random_below(&net->state, 3);
         l->window.boundary[d] = BOUNDARY_NONE;
-        net->extent[d] = (net->extent[d] - kernel) / l->window.stride[d] + 1;
+        keep_even(net, d, &l->window);
+        net->extent[d] =
+            (net->extent[d] - l->window.kernel[d]) / l->window.stride[d] + 1;
     }
 }
 
@@ -165,15 +183,38 @@ static void add_tail(Net *net)
         add_layer(net, SIGMOID);
 }
 
+static int random_extent(Net *net)
+{
+    static const int even[] = {2, 4, 4, 6, 8, 8, 12, 16};
+    int largest = net->rank == 1 ? 20 : net->rank == 2 ? 7 : 3;
+    if (!net->options.parts)
+        return 1 + random_below(&net->state, largest);
+    int extent = 1 + random_below(&net->state, 10);
+    if (net->even)
+        return even[random_below(&net->state, (int)countof(even))];
+    return extent == 10 ? 17 : extent;
+}
+
+/* The oracle takes a second for some hundred sites of a wide network. */
+static void random_lattice(Net *net)
+{
+    enum { SITES_MAX = 300 };
+    int64_t sites = 1;
+    net->even = net->options.parts && random_below(&net->state, 2);
+    for (int d = 0; d < net->rank; d++) {
+        int64_t extent = random_extent(net);
+        while (net->options.parts && sites * extent > SITES_MAX)
+            extent = (extent + 1) / 2;
+        sites *= net->lattice[d] = net->extent[d] = extent;
+    }
+}
+
 Net random_net(uint64_t seed, RandomOptions options)
 {
     Net net = {.state = seed * 0x2545f4914f6cdd1du + 1, .options = options};
     /* Every eleventh is a plain vector. */
     net.rank = seed % 11 == 10 ? 0 : 1 + random_below(&net.state, options.rank_max);
-    for (int d = 0; d < net.rank; d++) {
-        int largest = net.rank == 1 ? 20 : net.rank == 2 ? 7 : 3;
-        net.lattice[d] = net.extent[d] = 1 + random_below(&net.state, largest);
-    }
+    random_lattice(&net);
     net.axes = net.rank;
     net.channels = net.width = random_channels(&net);
     /* At least one layer with parameters, first or behind a pool or an activation. */

@@ -40,6 +40,7 @@ typedef struct Net {
     int rank, channels;
     int64_t lattice[AXES_MAX];
     bool fixed;
+    bool even; /* to be cut into parts */
     LossKind loss;
     Layer layer[LAYERS_MAX];
     int layers;
