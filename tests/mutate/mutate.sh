@@ -63,7 +63,7 @@ break_ 'swap strides of taps and inputs' emit/prelude/pack.h \
     's/tap \* stride_tap + in \* stride_in/tap * stride_in + in * stride_tap/'
 break_ 'skip the sites behind whole tiles' plan/lower.c 's/if (size > 1 \&\&/if (size > 99 \&\&/'
 break_ 'forget to clear the ghost' plan/lower_value.c \
-    's/arg_int(b, channels \* LANES)/arg_int(b, 0 * channels)/'
+    's/arg_int(b, row \* LANES)/arg_int(b, 0 * row)/'
 break_ 'take the halo from its own part' emit/prelude/tables.h \
     's/to - floor_div(to, grid) \* grid/at[axis]/'
 break_ 'fill no halo' plan/lower_value.c 's/kind == NEAR_FORWARD || kind == NEAR_BACKWARD/0/'
@@ -79,7 +79,7 @@ break_ 'exchange tiles of weights' emit/prelude/sums.h 's/o \/ 4 \* row + i \* 4
 break_ 'lose the last odd shard' emit/prelude/sums.h \
     's/to + step < shards; to += 2/to + 2 * step <= shards; to += 2/'
 break_ 'let absent samples count' emit/prelude/loss.h \
-    's/^    clear(dy, f.sites \* channels \* ARCH_LANES);//'
+    's/^    clear(dy, f.sites \* row \* ARCH_LANES);//'
 break_ 'ignore the index' emit/prelude/lanes.h 's/call->index ? call->index\[sample\] : sample/sample/'
 break_ 'last of equal maxima' plan/lower_point.c 's/vx_op4(b, VX_GT, x, max, vx_const/vx_op4(b, VX_GT, max, x, vx_const/'
 break_ 'forget the tap of a pooled site' emit/prelude/tables.h 's/k = k \* w->kernel\[axis\] + t/k = 0 * t/'
