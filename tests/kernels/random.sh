@@ -135,7 +135,7 @@ next=$first
 trap 'echo "stopped; go on with: $self -j $jobs $bin $((last - next)) $next"; exit 75' INT TERM
 echo "$count random networks from seed $first;$compilers, $isas"
 while [ "$next" -lt $last ]; do
-    end=$((next + 100 < last ? next + 100 : last))
+    end=$((next + 20 < last ? next + 20 : last))
     seq "$next" $((end - 1)) |
         xargs -P "$jobs" -n 1 "$self" -one "$bin" "$dir" "$compilers" "$isas"
     next=$end
