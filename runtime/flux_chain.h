@@ -34,7 +34,7 @@ struct FluxChain {
     FluxParams params;
     Lattice lattice;
     FluxTable table;
-    FluxPlace *place; /* (sites, 4 rank) */
+    FluxPlace *place; /* flux_places() */
     FluxField field;
     FluxDraws draws;
     bool twin; /* lattice, table and places are those of another chain */

@@ -1,10 +1,13 @@
 #include "flux_lanes.h"
 
+#include <string.h>
+
 /* What a choice does: one of the directions or, for as many choices again, to close. */
 typedef struct Way {
     int64_t move;    /* all bits; none: the worm closes                              */
     int64_t step;    /* to k: +-1, 0 for closing                                     */
     int64_t least;   /* |k| grows if k step >= least: 0, 1 for closing               */
+    int64_t none;    /* 64 bytes in all: a shift finds them                          */
     uint32_t row[8]; /* of thresholds: + 1 if |k| grows, 2 onto the tail, 4 off it   */
 } Way;
 
@@ -64,11 +67,29 @@ static void fill_board(Board *b, const FluxChain *c)
     b->l = (ptrdiff_t)c->lattice.rank * c->lattice.sites;
 }
 
+/* Links along an axis, in the order of sweeps of l.  All sites of one coordinate come
+ * before those of the next: links one after the other share no site, and overlap in
+ * time. */
+static FluxPlace *order_links(const Lattice *g, int axis, int32_t inner,
+                              FluxPlace *order)
+{
+    const int32_t block = inner * (int32_t)g->extent[axis];
+    for (int32_t first = 0; first < block; first += inner)
+        for (int32_t outer = first; outer < g->sites; outer += block)
+            for (int32_t x = outer; x < outer + inner; x++)
+                *order++ = (FluxPlace){(uint32_t)g->neighbour[x * 2 * g->rank + axis],
+                                       (uint32_t)x};
+    return order;
+}
+
 FluxPlace *flux_places(const Lattice *g)
 {
     const int ways = 2 * g->rank;
-    FluxPlace *all = malloc((size_t)g->sites * 2 * (size_t)ways * sizeof *all);
-    for (int32_t x = 0; all != NULL && x < g->sites; x++)
+    const size_t choices = 2 * (size_t)ways, sites = (size_t)g->sites;
+    FluxPlace *all = malloc(sites * (choices + (size_t)g->rank) * sizeof *all);
+    if (all == NULL)
+        return NULL;
+    for (int32_t x = 0; x < g->sites; x++)
         for (int w = 0; w < 2 * ways; w++) {
             const int32_t next = w < ways ? g->neighbour[x * ways + w] : x;
             const int axis = w < ways ? w % g->rank : 0;
@@ -76,13 +97,19 @@ FluxPlace *flux_places(const Lattice *g)
             all[x * 2 * ways + w] =
                 (FluxPlace){(uint32_t)next, (uint32_t)(axis * g->sites + from)};
         }
+    FluxPlace *order = all + sites * choices;
+    int32_t inner = g->sites;
+    for (int axis = 0; axis < g->rank; axis++) {
+        inner /= (int32_t)g->extent[axis];
+        order = order_links(g, axis, inner, order);
+    }
     return all;
 }
 
-/* All bits if c, else none: what follows a coin must not be a branch. */
-static inline uint64_t mask(bool c)
+/* All bits if x < 0, else none: what follows a coin must not be a branch. */
+static inline int64_t negative(int64_t x)
 {
-    return -(uint64_t)c;
+    return x >> 63;
 }
 
 /* One proposal of the head, to move or, at home, with probability 1/2 to close the worm.
@@ -95,71 +122,70 @@ static inline uint64_t mask(bool c)
 static inline bool lane_step(const Board *b, Lane *w, uint64_t ways)
 {
     const uint64_t from = w->head;
-    const bool home = from == w->tail;
-    const uint64_t product = flux_draw(w->draws) * (ways << home);
+    const uint64_t home = from == w->tail;
+    const uint64_t product = flux_draw(w->draws) * (ways + ways * home);
     const uint64_t u = (uint32_t)product, choice = product >> 32;
     const Way *way = &w->way[choice];
     const FluxPlace place = b->place[from * 2 * ways + choice];
-    const uint64_t to = place.to;
+    const uint64_t to = place.to, turn = to ^ from;
     int8_t *k = &w->links[place.link];
-    const int64_t old = *k, l = k[b->l];
-    const bool grows = old * way->step >= way->least;
-    const uint64_t up = mask(grows);
+    const int64_t old = *k, l = k[b->l], along = old * way->step;
+    const int64_t shrinks = negative(along - way->least);
     /* |k| + l of the larger k, less one; 0 for closing. */
-    const uint64_t m = (uint64_t)((llabs(old) + l + grows - 1) & way->move);
-    int16_t *half = &w->half[from ^ ((to ^ from) & up)];
-    const int row = grows + 2 * (to == w->tail) + 4 * home;
-    const uint64_t t = b->threshold[way->row[row] + (uint32_t)(*half - 1 + grows)];
-    const uint64_t yes = mask(u * (1 + (m & up)) < t * (1 + (m & ~up)));
-    const int64_t new = old + (way->step & (int64_t)yes);
+    const uint64_t m = (uint64_t)(((along ^ shrinks) + l) & way->move);
+    const uint64_t less = m & (uint64_t)shrinks;
+    int16_t *half = &w->half[to ^ (turn & (uint64_t)shrinks)];
+    const uint32_t *row = &way->row[4 * home + 2 * (uint64_t)(to == w->tail)];
+    const uint64_t t = b->threshold[row[1 + shrinks] + (uint64_t)(*half + shrinks)];
+    const int64_t yes = negative((int64_t)(u * (1 + m - less) - t * (1 + less)));
+    const int64_t new = old + (way->step & yes);
     *k = (int8_t) new;
-    *half = (int16_t)(*half + ((2 * grows - 1) & (int)yes));
-    w->head = from ^ ((to ^ from) & yes);
-    return (yes & ~(uint64_t)way->move) | ((uint64_t)(new + FLUX_MAX) > 2 * FLUX_MAX);
+    *half = (int16_t)(*half + ((1 + 2 * shrinks) & yes));
+    w->head = from ^ (turn & (uint64_t)yes);
+    return yes < way->move || *k < -FLUX_MAX;
 }
 
-/* l of the link x -> y by one up or down, with
+/* One proposal for the l of each of n links of an axis, by one up or down, with
  *     up:    q = r_{F_x/2} r_{F_y/2} / ((|k| + l + 1) (l + 1))
  *     down:  q = (|k| + l) l / (r_{F_x/2 - 1} r_{F_y/2 - 1})
  * Both sides of a comparison are products of doubles, without a sum that a compiler
- * could fuse, so they round alike everywhere. */
-static inline void propose_l(const double *r, uint32_t draw, const int8_t *k, int8_t *l,
-                             int16_t *half[2])
+ * could fuse, so they round alike everywhere.  k and l begin at site 0.  Without
+ * branches, because a processor cannot foresee either. */
+static void propose_l(const FluxPlace *link, int32_t n, const uint32_t *draw,
+                      const double *r, const int8_t *restrict k, int8_t *restrict l,
+                      int16_t *restrict half)
 {
-    const uint64_t product = (uint64_t)draw * 2;
-    const int up = (int)(product >> 32), count = *l, both = abs(*k) + count,
-              less = !up & (count > 0);
-    const double u = (double)(uint32_t)product;
-    const double m = (both + up) * (count + up);
-    const double side[2] = {r[*half[0] - less] * r[*half[1] - less], m};
-    const int accepted = u * side[up] < side[!up] * 0x1p32;
-    const int change = (2 * up - 1) & -accepted;
-    *l = (int8_t)(count + change);
-    *half[0] = (int16_t)(*half[0] + change);
-    *half[1] = (int16_t)(*half[1] + change);
+    for (int32_t i = 0; i < n; i++) {
+        const uint32_t x = link[i].link, y = link[i].to;
+        const int old = l[x], up = (int)(draw[i] >> 31), down = up ^ 1;
+        const double u = (double)(int64_t)(draw[i] << 1) * 0x1p-32;
+        const double m = (double)((abs(k[x]) + old + up) * (old + up));
+        const double *before = r - (down & (old > 0));
+        const double w = before[half[x]] * before[half[y]];
+        const int change = (up & (u * m < w)) - (down & (u * w < m));
+        l[x] = (int8_t)(old + change);
+        half[x] = (int16_t)(half[x] + change);
+        half[y] = (int16_t)(half[y] + change);
+    }
 }
 
-/* One proposal for each link.  Along an axis all sites of one coordinate come before
- * those of the next: links one after the other share no site, and overlap in time. */
+/* One proposal for each link, in the order of the places. */
 static bool sweep_l(FluxChain *c, ArchError *e)
 {
-    const Lattice *g = &c->lattice;
-    int32_t inner = g->sites;
-    for (int axis = 0; axis < g->rank; axis++) {
-        const int32_t extent = (int32_t)g->extent[axis], block = inner;
-        inner /= extent;
-        int8_t *k = &c->field.links[axis * g->sites], *l = k + g->rank * g->sites;
-        for (int32_t at = 0; at < extent; at++)
-            for (int32_t outer = 0; outer < g->sites; outer += block)
-                for (int32_t i = 0; i < inner; i++) {
-                    const int32_t x = outer + at * inner + i;
-                    int16_t *half[2] = {
-                        &c->field.half[x],
-                        &c->field.half[g->neighbour[x * 2 * g->rank + axis]]};
-                    propose_l(c->table.r, flux_draw(&c->draws), &k[x], &l[x], half);
-                    if (l[x] == FLUX_MAX)
-                        return flux_overflow(c, x, e);
-                }
+    const int32_t rank = c->lattice.rank, sites = c->lattice.sites;
+    const FluxPlace *link = c->place + (size_t)sites * 4 * (size_t)rank;
+    FluxDraws *d = &c->draws;
+    for (int axis = 0; axis < rank; axis++, link += sites) {
+        int8_t *k = c->field.links + axis * sites, *l = k + rank * sites;
+        for (int32_t i = 0, n; i < sites; i += n, d->used += n) {
+            if (d->used == FLUX_DRAWS)
+                flux_refill(d);
+            n = sites - i < FLUX_DRAWS - d->used ? sites - i : FLUX_DRAWS - d->used;
+            propose_l(link + i, n, d->draw + d->used, c->table.r, k, l, c->field.half);
+        }
+        const int8_t *most = memchr(l, FLUX_MAX, (size_t)sites);
+        if (most != NULL)
+            return flux_overflow(c, (int32_t)(most - l), e);
     }
     return true;
 }
@@ -172,7 +198,7 @@ typedef struct Group {
     const FluxGoal *goal;
     ArchError *error;
     int64_t round; /* of steps: one of each lane */
-    int lanes;
+    int lanes;     /* at the beginning */
     Lane lane[FLUX_LANES];
 } Group;
 
@@ -236,15 +262,18 @@ static Event lane_event(const Group *g, Lane *w)
  * a constant of the compiler's for the common case. */
 static inline __attribute__((always_inline)) bool run(Group *g, uint64_t ways)
 {
-    for (g->round = 0; g->lanes > 0; g->round++)
-        for (int i = 0; i < g->lanes; i++) {
-            if (__builtin_expect(!lane_step(&g->board, &g->lane[i], ways), 1))
-                continue;
-            const Event event = lane_event(g, &g->lane[i]);
+    Lane *end = g->lane + g->lanes;
+    for (g->round = 0; end > g->lane; g->round++)
+        for (Lane *w = g->lane; w < end;) {
+            Event event = EVENT_WORM;
+            if (__builtin_expect(lane_step(&g->board, w, ways), 0))
+                event = lane_event(g, w);
             if (event == EVENT_FAILED)
                 return false;
             if (event == EVENT_DONE)
-                g->lane[i--] = g->lane[--g->lanes];
+                *w = *--end;
+            else
+                w++;
         }
     return true;
 }

@@ -18,7 +18,8 @@ typedef struct FluxGoal {
                       takes depends on their lengths, so nothing is to be measured    */
 } FluxGoal;
 
-/* Of all sites and choices; NULL without memory. */
+/* (sites, 4 rank), then (rank, sites): where every choice leads, and the links of each axis in
+ * the order of a sweep of l, `link` being the site they begin at.  NULL without memory. */
 FluxPlace *flux_places(const Lattice *g);
 
 /* n = 1 .. FLUX_LANES chains of one lattice and one point.  Errors: as flux_update(). */
