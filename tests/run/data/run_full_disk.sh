@@ -10,7 +10,7 @@ archrun=$1
 . "$(dirname "$0")/world.sh"
 
 job="data worms --lattice 16x16 --eta 4 --mu 1 --worms 0,2 --samples 200 --paths"
-short="$job --between 2 --thermal 10" long="$job --between 200 --thermal 100"
+short="$job --between 2 --thermal 10" long="$job --between 1000 --thermal 100"
 accept $short -o short.h5
 accept $long -o long.h5
 
