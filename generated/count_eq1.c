@@ -7332,7 +7332,7 @@ static int cuda_plan(const ArchCall *call, ArchWhat what, const ArchCudaDevice *
     int64_t threads = (cuda_items(&f, what) + 31) / 32 * 32;
     const int64_t most = device->threads < CUDA_THREADS ? device->threads : CUDA_THREADS;
     threads = threads < 32 ? 32 : threads > most ? most : threads;
-    *plan = (ArchCudaPlan){.what = what, .threads = (int)threads};
+    *plan = (ArchCudaPlan){.what = what, .threads = (int)threads, .passes = 1};
     const size_t scratch = what == ARCH_GRADIENT ? sizeof(double) * (size_t)threads : 0;
     plan->shared_bytes = scratch + (size_t)fields * sizeof(real);
     plan->in_shared = plan->shared_bytes <= device->shared_block;
@@ -7362,7 +7362,7 @@ static void cuda_strides(CudaFrame *f, const ArchCall *call)
 
 static int cuda_launch(const ArchCall *call, const ArchCudaPlan *plan,
                        const ArchCudaArrays *arrays, ArchCudaStage stage,
-                       ArchCudaLaunch *launch)
+                       int pass, ArchCudaLaunch *launch)
 {
     CudaFrame f;
     memset(&f, 0, sizeof f);
@@ -7409,7 +7409,7 @@ static int cuda_launch(const ArchCall *call, const ArchCudaPlan *plan,
         launch->grid[0] = (unsigned)plan->blocks;
         launch->threads = plan->threads;
         launch->shared_bytes = plan->shared_bytes;
-        return 1;
+        return pass < plan->passes;
     case ARCH_CUDA_REDUCE:
         launch->kernel = cuda_kernel_reduce;
         return f.sums || f.losses;

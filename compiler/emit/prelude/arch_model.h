@@ -16,7 +16,7 @@
 extern "C" {
 #endif
 
-#define ARCH_ABI 2
+#define ARCH_ABI 3
 #define ARCH_AXES_MAX 4
 #define ARCH_LANES 16 /* numbers worked on at a time: samples, or parts of their lattices */
 
@@ -87,12 +87,15 @@ typedef struct ArchCudaPlan {
     int threads;                       /* of a block                                       */
     int64_t blocks;                    /* for one instance                                 */
     int in_shared;                     /* the network's values: else they are in `work`    */
+    int passes;                        /* launches of stage RUN, at least 1                */
     size_t shared_bytes;               /* of a block                                       */
     size_t table_bytes, work_bytes;    /* of the device's memory                           */
 } ArchCudaPlan;
 
 /* In the order in which they are launched.  PACK: after every change of the weights;
- * TABLES: once a lattice; REDUCE: behind every gradient or vjp with dparams. */
+ * TABLES: once a lattice; RUN: for every pass from 0 below `passes`, each when the one before
+ * has ended, as launches on one stream do; REDUCE: behind every gradient or vjp with
+ * dparams. */
 typedef enum ArchCudaStage {
     ARCH_CUDA_PACK,
     ARCH_CUDA_TABLES,
@@ -173,12 +176,13 @@ typedef struct ArchModel {
      * count. */
     int (*cuda_plan)(const ArchCall *call, ArchWhat what, const ArchCudaDevice *device,
                      ArchCudaPlan *plan);
-    /* 0 if there is nothing to launch in this stage.  x and index of the call are on the
-     * device, packed and work are those of `arrays`; for PACK and TABLES the plan may be
-     * null.  A gradient and its loss are means over samples and outputs, a vjp's dparams
-     * sums. */
+    /* 0 if there is nothing to launch in this pass of this stage; the other passes are
+     * launched all the same.  Every pass has a kernel, a grid and threads of its own; `pass`
+     * is 0 where the stage is not RUN.  x and index of the call are on the device, packed and
+     * work are those of `arrays`; for PACK and TABLES the plan may be null.  A gradient and
+     * its loss are means over samples and outputs, a vjp's dparams sums. */
     int (*cuda_launch)(const ArchCall *call, const ArchCudaPlan *plan,
-                       const ArchCudaArrays *arrays, ArchCudaStage stage,
+                       const ArchCudaArrays *arrays, ArchCudaStage stage, int pass,
                        ArchCudaLaunch *launch);
 } ArchModel;
 

@@ -20,14 +20,23 @@ static void *moved(void *host, size_t bytes)
 }
 
 static bool launch(const Batch *b, const ArchCudaPlan *plan,
-                   const ArchCudaArrays *arrays, ArchCudaStage stage)
+                   const ArchCudaArrays *arrays, ArchCudaStage stage, int pass)
 {
     ArchCudaLaunch l;
-    if (!b->m->cuda_launch(&b->call, plan, arrays, stage, &l))
+    if (!b->m->cuda_launch(&b->call, plan, arrays, stage, pass, &l))
         return true;
     if (stage != ARCH_CUDA_RUN)
         l.grid[0] = 2; /* their loops take any grid */
     return machine_launch(&l, b->order);
+}
+
+static bool launch_passes(const Batch *b, const ArchCudaPlan *plan,
+                          const ArchCudaArrays *arrays)
+{
+    bool good = plan->passes >= 1;
+    for (int pass = 0; pass < plan->passes; pass++)
+        good &= launch(b, plan, arrays, ARCH_CUDA_RUN, pass);
+    return good;
 }
 
 Batch batch_new(const ArchModel *m, const Case *c, int64_t batch, int64_t instances,
@@ -56,7 +65,7 @@ Batch batch_new(const ArchModel *m, const Case *c, int64_t batch, int64_t instan
         .packed = machine_new(m->cuda_packed_bytes * (size_t)instances),
         .target = moved(target, size * (size_t)out),
         .dy = moved(dy, size * (size_t)(out * instances))};
-    launch(&b, NULL, &b.arrays, ARCH_CUDA_PACK);
+    launch(&b, NULL, &b.arrays, ARCH_CUDA_PACK, 0);
     return b;
 }
 
@@ -99,9 +108,8 @@ Answer answer_of(const Batch *b, ArchWhat what, Parts parts)
     r.dx = parts & PARTS_DX ? own_dx : NULL;
     r.dparams = what != ARCH_FORWARD && parts & PARTS_DPARAMS ? own_dparams : NULL;
     r.loss = machine_new(sizeof a.loss);
-    a.good = launch(b, &plan, &r, ARCH_CUDA_TABLES) &&
-             launch(b, &plan, &r, ARCH_CUDA_RUN) &&
-             launch(b, &plan, &r, ARCH_CUDA_REDUCE);
+    a.good = launch(b, &plan, &r, ARCH_CUDA_TABLES, 0) && launch_passes(b, &plan, &r) &&
+             launch(b, &plan, &r, ARCH_CUDA_REDUCE, 0);
     fetch(a.y, r.y, y);
     fetch(a.dx, own_dx, dx);
     fetch(a.dparams, own_dparams, dparams);
