@@ -7008,9 +7008,11 @@ void count_eq1_pack(const void *params, void *packed, int64_t instances)
 
 void count_eq1_forward(const ArchCall *call, void *y)
 {
-    Frame f = frame_of(call, ARCH_FORWARD);
+    ArchCall own = *call;
+    Frame f = frame_of(&own, ARCH_FORWARD);
     const int64_t instances = call->instances ? call->instances : 1;
     for (int64_t instance = 0; instance < instances; instance++) {
+        own.index = call->index ? call->index + instance * call->index_stride : NULL;
         f.packed = (const real *)call->packed + instance * PACKED;
         f.y = (real *)y + instance * call->batch * 1 * f.sites0;
         run(&f, ARCH_FORWARD);
@@ -7019,9 +7021,11 @@ void count_eq1_forward(const ArchCall *call, void *y)
 
 void count_eq1_vjp(const ArchCall *call, const void *dy, void *dx, void *dparams)
 {
-    Frame f = frame_of(call, ARCH_VJP);
+    ArchCall own = *call;
+    Frame f = frame_of(&own, ARCH_VJP);
     const int64_t instances = call->instances ? call->instances : 1;
     for (int64_t instance = 0; instance < instances; instance++) {
+        own.index = call->index ? call->index + instance * call->index_stride : NULL;
         f.packed = (const real *)call->packed + instance * PACKED;
         f.dy = (const real *)dy + instance * call->batch * 1 * f.sites0;
         f.dx = dx ? (real *)dx + instance * call->batch * 4 * f.sites1 * f.parts.count : NULL;
@@ -7032,9 +7036,11 @@ void count_eq1_vjp(const ArchCall *call, const void *dy, void *dx, void *dparams
 
 void count_eq1_gradient(const ArchCall *call, const void *target, double *loss, void *dparams)
 {
-    Frame f = frame_of(call, ARCH_GRADIENT);
+    ArchCall own = *call;
+    Frame f = frame_of(&own, ARCH_GRADIENT);
     const int64_t instances = call->instances ? call->instances : 1;
     for (int64_t instance = 0; instance < instances; instance++) {
+        own.index = call->index ? call->index + instance * call->index_stride : NULL;
         f.packed = (const real *)call->packed + instance * PACKED;
         f.target = (const real *)target;
         f.loss = loss + instance;
@@ -7116,7 +7122,7 @@ typedef struct CudaFrame {
     const real *params, *target, *dy;
     real *packed, *y, *dx, *dparams, *sums, *work;
     double *losses, *loss, terms;
-    int64_t batch, blocks, fields, x_stride[6];
+    int64_t batch, blocks, fields, index_stride, x_stride[6];
     int *near1; /* [4][sites1] */
     int *back1; /* [4][sites1] */
     int x_type, extent[4];
@@ -7378,6 +7384,7 @@ static int cuda_launch(const ArchCall *call, const ArchCudaPlan *plan,
     f.x_type = (int)call->x_type;
     cuda_strides(&f, call);
     f.index = call->index;
+    f.index_stride = call->index_stride;
     f.batch = call->batch;
     *launch = (ArchCudaLaunch){.threads = CUDA_THREADS, .argument_bytes = sizeof f};
     launch->grid[0] = 64;
@@ -7521,7 +7528,7 @@ static const char cuda_source[] =
     "    const real *params, *target, *dy;\n"
     "    real *packed, *y, *dx, *dparams, *sums, *work;\n"
     "    double *losses, *loss, terms;\n"
-    "    int64 batch, blocks, fields, x_stride[6];\n"
+    "    int64 batch, blocks, fields, index_stride, x_stride[6];\n"
     "    int *near1; /* [4][sites1] */\n"
     "    int *back1; /* [4][sites1] */\n"
     "    int x_type, extent[4];\n"
@@ -7585,7 +7592,7 @@ static const char cuda_source[] =
     "\n"
     "DEVICE int64 row_of(const Frame *f, int64 sample)\n"
     "{\n"
-    "    return f->index \? f->index[sample] : sample;\n"
+    "    return f->index \? f->index[blockIdx.y * f->index_stride + sample] : sample;\n"
     "}\n"
     "\n"
     "/* As numbered by ArchType. */\n"

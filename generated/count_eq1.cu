@@ -72,7 +72,7 @@ typedef struct Frame {
     const real *params, *target, *dy;
     real *packed, *y, *dx, *dparams, *sums, *work;
     double *losses, *loss, terms;
-    int64 batch, blocks, fields, x_stride[6];
+    int64 batch, blocks, fields, index_stride, x_stride[6];
     int *near1; /* [4][sites1] */
     int *back1; /* [4][sites1] */
     int x_type, extent[4];
@@ -136,7 +136,7 @@ DEVICE void clear_sums(const Frame *f, Block at)
 
 DEVICE int64 row_of(const Frame *f, int64 sample)
 {
-    return f->index ? f->index[sample] : sample;
+    return f->index ? f->index[blockIdx.y * f->index_stride + sample] : sample;
 }
 
 /* As numbered by ArchType. */

@@ -7753,9 +7753,11 @@ void detect_st_pack(const void *params, void *packed, int64_t instances)
 
 void detect_st_forward(const ArchCall *call, void *y)
 {
-    Frame f = frame_of(call, ARCH_FORWARD);
+    ArchCall own = *call;
+    Frame f = frame_of(&own, ARCH_FORWARD);
     const int64_t instances = call->instances ? call->instances : 1;
     for (int64_t instance = 0; instance < instances; instance++) {
+        own.index = call->index ? call->index + instance * call->index_stride : NULL;
         f.packed = (const real *)call->packed + instance * PACKED;
         f.y = (real *)y + instance * call->batch * 1 * f.sites0;
         run(&f, ARCH_FORWARD);
@@ -7764,9 +7766,11 @@ void detect_st_forward(const ArchCall *call, void *y)
 
 void detect_st_vjp(const ArchCall *call, const void *dy, void *dx, void *dparams)
 {
-    Frame f = frame_of(call, ARCH_VJP);
+    ArchCall own = *call;
+    Frame f = frame_of(&own, ARCH_VJP);
     const int64_t instances = call->instances ? call->instances : 1;
     for (int64_t instance = 0; instance < instances; instance++) {
+        own.index = call->index ? call->index + instance * call->index_stride : NULL;
         f.packed = (const real *)call->packed + instance * PACKED;
         f.dy = (const real *)dy + instance * call->batch * 1 * f.sites0;
         f.dx = dx ? (real *)dx + instance * call->batch * 4 * f.sites1 * f.parts.count : NULL;
@@ -7777,9 +7781,11 @@ void detect_st_vjp(const ArchCall *call, const void *dy, void *dx, void *dparams
 
 void detect_st_gradient(const ArchCall *call, const void *target, double *loss, void *dparams)
 {
-    Frame f = frame_of(call, ARCH_GRADIENT);
+    ArchCall own = *call;
+    Frame f = frame_of(&own, ARCH_GRADIENT);
     const int64_t instances = call->instances ? call->instances : 1;
     for (int64_t instance = 0; instance < instances; instance++) {
+        own.index = call->index ? call->index + instance * call->index_stride : NULL;
         f.packed = (const real *)call->packed + instance * PACKED;
         f.target = (const real *)target;
         f.loss = loss + instance;
@@ -7861,7 +7867,7 @@ typedef struct CudaFrame {
     const real *params, *target, *dy;
     real *packed, *y, *dx, *dparams, *sums, *work;
     double *losses, *loss, terms;
-    int64_t batch, blocks, fields, x_stride[6];
+    int64_t batch, blocks, fields, index_stride, x_stride[6];
     int *near1; /* [4][sites1] */
     int *near2; /* [4][sites2] */
     int *cover2; /* [1][sites1] */
@@ -8175,6 +8181,7 @@ static int cuda_launch(const ArchCall *call, const ArchCudaPlan *plan,
     f.x_type = (int)call->x_type;
     cuda_strides(&f, call);
     f.index = call->index;
+    f.index_stride = call->index_stride;
     f.batch = call->batch;
     *launch = (ArchCudaLaunch){.threads = CUDA_THREADS, .argument_bytes = sizeof f};
     launch->grid[0] = 64;
@@ -8320,7 +8327,7 @@ static const char cuda_source[] =
     "    const real *params, *target, *dy;\n"
     "    real *packed, *y, *dx, *dparams, *sums, *work;\n"
     "    double *losses, *loss, terms;\n"
-    "    int64 batch, blocks, fields, x_stride[6];\n"
+    "    int64 batch, blocks, fields, index_stride, x_stride[6];\n"
     "    int *near1; /* [4][sites1] */\n"
     "    int *near2; /* [4][sites2] */\n"
     "    int *cover2; /* [1][sites1] */\n"
@@ -8399,7 +8406,7 @@ static const char cuda_source[] =
     "\n"
     "DEVICE int64 row_of(const Frame *f, int64 sample)\n"
     "{\n"
-    "    return f->index \? f->index[sample] : sample;\n"
+    "    return f->index \? f->index[blockIdx.y * f->index_stride + sample] : sample;\n"
     "}\n"
     "\n"
     "/* As numbered by ArchType. */\n"

@@ -29,7 +29,7 @@
 extern "C" {
 #endif
 
-#define ARCH_ABI 3
+#define ARCH_ABI 4
 #define ARCH_AXES_MAX 4
 #define ARCH_LANES 16 /* numbers worked on at a time: samples, or parts of their lattices */
 
@@ -57,6 +57,8 @@ typedef struct ArchCall {
                                           contiguous                                       */
     const int64_t *index;              /* sample b of the batch is row index[b] of x and of
                                           the target; NULL: row b                          */
+    int64_t index_stride;              /* instance i has index + i * index_stride: 0 where all
+                                          have the same                                    */
 
     const void *packed;                /* [instances][packed_bytes], from pack()           */
     void *work;                        /* work_bytes(); its content is of no meaning to the

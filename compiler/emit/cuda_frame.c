@@ -39,7 +39,8 @@ void emit_cuda_frame(Writer *w, const Program *p, bool host)
     w_line(w, "const real *params, *target, *dy;");
     w_line(w, "real *packed, *y, *dx, *dparams, *sums, *work;");
     w_line(w, "double *losses, *loss, terms;");
-    w_line(w, "%s batch, blocks, fields, x_stride[%d];", wide, 2 + AXES_MAX);
+    w_line(w, "%s batch, blocks, fields, index_stride, x_stride[%d];", wide,
+           2 + AXES_MAX);
     for (int i = 1; i < p->buffers; i++)
         if (p->buffer[i].space == SPACE_TABLE)
             w_line(w, "int *%s; /* [%d][sites%d] */", p->buffer[i].name,

@@ -128,9 +128,12 @@ static void emit_pack(Writer *w, const EmitInput *in)
 
 static void open_instances(Writer *w, const char *what)
 {
-    w_line(w, "Frame f = frame_of(call, %s);", what);
+    w_line(w, "ArchCall own = *call;");
+    w_line(w, "Frame f = frame_of(&own, %s);", what);
     w_line(w, "const int64_t instances = call->instances ? call->instances : 1;");
     w_open(w, "for (int64_t instance = 0; instance < instances; instance++)");
+    w_line(w, "own.index = call->index ? call->index + instance * call->index_stride "
+              ": NULL;");
     w_line(w, "f.packed = (const real *)call->packed + instance * PACKED;");
 }
 

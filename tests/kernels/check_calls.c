@@ -240,10 +240,11 @@ static void *piece(const Calls *k, const void *p, int64_t count, int i)
     return (char *)p + real_size(k->m) * (size_t)(count / INSTANCES * i);
 }
 
-/* Three networks in one call are three calls. */
+/* Three networks in one call, each with rows of its own, are three calls. */
 static void check_instances(Calls *k)
 {
     const ArchModel *m = k->m;
+    int64_t index[INSTANCES][BATCH];
     k->instances = INSTANCES;
     void *params = real_new(m, params_count(k)), *dy = real_new(m, y_count(k));
     uint64_t state = 6;
@@ -251,6 +252,8 @@ static void check_instances(Calls *k)
         real_set(m, params, i, check_uniform(&state) / 4);
     for (int64_t i = 0; i < y_count(k); i++)
         real_set(m, dy, i, check_uniform(&state));
+    for (int i = 0; i < INSTANCES * BATCH; i++)
+        index[i / BATCH][i % BATCH] = check_between(&state, 0, ROWS - 1);
     char *packed = NULL;
     if (posix_memalign((void **)&packed, 64, m->packed_bytes * INSTANCES + 1))
         abort();
@@ -258,6 +261,8 @@ static void check_instances(Calls *k)
     ArchCall call = plain_call(k);
     call.packed = packed;
     call.instances = INSTANCES;
+    call.index = index[0];
+    call.index_stride = BATCH;
     const void *dy_one = k->dy;
     k->dy = dy;
     Answer all = answer(k, &call);
@@ -266,6 +271,7 @@ static void check_instances(Calls *k)
     for (int i = 0; i < INSTANCES; i++) {
         ArchCall one = plain_call(k);
         one.packed = k->trial->packed;
+        one.index = index[i];
         m->pack(piece(k, params, p, i), k->trial->packed, 1);
         k->dy = piece(k, dy, y, i);
         Answer part = {.y = piece(k, all.y, y, i),

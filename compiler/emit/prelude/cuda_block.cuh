@@ -38,7 +38,7 @@ DEVICE void clear_sums(const Frame *f, Block at)
 
 DEVICE int64 row_of(const Frame *f, int64 sample)
 {
-    return f->index ? f->index[sample] : sample;
+    return f->index ? f->index[blockIdx.y * f->index_stride + sample] : sample;
 }
 
 /* As numbered by ArchType. */

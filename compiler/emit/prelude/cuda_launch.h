@@ -103,6 +103,7 @@ static int cuda_launch(const ArchCall *call, const ArchCudaPlan *plan,
     f.x_type = (int)call->x_type;
     cuda_strides(&f, call);
     f.index = call->index;
+    f.index_stride = call->index_stride;
     f.batch = call->batch;
     *launch = (ArchCudaLaunch){.threads = CUDA_THREADS, .argument_bytes = sizeof f};
     launch->grid[0] = 64;

@@ -213,6 +213,32 @@ static void check_input(Check *k)
     answer_free(&wanted);
 }
 
+/* Instance i sees row n + i as its sample n. */
+static void check_rows(Check *k)
+{
+    int64_t batch = k->b.batch, row[INSTANCES_MAX * BATCH_MAX];
+    ArchCall call = k->b.call;
+    Answer all = answer_of(&k->b, ARCH_FORWARD, PARTS_ALL);
+    for (int64_t i = 0; i < k->b.instances; i++)
+        for (int64_t n = 0; n < batch; n++)
+            row[i * batch + n] = (n + i) % batch;
+    k->b.call.index = machine_copy_of(row, sizeof row);
+    k->b.call.index_stride = batch;
+    Answer own = answer_of(&k->b, ARCH_FORWARD, PARTS_ALL);
+    int64_t out = all.y_count / batch;
+    bool equal = all.good && own.good;
+    for (int64_t j = 0; equal && j < k->b.instances * all.y_count; j++) {
+        int64_t i = j / all.y_count, n = j % all.y_count / out;
+        int64_t from = i * all.y_count + row[i * batch + n] * out + j % out;
+        equal = real_at(k->m, own.y, j) == real_at(k->m, all.y, from);
+    }
+    tally(&k->tally, equal, "%s: rows of one instance are not its own", where(k));
+    machine_free((void *)k->b.call.index);
+    k->b.call = call;
+    answer_free(&all);
+    answer_free(&own);
+}
+
 /* ---- without a barrier ---- */
 
 /* True if some order of threads has other bits than with all barriers. */
@@ -319,6 +345,7 @@ static void check_lattice(Check *k, const int64_t *extent, bool first)
     if (first && !k->barriers) {
         k->b = batch_new(k->m, k->c, 2, INSTANCES_MAX, 64);
         check_whats(k, false);
+        check_rows(k);
         batch_free(&k->b);
     }
     case_free(&k->c[0]);
