@@ -102,7 +102,7 @@ static bool read_steps(const Reader *r, DatasetGroup *g, hid_t where, int64_t wo
     if (!ok)
         inconsistent(r);
     else
-        ok = (p->step = source_read(r, &s, ARCH_I32, "path")) != NULL;
+        ok = (p->step = source_values(r, &s, ARCH_I32, "path")) != NULL;
     H5Dclose(s.id);
     return ok && (steps_fit(g, worms) || inconsistent(r));
 }

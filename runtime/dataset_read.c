@@ -36,7 +36,7 @@ static bool take_x(const Reader *r, DatasetGroup *g, const Source *s)
     for (int i = 0; i < g->rank; i++)
         g->extent[i] = (int64_t)s->dim[2 + i];
     g->type = s->type;
-    g->x = source_read(r, s, s->type, "x");
+    g->x = source_values(r, s, s->type, "x");
     return g->x != NULL && source_finite(r, s, "x", g->x, s->type);
 }
 
@@ -64,7 +64,7 @@ static bool take_y(const Reader *r, DatasetGroup *g, const Source *s)
     if (!rows_fit(r, g, s, "y", 0))
         return false;
     g->outputs = s->rank == 1 ? 1 : (int)s->dim[1];
-    g->y = source_read(r, s, ARCH_F64, "y");
+    g->y = source_values(r, s, ARCH_F64, "y");
     return g->y != NULL && source_finite(r, s, "y", g->y, ARCH_F64);
 }
 
@@ -72,7 +72,7 @@ static bool take_obs(const Reader *r, DatasetGroup *g, const Source *s)
 {
     if (!rows_fit(r, g, s, "obs", 2))
         return false;
-    g->obs = source_read(r, s, ARCH_F64, "obs");
+    g->obs = source_values(r, s, ARCH_F64, "obs");
     return g->obs != NULL && source_finite(r, s, "obs", g->obs, ARCH_F64);
 }
 
@@ -80,7 +80,7 @@ static bool take_set(const Reader *r, DatasetGroup *g, const Source *s)
 {
     if (!rows_fit(r, g, s, "set", 1))
         return false;
-    g->set = source_read(r, s, ARCH_I32, "set");
+    g->set = source_values(r, s, ARCH_I32, "set");
     if (g->set == NULL)
         return false;
     for (int64_t i = 0; i < g->samples; i++)

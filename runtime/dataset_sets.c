@@ -20,7 +20,7 @@ static bool read_column(const Reader *r, hid_t where, const char *name, size_t o
     if (!ok)
         error_set(r->error, ARCH_EXIT_FILE, "%s: the columns of /sets differ in length",
                   r->path);
-    ok = ok && (column = source_read(r, &s, ARCH_F64, name)) != NULL;
+    ok = ok && (column = source_values(r, &s, ARCH_F64, name)) != NULL;
     if (ok && d->set == NULL) {
         d->sets = (int)s.dim[0];
         d->set = calloc((size_t)d->sets, sizeof *d->set);

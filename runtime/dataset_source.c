@@ -98,7 +98,7 @@ bool source_open(const Reader *r, Source *s, hid_t where, const char *name)
     return false;
 }
 
-void *source_read(const Reader *r, const Source *s, ArchType as, const char *name)
+void *source_values(const Reader *r, const Source *s, ArchType as, const char *name)
 {
     void *data = malloc((size_t)s->count * arch_type_size(as));
     if (data == NULL) {

@@ -35,7 +35,7 @@ bool reader_has(hid_t where, const char *name);
 bool source_open(const Reader *r, Source *s, hid_t where, const char *name);
 
 /* The whole array converted to `as`, in memory of malloc; NULL after an error. */
-void *source_read(const Reader *r, const Source *s, ArchType as, const char *name);
+void *source_values(const Reader *r, const Source *s, ArchType as, const char *name);
 
 /* Whether `data`, read from s as `type`, has neither NaN nor infinity. */
 bool source_finite(const Reader *r, const Source *s, const char *name, const void *data,
