@@ -53,7 +53,8 @@ static const char usage[] =
     "       archc --explain FILE.arch   shapes, parameters, flop and symmetry class\n"
     "\n"
     "  -o DIR                        where to write\n"
-    "  --lattice 60x4                time first, for --explain and the checks\n"
+    "  --lattice 60x4                time first, for --explain, the checks, and the costs\n"
+    "                                in --dump=plan (8x8)\n"
     "  --precision f32|f64           of the generated code (f32)\n"
     "  --dump=ast|graph|grad|opt|plan  what a stage made, as text\n"
     "  --target c|cuda               of --dump=plan (c)\n"
@@ -209,14 +210,24 @@ static PlanOptions plan_options(const Options *o)
     return (PlanOptions){.precision = o->f64 ? PRECISION_F64 : PRECISION_F32};
 }
 
+/* Costs are counted on the lattice asked for, the model's own, or 8x8. */
+static void print_plan(const Graph *g, const Options *o, Arena *a)
+{
+    PlanOptions plan = plan_options(o);
+    int64_t extent[AXES_MAX];
+    for (int axis = 0; axis < g->rank; axis++)
+        extent[axis] = o->axes ? o->lattice[axis] : g->fixed[axis] ? g->fixed[axis] : 8;
+    if (o->cuda)
+        plan_print(plan_cuda(g, &plan, a), NULL, stdout);
+    else
+        plan_print(plan_make(g, &plan_target[0], &plan, a), extent, stdout);
+}
+
 static int print_stage(const Graph *g, const Options *o, Arena *a)
 {
     Dump dump = o->dump;
     if (dump == DUMP_PLAN) {
-        PlanOptions plan = plan_options(o);
-        plan_print(o->cuda ? plan_cuda(g, &plan, a)
-                           : plan_make(g, &plan_target[0], &plan, a),
-                   stdout);
+        print_plan(g, o, a);
         return EXIT_OK;
     }
     if (dump == DUMP_GRAD || dump == DUMP_OPT)

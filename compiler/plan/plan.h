@@ -338,7 +338,8 @@ Program *plan_make(const Graph *g, const Target *target, const PlanOptions *opti
 /* Program of one model for a GPU: cuda.h. */
 Program *plan_cuda(const Graph *g, const PlanOptions *options, Arena *a);
 
-void plan_print(const Program *p, FILE *out);
+/* With what phases cost at least on a lattice; NULL: without, as for a GPU. */
+void plan_print(const Program *p, const int64_t *extent, FILE *out);
 void phase_print(const Program *p, const Phase *phase, FILE *out);
 
 /* Every index and register defined before its use, registers within the target's, loops of

@@ -1,6 +1,7 @@
 #include <inttypes.h>
 
 #include "plan/plan.h"
+#include "plan/print_cost.h"
 
 static const char *const space_name[] = {"none", "packed", "table",
                                          "work", "sum",    "stack"};
@@ -200,13 +201,22 @@ static void print_stmts(const Printer *z, const Stmt *s, int depth)
     }
 }
 
-void phase_print(const Program *p, const Phase *phase, FILE *out)
+/* sites NULL: costs are left out. */
+static void print_phase(const Program *p, const Phase *phase, const int64_t *sites,
+                        FILE *out)
 {
     fprintf(out, "phase %s, lattice %d: %s\n", phase->name, phase->lattice,
             phase->note);
     if (phase->formula)
         fprintf(out, "  # %s\n", phase->formula);
+    if (sites)
+        print_phase_cost(p, phase, sites, out);
     print_stmts(&(Printer){p, phase, out}, phase->body, 1);
+}
+
+void phase_print(const Program *p, const Phase *phase, FILE *out)
+{
+    print_phase(p, phase, NULL, out);
 }
 
 static void print_lattices(const Program *p, FILE *out)
@@ -299,8 +309,17 @@ static void print_kernel(const Program *p, const Kernel *k, FILE *out)
             fprintf(out, "  %.0f fma per site of lattice %d\n", k->fma[i], i);
 }
 
-void plan_print(const Program *p, FILE *out)
+/* The sites for which costs are shown; NULL if the network cannot take this lattice. */
+static const int64_t *cost_lattice(const Program *p, const int64_t *extent, Arena *a)
 {
+    int64_t *sites = NEW_ARRAY(a, int64_t, p->lattices);
+    return extent && cost_sites(p, extent, sites) ? sites : NULL;
+}
+
+void plan_print(const Program *p, const int64_t *extent, FILE *out)
+{
+    Arena *a = arena_new();
+    const int64_t *sites = cost_lattice(p, extent, a);
     fprintf(out, "program %s, %s, %s", p->graph->name,
             p->precision == PRECISION_F64 ? "f64" : "f32", p->target.name);
     if (plan_width(p))
@@ -311,8 +330,12 @@ void plan_print(const Program *p, FILE *out)
     print_buffers(p, out);
     print_packings(p, out);
     for (int what = 0; what < WHAT_COUNT; what++)
-        if (p->kernel[what].used)
+        if (p->kernel[what].used) {
             print_kernel(p, &p->kernel[what], out);
+            if (sites)
+                print_kernel_cost(p, &p->kernel[what], extent, sites, out);
+        }
     for (int i = 0; i < p->phases; i++)
-        phase_print(p, &p->phase[i], out);
+        print_phase(p, &p->phase[i], sites, out);
+    arena_free(a);
 }

@@ -1,0 +1,132 @@
+#include "plan/cost.h"
+
+const char *const cost_port_name[PORTS] = {"arithmetic", "shuffles", "loads", "stores"};
+
+/* In plain C a multiply-add is two operations. */
+static double multiply_add(const Program *p)
+{
+    return p->target.vector_bytes == 16 ? 2 : 1;
+}
+
+double cost_cycles(const Program *p, const Cost *c, CostPort port)
+{
+    /* AVX-512 has two vector units, one of which also shuffles. */
+    double shuffles = p->target.vector_bytes == 64 ? c->shuffle : 0;
+    switch (port) {
+    case PORT_ARITHMETIC: return (multiply_add(p) * c->fma + c->other + shuffles) / 2;
+    case PORT_SHUFFLE: return c->shuffle;
+    case PORT_LOAD: return c->load / 2;
+    case PORT_STORE: return c->store;
+    case PORTS: break;
+    }
+    unreachable();
+}
+
+CostPort cost_busiest(const Program *p, const Cost *c)
+{
+    CostPort most = PORT_ARITHMETIC;
+    for (int i = 1; i < PORTS; i++)
+        if (cost_cycles(p, c, (CostPort)i) > cost_cycles(p, c, most))
+            most = (CostPort)i;
+    return most;
+}
+
+double cost_peak(const Program *p)
+{
+    return 2 * plan_width(p) / multiply_add(p);
+}
+
+bool cost_sites(const Program *p, const int64_t *extent, int64_t *sites)
+{
+    bool all = true;
+    for (int i = 0; i < p->lattices; i++) {
+        sites[i] = 1;
+        for (int axis = 0; axis < p->lattice[i].rank; axis++)
+            sites[i] *= extent_value(p->lattice[i].extent[axis], extent);
+        all &= sites[i] > 0;
+    }
+    return all;
+}
+
+/* ---- as a function of sites ---- */
+
+enum { HALF = 32, WHOLE = 64, TWO = 128 };
+
+/* A phase at sites that are varied one by one. */
+typedef struct Probe {
+    const Program *p;
+    const Phase *phase;
+    CostPort port;
+    CostSites at;
+} Probe;
+
+static double probe(const Probe *z)
+{
+    Cost c = cost_phase(z->p, z->phase, &z->at);
+    return cost_cycles(z->p, &c, z->port);
+}
+
+static void add_sites(const Probe *z, int64_t *sites, int lattice, CostLine *line)
+{
+    double at[3];
+    static const int64_t turn[] = {HALF, TWO, WHOLE};
+    for (int i = 0; i < 3; i++) {
+        sites[lattice] = turn[i];
+        at[i] = probe(z);
+    }
+    double site = (at[2] - at[0]) / (WHOLE - HALF),
+           strip = at[1] - at[2] - WHOLE * site;
+    line->site[lattice] += site;
+    line->strip[lattice] += strip;
+    line->once -= WHOLE * site + strip;
+}
+
+static void add_bytes(const Probe *z, CostLine *line)
+{
+    Arena *a = arena_new();
+    int64_t *sites = NEW_ARRAY(a, int64_t, z->p->lattices);
+    for (int i = 0; i < z->p->lattices; i++) {
+        sites[i] = 1;
+        line->bytes[i] +=
+            cost_phase(z->p, z->phase, &(CostSites){.sites = sites}).bytes;
+        sites[i] = 0;
+    }
+    arena_free(a);
+}
+
+static void add_phase(const Program *p, const Phase *phase, CostLine *line)
+{
+    Arena *a = arena_new();
+    int64_t *sites = NEW_ARRAY(a, int64_t, p->lattices),
+            *halo = NEW_ARRAY(a, int64_t, p->geometries);
+    for (int i = 0; i < p->lattices; i++)
+        sites[i] = p->lattice[i].rank ? WHOLE : 1;
+    Probe z = {
+        p, phase, PORT_ARITHMETIC, {sites, halo}
+    };
+    Cost c = cost_phase(p, phase, &z.at);
+    z.port = cost_busiest(p, &c);
+    double whole = probe(&z);
+    line->once += whole;
+    for (int i = 0; i < p->geometries; i++) {
+        halo[i] = 1;
+        line->halo[i] += probe(&z) - whole;
+        halo[i] = 0;
+    }
+    for (int i = 0; i < p->lattices; i++)
+        if (p->lattice[i].rank)
+            add_sites(&z, sites, i, line);
+    add_bytes(&z, line);
+    arena_free(a);
+}
+
+CostLine cost_line(const Program *p, const Kernel *k, Arena *a)
+{
+    CostLine line = {.site = NEW_ARRAY(a, double, p->lattices),
+                     .strip = NEW_ARRAY(a, double, p->lattices),
+                     .halo = NEW_ARRAY(a, double, p->geometries),
+                     .bytes = NEW_ARRAY(a, double, p->lattices)};
+    for (int i = 0; i < k->blocks; i++)
+        add_phase(p, &p->phase[k->block[i].phase], &line);
+    return line;
+}
