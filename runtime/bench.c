@@ -311,6 +311,7 @@ static void summarise(const Bench *b, Rounds *all, double flops, BenchResult *r)
         .spread = (all->seconds[n - 1 - n / 4] - all->seconds[n / 4]) / middle,
         .peak_median = peak_middle / 1e9,
         .share_median = flops / middle / peak_middle,
+        .bound = b->m->bound(c->extent, c->batch, what_of(c->kind), c->isa),
         .work_bytes = (double)b->m->work_bytes(c->extent, c->batch, what_of(c->kind)),
         .speedup = c->threads > 1 ? all->seconds_alone / best : NAN,
         .peak_speedup = c->threads > 1 ? peak / all->peak_alone : NAN};

@@ -27,7 +27,7 @@ static const Column column[] = {
     COLUMN(us_low),          COLUMN(us_high),       COLUMN(spread),
     COLUMN(peak_median),     COLUMN(share_median),  COLUMN(speedup),
     COLUMN(peak_speedup),    COLUMN(work_bytes),    COLUMN(reduce_share),
-    COLUMN(optimiser_share), COLUMN(pack_share),
+    COLUMN(optimiser_share), COLUMN(pack_share),    COLUMN(bound),
 };
 
 enum { COLUMNS = sizeof column / sizeof *column };
@@ -73,13 +73,14 @@ void bench_rows_release(BenchRows *all)
 
 void bench_print_head(const BenchStyle *s, FILE *out)
 {
-    fprintf(out, "%-*s  %-9s %6s  %-7s | %10s  %9s  %7s  %7s | %10s  %7s  %7s%s\n",
-            s->name_width, "", "", "", "", "best:", "samples", "", "share of",
-            "median:", "", "share of", s->several ? " | speedup  speedup" : "");
-    fprintf(out, "%-*s  %-9s %6s  %-7s | %10s  %9s  %7s  %7s | %10s  %7s  %7s%s\n",
-            s->name_width, "model", "lattice", "batch", "kind", "us/sample", "a second",
-            "GF/s", "the peak", "us/sample", "spread", "the peak",
-            s->several ? " |          of peak" : "");
+    static const char format[] =
+        "%-*s  %-9s %6s  %-7s | %10s  %9s  %7s  %8s  %7s | %10s  %7s  %8s%s\n";
+    fprintf(out, format, s->name_width, "", "", "", "", "best:", "samples", "",
+            "share of", "", "median:", "", "share of",
+            s->several ? " | speedup  speedup" : "");
+    fprintf(out, format, s->name_width, "model", "lattice", "batch", "kind",
+            "us/sample", "a second", "GF/s", "the peak", "at most", "us/sample",
+            "spread", "the peak", s->several ? " |          of peak" : "");
 }
 
 /* Bytes in the unit that shows three digits. */
@@ -112,13 +113,13 @@ void bench_print_row(const BenchStyle *s, const BenchRow *row, FILE *out)
     const BenchResult *r = &row->r;
     char text[96];
     fprintf(out,
-            "%-*s  %-9s %6lld  %-7s | %10.3f  %9.0f  %7.1f  %6.1f %% | %10.3f  %5.1f %%"
-            "  %6.1f %%",
+            "%-*s  %-9s %6lld  %-7s | %10.3f  %9.0f  %7.1f  %6.1f %%  %5.1f %% | %10.3f"
+            "  %5.1f %%  %6.1f %%",
             s->name_width, row->m->name,
             cli_lattice_text(text, row->m->rank, row->c.extent),
             (long long)row->c.batch, bench_kind_name(row->c.kind), r->us_per_sample,
-            r->samples_per_s, r->gflops, 100 * r->share, r->us_median, 100 * r->spread,
-            100 * r->share_median);
+            r->samples_per_s, r->gflops, 100 * r->share, 100 * r->bound, r->us_median,
+            100 * r->spread, 100 * r->share_median);
     if (s->several)
         fprintf(out, " | %7.2f  %7.2f", r->speedup, r->peak_speedup);
     fputc('\n', out);

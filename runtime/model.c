@@ -43,7 +43,7 @@ const ArchModel *model_check(const ArchModel *m, const char *path, ArchError *e)
     bool whole = m->name && m->version && m->source && m->symmetry && m->rank >= 0 &&
                  m->rank <= ARCH_AXES_MAX && m->channels > 0 && m->outputs > 0 &&
                  (m->real == ARCH_F32 || m->real == ARCH_F64) && m->work_bytes &&
-                 m->output_sites && m->flops && m->pack && m->forward &&
+                 m->output_sites && m->flops && m->bound && m->pack && m->forward &&
                  (m->params == 0 || m->param);
     if (whole)
         return m;

@@ -118,10 +118,11 @@ static void write_point(const BenchRow *r, FILE *out)
     char text[96];
     const double ns = 1000 / bench_sites(r);
     const BenchResult *v = &r->r;
-    fprintf(out, "%s %.0f %lld %.6g %.6g %.6g %.6g %.5g %.5g\n",
+    fprintf(out, "%s %.0f %lld %.6g %.6g %.6g %.6g %.5g %.5g %.5g\n",
             cli_lattice_text(text, r->m->rank, r->c.extent), bench_sites(r),
             (long long)r->c.batch, ns * v->us_per_sample, ns * v->us_median,
-            ns * v->us_low, ns * v->us_high, 100 * v->share, 100 * v->share_median);
+            ns * v->us_low, ns * v->us_high, 100 * v->share, 100 * v->share_median,
+            100 * v->bound);
 }
 
 /* A block for every curve and kind: forward at index 2 c, step at 2 c + 1. */
@@ -132,14 +133,14 @@ static bool write_data(const Picture *p, ArchError *e)
         return false;
     fprintf(d.out,
             "# lattice sites batch  ns a site and sample: best, median, quartiles  "
-            "%% of the peak: best over best, median over median\n");
+            "%% of the peak: best over best, median over median, at most\n");
     for (int i = 0; i < 2 * p->curves; i++) {
         const Curve *c = &p->curve[i / 2];
         const BenchKind kind = i % 2 ? BENCH_STEP : BENCH_FORWARD;
         const BenchRow *r = next_point(p, c, kind, NULL);
         fprintf(d.out, "\n\n# %s %s\n", c->first->m->name, bench_kind_name(kind));
         if (!r)
-            fprintf(d.out, "- NaN NaN NaN NaN NaN NaN NaN NaN\n");
+            fprintf(d.out, "- NaN NaN NaN NaN NaN NaN NaN NaN NaN\n");
         for (; r; r = next_point(p, c, kind, r))
             write_point(r, d.out);
     }
@@ -194,27 +195,39 @@ static void print_title(const BenchRows *all, FILE *out)
     const BenchCase *c = &all->at[0].c;
     fprintf(out,
             "set multiplot title 'archrun bench: %s, %d thread%s, peak %.0f GF/s; "
-            "best burst, bars to the median'",
+            "best burst, bars to the median, dotted: at most'",
             peak_name(c->isa), c->threads, c->threads > 1 ? "s" : "", peak);
 }
 
-/* All curves of a kind; `bars`: the columns of a point and the ends of its bar. */
-static void print_panel(const Picture *p, BenchKind kind, const char *bars, FILE *out)
+/* How much is possible at most. */
+static void print_bound(const Picture *p, const Curve *c, int index, FILE *out)
+{
+    fprintf(out, ", \\\n     ");
+    plot_quoted(out, p->data);
+    fprintf(out, " index %d using %d:10 with lines lw 1 lc rgb '%s' dt 3 notitle",
+            index, p->x.batch ? 3 : 2, color[c->color % COLORS]);
+}
+
+/* All curves of a kind: times with a bar to the median, or shares, with their bounds. */
+static void print_panel(const Picture *p, BenchKind kind, bool shares, FILE *out)
 {
     fprintf(out, "plot ");
     for (int i = 0; i < p->curves; i++) {
         const Curve *c = &p->curve[i];
+        const int index = 2 * i + (int)kind;
         fprintf(out, "%s", i ? ", \\\n     " : "");
         plot_quoted(out, p->data);
         fprintf(out,
                 " index %d using %d:%s with yerrorlines lw 1.5 lc rgb '%s' dt %d "
                 "pt %d ps 0.9 title \"%s%s",
-                2 * i + (int)kind, p->x.batch ? 3 : 2, bars, color[c->color % COLORS],
-                c->dash % 5 + 1, c->dash % 5 + 5, c->first->m->name,
-                c->first->m->real == ARCH_F64 ? " (double)" : "");
+                index, p->x.batch ? 3 : 2, shares ? "8:($8*$4/$5):8" : "4:4:5",
+                color[c->color % COLORS], c->dash % 5 + 1, c->dash % 5 + 5,
+                c->first->m->name, c->first->m->real == ARCH_F64 ? " (double)" : "");
         if (p->dashes > 1)
             fprintf(out, ", batch %lld", (long long)c->first->c.batch);
         fprintf(out, "\" noenhanced");
+        if (shares)
+            print_bound(p, c, index, out);
     }
     fputc('\n', out);
 }
@@ -232,10 +245,10 @@ static void print_kind(const Picture *p, BenchKind kind, bool left, int width,
                 1 - (KEY_PIXELS - 10.0) / width);
     else
         fprintf(out, "unset ylabel\nunset key\n");
-    print_panel(p, kind, "4:4:5", out);
+    print_panel(p, kind, false, out);
     fprintf(out, "unset title\nunset key\nunset logscale y\nset yrange [0:100<*]\n");
     fprintf(out, left ? "set ylabel '%% of the peak'\n" : "");
-    print_panel(p, kind, "8:($8*$4/$5):8", out);
+    print_panel(p, kind, true, out);
 }
 
 static bool write_script(const Picture *p, const PlotFiles *f, ArchError *e)

@@ -215,6 +215,7 @@ void emit_entries(Writer *w, const EmitInput *in)
     emit_sizes(w, in);
     emit_drops_sites(w, in);
     emit_flops(w, in);
+    emit_bound(w, in);
     emit_pack(w, in);
     emit_forward(w, in);
     emit_vjp(w, in);
@@ -330,6 +331,7 @@ void emit_model(Writer *w, const EmitInput *in)
         w_line(w, ".cuda_plan = cuda_plan,");
         w_line(w, ".cuda_launch = cuda_launch,");
     }
+    w_line(w, ".bound = bound,");
     w_close(w, ";");
     w_line(w, "return &model;");
     w_close(w, "");

@@ -19,13 +19,16 @@ void emit_tables(Writer *w, const Program *p);
 void emit_kernels(Writer *w, const EmitInput *in, const Program *p);
 void emit_choice(Writer *w, const EmitInput *in);
 
+/* bound.c: how fast a call can be. */
+void emit_bound(Writer *w, const EmitInput *in);
+
 /* entries.c: what the caller sees. */
 void emit_entries(Writer *w, const EmitInput *in);
 void emit_model(Writer *w, const EmitInput *in);
 
 /* Fixed text, embedded from prelude/ at build time. */
 extern const char prelude_arch_model[], prelude_entries[], prelude_entries_loss[],
-    prelude_tables[], prelude_lanes[], prelude_join[], prelude_sums[], prelude_loss[], prelude_pack[],
+    prelude_tables[], prelude_bound[], prelude_lanes[], prelude_join[], prelude_sums[], prelude_loss[], prelude_pack[],
     prelude_functions[], prelude_vec512[], prelude_vec256[], prelude_vec128[], prelude_vec_any[];
 
 static inline const Node *emit_output(const EmitInput *in)

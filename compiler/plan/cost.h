@@ -21,9 +21,8 @@
 
 #include "plan/plan.h"
 
-/* Of the second cache, as lattices are cut (prelude/tables.h), and what a cycle gets from
- * the third: 12 were measured by one core reading on an Ice Lake, more on others. */
-enum { NEAR_BYTES = 1 << 20, FAR_BYTES_A_CYCLE = 16 };
+/* What a cycle gets from the third cache: one core of an Ice Lake was measured to read 12. */
+enum { FAR_BYTES_A_CYCLE = 16 };
 
 typedef struct Cost {
     double fma, other, shuffle, load, store; /* instructions of a block      */

@@ -30,6 +30,7 @@ typedef struct BenchResult {
     double us_median, us_low, us_high; /* median and quartiles                   */
     double spread;                     /* (us_high - us_low) / us_median         */
     double peak_median, share_median;  /* GF/s; 1                                */
+    double bound;                      /* of the share: ArchModel.bound()        */
     double work_bytes;                 /* memory of a call, for each thread      */
 
     /* Step: what follows the gradient, as parts of the whole; medians. */

@@ -27,9 +27,9 @@ static const char *const thread_key[] = {"speedup", "peak_speedup"};
     "model,precision,isa,threads,lattice,sites,batch,kind,us_per_sample,"     \
     "samples_per_s,gflops,peak_gflops,share,us_median,us_low,us_high,spread," \
     "peak_median,share_median,speedup,peak_speedup,work_bytes,reduce_share,"  \
-    "optimiser_share,pack_share\n"
+    "optimiser_share,pack_share,bound\n"
 
-enum { FIELDS = 25 };
+enum { FIELDS = 26 };
 
 static double number(json_t *line, const char *key)
 {
@@ -88,6 +88,7 @@ static void check_line(json_t *line, int threads)
     assert_true(number(line, "threads") == threads);
     near(number(line, "samples_per_s") * number(line, "us_per_sample"), 1e6);
     near(number(line, "share"), number(line, "gflops") / number(line, "peak_gflops"));
+    near(number(line, "bound"), is_step(line) ? 0.25 : 0.5); /* as tiny says */
     near(number(line, "spread") * number(line, "us_median"),
          number(line, "us_high") - number(line, "us_low"));
     assert_true(number(line, "us_per_sample") <= number(line, "us_low") &&
@@ -224,7 +225,8 @@ static void check_plot(void **state)
                  "1,3 --bursts 1 --plot s.png");
     assert_true(read_bytes("s.png", text) > 1000 && memcmp(text, "\x89PNG", 4) == 0);
     text[read_bytes("s.gp", text)] = '\0';
-    assert_int_equal(count(text, "yerrorlines"), 4 * 4); /* panels, curves */
+    assert_int_equal(count(text, "yerrorlines"), 4 * 4);    /* panels, curves */
+    assert_int_equal(count(text, ":10 with lines"), 2 * 4); /* bounds */
     assert_non_null(strstr(text, "\"4x4 8x2\" 16, \"\\n3x6\" 18, \"8x8\" 64"));
     assert_non_null(strstr(text, "set output 's.png'"));
     assert_non_null(strstr(text, "title \"tiny_fixed, batch 3\""));

@@ -145,6 +145,12 @@ static double flops(const int64_t *extent, ArchWhat what)
            (what == ARCH_FORWARD ? 1 : 2);
 }
 
+static double bound(const int64_t *extent, int64_t batch, ArchWhat what, ArchIsa isa)
+{
+    (void)extent, (void)batch, (void)isa;
+    return what == ARCH_FORWARD ? 0.5 : 0.25;
+}
+
 const ArchModel *TINY_ENTRY(void)
 {
     static const ArchParam param[] = {
@@ -186,7 +192,8 @@ const ArchModel *TINY_ENTRY(void)
         .pack = pack,
         .forward = forward,
         .gradient = gradient,
-        .reduce = reduce
+        .reduce = reduce,
+        .bound = bound
     };
     return &model;
 }
