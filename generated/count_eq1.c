@@ -651,6 +651,20 @@ INLINE void write_field(const ArchCall *call, int64_t block, const Parts *parts,
                 y[f.first[i] + k.at + c * f.stride[0]] = lanes[c * ARCH_LANES + i * f.apart];
 }
 
+/* ---- how fast a call can be ---- */
+
+/* Long sums run over strips of 64 sites. */
+INLINE double strips(int64_t sites)
+{
+    return (double)((sites + 63) / 64);
+}
+
+/* How much of a block that holds `work` bytes near memory cannot keep. */
+INLINE double far_part(double work)
+{
+    return work > CACHE_BYTES ? 1 - CACHE_BYTES / work : 0;
+}
+
 /* ---- from the parts of a sample to one value and back ---- */
 
 /* Number of a part's site in the whole lattice. */
@@ -6978,6 +6992,58 @@ static double flops(const int64_t *extent, ArchWhat what)
     return 0;
 }
 
+/* Cycles that a block takes at least, as the plan counts them: once, and for each site,
+ * strip of sites and site of a halo; and bytes of fields it touches, a site. */
+typedef struct Least {
+    double once, site1, strip1, near1_halo, back1_halo, bytes0, bytes1;
+} Least;
+
+static const Least least[][3] = {
+    [ARCH_ISA_AVX512] = {
+        {24, 984, 4, 20.5, 0, 1152, 5760},
+        {116, 2808, 2524, 41, 12.5, 2944, 25600},
+        {84, 2936, 2524, 41, 12.5, 2240, 28224},
+    },
+    [ARCH_ISA_AVX2] = {
+        {32, 1952, 8, 0, 0, 1152, 5760},
+        {184, 5600, 1576, 0, 0, 2944, 25600},
+        {144, 5792, 1576, 0, 0, 2240, 28224},
+    },
+    [ARCH_ISA_PLAIN] = {
+        {48, 7472, 16, 0, 0, 1152, 5760},
+        {328, 21680, 3152, 0, 0, 2944, 25600},
+        {272, 22256, 3152, 0, 0, 2240, 28224},
+    },
+};
+
+static double bound(const int64_t *extent, int64_t batch, ArchWhat what, ArchIsa asked)
+{
+    /* multiply-adds a cycle */
+    static const double peak[] = {
+        [ARCH_ISA_AVX512] = 32,
+        [ARCH_ISA_AVX2] = 16,
+        [ARCH_ISA_PLAIN] = 4,
+    };
+    const ArchIsa isa = usable_isa(asked);
+    const Least *l = &least[isa][what];
+    Frame f = {0};
+    const double work = (double)lay_out(&f, extent, batch, what, NULL);
+    double cycles = 0, bytes = 0;
+    cycles += l->once;
+    cycles += l->site1 * (double)f.sites1;
+    cycles += l->strip1 * strips(f.sites1);
+    cycles += l->near1_halo * (double)f.near1_halo.sites;
+    cycles += l->back1_halo * (double)f.back1_halo.sites;
+    bytes += l->bytes0 * (double)f.sites0;
+    bytes += l->bytes1 * (double)f.sites1;
+    cycles += bytes * far_part(work) / 16; /* from the third cache */
+    if (batch < 1 || work == 0 || cycles == 0) {
+        return 0;
+    }
+    const int64_t blocks = (batch + f.parts.samples - 1) / f.parts.samples;
+    return flops(extent, what) * (double)batch / (2 * peak[isa] * cycles * (double)blocks);
+}
+
 void count_eq1_pack(const void *params, void *packed, int64_t instances)
 {
     for (int64_t instance = 0; instance < instances; instance++) {
@@ -9183,6 +9249,7 @@ const ArchModel *count_eq1_model(void)
         .cuda_packed_bytes = 3616 * sizeof(real),
         .cuda_plan = cuda_plan,
         .cuda_launch = cuda_launch,
+        .bound = bound,
     };
     return &model;
 }

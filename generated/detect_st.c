@@ -651,6 +651,20 @@ INLINE void write_field(const ArchCall *call, int64_t block, const Parts *parts,
                 y[f.first[i] + k.at + c * f.stride[0]] = lanes[c * ARCH_LANES + i * f.apart];
 }
 
+/* ---- how fast a call can be ---- */
+
+/* Long sums run over strips of 64 sites. */
+INLINE double strips(int64_t sites)
+{
+    return (double)((sites + 63) / 64);
+}
+
+/* How much of a block that holds `work` bytes near memory cannot keep. */
+INLINE double far_part(double work)
+{
+    return work > CACHE_BYTES ? 1 - CACHE_BYTES / work : 0;
+}
+
 /* ---- from the parts of a sample to one value and back ---- */
 
 /* Number of a part's site in the whole lattice. */
@@ -7717,6 +7731,61 @@ static double flops(const int64_t *extent, ArchWhat what)
     return 0;
 }
 
+/* Cycles that a block takes at least, as the plan counts them: once, and for each site,
+ * strip of sites and site of a halo; and bytes of fields it touches, a site. */
+typedef struct Least {
+    double once, site1, site2, strip1, strip2, near1_halo, back1_halo, bytes0, bytes1, bytes2;
+} Least;
+
+static const Least least[][3] = {
+    [ARCH_ISA_AVX512] = {
+        {328, 148, 280, 0, 0, 2, 0, 1152, 2688, 0},
+        {1584.5, 308, 804, 360, 607.5, 4, 0, 13248, 5120, 15680},
+        {1253.5, 500, 804, 360, 607.5, 4, 8.5, 13248, 6720, 15680},
+    },
+    [ARCH_ISA_AVX2] = {
+        {480, 280, 560, 0, 0, 0, 0, 1152, 2688, 0},
+        {2545, 600, 1608, 224, 357, 0, 0, 13248, 5120, 15680},
+        {2187, 920, 1608, 224, 357, 0, 0, 13248, 6720, 15680},
+    },
+    [ARCH_ISA_PLAIN] = {
+        {1360, 1056, 1888, 0, 0, 0, 0, 1152, 2688, 0},
+        {5608, 2208, 5520, 448, 714, 0, 0, 13248, 5120, 15680},
+        {5310, 3296, 5520, 448, 714, 0, 0, 13248, 6720, 15680},
+    },
+};
+
+static double bound(const int64_t *extent, int64_t batch, ArchWhat what, ArchIsa asked)
+{
+    /* multiply-adds a cycle */
+    static const double peak[] = {
+        [ARCH_ISA_AVX512] = 32,
+        [ARCH_ISA_AVX2] = 16,
+        [ARCH_ISA_PLAIN] = 4,
+    };
+    const ArchIsa isa = usable_isa(asked);
+    const Least *l = &least[isa][what];
+    Frame f = {0};
+    const double work = (double)lay_out(&f, extent, batch, what, NULL);
+    double cycles = 0, bytes = 0;
+    cycles += l->once;
+    cycles += l->site1 * (double)f.sites1;
+    cycles += l->site2 * (double)f.sites2;
+    cycles += l->strip1 * strips(f.sites1);
+    cycles += l->strip2 * strips(f.sites2);
+    cycles += l->near1_halo * (double)f.near1_halo.sites;
+    cycles += l->back1_halo * (double)f.back1_halo.sites;
+    bytes += l->bytes0 * (double)f.sites0;
+    bytes += l->bytes1 * (double)f.sites1;
+    bytes += l->bytes2 * (double)f.sites2;
+    cycles += bytes * far_part(work) / 16; /* from the third cache */
+    if (batch < 1 || work == 0 || cycles == 0) {
+        return 0;
+    }
+    const int64_t blocks = (batch + f.parts.samples - 1) / f.parts.samples;
+    return flops(extent, what) * (double)batch / (2 * peak[isa] * cycles * (double)blocks);
+}
+
 void detect_st_pack(const void *params, void *packed, int64_t instances)
 {
     for (int64_t instance = 0; instance < instances; instance++) {
@@ -10191,6 +10260,7 @@ const ArchModel *detect_st_model(void)
         .cuda_packed_bytes = 1904 * sizeof(real),
         .cuda_plan = cuda_plan,
         .cuda_launch = cuda_launch,
+        .bound = bound,
     };
     return &model;
 }

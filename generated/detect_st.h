@@ -199,6 +199,11 @@ typedef struct ArchModel {
     int (*cuda_launch)(const ArchCall *call, const ArchCudaPlan *plan,
                        const ArchCudaArrays *arrays, ArchCudaStage stage, int pass,
                        ArchCudaLaunch *launch);
+
+    /* The share of the machine's multiply-add peak that calls with this batch reach at most,
+     * as counted from their instructions and, beyond the second cache, bytes; flop as above,
+     * so that more than 1 is possible.  0 for a lattice the network cannot take. */
+    double (*bound)(const int64_t *extent, int64_t batch, ArchWhat what, ArchIsa isa);
 } ArchModel;
 
 #ifdef __cplusplus
