@@ -260,7 +260,7 @@ static bool is_missed(Check *k, ArchWhat what, int line, const Answer *wanted)
 /* Not all are missed: a thread may read what it has made itself. */
 static void check_barriers(Check *k)
 {
-    int line[MACHINE_BARRIERS], all = 0, missed = 0;
+    int line[FIBERS_BARRIERS], all = 0, missed = 0;
     k->b.device.multiprocessors = 1; /* one block for all samples */
     k->b.device.shared_total = 0;
     for (int what = 0; what < 3; what++) {
@@ -332,8 +332,7 @@ static void check_lattice(Check *k, const int64_t *extent, bool first)
     for (int i = 1; i < INSTANCES_MAX; i++)
         other_weights(&k->c[i], &k->c[0], (uint64_t)i);
     bool heavy = k->g->param_count * k->c[0].sites > 1000000;
-    k->b =
-        batch_new(k->m, k->c, heavy ? 1 : BATCH_MAX, 1, first ? MACHINE_THREADS : 96);
+    k->b = batch_new(k->m, k->c, heavy ? 1 : BATCH_MAX, 1, first ? FIBERS_THREADS : 96);
     if (k->barriers) {
         check_barriers(k);
     } else {

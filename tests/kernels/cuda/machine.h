@@ -1,9 +1,6 @@
 /* machine.h - where kernels run: a CPU, or a GPU.
  *
- * machine_cpu.c lends every thread of a block a fiber.  Between two barriers the threads run
- * one after the other, in an order that the caller chooses: where results depend on it, a
- * barrier is missing.  Shared memory holds NaN when a block begins, and under
- * AddressSanitizer ends where the launch says.
+ * machine_cpu.c lends every thread of a block a fiber (fibers.h).
  *
  * machine_gpu.c compiles the text that the model carries; a device has its own order. */
 #ifndef TESTS_CUDA_MACHINE_H
@@ -12,10 +9,7 @@
 #include <stdbool.h>
 
 #include "arch_model.h"
-
-typedef enum Order { ORDER_FORWARD, ORDER_REVERSED, ORDER_SHUFFLED } Order;
-
-enum { MACHINE_THREADS = 256 };
+#include "fibers.h"
 
 /* The kernels of a model: on a CPU from a library made with shim.h.  Does not return if
  * there is no such machine: exit 77. */
@@ -31,10 +25,8 @@ void machine_free(void *p);
 /* False if some threads of a block wait at a barrier and others do not. */
 bool machine_launch(const ArchCudaLaunch *launch, Order order);
 
-/* A test of the tests, on a CPU: the barrier at `line` of the text does nothing; 0: all do.
- * machine_barriers: the lines of all barriers met since its last call. */
-enum { MACHINE_BARRIERS = 256 };
+/* As fibers_without() and fibers_barriers(); a device does not tell. */
 void machine_without(int line);
-int machine_barriers(int line[MACHINE_BARRIERS]);
+int machine_barriers(int line[FIBERS_BARRIERS]);
 
 #endif

@@ -42,7 +42,7 @@ ArchCudaDevice machine_device(void)
 {
     const GpuInfo *info = gpu_info(gpu);
     return (ArchCudaDevice){.multiprocessors = info->sms,
-                            .threads = MACHINE_THREADS,
+                            .threads = FIBERS_THREADS,
                             .shared_block = (size_t)info->shared_per_block,
                             .shared_total = (size_t)info->shared_per_sm};
 }
@@ -114,7 +114,7 @@ void machine_without(int line)
     (void)line;
 }
 
-int machine_barriers(int line[MACHINE_BARRIERS])
+int machine_barriers(int line[FIBERS_BARRIERS])
 {
     (void)line;
     return 0;

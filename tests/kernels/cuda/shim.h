@@ -1,7 +1,7 @@
 /* shim.h - what CUDA C means on a CPU.
  *
  * NAME.cu is compiled as C with this text in front of it.  Indices and the shared array are
- * those of the thread that run.c lets run; a barrier hands over to the next thread. */
+ * those of the thread that fibers.c lets run; a barrier hands over to the next thread. */
 #ifndef TESTS_CUDA_SHIM_H
 #define TESTS_CUDA_SHIM_H
 
