@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "archrt/eval.h"
+#include "archrt/gpu_model.h"
 #include "archrt/model.h"
 #include "cli.h"
 
@@ -27,6 +28,28 @@ static const char *const precision_word[] = {"f32", "f64", NULL};
         .name = "threads", .kind = CLI_INT, .value = (value_), .min = 0, .max = 4096, \
         .help = "0: one for each core"                                                \
     }
+
+/* What --device says, and what that opens. */
+typedef struct CmdDevice {
+    const char *word; /* "cpu", "cuda", "cuda:1"; NULL: the processor */
+    int index;        /* of a CUDA device; -1: the processor          */
+    Gpu *gpu;
+    GpuCompiler *compiler;
+} CmdDevice;
+
+#define OPTION_DEVICE(device_)                                                         \
+    {                                                                                  \
+        .name = "device", .kind = CLI_TEXT, .value = &(device_)->word,                 \
+        .arg = "cpu|cuda[:N]", .help = "who computes: the processor, or CUDA device N" \
+    }
+
+/* Error USAGE for a word that is none of these. */
+bool device_parse(CmdDevice *d, ArchError *e);
+/* Opens the device asked for and its compiler, before any long work. */
+bool device_open(CmdDevice *d, ArchError *e);
+/* The network on the device; *g is NULL on the processor. */
+bool device_load(const CmdDevice *d, GpuModel **g, const ArchModel *m, ArchError *e);
+void device_close(CmdDevice *d);
 
 /* A stride that does not divide the lattice changes what the network sees: say so. */
 static inline void warn_of_dropped_sites(const ArchModel *m, int rank,

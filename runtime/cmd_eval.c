@@ -8,6 +8,7 @@
 
 typedef struct Args {
     ModelChoice choice;
+    CmdDevice device;
     CliTexts data;
     const char *weights;
     int64_t threads;
@@ -22,6 +23,7 @@ static bool parse(Args *a, int argc, char **argv, Cli *cli, ArchError *e)
         {"weights", 0, CLI_TEXT, &a->weights, 0, 0, NULL, "FILE", "safetensors", true},
         {"data", 0, CLI_TEXTS, &a->data, 0, 0, NULL, "FILE.h5,..", "test samples", true},
         {"json", 0, CLI_FLAG, &a->json, 0, 0, NULL, NULL, "one object a line", false},
+        OPTION_DEVICE(&a->device),
         OPTION_THREADS(&a->threads),
         OPTION_PRECISION(&a->precision),
         OPTION_MODEL(&a->choice),
@@ -44,7 +46,7 @@ static bool parse(Args *a, int argc, char **argv, Cli *cli, ArchError *e)
     if (!cli_parse(&command, argc, argv, cli, e))
         return false;
     choose_precision(&a->choice, cli_given(&command, cli, &a->precision), a->precision);
-    return true;
+    return device_parse(&a->device, e);
 }
 
 static json_t *number_or_null(double x)
@@ -113,13 +115,13 @@ static void print_table(const EvalTable *t, int instances)
     }
 }
 
-static bool eval(const Args *a, const ArchModel *m, const Weights *w, ArchError *e)
+static bool eval(const Args *a, const Apply *how, const Weights *w, ArchError *e)
 {
     Dataset d;
     EvalTable t;
     if (!dataset_read_all(&d, a->data.v, a->data.n, e))
         return false;
-    bool ok = data_fits(&d, m, true, e) && eval_run(&t, m, w, &d, (int)a->threads, e);
+    bool ok = data_fits(&d, how->m, true, e) && eval_run(&t, how, w, &d, e);
     if (ok) {
         if (a->json)
             print_json(&t);
@@ -131,23 +133,36 @@ static bool eval(const Args *a, const ArchModel *m, const Weights *w, ArchError 
     return ok;
 }
 
-static bool run(const Args *a, const char *path, ArchError *e)
+static bool eval_model(const Args *a, const ArchModel *m, ArchError *e)
 {
-    Model model;
     Weights w = {0};
-    if (!model_open(&model, path, &a->choice, e))
-        return false;
-    bool ok = model.m->loss != ARCH_LOSS_NONE;
+    Apply how = {.m = m, .threads = (int)a->threads};
+    bool ok = m->loss != ARCH_LOSS_NONE;
     if (!ok)
         error_set(e, ARCH_EXIT_USAGE,
-                  "%s has no loss: archrun predict writes its outputs", model.m->name);
-    ok = ok && weights_read(&w, model.m, a->weights, e);
+                  "%s has no loss: archrun predict writes its outputs", m->name);
+    ok = ok && weights_read(&w, m, a->weights, e) &&
+         device_load(&a->device, &how.gpu, m, e);
     if (ok) {
-        weights_pack(&w, model.m);
-        ok = eval(a, model.m, &w, e);
+        weights_pack(&w, m);
+        ok = eval(a, &how, &w, e);
     }
+    gpu_model_close(how.gpu);
     weights_release(&w);
-    model_release(&model);
+    return ok;
+}
+
+static bool run(Args *a, const char *path, ArchError *e)
+{
+    Model model;
+    if (!device_open(&a->device, e))
+        return false;
+    bool ok = model_open(&model, path, &a->choice, e);
+    if (ok) {
+        ok = eval_model(a, model.m, e);
+        model_release(&model);
+    }
+    device_close(&a->device);
     return ok;
 }
 

@@ -8,6 +8,7 @@
 
 typedef struct Args {
     ModelChoice choice;
+    CmdDevice device;
     CliTexts data;
     const char *weights, *out;
     int64_t threads;
@@ -21,6 +22,7 @@ static bool parse(Args *a, int argc, char **argv, Cli *cli, ArchError *e)
         {"weights", 0, CLI_TEXT, &a->weights, 0, 0, NULL, "FILE", "safetensors", true},
         {"data", 0, CLI_TEXTS, &a->data, 0, 0, NULL, "FILE.h5,..", "configurations", true},
         {"output", 'o', CLI_TEXT, &a->out, 0, 0, NULL, "FILE.h5", "the outputs", true},
+        OPTION_DEVICE(&a->device),
         OPTION_THREADS(&a->threads),
         OPTION_PRECISION(&a->precision),
         OPTION_MODEL(&a->choice),
@@ -41,20 +43,17 @@ static bool parse(Args *a, int argc, char **argv, Cli *cli, ArchError *e)
     if (!cli_parse(&command, argc, argv, cli, e))
         return false;
     choose_precision(&a->choice, cli_given(&command, cli, &a->precision), a->precision);
-    return true;
+    return device_parse(&a->device, e);
 }
 
 /* The outputs of one lattice: (instances, samples, outputs) and, where the network keeps
  * the lattice, its axes. */
-static bool put_group(hid_t where, const Apply *a, const Weights *w)
+static bool put_y(hid_t where, const Apply *a, const Weights *w, const void *y)
 {
     const ArchModel *m = a->m;
     const DatasetGroup *g = a->g;
     hid_t type = m->real == ARCH_F64 ? H5T_NATIVE_DOUBLE : H5T_NATIVE_FLOAT;
     int64_t sites = m->output_sites(g->extent);
-    void *y = memory_new((size_t)(w->instances * g->samples * apply_width(m, g)) *
-                         model_real_size(m));
-    apply_forward(a, w, y);
     H5Array array = {
         .name = "y",
         .file_type = m->real == ARCH_F64 ? H5T_IEEE_F64LE : H5T_IEEE_F32LE,
@@ -68,45 +67,51 @@ static bool put_group(hid_t where, const Apply *a, const Weights *w)
             array.dim[array.rank++] = (hsize_t)g->extent[i];
     else if (sites > 1)
         array.dim[array.rank++] = (hsize_t)sites;
-    bool ok = h5_put(where, &array);
+    return h5_put(where, &array);
+}
+
+static bool put_group(hid_t where, const Apply *a, const Weights *w, ArchError *e)
+{
+    void *y =
+        memory_new((size_t)(w->instances * a->g->samples * apply_width(a->m, a->g)) *
+                   model_real_size(a->m));
+    bool ok = apply_forward(a, w, y, e) && put_y(where, a, w, y);
     free(y);
     return ok;
 }
 
-static bool put_all(hid_t file, const Args *a, const ArchModel *m, const Weights *w,
-                    const Dataset *d)
+static bool put_all(hid_t file, const Apply *how, const Weights *w, const Dataset *d,
+                    ArchError *e)
 {
     bool ok = true;
     for (int i = 0; i < d->groups && ok; i++) {
-        Apply apply = {.m = m,
-                       .g = &d->group[i],
-                       .rows = d->group[i].samples,
-                       .threads = (int)a->threads};
+        Apply apply = *how;
         char name[96];
+        apply.g = &d->group[i];
+        apply.rows = d->group[i].samples;
         dataset_lattice(apply.g, name);
         hid_t where = file;
         if (d->groups > 1)
             where = H5Gcreate2(file, name, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
-        ok = where >= 0 && put_group(where, &apply, w);
+        ok = where >= 0 && put_group(where, &apply, w, e);
         if (where != file && where >= 0)
             H5Gclose(where);
     }
-    return ok && h5_put_text(file, "model", m->name);
+    return ok && h5_put_text(file, "model", how->m->name);
 }
 
-static bool predict(const Args *a, const ArchModel *m, const Weights *w, ArchError *e)
+static bool predict(const Args *a, const Apply *how, const Weights *w, ArchError *e)
 {
     Dataset d;
     H5File f;
     if (!dataset_read_all(&d, a->data.v, a->data.n, e))
         return false;
-    bool ok = data_fits(&d, m, false, e) && h5_create(&f, a->out, e);
+    bool ok = data_fits(&d, how->m, false, e) && h5_create(&f, a->out, e);
     if (ok) {
         H5Quiet quiet = h5_quiet();
-        ok = put_all(f.id, a, m, w, &d);
+        error_set(e, ARCH_EXIT_FILE, "cannot write %.300s", a->out); /* if HDF5 fails */
+        ok = put_all(f.id, how, w, &d, e);
         h5_loud(&quiet);
-        if (!ok)
-            error_set(e, ARCH_EXIT_FILE, "cannot write %.300s", a->out);
         ok = ok && h5_commit(&f, e);
         h5_abort(&f);
     }
@@ -114,22 +119,35 @@ static bool predict(const Args *a, const ArchModel *m, const Weights *w, ArchErr
     return ok;
 }
 
-static bool run(const Args *a, const char *path, ArchError *e)
+static bool predict_model(const Args *a, const ArchModel *m, ArchError *e)
+{
+    Weights w = {0};
+    Apply how = {.m = m, .threads = (int)a->threads};
+    bool ok =
+        weights_read(&w, m, a->weights, e) && device_load(&a->device, &how.gpu, m, e);
+    if (ok) {
+        weights_pack(&w, m);
+        ok = predict(a, &how, &w, e);
+    }
+    gpu_model_close(how.gpu);
+    weights_release(&w);
+    return ok;
+}
+
+static bool run(Args *a, const char *path, ArchError *e)
 {
     Model model;
-    Weights w = {0};
     const char *const read[] = {path, a->weights};
     if (!file_check_output(a->out, read, 2, e) ||
         !file_check_output(a->out, a->data.v, a->data.n, e) ||
-        !file_check_writable(a->out, e) || !model_open(&model, path, &a->choice, e))
+        !file_check_writable(a->out, e) || !device_open(&a->device, e))
         return false;
-    bool ok = weights_read(&w, model.m, a->weights, e);
+    bool ok = model_open(&model, path, &a->choice, e);
     if (ok) {
-        weights_pack(&w, model.m);
-        ok = predict(a, model.m, &w, e);
+        ok = predict_model(a, model.m, e);
+        model_release(&model);
     }
-    weights_release(&w);
-    model_release(&model);
+    device_close(&a->device);
     return ok;
 }
 

@@ -9,11 +9,13 @@
 
 static const char example[] =
     "    archrun train archs/task3/eq1.arch --data a.h5,b.h5 --instances 4 -o eq1.safetensors\n"
-    "    archrun train net.arch --data flux.h5 --epochs 1000 --lr 3e-3 -o net.safetensors\n";
+    "    archrun train net.arch --data flux.h5 --epochs 1000 --lr 3e-3 -o net.safetensors\n"
+    "    archrun train net.arch --data flux.h5 --device cuda --instances 50 -o net.safetensors\n";
 
 typedef struct Args {
     TrainOptions train;
     ModelChoice choice;
+    CmdDevice device;
     CliTexts data;
     const char *out;
     int64_t seed, threads;
@@ -53,6 +55,7 @@ static bool parse(Args *a, int argc, char **argv, Cli *cli, ArchError *e)
         {"eps", 0, CLI_DOUBLE, &w->eps, 1e-30, 1, NULL, NULL,
          "added to the root of the second moment", false},
         {"no-amsgrad", 0, CLI_FLAG, &a->no_amsgrad, 0, 0, NULL, NULL, "plain AdamW", false},
+        OPTION_DEVICE(&a->device),
         OPTION_THREADS(&a->threads),
         OPTION_PRECISION(&a->precision),
         OPTION_MODEL(&a->choice),
@@ -64,7 +67,9 @@ static bool parse(Args *a, int argc, char **argv, Cli *cli, ArchError *e)
         .summary =
             "Trains instances of a network (.arch, or a compiled .so) until the loss on\n"
             "the validation samples no longer falls, and writes their best weights and,\n"
-            "beside them, NAME.metrics.csv.  SIGINT stops it: the same command goes on.",
+            "beside them, NAME.metrics.csv.  SIGINT stops it: the same command goes on.\n"
+            "On a CUDA device all instances are trained at once; --threads is of the\n"
+            "processor.",
         .example = example,
         .least = 1,
         .most = 1,
@@ -76,7 +81,7 @@ static bool parse(Args *a, int argc, char **argv, Cli *cli, ArchError *e)
     t->seed = (uint64_t)a->seed;
     t->threads = (int)a->threads;
     w->amsgrad = !a->no_amsgrad;
-    return true;
+    return device_parse(&a->device, e);
 }
 
 static void print_loss(FILE *out, double loss)
@@ -136,26 +141,38 @@ static bool train(const Args *a, const ArchModel *m, const Dataset *d, ArchError
     return ok;
 }
 
-static bool run(const Args *a, const char *path, ArchError *e)
+static bool train_model(Args *a, const ArchModel *m, ArchError *e)
 {
-    Model model;
     Dataset d;
-    if (!file_check_output(a->out, &path, 1, e) ||
-        !file_check_output(a->out, a->data.v, a->data.n, e) ||
-        !file_check_writable(a->out, e) || !model_open(&model, path, &a->choice, e))
-        return false;
-    bool ok = model.m->loss != ARCH_LOSS_NONE && model.m->gradient && model.m->reduce;
+    bool ok = m->loss != ARCH_LOSS_NONE && m->gradient && m->reduce;
     if (!ok)
         error_set(e, ARCH_EXIT_USAGE,
                   "%s has no loss to train on: add `loss MSE` or `loss "
                   "BCE` to its text",
-                  model.m->name);
+                  m->name);
     ok = ok && dataset_read_all(&d, a->data.v, a->data.n, e);
+    if (!ok)
+        return false;
+    ok = data_fits(&d, m, true, e) && device_load(&a->device, &a->train.gpu, m, e) &&
+         train(a, m, &d, e);
+    gpu_model_close(a->train.gpu);
+    dataset_release(&d);
+    return ok;
+}
+
+static bool run(Args *a, const char *path, ArchError *e)
+{
+    Model model;
+    if (!file_check_output(a->out, &path, 1, e) ||
+        !file_check_output(a->out, a->data.v, a->data.n, e) ||
+        !file_check_writable(a->out, e) || !device_open(&a->device, e))
+        return false;
+    bool ok = model_open(&model, path, &a->choice, e);
     if (ok) {
-        ok = data_fits(&d, model.m, true, e) && train(a, model.m, &d, e);
-        dataset_release(&d);
+        ok = train_model(a, model.m, e);
+        model_release(&model);
     }
-    model_release(&model);
+    device_close(&a->device);
     return ok;
 }
 

@@ -107,9 +107,29 @@ static bool eval_instances(const Eval *v, EvalTable *t, const Weights *w,
     return true;
 }
 
-bool eval_run(EvalTable *t, const ArchModel *m, const Weights *w, const Dataset *d,
-              int threads, ArchError *e)
+/* y[i]: the outputs for group i. */
+static bool apply_all(const Apply *how, const Weights *w, const Dataset *d, void **y,
+                      ArchError *e)
 {
+    bool ok = true;
+    for (int i = 0; i < d->groups; i++) {
+        const DatasetGroup *g = &d->group[i];
+        size_t numbers = (size_t)(w->instances * g->samples * apply_width(how->m, g));
+        Apply a = {.m = how->m,
+                   .g = g,
+                   .rows = g->samples,
+                   .threads = how->threads,
+                   .gpu = how->gpu};
+        y[i] = memory_new(numbers * model_real_size(how->m));
+        ok = ok && apply_forward(&a, w, y[i], e);
+    }
+    return ok;
+}
+
+bool eval_run(EvalTable *t, const Apply *how, const Weights *w, const Dataset *d,
+              ArchError *e)
+{
+    const ArchModel *m = how->m;
     Eval v = {.m = m, .d = d};
     v.counts =
         m->loss == ARCH_LOSS_BCE || (m->loss == ARCH_LOSS_MSE && all_integers(d));
@@ -117,14 +137,7 @@ bool eval_run(EvalTable *t, const ArchModel *m, const Weights *w, const Dataset 
     size_t rows = (size_t)w->instances * (size_t)d->groups * (size_t)(d->sets + 2);
     *t = (EvalTable){.row = memory_new(sizeof(EvalRow) * rows)};
     void **y = memory_new(sizeof *y * (size_t)d->groups);
-    for (int i = 0; i < d->groups; i++) {
-        const DatasetGroup *g = &d->group[i];
-        size_t numbers = (size_t)(w->instances * g->samples * apply_width(m, g));
-        y[i] = memory_new(numbers * model_real_size(m));
-        apply_forward(&(Apply){.m = m, .g = g, .rows = g->samples, .threads = threads},
-                      w, y[i]);
-    }
-    bool ok = eval_instances(&v, t, w, y, e);
+    bool ok = apply_all(how, w, d, y, e) && eval_instances(&v, t, w, y, e);
     for (int i = 0; i < d->groups; i++)
         free(y[i]);
     free(y);

@@ -5,6 +5,7 @@
 #include "archrt/eval.h"
 #include "archrt/model.h"
 #include "denormal.h"
+#include "eval_cuda.h"
 #include "file.h"
 
 #define CHUNK 64 /* samples of one call */
@@ -36,7 +37,7 @@ static void apply_chunk(const Apply *a, const Weights *w, int64_t k, int64_t c,
     m->forward(&call, y + (size_t)((k * a->rows + first) * apply_width(m, g)) * real);
 }
 
-void apply_forward(const Apply *a, const Weights *w, void *y)
+static void apply_on_cpu(const Apply *a, const Weights *w, void *y)
 {
     const DatasetGroup *g = a->g;
     int64_t chunks = (a->rows + CHUNK - 1) / CHUNK;
@@ -56,6 +57,14 @@ void apply_forward(const Apply *a, const Weights *w, void *y)
         free(work.memory);
         denormal_restore(before);
     }
+}
+
+bool apply_forward(const Apply *a, const Weights *w, void *y, ArchError *e)
+{
+    if (a->gpu)
+        return apply_on_cuda(a, w, y, e);
+    apply_on_cpu(a, w, y);
+    return true;
 }
 
 static double bounded_log(double p)

@@ -9,7 +9,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "archrt/eval.h"
 #include "archrt/model.h"
 #include "progress.h"
 #include "train_state.h"
@@ -50,7 +49,6 @@ static void init_weights(Train *t)
     for (int i = 0; i < 5; i++)
         weights_init(all[i], t->m, n);
     weights_draw(&t->w, t->m, t->o->seed);
-    weights_pack(&t->w, t->m);
     t->loss = memory_new(sizeof(double) * (size_t)(n * t->shards));
     t->grad = memory_aligned(numbers * model_real_size(t->m));
     t->history = memory_new(sizeof(TrainLoss) * (size_t)(t->o->epochs * n));
@@ -73,58 +71,36 @@ static void release(Train *t)
     train_data_release(t);
 }
 
-/* Sum of the losses of instance k over the validation samples of one lattice. */
-static double valid_sum(const Train *t, const TrainGroup *p, int64_t k)
+static bool validate(Train *t, TrainLoss *now, ArchError *e)
 {
-    double sum = 0;
-    for (int64_t i = 0; i < p->valids; i++)
-        for (int64_t o = 0; o < p->width; o++) {
-            int64_t at = (k * p->valids + i) * p->width + o;
-            double y = t->m->real == ARCH_F64 ? ((const double *)p->y)[at]
-                                              : ((const float *)p->y)[at];
-            sum += loss_value(t->m->loss, y, p->g->y[p->valid[i] * p->width + o]);
-        }
-    return sum / (double)p->width;
-}
-
-static void validate(Train *t, TrainLoss *now)
-{
-    for (int i = 0; i < t->groups; i++) {
-        const TrainGroup *p = &t->group[i];
-        Apply a = {.m = t->m,
-                   .g = p->g,
-                   .row = p->valid,
-                   .rows = p->valids,
-                   .only = t->active,
-                   .threads = t->threads};
-        apply_forward(&a, &t->w, p->y);
-    }
-    for (int64_t k = 0; k < t->o->instances; k++) {
+    int64_t n = t->o->instances;
+    double *sum = memory_new(sizeof *sum * (size_t)n);
+    bool ok = t->backend->validate(t, sum, e);
+    for (int64_t k = 0; ok && k < n; k++) {
         now[k] = (TrainLoss){NAN, NAN};
         if (!t->active[k])
             continue;
-        double sum = 0;
-        for (int i = 0; i < t->groups; i++)
-            sum += valid_sum(t, &t->group[i], k);
         now[k].train = t->instance[k].loss_sum / (double)t->trains;
-        now[k].validation = t->valids ? sum / (double)t->valids : now[k].train;
+        now[k].validation = t->valids ? sum[k] / (double)t->valids : now[k].train;
     }
+    free(sum);
+    return ok;
 }
 
 /* Keeps the best weights and stops an instance that no longer gets better. */
-static void judge(Train *t, int64_t k, double loss)
+static bool judge(Train *t, int64_t k, double loss, ArchError *e)
 {
     Instance *v = &t->instance[k];
-    size_t bytes = (size_t)t->m->param_count * model_real_size(t->m),
-           at = (size_t)k * bytes;
+    bool enough = t->epoch >= t->o->min_epochs;
     if (loss < v->best_loss) {
         v->best_loss = loss;
         v->best_epoch = t->epoch;
-        memcpy((char *)t->best.value + at, (char *)t->w.value + at, bytes);
+        if (!t->backend->keep(t, k, e))
+            return false;
     }
-    bool enough = t->epoch >= t->o->min_epochs;
     if (enough && t->epoch - v->best_epoch >= t->o->patience)
         t->active[k] = false;
+    return true;
 }
 
 static bool check_finite(const Train *t, const TrainLoss *now, ArchError *e)
@@ -145,14 +121,15 @@ static bool check_finite(const Train *t, const TrainLoss *now, ArchError *e)
 static bool end_epoch(Train *t, ArchError *e)
 {
     TrainLoss *now = &t->history[t->epoch * t->o->instances];
-    validate(t, now);
+    if (!validate(t, now, e))
+        return false;
     t->epoch++;
     t->next = 0;
     if (!check_finite(t, now, e))
         return false;
     for (int64_t k = 0; k < t->o->instances; k++) {
-        if (t->active[k])
-            judge(t, k, now[k].validation);
+        if (t->active[k] && !judge(t, k, now[k].validation, e))
+            return false;
         t->instance[k].loss_sum = 0;
     }
     return true;
@@ -195,7 +172,7 @@ static void show(const Train *t, Progress *p)
 }
 
 /* Saves after a signal (and says so as an error) or when a minute is over. */
-static bool save_if_due(const Train *t, double *saved, ArchError *e)
+static bool save_if_due(Train *t, double *saved, ArchError *e)
 {
     double now = progress_clock();
     bool stop = stop_asked();
@@ -207,7 +184,7 @@ static bool save_if_due(const Train *t, double *saved, ArchError *e)
     if (!stop && now - *saved < SAVE_PERIOD)
         return true;
     *saved = now;
-    if (!train_save(t, e))
+    if (!t->backend->fetch(t, e) || !train_save(t, e))
         return false;
     return stop ? error_set(e, ARCH_EXIT_STOPPED,
                             "stopped by a signal in epoch %" PRId64
@@ -221,10 +198,13 @@ static bool run_epoch(Train *t, Progress *p, double *saved, ArchError *e)
 {
     for (int64_t k = 0; k < t->o->instances; k++)
         train_shuffle(t, k);
+    if (!t->backend->begin_epoch(t, e))
+        return false;
     while (t->next < t->batches) {
         double start = progress_clock();
         int64_t last = t->next + t->steps_at_once;
-        train_steps(t, last < t->batches ? last : t->batches);
+        if (!t->backend->steps(t, last < t->batches ? last : t->batches, e))
+            return false;
         if (progress_clock() - start < LOOK_PERIOD / 2)
             t->steps_at_once =
                 2 * t->steps_at_once < t->batches ? 2 * t->steps_at_once : t->batches;
@@ -278,13 +258,16 @@ bool train_run(TrainResult *r, const ArchModel *m, const Dataset *d,
     Train t = {.steps_at_once = 1,
                .m = m,
                .o = o,
+               .backend = o->gpu ? &train_on_cuda : &train_on_cpu,
                .threads = o->threads ? o->threads : omp_get_max_threads()};
     *r = (TrainResult){0};
     bool ok = train_data_init(&t, d, e);
     if (ok) {
         init_instances(&t);
         init_weights(&t);
-        ok = (!o->checkpoint || train_resume(&t, e)) && run(&t, e);
+        ok = (!o->checkpoint || train_resume(&t, e)) && t.backend->begin(&t, e) &&
+             run(&t, e) && t.backend->fetch(&t, e);
+        t.backend->end(&t);
     }
     if (ok)
         take_result(&t, r);

@@ -203,7 +203,5 @@ bool train_resume(Train *t, ArchError *e)
         ok = error_set(e, ARCH_EXIT_FILE, "%.300s is damaged: remove it",
                        t->o->checkpoint);
     tensors_release(&file);
-    if (ok)
-        weights_pack(&t->w, t->m);
     return ok;
 }

@@ -71,8 +71,6 @@ static void count(Train *t)
         t->valids += p->valids;
         t->batches += (p->trains + t->o->batch - 1) / t->o->batch;
         t->work_bytes = bytes > t->work_bytes ? bytes : t->work_bytes;
-        p->y = memory_new((size_t)(t->o->instances * p->valids * p->width) *
-                          model_real_size(t->m));
     }
     t->shards = train_shards(t->o->batch < t->trains ? t->o->batch : t->trains);
 }
@@ -103,7 +101,6 @@ void train_data_release(Train *t)
         free(t->group[i].target);
         free(t->group[i].train);
         free(t->group[i].valid);
-        free(t->group[i].y);
     }
     free(t->group);
 }

@@ -13,7 +13,7 @@ typedef struct TrainGroup {
     int64_t *train, *valid; /* rows of g                       */
     int64_t trains, valids;
     int64_t first; /* of its rows in Instance.row     */
-    void *y;       /* real (instances, valids, width) */
+    void *y;       /* real (instances, valids, width), on the processor */
 } TrainGroup;
 
 /* rows [first, first + n) of Instance.row, all of one lattice */
@@ -31,9 +31,14 @@ typedef struct Instance {
     Batch *batch;               /* (batches)                                         */
 } Instance;
 
+typedef struct TrainBackend TrainBackend;
+typedef struct TrainCuda TrainCuda;
+
 typedef struct Train {
     const ArchModel *m;
     const TrainOptions *o;
+    const TrainBackend *backend;
+    TrainCuda *cuda; /* its own, NULL on the processor */
     TrainGroup *group;
     int groups;
     int64_t trains, valids; /* over all groups                                     */
@@ -60,8 +65,26 @@ void train_data_release(Train *t);
 /* Shuffles for the running epoch, from (seed, instance, epoch) alone. */
 void train_shuffle(const Train *t, int64_t k);
 
-/* train_step.c: batches [next, last) of the running epoch for all active instances. */
-void train_steps(Train *t, int64_t last);
+/* Who computes: the processor (train_cpu.c) or a CUDA device (train_cuda.c).  All else, the
+ * orders of the samples, when to stop and what is written, is common.  A device keeps
+ * weights, moments and best weights; those of t are then as old as the last fetch(). */
+struct TrainBackend {
+    /* From the weights, moments and best weights of t, drawn or read. */
+    bool (*begin)(Train *t, ArchError *e);
+    /* Samples are shuffled, and it is known which instances are active. */
+    bool (*begin_epoch)(Train *t, ArchError *e);
+    /* Batches [next, last) of the running epoch for all active instances: their weights,
+     * step, loss_sum and finite. */
+    bool (*steps)(Train *t, int64_t last, ArchError *e);
+    /* sum[k] of active instances: of the losses of all validation samples. */
+    bool (*validate)(Train *t, double *sum, ArchError *e);
+    /* The weights of instance k are its best. */
+    bool (*keep)(Train *t, int64_t k, ArchError *e);
+    /* Brings all Weights of t up to date. */
+    bool (*fetch)(Train *t, ArchError *e);
+    void (*end)(Train *t);
+};
+extern const TrainBackend train_on_cpu, train_on_cuda;
 
 /* train_checkpoint.c: everything above that changes. */
 bool train_save(const Train *t, ArchError *e);

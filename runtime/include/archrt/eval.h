@@ -7,6 +7,7 @@
 #include "arch_model.h"
 #include "archrt/dataset.h"
 #include "archrt/error.h"
+#include "archrt/gpu_model.h"
 #include "archrt/weights.h"
 
 /* Reads several files as one data set: samples of one lattice become one group, whatever
@@ -21,15 +22,16 @@ bool dataset_fits(const Dataset *d, const ArchModel *m, bool labels, ArchError *
 typedef struct Apply {
     const ArchModel *m;
     const DatasetGroup *g;
-    const int64_t *row; /* NULL: all rows                                       */
+    const int64_t *row; /* NULL: the first `rows`                               */
     int64_t rows;
-    const bool *only;   /* (instances) of which outputs are wanted; NULL: all   */
-    int threads; /* 0: as many as there are cores                        */
+    const bool *only; /* (instances) of which outputs are wanted; NULL: all   */
+    int threads;      /* 0: as many as there are cores                        */
+    GpuModel *gpu;    /* NULL: the processor; a device takes no row, no only  */
 } Apply;
 
-/* y: real (instances, rows, outputs, sites of the output); w is packed.  The result does
- * not depend on the number of threads. */
-void apply_forward(const Apply *a, const Weights *w, void *y);
+/* y: real (instances, rows, outputs, sites of the output).  The processor needs w packed,
+ * and its result does not depend on the number of threads.  Errors: DEVICE. */
+bool apply_forward(const Apply *a, const Weights *w, void *y, ArchError *e);
 
 /* Numbers of one row of y. */
 int64_t apply_width(const ArchModel *m, const DatasetGroup *g);
@@ -55,11 +57,11 @@ typedef struct EvalTable {
         *row; /* instance by instance, lattice by lattice: its sets, then its total */
 } EvalTable;
 
-/* Accuracy: the share of outputs that round to their label if all labels are integers and
+/* `how`: its m, threads and gpu.  Accuracy: the share of outputs that round to their label if all labels are integers and
  * the loss is MSE; on the right side of 0.5 for BCE.  Error DIVERGED for an output that is
  * not finite.  The table points into d. */
-bool eval_run(EvalTable *t, const ArchModel *m, const Weights *w, const Dataset *d,
-              int threads, ArchError *e);
+bool eval_run(EvalTable *t, const Apply *how, const Weights *w, const Dataset *d,
+              ArchError *e);
 void eval_release(EvalTable *t);
 
 #endif

@@ -2,11 +2,16 @@
  *
  * Every instance has its own initial values and its own order of the samples; the split
  * into training and validation samples is common.  Weights, moments and losses are the same
- * bits for any number of threads, and for a training that was stopped and resumed. */
+ * bits for any number of threads, and for a training that was stopped and resumed.
+ *
+ * A device sees the same batches in the same order and computes with the same formulas: its
+ * results differ by rounding.  Checkpoints do not say who wrote them: what one began, the
+ * other may go on with. */
 #ifndef ARCHRT_TRAIN_H
 #define ARCHRT_TRAIN_H
 
 #include "archrt/dataset.h"
+#include "archrt/gpu_model.h"
 #include "archrt/optim.h"
 #include "archrt/weights.h"
 
@@ -20,7 +25,9 @@ typedef struct TrainOptions {
     double
         validation; /* share of the samples; 0: the training loss decides              */
     uint64_t seed;
-    int threads; /* 0: as many as there are cores                              */
+    int threads;   /* 0: as many as there are cores                              */
+    GpuModel *gpu; /* the same network on a device, which trains it; NULL: the
+                      processor does                                             */
     const char
         *checkpoint; /* file that is resumed from if it is there, and written every
                                minute and on SIGINT and SIGTERM; NULL: none               */
@@ -45,7 +52,8 @@ typedef struct TrainResult {
 
 /* Needs: dataset_fits(d, m, true).  Errors: USAGE for too few samples, or a checkpoint of
  * another training; FILE for a damaged checkpoint; DIVERGED with instance and epoch when a
- * loss is not finite; STOPPED after a signal, when the checkpoint is on disk. */
+ * loss is not finite; STOPPED after a signal, when the checkpoint is on disk; DEVICE if the
+ * device fails. */
 bool train_run(TrainResult *r, const ArchModel *m, const Dataset *d,
                const TrainOptions *o, ArchError *e);
 void train_release(TrainResult *r);

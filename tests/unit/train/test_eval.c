@@ -64,7 +64,7 @@ static void check_table(void **state)
     EvalTable t;
     ArchError e;
     (void)state;
-    assert_true(eval_run(&t, tiny_model(), &w, &d, 2, &e));
+    assert_true(eval_run(&t, &(Apply){.m = tiny_model(), .threads = 2}, &w, &d, &e));
     assert_int_equal(t.rows, 12);
     assert_row(&t.row[0], 0, 1, 0.0625, 1);
     assert_row(&t.row[1], 0, 1, 0.5625, 0);
@@ -77,7 +77,7 @@ static void check_table(void **state)
     assert_row(&t.row[11], 1, 3, (0.5625 + 0.0625 + 1.5625) / 3, 1. / 3);
     eval_release(&t);
     d.group[0].y[0] = 0.5; /* no longer integers: no accuracy anywhere */
-    assert_true(eval_run(&t, tiny_model(), &w, &d, 1, &e));
+    assert_true(eval_run(&t, &(Apply){.m = tiny_model(), .threads = 1}, &w, &d, &e));
     assert_true(isnan(t.row[11].accuracy));
     eval_release(&t);
     weights_release(&w);
@@ -105,7 +105,7 @@ static void check_joined_files(void **state)
     assert_int_equal(all.group[0].type, ARCH_F64);
     assert_true(((double *)all.group[0].x)[31] == -3);
     assert_true(((double *)all.group[0].x)[32] == 2.5);
-    assert_true(eval_run(&t, tiny_model(), &w, &all, 1, &e));
+    assert_true(eval_run(&t, &(Apply){.m = tiny_model(), .threads = 1}, &w, &all, &e));
     assert_int_equal(t.rows, 2 * 2 * 4);
     assert_row(&t.row[7], 0, 6, (0.0625 + 0.5625 + 3.0625) / 3, 1. / 3);
     assert_int_equal(t.row[2].set->worms, 7);
@@ -123,14 +123,15 @@ static void check_threads(void **state)
     DatasetGroup g = make_group(300, 4, 4, 3);
     Weights w;
     float y[4][600];
+    ArchError e;
     (void)state;
     weights_init(&w, tiny_model(), 2);
     weights_draw(&w, tiny_model(), 3);
     weights_pack(&w, tiny_model());
     for (int i = 0; i < 4; i++)
-        apply_forward(
+        assert_true(apply_forward(
             &(Apply){.m = tiny_model(), .g = &g, .rows = 300, .threads = 1 + i}, &w,
-            y[i]);
+            y[i], &e));
     for (int i = 1; i < 4; i++)
         assert_memory_equal(y[0], y[i], sizeof y[0]);
     assert_true(y[0][0] != y[0][300] && y[0][299] != y[0][298]);

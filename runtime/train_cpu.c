@@ -1,6 +1,8 @@
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "archrt/eval.h"
 #include "archrt/model.h"
 #include "denormal.h"
 #include "train_state.h"
@@ -90,8 +92,9 @@ static void steps_by_shard(const Train *t, int64_t last, ModelWork *work)
     }
 }
 
-void train_steps(Train *t, int64_t last)
+static bool cpu_steps(Train *t, int64_t last, ArchError *e)
 {
+    (void)e;
     int64_t active = 0;
     for (int64_t k = 0; k < t->o->instances; k++)
         active += t->active[k];
@@ -108,4 +111,90 @@ void train_steps(Train *t, int64_t last)
         denormal_restore(before);
     }
     t->next = last;
+    return true;
 }
+
+/* Sum of the losses of instance k over the validation samples of one lattice. */
+static double valid_sum(const Train *t, const TrainGroup *p, int64_t k)
+{
+    double sum = 0;
+    for (int64_t i = 0; i < p->valids; i++)
+        for (int64_t o = 0; o < p->width; o++) {
+            int64_t at = (k * p->valids + i) * p->width + o;
+            double y = t->m->real == ARCH_F64 ? ((const double *)p->y)[at]
+                                              : ((const float *)p->y)[at];
+            sum += loss_value(t->m->loss, y, p->g->y[p->valid[i] * p->width + o]);
+        }
+    return sum / (double)p->width;
+}
+
+static bool cpu_validate(Train *t, double *sum, ArchError *e)
+{
+    for (int64_t k = 0; k < t->o->instances; k++)
+        sum[k] = 0;
+    for (int i = 0; i < t->groups; i++) {
+        const TrainGroup *p = &t->group[i];
+        Apply a = {.m = t->m,
+                   .g = p->g,
+                   .row = p->valid,
+                   .rows = p->valids,
+                   .only = t->active,
+                   .threads = t->threads};
+        if (!apply_forward(&a, &t->w, p->y, e))
+            return false;
+        for (int64_t k = 0; k < t->o->instances; k++)
+            sum[k] += t->active[k] ? valid_sum(t, p, k) : 0;
+    }
+    return true;
+}
+
+static bool cpu_keep(Train *t, int64_t k, ArchError *e)
+{
+    size_t bytes = (size_t)t->m->param_count * model_real_size(t->m),
+           at = (size_t)k * bytes;
+    (void)e;
+    memcpy((char *)t->best.value + at, (char *)t->w.value + at, bytes);
+    return true;
+}
+
+static bool cpu_begin(Train *t, ArchError *e)
+{
+    (void)e;
+    weights_pack(&t->w, t->m);
+    for (int i = 0; i < t->groups; i++) {
+        TrainGroup *p = &t->group[i];
+        p->y = memory_new((size_t)(t->o->instances * p->valids * p->width) *
+                          model_real_size(t->m));
+    }
+    return true;
+}
+
+static bool cpu_begin_epoch(Train *t, ArchError *e)
+{
+    (void)t;
+    (void)e;
+    return true;
+}
+
+static bool cpu_fetch(Train *t, ArchError *e)
+{
+    (void)t;
+    (void)e;
+    return true;
+}
+
+static void cpu_end(Train *t)
+{
+    for (int i = 0; i < t->groups; i++) {
+        free(t->group[i].y);
+        t->group[i].y = NULL;
+    }
+}
+
+const TrainBackend train_on_cpu = {.begin = cpu_begin,
+                                   .begin_epoch = cpu_begin_epoch,
+                                   .steps = cpu_steps,
+                                   .validate = cpu_validate,
+                                   .keep = cpu_keep,
+                                   .fetch = cpu_fetch,
+                                   .end = cpu_end};

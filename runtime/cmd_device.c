@@ -1,0 +1,49 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "cmd_common.h"
+
+bool device_parse(CmdDevice *d, ArchError *e)
+{
+    char *end = NULL;
+    d->index = -1;
+    if (!d->word || strcmp(d->word, "cpu") == 0)
+        return true;
+    d->index = 0;
+    if (strcmp(d->word, "cuda") == 0)
+        return true;
+    if (strncmp(d->word, "cuda:", 5) == 0 && d->word[5] >= '0' && d->word[5] <= '9') {
+        long n = strtol(d->word + 5, &end, 10);
+        d->index = n < 1000 ? (int)n : 1000; /* the driver says how many there are */
+    }
+    if (end && !*end)
+        return true;
+    return error_set(e, ARCH_EXIT_USAGE,
+                     "--device: '%.60s' is none of cpu, cuda, cuda:0, cuda:1, ..",
+                     d->word);
+}
+
+bool device_open(CmdDevice *d, ArchError *e)
+{
+    if (d->index < 0)
+        return true;
+    if (gpu_open(&d->gpu, d->index, e) &&
+        gpu_compiler_open(&d->compiler, gpu_info(d->gpu)->driver, e))
+        return true;
+    device_close(d);
+    return false;
+}
+
+bool device_load(const CmdDevice *d, GpuModel **g, const ArchModel *m, ArchError *e)
+{
+    *g = NULL;
+    return !d->gpu || gpu_model_open(g, d->gpu, d->compiler, m, e);
+}
+
+void device_close(CmdDevice *d)
+{
+    gpu_compiler_close(d->compiler);
+    gpu_close(d->gpu);
+    d->compiler = NULL;
+    d->gpu = NULL;
+}

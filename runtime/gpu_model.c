@@ -1,0 +1,89 @@
+#include "archrt/gpu_model.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "file.h"
+#include "gpu_program.h"
+
+struct GpuModel {
+    const ArchModel *m;
+    GpuCompiler *compiler;
+    GpuProgram program;
+    ArchCudaDevice device;
+};
+
+static ArchCudaDevice device_of(const GpuInfo *info)
+{
+    return (ArchCudaDevice){.multiprocessors = info->sms,
+                            .threads = info->threads_per_block,
+                            .shared_block = (size_t)info->shared_per_block,
+                            .shared_total = (size_t)info->shared_per_sm};
+}
+
+bool gpu_model_open(GpuModel **g, Gpu *gpu, GpuCompiler *compiler, const ArchModel *m,
+                    ArchError *e)
+{
+    char name[160];
+    *g = NULL;
+    if (!m->cuda_source || !m->cuda_plan || !m->cuda_launch)
+        return error_set(e, ARCH_EXIT_USAGE,
+                         "%s has no CUDA kernels: compile it again with archc, or take "
+                         "--device cpu",
+                         m->name);
+    snprintf(name, sizeof name, "%.150s.cu", m->name);
+    GpuSource source = {.name = name, .text = m->cuda_source};
+    GpuModel *new = memory_new(sizeof *new);
+    *new = (GpuModel){.m = m, .compiler = compiler, .device = device_of(gpu_info(gpu))};
+    if (gpu_program_load(&new->program, gpu, compiler, &source, e)) {
+        *g = new;
+        return true;
+    }
+    gpu_model_close(new);
+    return false;
+}
+
+void gpu_model_close(GpuModel *g)
+{
+    if (!g)
+        return;
+    gpu_program_release(&g->program);
+    free(g);
+}
+
+const ArchModel *gpu_model_of(const GpuModel *g)
+{
+    return g->m;
+}
+
+Gpu *gpu_model_gpu(const GpuModel *g)
+{
+    return g->program.gpu;
+}
+
+GpuCompiler *gpu_model_compiler(const GpuModel *g)
+{
+    return g->compiler;
+}
+
+bool gpu_model_plan(const GpuModel *g, const ArchCall *call, ArchWhat what,
+                    ArchCudaPlan *plan, ArchError *e)
+{
+    if (g->m->cuda_plan(call, what, &g->device, plan))
+        return true;
+    return error_set(e, ARCH_EXIT_USAGE, "%s cannot work on this lattice on a device",
+                     g->m->name);
+}
+
+bool gpu_model_start(GpuModel *g, const GpuWork *work, ArchCudaStage stage,
+                     ArchError *e)
+{
+    ArchCudaLaunch launch;
+    int passes = stage == ARCH_CUDA_RUN ? work->plan->passes : 1;
+    for (int pass = 0; pass < passes; pass++)
+        if (g->m->cuda_launch(&work->call, work->plan, &work->arrays, stage, pass,
+                              &launch) &&
+            !gpu_program_start(&g->program, &launch, e))
+            return false;
+    return true;
+}
