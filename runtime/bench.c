@@ -289,6 +289,18 @@ static void take_round(Bench *b, Rounds *all, int i)
     all->seconds_alone = fmin(all->seconds_alone, kernel_burst(b, 1, &t));
 }
 
+/* What training holds but for its data. */
+static double memory_of(const Bench *b)
+{
+    const BenchCase *c = b->c;
+    const double params = (double)b->m->param_count * (double)model_real_size(b->m),
+                 shard = params + sizeof(double),
+                 work = (double)b->m->work_bytes(c->extent, c->batch, what_of(c->kind)),
+                 always = params + (double)b->m->packed_bytes + c->threads * work;
+    return c->kind == BENCH_STEP ? always + 3 * params + (double)b->call.shards * shard
+                                 : always;
+}
+
 static void summarise(const Bench *b, Rounds *all, double flops, BenchResult *r)
 {
     const BenchCase *c = b->c;
@@ -312,6 +324,7 @@ static void summarise(const Bench *b, Rounds *all, double flops, BenchResult *r)
         .peak_median = peak_middle / 1e9,
         .share_median = flops / middle / peak_middle,
         .bound = b->m->bound(c->extent, c->batch, what_of(c->kind), c->isa),
+        .memory_bytes = memory_of(b),
         .work_bytes = (double)b->m->work_bytes(c->extent, c->batch, what_of(c->kind)),
         .speedup = c->threads > 1 ? all->seconds_alone / best : NAN,
         .peak_speedup = c->threads > 1 ? peak / all->peak_alone : NAN};

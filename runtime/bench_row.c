@@ -22,12 +22,13 @@ typedef struct Column {
 /* clang-format on */
 
 static const Column column[] = {
-    COLUMN(us_per_sample),   COLUMN(samples_per_s), COLUMN(gflops),
-    COLUMN(peak_gflops),     COLUMN(share),         COLUMN(us_median),
-    COLUMN(us_low),          COLUMN(us_high),       COLUMN(spread),
-    COLUMN(peak_median),     COLUMN(share_median),  COLUMN(speedup),
-    COLUMN(peak_speedup),    COLUMN(work_bytes),    COLUMN(reduce_share),
-    COLUMN(optimiser_share), COLUMN(pack_share),    COLUMN(bound),
+    COLUMN(us_per_sample), COLUMN(samples_per_s),   COLUMN(gflops),
+    COLUMN(peak_gflops),   COLUMN(share),           COLUMN(us_median),
+    COLUMN(us_low),        COLUMN(us_high),         COLUMN(spread),
+    COLUMN(peak_median),   COLUMN(share_median),    COLUMN(speedup),
+    COLUMN(peak_speedup),  COLUMN(work_bytes),      COLUMN(memory_bytes),
+    COLUMN(reduce_share),  COLUMN(optimiser_share), COLUMN(pack_share),
+    COLUMN(bound),
 };
 
 enum { COLUMNS = sizeof column / sizeof *column };
@@ -97,9 +98,11 @@ static const char *bytes_text(char to[32], double bytes)
 static void print_detail(const BenchRow *row, FILE *out)
 {
     const BenchResult *r = &row->r;
-    char work[32];
-    fprintf(out, "    work memory %s%s", bytes_text(work, r->work_bytes),
-            row->c.threads > 1 ? " a thread" : "");
+    char work[32], memory[32];
+    fprintf(out, "    work memory %s%s, with weights%s %s",
+            bytes_text(work, r->work_bytes), row->c.threads > 1 ? " a thread" : "",
+            row->c.kind == BENCH_STEP ? ", optimiser and gradients" : "",
+            bytes_text(memory, r->memory_bytes));
     if (row->c.kind == BENCH_STEP)
         fprintf(out,
                 "; of the step: sum of shards %.1f %%, optimiser %.1f %%, packing "

@@ -32,6 +32,8 @@ typedef struct BenchResult {
     double peak_median, share_median;  /* GF/s; 1                                */
     double bound;                      /* of the share: ArchModel.bound()        */
     double work_bytes;                 /* memory of a call, for each thread      */
+    double memory_bytes;               /* and of weights; of a step, optimiser and
+                                          gradients: without samples             */
 
     /* Step: what follows the gradient, as parts of the whole; medians. */
     double reduce_share, optimiser_share, pack_share;

@@ -26,10 +26,10 @@ static const char *const thread_key[] = {"speedup", "peak_speedup"};
 #define HEADER                                                                \
     "model,precision,isa,threads,lattice,sites,batch,kind,us_per_sample,"     \
     "samples_per_s,gflops,peak_gflops,share,us_median,us_low,us_high,spread," \
-    "peak_median,share_median,speedup,peak_speedup,work_bytes,reduce_share,"  \
-    "optimiser_share,pack_share,bound\n"
+    "peak_median,share_median,speedup,peak_speedup,work_bytes,memory_bytes,"  \
+    "reduce_share,optimiser_share,pack_share,bound\n"
 
-enum { FIELDS = 26 };
+enum { FIELDS = 27 };
 
 static double number(json_t *line, const char *key)
 {
@@ -190,11 +190,18 @@ static void check_table(void **state)
     assert_non_null(strstr(w->out, "tiny   4x4          128  step    |"));
     assert_null(strstr(w->out, "work memory"));
     assert_null(strstr(w->out, "speedup"));
-    world_expect(w, 0, "work memory 64 B; of the step: sum of shards ",
-                 "bench @/tiny.so --lattice 4x4 --batch 100 --bursts 2 --detail");
-    assert_non_null(strstr(w->out, "optimiser"));
-    world_expect(w, 0, "work memory 64 B a thread",
-                 "bench @/tiny.so --lattice 4x4 --bursts 2 --detail --threads 2");
+    /* 5 weights, as many packed, three times as many of the optimiser, three shards of
+     * gradients and losses */
+    assert_null(strstr(w->out, "with weights"));
+    world_expect(
+        w, 0,
+        "work memory 64 B, with weights, optimiser and gradients 248 B; of the "
+        "step: sum of shards ",
+        "bench @/tiny.so --lattice 4x4 --batch 100 --bursts 2 --detail");
+    assert_non_null(strstr(w->out, "work memory 64 B, with weights 104 B\n"));
+    world_expect(
+        w, 0, "work memory 64 B a thread, with weights, optimiser and gradients 340 B",
+        "bench @/tiny.so --lattice 4x4 --bursts 2 --detail --threads 2");
     assert_non_null(strstr(w->out, "times what one thread does alone"));
     assert_non_null(strstr(w->out, "| speedup  speedup"));
     world_expect(w, 0, "(plain, float64, threads: 1)",
