@@ -89,13 +89,19 @@ INLINE void cut_axis(Cut *cut, int axis, Parts p)
     }
 }
 
-/* How the lattices of a batch are cut: not at all, if its samples fill the lanes and a block
+/* Whether there is anything to gain: not if the samples of a batch fill the lanes and a block
  * fits near memory. */
+INLINE int worth_cutting(int64_t batch, double bytes)
+{
+    return batch < ARCH_LANES || bytes > CACHE_BYTES;
+}
+
+/* How the lattices of a batch are cut. */
 INLINE Parts choose_parts(int axes, const int64_t *extent, const Divisors *can, int64_t batch,
                           double bytes)
 {
     Cut cut = {axes, extent, can, batch, bytes, HUGE_VAL, {1, ARCH_LANES, {1, 1, 1, 1}}};
-    if (batch < ARCH_LANES || bytes > CACHE_BYTES)
+    if (worth_cutting(batch, bytes))
         cut_axis(&cut, 0, cut.best);
     return cut.best;
 }
@@ -744,48 +750,47 @@ INLINE void share_mean(const Parts *parts, const real *from, real *to, int64_t c
         to[i] /= (real)(sites * parts->count);
 }
 
-/* Flatten: feature channel * sites + site of the one site behind it. */
-INLINE void flatten(const Parts *parts, const int64_t *extent, const real *x, real *y,
-                    int64_t channels, int64_t row, int64_t sites)
+/* One number of every sample: the lane of a part, `from` and `to` being those of sample 0. */
+INLINE void copy_part(const Parts *parts, const real *from, real *to)
+{
+    if (parts->count == 1)
+        memcpy(to, from, ARCH_LANES * sizeof *to);
+    else
+        for (int64_t n = 0; n < parts->samples; n++)
+            to[n * parts->count] = from[n * parts->count];
+}
+
+/* Flatten: feature channel * sites + site of the one site behind it; or back. */
+INLINE void copy_features(const Parts *parts, const int64_t *extent, const real *from, real *to,
+                          int64_t channels, int64_t row, int64_t sites, int back)
 {
     const int64_t all = sites * parts->count;
-    if (parts->count > 1)
-        clear(y, channels * all * ARCH_LANES);
     for (int64_t s = 0; s < sites; s++)
         for (int64_t part = 0; part < parts->count; part++) {
             const int64_t whole = parts->count == 1 ? s : whole_site(parts, extent, part, s);
             for (int64_t c = 0; c < channels; c++) {
-                const real *from = x + (s * row + c) * ARCH_LANES;
-                real *to = y + (c * all + whole) * ARCH_LANES;
-                if (parts->count == 1)
-                    memcpy(to, from, ARCH_LANES * sizeof *to);
-                else
-                    for (int64_t n = 0; n < parts->samples; n++)
-                        to[n * parts->count] = from[n * parts->count + part];
+                const int64_t field = (s * row + c) * ARCH_LANES + part,
+                              flat = (c * all + whole) * ARCH_LANES;
+                copy_part(parts, from + (back ? flat : field), to + (back ? field : flat));
             }
         }
+}
+
+INLINE void flatten(const Parts *parts, const int64_t *extent, const real *x, real *y,
+                    int64_t channels, int64_t row, int64_t sites)
+{
+    if (parts->count > 1)
+        clear(y, channels * sites * parts->count * ARCH_LANES);
+    copy_features(parts, extent, x, y, channels, row, sites, 0);
 }
 
 /* ... and its adjoint. */
 INLINE void unflatten(const Parts *parts, const int64_t *extent, const real *y, real *x,
                       int64_t channels, int64_t row, int64_t sites)
 {
-    const int64_t all = sites * parts->count;
     if (parts->count > 1)
         clear(x, row * sites * ARCH_LANES);
-    for (int64_t s = 0; s < sites; s++)
-        for (int64_t part = 0; part < parts->count; part++) {
-            const int64_t whole = parts->count == 1 ? s : whole_site(parts, extent, part, s);
-            for (int64_t c = 0; c < channels; c++) {
-                const real *from = y + (c * all + whole) * ARCH_LANES;
-                real *to = x + (s * row + c) * ARCH_LANES;
-                if (parts->count == 1)
-                    memcpy(to, from, ARCH_LANES * sizeof *to);
-                else
-                    for (int64_t n = 0; n < parts->samples; n++)
-                        to[n * parts->count + part] = from[n * parts->count];
-            }
-        }
+    copy_features(parts, extent, y, x, channels, row, sites, 1);
 }
 
 /* ---- functions of one number ---- */
@@ -1017,13 +1022,14 @@ static void cut(Frame *f, int64_t batch, ArchWhat what)
         case ARCH_GRADIENT: sites = 0 + 21 * (double)f->sites1 + 93 * (double)f->sites2; break;
         case ARCH_VJP: sites = 0 + 21 * (double)f->sites1 + 93 * (double)f->sites2; break;
     }
+    const double bytes = sites * ARCH_LANES * sizeof(real);
     Divisors can = {{0}};
-    for (int axis = 0; axis < AXES; axis++) {
+    for (int axis = 0; worth_cutting(batch, bytes) && axis < AXES; axis++) {
         for (int64_t n = 1; n <= ARCH_LANES; n++) {
             can[axis][n] = (unsigned char)divides(f, axis, n);
         }
     }
-    f->parts = choose_parts(AXES, f->extent1, &can, batch, sites * ARCH_LANES * sizeof(real));
+    f->parts = choose_parts(AXES, f->extent1, &can, batch, bytes);
     for (int axis = 0; axis < AXES; axis++) {
         f->extent1[axis] /= f->parts.grid[axis];
         f->extent2[axis] /= f->parts.grid[axis];

@@ -240,14 +240,14 @@ static void emit_parts(Writer *w, const Program *p)
         return;
     }
     bytes_lines(w, p);
+    w_line(w, "const double bytes = sites * ARCH_LANES * sizeof(real);");
     w_line(w, "Divisors can = {{0}};");
-    w_open(w, "for (int axis = 0; axis < AXES; axis++)");
+    w_open(w, "for (int axis = 0; worth_cutting(batch, bytes) && axis < AXES; axis++)");
     w_open(w, "for (int64_t n = 1; n <= ARCH_LANES; n++)");
     w_line(w, "can[axis][n] = (unsigned char)divides(f, axis, n);");
     w_close(w, "");
     w_close(w, "");
-    w_line(w, "f->parts = choose_parts(AXES, f->extent1, &can, batch, "
-              "sites * ARCH_LANES * sizeof(real));");
+    w_line(w, "f->parts = choose_parts(AXES, f->extent1, &can, batch, bytes);");
     w_open(w, "for (int axis = 0; axis < AXES; axis++)");
     for (int i = 0; i < p->lattices; i++)
         if (p->lattice[i].rank)

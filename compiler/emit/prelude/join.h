@@ -77,46 +77,45 @@ INLINE void share_mean(const Parts *parts, const real *from, real *to, int64_t c
         to[i] /= (real)(sites * parts->count);
 }
 
-/* Flatten: feature channel * sites + site of the one site behind it. */
-INLINE void flatten(const Parts *parts, const int64_t *extent, const real *x, real *y,
-                    int64_t channels, int64_t row, int64_t sites)
+/* One number of every sample: the lane of a part, `from` and `to` being those of sample 0. */
+INLINE void copy_part(const Parts *parts, const real *from, real *to)
+{
+    if (parts->count == 1)
+        memcpy(to, from, ARCH_LANES * sizeof *to);
+    else
+        for (int64_t n = 0; n < parts->samples; n++)
+            to[n * parts->count] = from[n * parts->count];
+}
+
+/* Flatten: feature channel * sites + site of the one site behind it; or back. */
+INLINE void copy_features(const Parts *parts, const int64_t *extent, const real *from, real *to,
+                          int64_t channels, int64_t row, int64_t sites, int back)
 {
     const int64_t all = sites * parts->count;
-    if (parts->count > 1)
-        clear(y, channels * all * ARCH_LANES);
     for (int64_t s = 0; s < sites; s++)
         for (int64_t part = 0; part < parts->count; part++) {
             const int64_t whole = parts->count == 1 ? s : whole_site(parts, extent, part, s);
             for (int64_t c = 0; c < channels; c++) {
-                const real *from = x + (s * row + c) * ARCH_LANES;
-                real *to = y + (c * all + whole) * ARCH_LANES;
-                if (parts->count == 1)
-                    memcpy(to, from, ARCH_LANES * sizeof *to);
-                else
-                    for (int64_t n = 0; n < parts->samples; n++)
-                        to[n * parts->count] = from[n * parts->count + part];
+                const int64_t field = (s * row + c) * ARCH_LANES + part,
+                              flat = (c * all + whole) * ARCH_LANES;
+                copy_part(parts, from + (back ? flat : field), to + (back ? field : flat));
             }
         }
+}
+
+INLINE void flatten(const Parts *parts, const int64_t *extent, const real *x, real *y,
+                    int64_t channels, int64_t row, int64_t sites)
+{
+    if (parts->count > 1)
+        clear(y, channels * sites * parts->count * ARCH_LANES);
+    copy_features(parts, extent, x, y, channels, row, sites, 0);
 }
 
 /* ... and its adjoint. */
 INLINE void unflatten(const Parts *parts, const int64_t *extent, const real *y, real *x,
                       int64_t channels, int64_t row, int64_t sites)
 {
-    const int64_t all = sites * parts->count;
     if (parts->count > 1)
         clear(x, row * sites * ARCH_LANES);
-    for (int64_t s = 0; s < sites; s++)
-        for (int64_t part = 0; part < parts->count; part++) {
-            const int64_t whole = parts->count == 1 ? s : whole_site(parts, extent, part, s);
-            for (int64_t c = 0; c < channels; c++) {
-                const real *from = y + (c * all + whole) * ARCH_LANES;
-                real *to = x + (s * row + c) * ARCH_LANES;
-                if (parts->count == 1)
-                    memcpy(to, from, ARCH_LANES * sizeof *to);
-                else
-                    for (int64_t n = 0; n < parts->samples; n++)
-                        to[n * parts->count + part] = from[n * parts->count];
-            }
-        }
+    copy_features(parts, extent, y, x, channels, row, sites, 1);
 }

@@ -63,13 +63,19 @@ INLINE void cut_axis(Cut *cut, int axis, Parts p)
     }
 }
 
-/* How the lattices of a batch are cut: not at all, if its samples fill the lanes and a block
+/* Whether there is anything to gain: not if the samples of a batch fill the lanes and a block
  * fits near memory. */
+INLINE int worth_cutting(int64_t batch, double bytes)
+{
+    return batch < ARCH_LANES || bytes > CACHE_BYTES;
+}
+
+/* How the lattices of a batch are cut. */
 INLINE Parts choose_parts(int axes, const int64_t *extent, const Divisors *can, int64_t batch,
                           double bytes)
 {
     Cut cut = {axes, extent, can, batch, bytes, HUGE_VAL, {1, ARCH_LANES, {1, 1, 1, 1}}};
-    if (batch < ARCH_LANES || bytes > CACHE_BYTES)
+    if (worth_cutting(batch, bytes))
         cut_axis(&cut, 0, cut.best);
     return cut.best;
 }

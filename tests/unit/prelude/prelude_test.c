@@ -221,6 +221,13 @@ static void test_choose_parts(void **state)
         assert_true(can[0][p.grid[0]] && can[1][p.grid[1]]);
         if (batch >= ARCH_LANES && bytes <= CACHE_BYTES)
             assert_int_equal(p.count, 1);
+        Cut all = {2, extent, (const Divisors *)&can, batch, bytes, HUGE_VAL, p};
+        cut_axis(&all, 0,
+                 (Parts){
+                     1, ARCH_LANES, {1, 1, 1, 1}
+        });
+        if (all.best.count > 1) /* asking first loses nothing */
+            assert_true(worth_cutting(batch, bytes));
         if (batch == 1 && extent[0] % 4 == 0 && extent[1] % 4 == 0)
             assert_true(p.count > 8);
     }
