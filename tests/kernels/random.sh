@@ -35,7 +35,7 @@ draw() {
 
 # Only the kernels of one instruction set: a compiler leaves out what no table names.
 only() {
-    sed "/^ *\[ARCH_ISA_[A-Z0-9]*\] = /{
+    sed "/^ *\[ARCH_ISA_[A-Z0-9]*\] = {run_/{
         /_${isa}[,}]/!d
     }" "$1"
 }
