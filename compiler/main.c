@@ -42,8 +42,9 @@ typedef struct Options {
     Dump dump;
     bool explain, check;
     bool f64;
-    bool cuda; /* --target */
-    int axes;  /* of --lattice; 0: not given */
+    bool direct; /* --conv */
+    bool cuda;   /* --target */
+    int axes;    /* of --lattice; 0: not given */
     int64_t lattice[AXES_MAX];
 } Options;
 
@@ -56,6 +57,8 @@ static const char usage[] =
     "  --lattice 60x4                time first, for --explain, the checks, and the costs\n"
     "                                in --dump=plan (8x8)\n"
     "  --precision f32|f64           of the generated code (f32)\n"
+    "  --conv auto|direct            direct: a map shifts with its input bit for bit, at any\n"
+    "                                distance; auto: wide 2x2 kernels in fewer products\n"
     "  --dump=ast|graph|grad|opt|plan  what a stage made, as text\n"
     "  --target c|cuda               of --dump=plan (c)\n"
     "  --help=layers                 the layers of the language\n"
@@ -124,7 +127,8 @@ enum {
     OPT_LATTICE,
     OPT_DUMP,
     OPT_TARGET,
-    OPT_REAL
+    OPT_REAL,
+    OPT_CONV
 };
 
 static const struct option long_options[] = {
@@ -136,7 +140,8 @@ static const struct option long_options[] = {
     {"dump",      required_argument, NULL, OPT_DUMP},
     {"target",        required_argument, NULL, OPT_TARGET},
     {"precision",            required_argument, NULL, OPT_REAL},
-    {0       },
+    {"conv",        required_argument, NULL, OPT_CONV},
+    {0},
 };
 
 static int unknown_option(const char *word)
@@ -180,6 +185,12 @@ static int parse_option(int c, char **argv, Options *o)
         return o->f64 || !strcmp(optarg, "f32")
                    ? -1
                    : usage_error("precision '%s' is neither f32 nor f64", optarg);
+    case OPT_CONV:
+        o->direct = !strcmp(optarg, "direct");
+        return o->direct || !strcmp(optarg, "auto")
+                   ? -1
+                   : usage_error("convolutions are made auto or direct, not '%s'",
+                                 optarg);
     case ':': return usage_error("option '%s' needs a value", argv[optind - 1]);
     }
     return unknown_option(argv[optind - 1]);
@@ -207,7 +218,16 @@ static int parse_command_line(int argc, char **argv, Options *o)
 
 static PlanOptions plan_options(const Options *o)
 {
-    return (PlanOptions){.precision = o->f64 ? PRECISION_F64 : PRECISION_F32};
+    return (PlanOptions){.precision = o->f64 ? PRECISION_F64 : PRECISION_F32,
+                         .direct = o->direct};
+}
+
+/* What changes the generated code, as generated files show it. */
+static const char *shown_options(const Options *o, Arena *a)
+{
+    return arena_printf(a, "%s%s%s", o->f64 ? "--precision=f64" : "",
+                        o->f64 && o->direct ? " " : "",
+                        o->direct ? "--conv=direct" : "");
 }
 
 /* Costs are counted on the lattice asked for, the model's own, or 8x8. */
@@ -244,8 +264,8 @@ static int write_models(const Graphs *graphs, const Source *source, const Option
 {
     Output *file = NEW_ARRAY(a, Output, GENERATED_FILES * graphs->count);
     for (int i = 0; i < graphs->count; i++)
-        generate(graphs->graph[i], source, plan_options(o),
-                 o->f64 ? "--precision=f64" : "", &file[GENERATED_FILES * i], a);
+        generate(graphs->graph[i], source, plan_options(o), shown_options(o, a),
+                 &file[GENERATED_FILES * i], a);
     const char *why;
     if (output_write(o->directory, file, GENERATED_FILES * graphs->count, a, &why))
         return EXIT_OK;

@@ -6,6 +6,8 @@
 static int lattice_of(const Program *p, const Shape *shape)
 {
     for (int i = 0; i < p->lattices; i++) {
+        if (p->lattice[i].tiled)
+            continue;
         Shape other = {.rank = p->lattice[i].rank};
         memcpy(other.extent, p->lattice[i].extent, sizeof other.extent);
         if (shape_same_lattice(&other, shape))
@@ -115,11 +117,17 @@ static void emit_pack(Writer *w, const EmitInput *in)
         const Packing *k = &p->packing[i];
         const Param *param = &in->graph->param[k->param];
         w_line(w, "/* %s */", param->name);
-        w_line(w,
-               "pack_matrix(from + %" PRId64 ", to + %" PRId64 ", %d, %d, %d, %" PRId64
-               ", %" PRId64 ", %" PRId64 ");",
-               param->offset, k->offset, k->out, k->taps, k->in, k->stride_out,
-               k->stride_tap, k->stride_in);
+        if (k->axes)
+            w_line(w,
+                   "pack_products(to + %" PRId64 ", to + %" PRId64
+                   ", %d, %d, %d, %d, %d);",
+                   k->from, k->offset, k->out, k->in, k->axes, k->width, k->mirrored);
+        else
+            w_line(w,
+                   "pack_matrix(from + %" PRId64 ", to + %" PRId64
+                   ", %d, %d, %d, %" PRId64 ", %" PRId64 ", %" PRId64 ");",
+                   param->offset, k->offset, k->out, k->taps, k->in, k->stride_out,
+                   k->stride_tap, k->stride_in);
     }
     w_close(w, "");
     w_close(w, "");

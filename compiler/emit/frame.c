@@ -56,7 +56,10 @@ void emit_frame(Writer *w, const Program *p)
     w_line(w, "real *y, *dx, *dparams;");
     w_line(w, "double *loss;");
     for (int i = 0; i < p->lattices; i++)
-        if (p->lattice[i].rank)
+        if (p->lattice[i].tiled)
+            w_line(w, "int64_t extent%d[AXES], sites%d; int tiled%d; /* tiles of %d */",
+                   i, i, i, p->lattice[i].tiled);
+        else if (p->lattice[i].rank)
             w_line(w, "int64_t extent%d[AXES], sites%d, halo%d;", i, i, i);
         else
             w_line(w, "int64_t sites%d, halo%d;", i, i);
@@ -81,6 +84,8 @@ static void extent_line(Writer *w, int lattice, int axis, Extent e)
 static void lattice_lines(Writer *w, const Program *p)
 {
     for (int i = 0; i < p->lattices; i++) {
+        if (p->lattice[i].tiled)
+            continue;
         for (int axis = 0; axis < p->lattice[i].rank; axis++)
             extent_line(w, i, axis, p->lattice[i].extent[axis]);
         if (p->lattice[i].rank)
@@ -90,7 +95,8 @@ static void lattice_lines(Writer *w, const Program *p)
     }
     const char *all = "";
     for (int i = 0; i < p->lattices; i++)
-        all = arena_printf(w->arena, "%s%s!f->sites%d", all, i ? " || " : "", i);
+        if (!p->lattice[i].tiled)
+            all = arena_printf(w->arena, "%s%s!f->sites%d", all, i ? " || " : "", i);
     w_open(w, "if (%s)", all);
     w_line(w, "return 0;");
     w_close(w, "");
@@ -160,21 +166,33 @@ static void emit_windows(Writer *w, const Program *p)
 /* Parts must be whole on every lattice, and what a window makes of a part must be a part. */
 static void emit_divides(Writer *w, const Program *p)
 {
-    w_line(w, "/* Whether each lattice divides into n parts along an axis. */");
+    bool tiles = false;
+    for (int i = 0; i < p->lattices; i++)
+        tiles |= p->lattice[i].tiled != 0;
+    w_line(
+        w,
+        "/* Whether each lattice divides into n parts along an axis; 2: and each part into");
+    w_line(w, " * tiles. */");
     w_line(w, "static int divides(const Frame *f, int axis, int64_t n)");
     w_brace(w);
-    w_line(w, "int can = 1;");
+    w_line(w, tiles ? "int can = 1, even = 1;" : "int can = 1;");
     for (int i = 0; i < p->lattices; i++)
-        if (p->lattice[i].rank)
+        if (p->lattice[i].rank && !p->lattice[i].tiled)
             w_line(w, "can &= f->extent%d[axis] %% n == 0;", i);
     for (int i = 0; i < p->geometries; i++) {
         const Geometry *g = &p->geometry[i];
+        if (p->lattice[g->out].tiled)
+            continue;
         w_line(
             w,
             "can &= f->extent%d[axis] == window_%s.stride[axis] * f->extent%d[axis];",
             g->in, plan_buffer(p, g->table)->name, g->out);
     }
-    w_line(w, "return can || n == 1;");
+    w_line(w, "can |= n == 1;");
+    for (int i = 0; i < p->lattices; i++)
+        if (p->lattice[i].tiled)
+            w_line(w, "even &= f->extent%d[axis] / n %% 2 == 0;", p->lattice[i].tiled);
+    w_line(w, tiles ? "return can + (can && even);" : "return 2 * can;");
     w_close(w, "");
     w_blank(w);
 }
@@ -250,12 +268,18 @@ static void emit_parts(Writer *w, const Program *p)
     w_line(w, "f->parts = choose_parts(AXES, f->extent1, &can, batch, bytes);");
     w_open(w, "for (int axis = 0; axis < AXES; axis++)");
     for (int i = 0; i < p->lattices; i++)
-        if (p->lattice[i].rank)
+        if (p->lattice[i].rank && !p->lattice[i].tiled)
             w_line(w, "f->extent%d[axis] /= f->parts.grid[axis];", i);
     w_close(w, "");
     for (int i = 0; i < p->lattices; i++)
-        if (p->lattice[i].rank)
+        if (p->lattice[i].rank && !p->lattice[i].tiled)
             w_line(w, "f->sites%d /= f->parts.count;", i);
+    for (int i = 0; i < p->lattices; i++)
+        if (p->lattice[i].tiled)
+            w_line(
+                w,
+                "f->tiled%d = cut_into_tiles(f->extent%d, f->extent%d, &f->sites%d);",
+                i, p->lattice[i].tiled, i, i);
     if (any_halo(p))
         w_line(w, "Reach reach;");
     reach_lines(w, p);

@@ -3,22 +3,31 @@
 #include "emit/parts.h"
 #include "emit/phase.h"
 
-static const char *const condition[] = {"", "if (f->dx)", "if (f->dparams)"};
+static bool same_condition(const PhaseUse *a, const PhaseUse *b)
+{
+    return a->when == b->when && a->tiling == b->tiling && a->tiles == b->tiles;
+}
+
+static const char *condition(Writer *w, const PhaseUse *use)
+{
+    static const char *const when[] = {"", "f->dx", "f->dparams"};
+    const char *text = when[use->when];
+    if (use->tiling == TILED_OR_NOT)
+        return text;
+    return arena_printf(w->arena, "%s%s%sf->tiled%d", text, text[0] ? " && " : "",
+                        use->tiling == TILED ? "" : "!", use->tiles);
+}
 
 static void calls(Writer *w, const Program *p, const PhaseUse *use, int uses)
 {
     for (int i = 0; i < uses; i++) {
         const char *call = arena_printf(w->arena, "%s_%s(f);",
                                         p->phase[use[i].phase].name, p->target.name);
-        When when = use[i].when;
-        if (when == WHEN_ALWAYS) {
-            w_line(w, "%s", call);
-            continue;
-        }
-        if (i == 0 || use[i - 1].when != when)
-            w_open(w, "%s", condition[when]);
+        const char *only = condition(w, &use[i]);
+        if (only[0] && (i == 0 || !same_condition(&use[i - 1], &use[i])))
+            w_open(w, "if (%s)", only);
         w_line(w, "%s", call);
-        if (i + 1 == uses || use[i + 1].when != when)
+        if (only[0] && (i + 1 == uses || !same_condition(&use[i + 1], &use[i])))
             w_close(w, "");
     }
 }

@@ -61,18 +61,26 @@ static const char *loop_over(const char *name)
     static const struct {
         const char *name, *over;
     } loops[] = {
-        {"s",     "sites"                     },
-        {"from",  "strips of sites"           },
-        {"tap",   "taps"                      },
-        {"item",  "tiles, one to a thread"    },
-        {"share", "shares of the sum"         },
-        {"c",     "channels read"             },
-        {"o",     "channels made"             },
-        {"block", "channels made, 8 at a time"},
-        {"lane",  "samples"                   },
-        {"i",     "channels of the tile"      },
-        {"j",     "channels of the tile"      },
-        {"k",     "sites of the tile"         }
+        {"s",     "sites"                      },
+        {"from",  "strips of sites"            },
+        {"tap",   "taps"                       },
+        {"t",     "tiles"                      },
+        {"r0",    "rows of the tile"           },
+        {"r1",    "rows of the tile"           },
+        {"n",     "tiles at once"              },
+        {"m",     "products"                   },
+        {"at",    "sites or tiles of the strip"},
+        {"v",     "vectors of a panel"         },
+        {"q",     "lanes, one after the other" },
+        {"item",  "tiles, one to a thread"     },
+        {"share", "shares of the sum"          },
+        {"c",     "channels read"              },
+        {"o",     "channels made"              },
+        {"block", "channels made, 8 at a time" },
+        {"lane",  "samples"                    },
+        {"i",     "channels of the tile"       },
+        {"j",     "channels of the tile"       },
+        {"k",     "sites of the tile"          }
     };
     for (size_t i = 0; i < countof(loops); i++)
         if (!strcmp(name, loops[i].name))

@@ -88,6 +88,7 @@ CallArg arg_halo(BufId table);
 
 /* Things of the Program; equal ones are found again. */
 int build_lattice(Build *b, const Shape *shape);
+int build_tiles(Build *b, int lattice); /* of 2 x 2 x .. sites */
 BufId build_buffer(Build *b, Buffer buffer);
 BufId build_table(Build *b, GeometryKind kind, const Window *w, int in, int out);
 /* Offset of a matrix in the packed parameters. */

@@ -17,7 +17,7 @@ static void use_phase(void *to, int phase, When when)
     Uses *uses = to;
     Kernel *k = uses->kernel;
     GROW(uses->arena, k->block, k->blocks, uses->cap);
-    k->block[k->blocks++] = (PhaseUse){phase, when};
+    k->block[k->blocks++] = (PhaseUse){.phase = phase, .when = when};
 }
 
 /* ---- epochs: phases between two barriers ---- */

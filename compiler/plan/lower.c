@@ -1,5 +1,6 @@
 #include "plan/lower.h"
 #include "plan/value.h"
+#include "plan/winograd.h"
 
 #include <string.h>
 
@@ -98,7 +99,7 @@ static void point_at_step(Lower *l, const Step *step)
     }
 }
 
-static void lower_tile(Lower *l, const Group *group, const Ix *site, int sites)
+void lower_tile(Lower *l, const Group *group, const Ix *site, int sites)
 {
     int whole = l->tile.sites;
     l->tile.sites = sites;
@@ -108,7 +109,9 @@ static void lower_tile(Lower *l, const Group *group, const Ix *site, int sites)
         point_at_step(l, &group->step[s]);
     for (int s = 0; s < group->steps; s++) {
         const Step *step = &group->step[s];
-        if (!step->load && fuse_is_conv(graph_node(l->g, step->root)))
+        if (l->winograd && s == 0)
+            winograd_outputs(l, step);
+        else if (!step->load && fuse_is_conv(graph_node(l->g, step->root)))
             lower_conv(l, step);
         else
             lower_pointwise(l, step);
@@ -167,7 +170,7 @@ static void lower_sites(Lower *l, const Group *group)
     const Ix *sites = ix_sites(b, lower_lattice(l, walked(group)));
     if (lower_has_sums(l, group)) {
         const Ix *to;
-        Var from = lower_strips(l, sites, &to);
+        Var from = lower_strips(l, sites, STRIP, &to);
         lower_strip_begin(l, group);
         lower_range(l, group, ix_var(b, from), to);
         lower_strip_end(l, group);
@@ -229,16 +232,23 @@ static void lower_move(Lower *l, Val v)
                          arg_ix(sites_of(l, field))});
 }
 
-int lower_group(Lower *l, const Group *group)
+static void begin_phase(Lower *l, const Group *group, const char *suffix)
 {
     Build *b = l->b;
     Val v = group->kind == GROUP_SITES ? walked(group) : group->value;
     const Node *n = graph_node(l->g, v);
     bool of_weights = group->kind == GROUP_WEIGHT || group->kind == GROUP_BIAS;
-    phase_begin(b, group_name(l, group), group_note(l, group),
-                lower_lattice(l, of_weights ? n->arg[0] : v));
+    phase_begin(b, arena_printf(b->arena, "%s%s", group_name(l, group), suffix),
+                group_note(l, group), lower_lattice(l, of_weights ? n->arg[0] : v));
     b->phase.formula = formula(l, group);
     b->phase.span = n->span;
+}
+
+int lower_group(Lower *l, const Group *group)
+{
+    Val v = group->value;
+    const Node *n = graph_node(l->g, v);
+    begin_phase(l, group, "");
     switch (group->kind) {
     case GROUP_SITES: lower_sites(l, group); break;
     case GROUP_READ:
@@ -255,5 +265,15 @@ int lower_group(Lower *l, const Group *group)
     case GROUP_MOVE: lower_move(l, v); break;
     case GROUP_LOSS: lower_loss(l, v); break;
     }
-    return phase_end(b);
+    return phase_end(l->b);
+}
+
+int lower_group_tiles(Lower *l, const Group *group)
+{
+    begin_phase(l, group, "_winograd");
+    if (group->kind == GROUP_SITES)
+        winograd_sites(l, group);
+    else
+        winograd_weight(l, group->value);
+    return phase_end(l->b);
 }

@@ -19,6 +19,9 @@ typedef struct Lower {
     Build *b;
     const Graph *g;
     const Fusion *f;
+    bool direct;                     /* PlanOptions.direct */
+    const struct Winograd *winograd; /* where the first step of a walk over tiles gets
+                                        its outputs from; NULL: not such a walk     */
 
     Tile tile;
     const Ix *site; /* first site of the tile being built         */
@@ -35,6 +38,10 @@ typedef struct Made {
 
 /* The phase of one group: its number in the Program. */
 int lower_group(Lower *l, const Group *group);
+/* The same over tiles (winograd.h). */
+int lower_group_tiles(Lower *l, const Group *group);
+/* The steps of a walk at `sites` sites from `site` on. */
+void lower_tile(Lower *l, const Group *group, const Ix *site, int sites);
 
 /* tile.c: as large as the registers allow. */
 Tile tile_of_group(const Target *target, const Graph *g, const Group *group);
@@ -42,6 +49,14 @@ Tile tile_of_weight(const Target *target); /* output x input channels */
 
 /* lower_conv.c: a convolution and what follows it, at the sites of the tile. */
 void lower_conv(Lower *l, const Step *step);
+/* y[i][s] += w[c][i] x_s[c] over `in` channels, the weights of a block `width` wide; `row`:
+ * of weights before them, or NULL. */
+void lower_products(Lower *l, const Made *m, Ptr x, Ptr w, int in, int width,
+                    const Ix *row);
+/* Offsets in the packed parameters: of the sums of weights for winograd.h, in blocks of
+ * `width` outputs, and of the bias, -1 if there is none. */
+int64_t lower_pack_products(Lower *l, const Node *conv, int axes, int width);
+int64_t lower_pack_bias(Lower *l, const Node *conv);
 
 /* lower_point.c: the same for every other root; before the walk, what a sample has for all
  * of its sites goes to all of its parts. */
@@ -83,8 +98,9 @@ int lower_row(const Node *n);
 /* (site * row + channel) * 16 + lane; site NULL: only the channel's part. */
 const Ix *lower_index(Lower *l, Val v, const Ix *site, const Ix *channel,
                       const Ix *lane);
-/* The loop over strips of a lattice: its variable is the first site, *to the end. */
-Var lower_strips(Lower *l, const Ix *sites, const Ix **to);
+/* The loop over strips of a lattice, `most` sites each: its variable is the first site, *to
+ * the end. */
+Var lower_strips(Lower *l, const Ix *sites, int most, const Ix **to);
 /* Points at the first site of the tile, once a tile. */
 void lower_point_at(Lower *l, Val v);
 

@@ -16,26 +16,37 @@ static BufId packed(Lower *l)
     return build_buffer(l->b, (Buffer){.name = "packed", .space = SPACE_PACKED});
 }
 
-static int64_t pack_weights(Lower *l, const Node *n, const Conv *c)
+/* Weights of a convolution as its loops read them. */
+static Packing packing_of(Lower *l, const Node *n)
 {
-    int param = graph_node(l->g, n->arg[1])->param;
     bool forward = n->op == OP_CONV;
-    int64_t outer = (int64_t)(forward ? c->in : c->out) * c->taps;
-    return build_packing(l->b, (Packing){.param = param,
-                                         .out = c->out,
-                                         .in = c->in,
-                                         .taps = c->taps,
-                                         .stride_out = forward ? outer : c->taps,
-                                         .stride_in = forward ? c->taps : outer,
-                                         .stride_tap = 1});
+    Packing p = {.param = graph_node(l->g, n->arg[1])->param,
+                 .out = n->shape.channels,
+                 .in = graph_node(l->g, n->arg[0])->shape.channels,
+                 .taps = lower_taps(n),
+                 .stride_tap = 1};
+    int64_t outer = (int64_t)(forward ? p.in : p.out) * p.taps;
+    p.stride_out = forward ? outer : p.taps;
+    p.stride_in = forward ? p.taps : outer;
+    return p;
 }
 
-static int64_t pack_bias(Lower *l, const Node *n, int out)
+int64_t lower_pack_products(Lower *l, const Node *n, int axes, int width)
+{
+    Packing p = packing_of(l, n);
+    p.from = build_packing(l->b, p);
+    p.axes = axes;
+    p.width = width;
+    p.mirrored = n->op == OP_CONV_DX;
+    return build_packing(l->b, p);
+}
+
+int64_t lower_pack_bias(Lower *l, const Node *n)
 {
     if (n->op != OP_CONV || !n->arg[2].i)
         return -1;
     return build_packing(l->b, (Packing){.param = graph_node(l->g, n->arg[2])->param,
-                                         .out = out,
+                                         .out = n->shape.channels,
                                          .in = 1,
                                          .taps = 1,
                                          .stride_out = 1});
@@ -51,8 +62,8 @@ static Conv conv_of(Lower *l, const Step *step)
     if (!fuse_same_site(n))
         c.table = lower_table(l, n->op == OP_CONV ? NEAR_FORWARD : NEAR_BACKWARD, n,
                               c.x, step->root);
-    c.weights = pack_weights(l, n, &c);
-    c.bias = pack_bias(l, n, c.out);
+    c.weights = build_packing(l->b, packing_of(l, n));
+    c.bias = lower_pack_bias(l, n);
     return c;
 }
 
@@ -127,6 +138,17 @@ static int channels_at_once(const Target *target, int in, int sites)
     return in % 4 ? 2 : 4;
 }
 
+void lower_products(Lower *l, const Made *m, Ptr x, Ptr w, int in, int width,
+                    const Ix *row)
+{
+    Build *b = l->b;
+    int count = channels_at_once(&b->p->target, in, m->sites);
+    Var c = put_for(b, "c", ix(b, 0), ix(b, in), count);
+    const Ix *at = row ? ix_add(b, row, ix_var(b, c)) : ix_var(b, c);
+    multiply_add(l, m, x, w, ix_var(b, c), ix_scale(b, at, width), width, count);
+    put_end(b);
+}
+
 /* `channels` outputs from `first` on, which lie in a block of `width` packed outputs. */
 static void lower_register_tile(Lower *l, const Conv *c, const Ix *block, int width,
                                 const Ix *in_block, int channels)
@@ -146,11 +168,7 @@ static void lower_register_tile(Lower *l, const Conv *c, const Ix *block, int wi
                      ix_add(b, ix_scale(b, block, block_size), in_block)));
     Var tap = put_for(b, "tap", ix(b, 0), ix(b, c->taps), 1);
     point_at_taps(l, c, &m, x, tap);
-    int count = channels_at_once(&b->p->target, c->in, m.sites);
-    Var in = put_for(b, "c", ix(b, 0), ix(b, c->in), count);
-    const Ix *row = ix_add(b, ix_scale(b, ix_var(b, tap), c->in), ix_var(b, in));
-    multiply_add(l, &m, x, w, ix_var(b, in), ix_scale(b, row, width), width, count);
-    put_end(b);
+    lower_products(l, &m, x, w, c->in, width, ix_scale(b, ix_var(b, tap), c->in));
     put_end(b);
     lower_chain(l, c->step, &m);
     put_end(b);

@@ -1,5 +1,7 @@
 #include "plan/lower.h"
+#include "plan/outer.h"
 #include "plan/value.h"
+#include "plan/winograd.h"
 
 int lower_lattice(Lower *l, Val v)
 {
@@ -34,19 +36,24 @@ static int64_t fours(int64_t n)
 }
 
 /* A bias has room for a whole vector from its last eight on. */
-static int64_t region_size(const Param *p)
+static int64_t region_size(const Graph *g, int param)
 {
+    const Param *p = &g->param[param];
     if (p->rank == 1)
         return (p->count + 8 + LANES - 1) / LANES * LANES;
+    if (outer_can(g, param))
+        return p->count;
     int64_t taps = p->count / ((int64_t)p->dim[0] * p->dim[1]);
-    return taps * fours(p->dim[0]) * fours(p->dim[1]) * LANES;
+    int64_t size = taps * fours(p->dim[0]) * fours(p->dim[1]) * LANES;
+    int64_t products = winograd_region(g, param);
+    return size > products ? size : products;
 }
 
 int64_t lower_region(const Graph *g, int param)
 {
     int64_t at = 0;
     for (int i = 0; i < param; i++)
-        at += region_size(&g->param[i]);
+        at += region_size(g, i);
     return at;
 }
 
@@ -115,11 +122,11 @@ const Ix *lower_index(Lower *l, Val v, const Ix *site, const Ix *channel,
     return ix_add(b, ix_scale(b, element, LANES), lane);
 }
 
-Var lower_strips(Lower *l, const Ix *sites, const Ix **to)
+Var lower_strips(Lower *l, const Ix *sites, int most, const Ix **to)
 {
     Build *b = l->b;
-    Var from = put_for(b, "from", ix(b, 0), ix_add(b, sites, ix(b, STRIP - 1)), STRIP);
-    const Ix *end = ix_min(b, ix_add(b, ix_var(b, from), ix(b, STRIP)), sites);
+    Var from = put_for(b, "from", ix(b, 0), ix_add(b, sites, ix(b, most - 1)), most);
+    const Ix *end = ix_min(b, ix_add(b, ix_var(b, from), ix(b, most)), sites);
     *to = ix_var(b, put_let(b, "to", end));
     return from;
 }

@@ -1,4 +1,4 @@
-#include "plan/lower.h"
+#include "plan/outer.h"
 
 typedef struct Weight {
     Val dy, x;
@@ -124,6 +124,10 @@ void lower_weight(Lower *l, Val v)
 {
     Build *b = l->b;
     const Node *n = graph_node(l->g, v);
+    if (outer_can(l->g, n->param)) {
+        outer_weight(l, v);
+        return;
+    }
     Weight w = {.dy = n->arg[0], .x = n->arg[1]};
     const Node *dy = graph_node(l->g, w.dy);
     Node window = *n;
@@ -137,7 +141,7 @@ void lower_weight(Lower *l, Val v)
         lower_surround(l, NEAR_FORWARD, &window, w.x, w.dy);
     }
     const Ix *sites = ix_sites(b, lower_lattice(l, w.dy));
-    w.from = ix_var(b, lower_strips(l, sites, &w.to));
+    w.from = ix_var(b, lower_strips(l, sites, STRIP, &w.to));
     weight_matrix(l, &w);
     put_end(b);
 }
@@ -177,7 +181,8 @@ void lower_bias(Lower *l, Val v)
     int out = graph_node(l->g, dy)->shape.channels;
     int full = out / PACK_WIDTH * PACK_WIDTH;
     const Ix *strip[2];
-    strip[0] = ix_var(b, lower_strips(l, ix_sites(b, lower_lattice(l, dy)), &strip[1]));
+    strip[0] =
+        ix_var(b, lower_strips(l, ix_sites(b, lower_lattice(l, dy)), STRIP, &strip[1]));
     if (full) {
         Var o = put_for(b, "o", ix(b, 0), ix(b, full), PACK_WIDTH);
         bias_tile(l, v, strip, ix_var(b, o), PACK_WIDTH);

@@ -2,8 +2,9 @@
 
 #include "grad/grad.h"
 #include "opt/opt.h"
-#include "plan/lower.h"
 #include "plan/memory.h"
+#include "plan/outer.h"
+#include "plan/winograd.h"
 
 static void phase_use(PhaseUse **uses, int *count, int *cap, Arena *a, PhaseUse use)
 {
@@ -21,20 +22,44 @@ static int clear_sums(Lower *l)
     return phase_end(b);
 }
 
-/* From the order in which the sums were made to that of the parameters. */
-static int order_sums(Lower *l)
+/* From the order in which the sums of one parameter were made to its own. */
+static void put_order(Lower *l, int param)
 {
     Build *b = l->b;
-    phase_begin(b, "order_sums", "order_sums", 0);
-    for (int i = 0; i < l->g->params; i++) {
-        const Param *p = &l->g->param[i];
-        int64_t out = p->dim[0], in = p->rank == 1 ? 1 : p->dim[1];
-        put_call(b, p->rank == 1 ? "order_bias" : "order_weights", p->rank == 1 ? 4 : 6,
-                 (CallArg[]){arg_word("dparams"), arg_int(b, p->offset),
-                             arg_buf(b, lower_sums(l), ix(b, lower_region(l->g, i))),
-                             arg_int(b, out), arg_int(b, in),
-                             arg_int(b, p->count / (out * in))});
+    const Param *p = &l->g->param[param];
+    CallArg to = arg_word("dparams"), at = arg_int(b, p->offset);
+    CallArg sums = arg_buf(b, lower_sums(l), ix(b, lower_region(l->g, param)));
+    if (p->rank == 1 || outer_can(l->g, param)) {
+        put_call(b, "order_numbers", 4,
+                 (CallArg[]){to, at, sums, arg_int(b, p->count)});
+        return;
     }
+    int64_t out = p->dim[0], in = p->dim[1];
+    put_call(b, "order_weights", 6,
+             (CallArg[]){to, at, sums, arg_int(b, out), arg_int(b, in),
+                         arg_int(b, p->count / (out * in))});
+}
+
+static int order_sums(Lower *l)
+{
+    phase_begin(l->b, "order_sums", "order_sums", 0);
+    for (int i = 0; i < l->g->params; i++)
+        put_order(l, i);
+    return phase_end(l->b);
+}
+
+/* ... if the sums are those of products: in place of what order_sums made of them. */
+static int order_products(Lower *l, int param)
+{
+    Build *b = l->b;
+    const Param *p = &l->g->param[param];
+    const char *name = arena_printf(b->arena, "order_products%d", param);
+    phase_begin(b, name, p->name, 0);
+    put_call(b, "order_products", 6,
+             (CallArg[]){arg_word("dparams"), arg_int(b, p->offset),
+                         arg_buf(b, lower_sums(l), ix(b, lower_region(l->g, param))),
+                         arg_int(b, p->dim[0]), arg_int(b, p->dim[1]),
+                         arg_int(b, p->rank - 2)});
     return phase_end(b);
 }
 
@@ -63,28 +88,63 @@ static const Graph *graph_of(const Graph *g, What what, Arena *a)
     return opt_run(grad_reverse(g, what == WHAT_VJP ? GRAD_VJP : GRAD_LOSS, a), a);
 }
 
+/* Where the phases of a kernel go. */
+typedef struct Uses {
+    Kernel *k;
+    int begin_cap, block_cap, end_cap;
+} Uses;
+
+/* One walk, or two of which the lattice chooses one. */
+static void block_uses(Lower *l, const Group *group, Uses *u)
+{
+    Arena *a = l->b->arena;
+    Kernel *k = u->k;
+    PhaseUse use = {.phase = lower_group(l, group), .when = group->when};
+    if (!winograd_can(l, group)) {
+        phase_use(&k->block, &k->blocks, &u->block_cap, a, use);
+        return;
+    }
+    use.tiles = winograd_tiles(l, group);
+    use.tiling = UNTILED;
+    phase_use(&k->block, &k->blocks, &u->block_cap, a, use);
+    use.tiling = TILED;
+    use.phase = lower_group_tiles(l, group);
+    phase_use(&k->block, &k->blocks, &u->block_cap, a, use);
+    if (group->kind != GROUP_WEIGHT)
+        return;
+    use.when = WHEN_DPARAMS;
+    use.phase = order_products(l, graph_node(l->g, group->value)->param);
+    phase_use(&k->end, &k->ends, &u->end_cap, a, use);
+}
+
 /* `direct` is the same as it stands in the model. */
-static void make_kernel(Build *b, const Graph *g, const Graph *direct, What what)
+static void make_kernel(Lower *l, const Graph *direct, What what)
+{
+    Build *b = l->b;
+    Kernel *k = &b->p->kernel[what];
+    *k = (Kernel){.what = what, .graph = l->g, .used = true};
+    Uses u = {.k = k};
+    bool sums = what != WHAT_FORWARD && l->g->params > 0;
+    if (sums) {
+        phase_use(&k->begin, &k->begins, &u.begin_cap, b->arena,
+                  (PhaseUse){.phase = clear_sums(l), .when = WHEN_DPARAMS});
+        phase_use(&k->end, &k->ends, &u.end_cap, b->arena,
+                  (PhaseUse){.phase = order_sums(l), .when = WHEN_DPARAMS});
+    }
+    for (int i = 0; i < l->f->groups; i++)
+        block_uses(l, &l->f->group[i], &u);
+    count_fma(b, direct, k);
+}
+
+static void plan_kernel(Build *b, const Graph *g, What what, bool direct)
 {
     Arena *a = b->arena;
-    Kernel *k = &b->p->kernel[what];
-    *k = (Kernel){.what = what, .graph = g, .used = true};
-    const Fusion *f = fuse_graph(g, what, a);
-    Lower l = {.b = b, .g = g, .f = f};
-    l.ptr = NEW_ARRAY(a, Ptr, g->nodes);
-    l.has_ptr = NEW_ARRAY(a, bool, g->nodes);
-    int begin_cap = 0, block_cap = 0, end_cap = 0;
-    bool sums = what != WHAT_FORWARD && g->params > 0;
-    if (sums)
-        phase_use(&k->begin, &k->begins, &begin_cap, a,
-                  (PhaseUse){clear_sums(&l), WHEN_DPARAMS});
-    for (int i = 0; i < f->groups; i++)
-        phase_use(&k->block, &k->blocks, &block_cap, a,
-                  (PhaseUse){lower_group(&l, &f->group[i]), f->group[i].when});
-    if (sums)
-        phase_use(&k->end, &k->ends, &end_cap, a,
-                  (PhaseUse){order_sums(&l), WHEN_DPARAMS});
-    count_fma(b, direct, k);
+    const Graph *reordered = graph_of(opt_reorder(g, a), what, a);
+    Lower l = {.b = b, .g = reordered, .direct = direct};
+    l.f = fuse_graph(l.g, what, a);
+    l.ptr = NEW_ARRAY(a, Ptr, l.g->nodes);
+    l.has_ptr = NEW_ARRAY(a, bool, l.g->nodes);
+    make_kernel(&l, graph_of(g, what, a), what);
 }
 
 Program *plan_make(const Graph *g, const Target *target, const PlanOptions *options,
@@ -101,8 +161,7 @@ Program *plan_make(const Graph *g, const Target *target, const PlanOptions *opti
 
     for (int what = 0; what < WHAT_COUNT; what++)
         if (what != WHAT_GRADIENT || g->loss != LOSS_NONE)
-            make_kernel(&b, graph_of(opt_reorder(g, a), what, a), graph_of(g, what, a),
-                        what);
+            plan_kernel(&b, g, what, options->direct);
     for (int what = 0; what < WHAT_COUNT; what++) /* halos are known by now */
         if (p->kernel[what].used)
             memory_plan(p, &p->kernel[what], a);

@@ -40,6 +40,7 @@ typedef struct Target {
 
 typedef struct PlanOptions {
     Precision precision;
+    bool direct; /* every convolution as it stands: no sums of inputs before products */
 } PlanOptions;
 
 /* Handles, each a type of its own, so that the compiler tells them apart: an integer (loop
@@ -227,6 +228,7 @@ typedef struct Buffer {
 typedef struct Lattice {
     int rank;
     Extent extent[AXES_MAX];
+    int tiled; /* its sites are tiles, 2 x 2 x .., of this lattice's; 0: they are not */
 } Lattice;
 
 /* How a table is filled. */
@@ -266,9 +268,14 @@ typedef enum What { WHAT_FORWARD, WHAT_GRADIENT, WHAT_VJP, WHAT_COUNT } What;
 
 extern const char *const plan_what_name[WHAT_COUNT]; /* forward, gradient, vjp */
 
+/* Whether tiles, a lattice, cut the parts of theirs evenly. */
+typedef enum Tiling { TILED_OR_NOT, TILED, UNTILED } Tiling;
+
 typedef struct PhaseUse {
     int phase;
     When when;
+    Tiling tiling;
+    int tiles; /* TILED, UNTILED */
 } PhaseUse;
 
 /* Where a buffer of a kernel lies: buffers of one slot share memory, one after the other. */
@@ -307,6 +314,12 @@ typedef struct Packing {
     int64_t offset; /* in the packed parameters */
     int out, in, taps;
     int64_t stride_out, stride_in, stride_tap;
+    /* axes > 0: the sums of taps that Winograd's products need (winograd.h), made from the
+     * matrix at `from`: [product][block of `width` outputs][in][width], the last block
+     * narrower; mirrored: of the mirrored kernel. */
+    int axes, width;
+    int64_t from;
+    bool mirrored;
 } Packing;
 
 typedef struct Program {

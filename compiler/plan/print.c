@@ -223,6 +223,11 @@ static void print_lattices(const Program *p, FILE *out)
 {
     for (int i = 0; i < p->lattices; i++) {
         fprintf(out, "lattice %d:", i);
+        if (p->lattice[i].tiled) {
+            fprintf(out, " tiles of lattice %d, 2 sites an axis\n",
+                    p->lattice[i].tiled);
+            continue;
+        }
         for (int k = 0; k < p->lattice[i].rank; k++) {
             fputs(k ? " x " : " ", out);
             extent_print(p->graph, p->lattice[i].extent[k], out);
@@ -265,17 +270,27 @@ static void print_packings(const Program *p, FILE *out)
 {
     for (int i = 0; i < p->packings; i++) {
         const Packing *k = &p->packing[i];
-        fprintf(out, "packed %" PRId64 ": %s as [%d out][%d tap][%d in][8]\n",
-                k->offset, p->graph->param[k->param].name, k->out, k->taps, k->in);
+        fprintf(out, "packed %" PRId64 ": %s as ", k->offset,
+                p->graph->param[k->param].name);
+        if (k->axes)
+            fprintf(out, "[3 ^ %d products][%d out][%d in][%d]%s\n", k->axes, k->out,
+                    k->in, k->width, k->mirrored ? ", mirrored" : "");
+        else
+            fprintf(out, "[%d out][%d tap][%d in][8]\n", k->out, k->taps, k->in);
     }
 }
 
 static void print_uses(const Program *p, const char *when, const PhaseUse *use,
                        int uses, FILE *out)
 {
-    for (int i = 0; i < uses; i++)
-        fprintf(out, "  %s %s%s\n", when, p->phase[use[i].phase].name,
+    for (int i = 0; i < uses; i++) {
+        fprintf(out, "  %s %s%s", when, p->phase[use[i].phase].name,
                 when_name[use[i].when]);
+        if (use[i].tiling != TILED_OR_NOT)
+            fprintf(out, " %s tiles %d", use[i].tiling == TILED ? "by" : "without",
+                    use[i].tiles);
+        fputc('\n', out);
+    }
 }
 
 /* CUDA: what stands between two barriers, and from which epoch to which fields live. */

@@ -4,7 +4,7 @@
 
 static bool lattice_equal(const Lattice *a, const Lattice *b)
 {
-    if (a->rank != b->rank)
+    if (a->rank != b->rank || a->tiled != b->tiled)
         return false;
     for (int k = 0; k < a->rank; k++)
         if (!extent_equal(a->extent[k], b->extent[k]))
@@ -12,17 +12,29 @@ static bool lattice_equal(const Lattice *a, const Lattice *b)
     return true;
 }
 
-int build_lattice(Build *b, const Shape *shape)
+static int add_lattice(Build *b, const Lattice *l)
 {
     Program *p = b->p;
-    Lattice l = {.rank = shape->rank};
-    memcpy(l.extent, shape->extent, sizeof l.extent);
     for (int i = 0; i < p->lattices; i++)
-        if (lattice_equal(&p->lattice[i], &l))
+        if (lattice_equal(&p->lattice[i], l))
             return i;
     GROW(b->arena, p->lattice, p->lattices, b->lattice_cap);
-    p->lattice[p->lattices] = l;
+    p->lattice[p->lattices] = *l;
     return p->lattices++;
+}
+
+int build_lattice(Build *b, const Shape *shape)
+{
+    Lattice l = {.rank = shape->rank};
+    memcpy(l.extent, shape->extent, sizeof l.extent);
+    return add_lattice(b, &l);
+}
+
+int build_tiles(Build *b, int lattice)
+{
+    Lattice l = b->p->lattice[lattice];
+    l.tiled = lattice;
+    return add_lattice(b, &l);
 }
 
 static bool buffer_equal(const Buffer *a, const Buffer *b)
@@ -103,7 +115,8 @@ static bool packing_equal(const Packing *a, const Packing *b)
 {
     return a->param == b->param && a->out == b->out && a->in == b->in &&
            a->taps == b->taps && a->stride_out == b->stride_out &&
-           a->stride_in == b->stride_in && a->stride_tap == b->stride_tap;
+           a->stride_in == b->stride_in && a->stride_tap == b->stride_tap &&
+           a->axes == b->axes && a->width == b->width && a->mirrored == b->mirrored;
 }
 
 int64_t build_packing(Build *b, Packing packing)
@@ -116,6 +129,8 @@ int64_t build_packing(Build *b, Packing packing)
     packing.offset = p->packed_count;
     p->packing[p->packings++] = packing;
     int64_t count = (int64_t)packing.out * packing.in * packing.taps;
+    for (int axis = 0; axis < packing.axes; axis++)
+        count = count / 2 * 3;
     p->packed_count += (count + LANES - 1) / LANES * LANES;
     return packing.offset;
 }

@@ -9,8 +9,9 @@ static bool is_taken(const char *name)
 {
     static const char *const taken[] = {
         /* loops, pointers and registers of a phase; fields of a Frame */
-        "c", "i", "j", "k", "s", "o", "f", "u", "v", "w", "x", "y", "db", "dw", "dx",
-        "dy", "arg", "bias", "block", "call", "dparams", "from", "lane", "loss", "max",
+        "c", "i", "j", "k", "m", "n", "o", "q", "s", "t", "f", "u", "v", "w", "x", "y",
+        "at", "db", "dw", "dx", "patch", "product", "corners", "tile", "r0", "r1", "dy",
+        "arg", "bias", "block", "call", "dparams", "from", "lane", "loss", "max",
         "next", "strip", "packed", "real", "sum", "sums", "tap", "target", "to",
         "where",
         /* C */

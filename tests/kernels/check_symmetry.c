@@ -1,8 +1,10 @@
-/* check_symmetry FILE.arch LIBRARY MODEL - what the symmetry class of a network promises.
+/* check_symmetry [-tiles] FILE.arch LIBRARY MODEL - what the symmetry class of a network
+ * promises.
  *
  * Feature maps (a network that ends on a lattice) of a shifted configuration are the
  * shifted feature maps, bit for bit; behind a global pool they agree but for the order of
- * the sum.  Permuted samples give permuted bits.  A lattice repeated 2 x 2 has the same
+ * the sum.  With -tiles, for convolutions made tile by tile, bits stay only if tiles of two
+ * sites an axis shift as a whole; else maps agree but for rounding.  Permuted samples give permuted bits.  A lattice repeated 2 x 2 has the same
  * mean and maximum and four times the sum. */
 #include <math.h>
 #include <stdlib.h>
@@ -20,6 +22,7 @@ typedef struct Symmetric {
     const Case *c;
     const Eval *e;
     int64_t step[AXES]; /* shifts that the network must respect */
+    int64_t tile;       /* ... and so many of them at a time bit for bit */
     ArchIsa isa;
 } Symmetric;
 
@@ -74,32 +77,44 @@ static double ratio(const Symmetric *k, const void *y, double factor)
     return worst;
 }
 
-static void check_shift(Symmetric *k, const void *y, const int64_t *shift)
+/* Feature maps must have moved along with the input. */
+static void check_maps(Symmetric *k, const void *y, const void *got,
+                       const int64_t *shift)
 {
     const Case *c = k->c;
     const Shape *out = &graph_node(k->g, k->g->output)->shape;
+    int64_t extent[AXES], back[AXES], count = BATCH * c->out;
+    bool whole = true;
+    for (int d = 0; d < AXES; d++) {
+        int64_t moved = shift[d] / k->step[d];
+        extent[d] = extent_value(out->extent[d], c->extent);
+        back[d] = (extent[d] - moved % extent[d]) % extent[d];
+        whole &= moved % k->tile == 0;
+    }
+    void *home = real_new(k->m, count);
+    move_fields(got, home, real_size(k->m), BATCH * c->outputs, extent, back, 1);
+    bool good = whole ? !memcmp(home, y, real_size(k->m) * (size_t)count)
+                      : ratio(k, home, 1) <= RATIO_MAX;
+    tally(&k->tally, good,
+          "feature maps on %lldx%lld shifted by %lld, %lld have other %s, %s",
+          (long long)c->extent[0], (long long)c->extent[1], (long long)shift[0],
+          (long long)shift[1], whole ? "bits" : "values", isa_name[k->isa]);
+    free(home);
+}
+
+static void check_shift(Symmetric *k, const void *y, const int64_t *shift)
+{
+    const Case *c = k->c;
     int8_t *x = malloc((size_t)(BATCH * c->channels * c->sites));
     move_fields(c->x_i8, x, 1, BATCH * c->channels, c->extent, shift, 1);
     void *got = forward(k, c->extent, x);
-    if (out->rank) {
-        int64_t extent[AXES], moved[AXES], count = BATCH * c->out;
-        for (int d = 0; d < AXES; d++) {
-            extent[d] = extent_value(out->extent[d], c->extent);
-            moved[d] = shift[d] / k->step[d];
-        }
-        void *wanted = real_new(k->m, count);
-        move_fields(y, wanted, real_size(k->m), BATCH * c->outputs, extent, moved, 1);
-        tally(&k->tally, !memcmp(got, wanted, real_size(k->m) * (size_t)count),
-              "feature maps on %lldx%lld shifted by %lld, %lld have other bits, %s",
-              (long long)c->extent[0], (long long)c->extent[1], (long long)shift[0],
-              (long long)shift[1], isa_name[k->isa]);
-        free(wanted);
-    } else {
+    if (graph_node(k->g, k->g->output)->shape.rank)
+        check_maps(k, y, got, shift);
+    else
         tally(&k->tally, ratio(k, got, 1) <= RATIO_MAX,
               "shifting %lldx%lld by %lld, %lld changes the output, %s",
               (long long)c->extent[0], (long long)c->extent[1], (long long)shift[0],
               (long long)shift[1], isa_name[k->isa]);
-    }
     free(got);
     free(x);
 }
@@ -168,13 +183,15 @@ int main(int argc, char **argv)
         {6, 4},
         {2, 2}
     };
-    if (argc != 4) {
-        fprintf(stderr, "usage: check_symmetry FILE.arch LIBRARY MODEL\n");
+    bool tiles = argc == 5 && !strcmp(argv[1], "-tiles");
+    if (argc != 4 && !tiles) {
+        fprintf(stderr, "usage: check_symmetry [-tiles] FILE.arch LIBRARY MODEL\n");
         return 2;
     }
+    argv += tiles;
     Arena *a = arena_new();
     const Graph *g = graph_read(argv[1], a);
-    Symmetric k = {.g = g, .m = model_load(argv[2], argv[3])};
+    Symmetric k = {.g = g, .m = model_load(argv[2], argv[3]), .tile = 1 + tiles};
     k.tally.name = k.m->name;
     Symmetry symmetry = symmetry_of(g);
     if (symmetry.kind == SYMMETRY_NONE || g->rank != AXES)

@@ -12,9 +12,28 @@ INLINE void order_weights(real *dparams, int64_t offset, const real *sums, int64
                 *to++ = sums[tap * size + o / 4 * row + i * 4 + o % 4];
 }
 
-INLINE void order_bias(real *dparams, int64_t offset, const real *sums, int64_t out)
+/* Sums that are in order already. */
+INLINE void order_numbers(real *dparams, int64_t offset, const real *sums, int64_t count)
 {
-    memcpy(dparams + offset, sums, sizeof(real) * (size_t)out);
+    memcpy(dparams + offset, sums, sizeof(real) * (size_t)count);
+}
+
+/* The gradient of weights with kernels of 2 from Winograd's products [product][out][in]: on
+ * each axis tap 0 is the sum of products 0 and 1, tap 1 that of 1 and 2. */
+INLINE void order_products(real *dparams, int64_t offset, const real *sums, int64_t out,
+                           int64_t in, int axes)
+{
+    const int taps = 1 << axes;
+    real *to = dparams + offset;
+    memset(to, 0, sizeof(real) * (size_t)(out * in * taps));
+    for (int tap = 0; tap < taps; tap++)
+        for (int choice = 0; choice < taps; choice++) {
+            int product = 0;
+            for (int axis = axes - 1; axis >= 0; axis--)
+                product = 3 * product + (tap >> axis & 1) + (choice >> axis & 1);
+            for (int64_t i = 0; i < out * in; i++)
+                to[i * taps + tap] += sums[product * out * in + i];
+        }
 }
 
 /* Adds shards pairwise: 0+1, 2+3, ..., then 0+2, ...; the order depends on their number

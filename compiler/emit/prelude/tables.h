@@ -8,13 +8,15 @@ typedef struct Parts {
     int64_t count, samples, grid[ARCH_AXES_MAX];
 } Parts;
 
-/* can[axis][n]: whether every lattice of the network divides into n along an axis. */
+/* can[axis][n]: 0 where some lattice of the network does not divide into n along an axis, 2
+ * where parts are cut evenly into all tiles that there are, else 1. */
 typedef unsigned char Divisors[ARCH_AXES_MAX][ARCH_LANES + 1];
 
 /* A block that is larger than near memory takes longer: with what it holds grows the
  * distance from which it comes. */
 #define CACHE_BYTES (1 << 20)
 #define CACHE_MISS 0.25 /* each time twice as large */
+#define NO_TILES 1.3    /* what convolutions without tiles take */
 
 /* A search for the cheapest way to cut a lattice. */
 typedef struct Cut {
@@ -30,14 +32,17 @@ typedef struct Cut {
 /* Work of one sample, in sites: whole tiles of two, and a little for a halo of one site. */
 INLINE double cut_cost(const Cut *cut, const Parts *p)
 {
-    double sites = 1, reached = 1;
+    double sites = 1, reached = 1, more = 1;
     for (int axis = 0; axis < cut->axes; axis++) {
         const double part = (double)(cut->extent[axis] / p->grid[axis]);
         sites *= part;
         reached *= part + (p->grid[axis] > 1);
+        if ((*cut->can)[axis][p->grid[axis]] < 2)
+            more = NO_TILES;
     }
     const int64_t samples = p->samples < cut->samples ? p->samples : cut->samples;
-    const double cost = ((sites + 1) / 2 * 2 + 0.15 * (reached - sites)) / (double)samples;
+    const double cost =
+        more * ((sites + 1) / 2 * 2 + 0.15 * (reached - sites)) / (double)samples;
     const double excess = log2(cut->bytes / (double)p->count / CACHE_BYTES);
     return excess > 0 ? cost * (1 + CACHE_MISS * excess) : cost;
 }
@@ -78,6 +83,19 @@ INLINE Parts choose_parts(int axes, const int64_t *extent, const Divisors *can, 
     if (worth_cutting(batch, bytes))
         cut_axis(&cut, 0, cut.best);
     return cut.best;
+}
+
+/* Extents and number of the tiles of 2 x 2 x .. sites; whether no site is left over. */
+INLINE int cut_into_tiles(const int64_t *extent, int64_t *tiles, int64_t *count)
+{
+    int even = 1;
+    *count = 1;
+    for (int axis = 0; axis < AXES; axis++) {
+        even &= extent[axis] % 2 == 0;
+        tiles[axis] = (extent[axis] + 1) / 2;
+        *count *= tiles[axis];
+    }
+    return even;
 }
 
 /* ---- where a window looks: tables of site numbers, for any number of axes ---- */

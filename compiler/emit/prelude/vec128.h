@@ -106,3 +106,12 @@ INLINE void vec128_fill_halo(const Halo *halo, real *x, int64_t channels, int64_
 {
     fill_halo(halo, x, channels, sites);
 }
+
+/* Number j of vector i becomes number i of vector j: 16 vectors of 16 at x, to rows `pitch`
+ * numbers apart. */
+vec128_FUNCTION void vec128_transpose(const real *x, real *to, int64_t pitch)
+{
+    for (int i = 0; i < ARCH_LANES; i++)
+        for (int j = 0; j < ARCH_LANES; j++)
+            to[i * pitch + j] = x[j * ARCH_LANES + i];
+}

@@ -154,3 +154,31 @@ vec256_FUNCTION void vec256_fill_halo(const Halo *halo, real *x, int64_t channel
     }
 #endif
 }
+
+/* Number j of vector i becomes number i of vector j: 16 vectors of 16 at x, to rows `pitch`
+ * numbers apart. */
+vec256_FUNCTION void vec256_transpose(const real *x, real *to, int64_t pitch)
+{
+#ifdef ARCH_REAL_F64
+    for (int i = 0; i < ARCH_LANES; i++)
+        for (int j = 0; j < ARCH_LANES; j++)
+            to[i * pitch + j] = x[j * ARCH_LANES + i];
+#else
+    for (int i = 0; i < ARCH_LANES; i += 4, x += 4)
+        for (int j = 0; j < ARCH_LANES; j += 8) {
+            __m256 a[4]; /* numbers i .. i + 3 of vectors j + k and j + k + 4 */
+            for (int k = 0; k < 4; k++) {
+                const real *from = x + (j + k) * ARCH_LANES;
+                a[k] = _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_load_ps(from)),
+                                            _mm_load_ps(from + 4 * ARCH_LANES), 1);
+            }
+            const __m256 p = _mm256_unpacklo_ps(a[0], a[1]), q = _mm256_unpacklo_ps(a[2], a[3]),
+                         r = _mm256_unpackhi_ps(a[0], a[1]), s = _mm256_unpackhi_ps(a[2], a[3]);
+            real *row = to + i * pitch + j;
+            vec256_store(row, _mm256_shuffle_ps(p, q, 0x44));
+            vec256_store(row + pitch, _mm256_shuffle_ps(p, q, 0xee));
+            vec256_store(row + 2 * pitch, _mm256_shuffle_ps(r, s, 0x44));
+            vec256_store(row + 3 * pitch, _mm256_shuffle_ps(r, s, 0xee));
+        }
+#endif
+}
