@@ -34,13 +34,15 @@ typedef struct Parts {
     int64_t count, samples, grid[ARCH_AXES_MAX];
 } Parts;
 
-/* can[axis][n]: whether every lattice of the network divides into n along an axis. */
+/* can[axis][n]: 0 where some lattice of the network does not divide into n along an axis, 2
+ * where parts are cut evenly into all tiles that there are, else 1. */
 typedef unsigned char Divisors[ARCH_AXES_MAX][ARCH_LANES + 1];
 
 /* A block that is larger than near memory takes longer: with what it holds grows the
  * distance from which it comes. */
 #define CACHE_BYTES (1 << 20)
 #define CACHE_MISS 0.25 /* each time twice as large */
+#define NO_TILES 1.3    /* what convolutions without tiles take */
 
 /* A search for the cheapest way to cut a lattice. */
 typedef struct Cut {
@@ -56,14 +58,17 @@ typedef struct Cut {
 /* Work of one sample, in sites: whole tiles of two, and a little for a halo of one site. */
 INLINE double cut_cost(const Cut *cut, const Parts *p)
 {
-    double sites = 1, reached = 1;
+    double sites = 1, reached = 1, more = 1;
     for (int axis = 0; axis < cut->axes; axis++) {
         const double part = (double)(cut->extent[axis] / p->grid[axis]);
         sites *= part;
         reached *= part + (p->grid[axis] > 1);
+        if ((*cut->can)[axis][p->grid[axis]] < 2)
+            more = NO_TILES;
     }
     const int64_t samples = p->samples < cut->samples ? p->samples : cut->samples;
-    const double cost = ((sites + 1) / 2 * 2 + 0.15 * (reached - sites)) / (double)samples;
+    const double cost =
+        more * ((sites + 1) / 2 * 2 + 0.15 * (reached - sites)) / (double)samples;
     const double excess = log2(cut->bytes / (double)p->count / CACHE_BYTES);
     return excess > 0 ? cost * (1 + CACHE_MISS * excess) : cost;
 }
@@ -104,6 +109,19 @@ INLINE Parts choose_parts(int axes, const int64_t *extent, const Divisors *can, 
     if (worth_cutting(batch, bytes))
         cut_axis(&cut, 0, cut.best);
     return cut.best;
+}
+
+/* Extents and number of the tiles of 2 x 2 x .. sites; whether no site is left over. */
+INLINE int cut_into_tiles(const int64_t *extent, int64_t *tiles, int64_t *count)
+{
+    int even = 1;
+    *count = 1;
+    for (int axis = 0; axis < AXES; axis++) {
+        even &= extent[axis] % 2 == 0;
+        tiles[axis] = (extent[axis] + 1) / 2;
+        *count *= tiles[axis];
+    }
+    return even;
 }
 
 /* ---- where a window looks: tables of site numbers, for any number of axes ---- */
@@ -825,9 +843,28 @@ INLINE void order_weights(real *dparams, int64_t offset, const real *sums, int64
                 *to++ = sums[tap * size + o / 4 * row + i * 4 + o % 4];
 }
 
-INLINE void order_bias(real *dparams, int64_t offset, const real *sums, int64_t out)
+/* Sums that are in order already. */
+INLINE void order_numbers(real *dparams, int64_t offset, const real *sums, int64_t count)
 {
-    memcpy(dparams + offset, sums, sizeof(real) * (size_t)out);
+    memcpy(dparams + offset, sums, sizeof(real) * (size_t)count);
+}
+
+/* The gradient of weights with kernels of 2 from Winograd's products [product][out][in]: on
+ * each axis tap 0 is the sum of products 0 and 1, tap 1 that of 1 and 2. */
+INLINE void order_products(real *dparams, int64_t offset, const real *sums, int64_t out,
+                           int64_t in, int axes)
+{
+    const int taps = 1 << axes;
+    real *to = dparams + offset;
+    memset(to, 0, sizeof(real) * (size_t)(out * in * taps));
+    for (int tap = 0; tap < taps; tap++)
+        for (int choice = 0; choice < taps; choice++) {
+            int product = 0;
+            for (int axis = axes - 1; axis >= 0; axis--)
+                product = 3 * product + (tap >> axis & 1) + (choice >> axis & 1);
+            for (int64_t i = 0; i < out * in; i++)
+                to[i * taps + tap] += sums[product * out * in + i];
+        }
 }
 
 /* Adds shards pairwise: 0+1, 2+3, ..., then 0+2, ...; the order depends on their number
@@ -862,6 +899,35 @@ INLINE void pack_matrix(const real *w, real *packed, int outs, int taps, int ins
                     *packed++ =
                         w[out * stride_out + tap * stride_tap + in * stride_in];
     }
+}
+
+/* The sums of taps that Winograd's products multiply by, from a packed matrix with kernels
+ * of 2: on each axis products 0 and 2 take one tap, product 1 both.  [product][block of
+ * `width` outputs][in][width], the last block narrower. */
+INLINE void pack_products(const real *packed, real *to, int outs, int ins, int axes, int width,
+                          int mirrored)
+{
+    const int taps = 1 << axes;
+    int products = 1;
+    for (int axis = 0; axis < axes; axis++)
+        products *= 3;
+    for (int product = 0; product < products; product++, to += outs * ins)
+        for (int out = 0; out < outs; out++) {
+            const int block = out / 8 * 8, step = outs - block < 8 ? outs - block : 8;
+            const int first = out / width * width;
+            const int apart = outs - first < width ? outs - first : width;
+            const real *from = packed + (int64_t)block * ins * taps + out - block;
+            real *sum = to + first * ins + out - first;
+            for (int i = 0; i < ins; i++)
+                sum[i * apart] = 0;
+            for (int tap = 0; tap < taps; tap++, from += ins * step) {
+                int part = product, taken = 1;
+                for (int axis = 0; axis < axes; axis++, part /= 3)
+                    taken &= part % 3 == 1 || part % 3 / 2 == ((tap >> axis & 1) ^ mirrored);
+                for (int i = 0; taken && i < ins; i++)
+                    sum[i * apart] += from[i * step];
+            }
+        }
 }
 
 /* ---- losses of a block: summed over its samples and outputs; targets (rows, outputs, sites) ---- */
@@ -985,14 +1051,16 @@ typedef struct Frame {
 static const Window window_near1 = {2, {2, 2}, {1, 1}, {0, 0}, {1, 1}};
 static const Window window_back1 = {2, {2, 2}, {1, 1}, {0, 0}, {1, 1}};
 
-/* Whether each lattice divides into n parts along an axis. */
+/* Whether each lattice divides into n parts along an axis; 2: and each part into
+ * tiles. */
 static int divides(const Frame *f, int axis, int64_t n)
 {
     int can = 1;
     can &= f->extent1[axis] % n == 0;
     can &= f->extent1[axis] == window_near1.stride[axis] * f->extent1[axis];
     can &= f->extent1[axis] == window_back1.stride[axis] * f->extent1[axis];
-    return can || n == 1;
+    can |= n == 1;
+    return 2 * can;
 }
 
 /* Cuts lattices into parts: extents become those of a part. */
@@ -1276,6 +1344,36 @@ vec512_FUNCTION void vec512_fill_halo(const Halo *halo, real *x, int64_t channel
             vec512_store(to, _mm512_maskz_permutexvar_ps(there, lane, vec512_load(from)));
 #endif
     }
+}
+
+/* Number j of vector i becomes number i of vector j: 16 vectors of 16 at x, to rows `pitch`
+ * numbers apart.  Quarters are gathered from memory, which takes no shuffle. */
+vec512_FUNCTION void vec512_transpose(const real *x, real *to, int64_t pitch)
+{
+#ifdef ARCH_REAL_F64
+    for (int i = 0; i < ARCH_LANES; i++)
+        for (int j = 0; j < ARCH_LANES; j++)
+            to[i * pitch + j] = x[j * ARCH_LANES + i];
+#else
+    for (int i = 0; i < ARCH_LANES; i += 4, x += 4) {
+        __m512 a[4]; /* numbers i .. i + 3 of vectors k, k + 4, k + 8 and k + 12 */
+        UNROLLED
+        for (int k = 0; k < 4; k++) {
+            const real *from = x + k * ARCH_LANES;
+            a[k] = _mm512_castps128_ps512(_mm_load_ps(from));
+            a[k] = _mm512_insertf32x4(a[k], _mm_load_ps(from + 4 * ARCH_LANES), 1);
+            a[k] = _mm512_insertf32x4(a[k], _mm_load_ps(from + 8 * ARCH_LANES), 2);
+            a[k] = _mm512_insertf32x4(a[k], _mm_load_ps(from + 12 * ARCH_LANES), 3);
+        }
+        const __m512 p = _mm512_unpacklo_ps(a[0], a[1]), q = _mm512_unpacklo_ps(a[2], a[3]),
+                     r = _mm512_unpackhi_ps(a[0], a[1]), s = _mm512_unpackhi_ps(a[2], a[3]);
+        real *row = to + i * pitch;
+        vec512_store(row, _mm512_shuffle_ps(p, q, 0x44));
+        vec512_store(row + pitch, _mm512_shuffle_ps(p, q, 0xee));
+        vec512_store(row + 2 * pitch, _mm512_shuffle_ps(r, s, 0x44));
+        vec512_store(row + 3 * pitch, _mm512_shuffle_ps(r, s, 0xee));
+    }
+#endif
 }
 
 /* ---- bytes into lanes, and between the parts of a lattice, by vectors ---- */
@@ -2185,6 +2283,16 @@ TARGET_AVX512 static void write_linear1_avx512(const Frame *f)
 TARGET_AVX512 static void clear_sums_avx512(const Frame *f)
 {
     clear(f->sums, 1824);
+}
+
+/* order_sums */
+TARGET_AVX512 static void order_sums_avx512(const Frame *f)
+{
+    order_weights(f->dparams, 0, f->sums, 32, 4, 1);
+    order_weights(f->dparams, 128, f->sums + 128, 8, 32, 4);
+    order_weights(f->dparams, 1152, f->sums + 1152, 16, 8, 4);
+    order_weights(f->dparams, 1664, f->sums + 1664, 8, 16, 1);
+    order_weights(f->dparams, 1792, f->sums + 1792, 1, 8, 1);
 }
 
 /* conv3 -> leaky_relu3; conv4 -> leaky_relu4 -> global_sum_pool1, eq1.arch:12
@@ -3623,16 +3731,6 @@ TARGET_AVX512 static void dconv1_weight_avx512(const Frame *f)
     }
 }
 
-/* order_sums */
-TARGET_AVX512 static void order_sums_avx512(const Frame *f)
-{
-    order_weights(f->dparams, 0, f->sums, 32, 4, 1);
-    order_weights(f->dparams, 128, f->sums + 128, 8, 32, 4);
-    order_weights(f->dparams, 1152, f->sums + 1152, 16, 8, 4);
-    order_weights(f->dparams, 1664, f->sums + 1664, 8, 16, 1);
-    order_weights(f->dparams, 1792, f->sums + 1792, 1, 8, 1);
-}
-
 /* seed, eq1.arch:15 */
 TARGET_AVX512 static void read_dlinear1_avx512(const Frame *f)
 {
@@ -4043,6 +4141,34 @@ vec256_FUNCTION void vec256_fill_halo(const Halo *halo, real *x, int64_t channel
         }
         to += row;
     }
+#endif
+}
+
+/* Number j of vector i becomes number i of vector j: 16 vectors of 16 at x, to rows `pitch`
+ * numbers apart. */
+vec256_FUNCTION void vec256_transpose(const real *x, real *to, int64_t pitch)
+{
+#ifdef ARCH_REAL_F64
+    for (int i = 0; i < ARCH_LANES; i++)
+        for (int j = 0; j < ARCH_LANES; j++)
+            to[i * pitch + j] = x[j * ARCH_LANES + i];
+#else
+    for (int i = 0; i < ARCH_LANES; i += 4, x += 4)
+        for (int j = 0; j < ARCH_LANES; j += 8) {
+            __m256 a[4]; /* numbers i .. i + 3 of vectors j + k and j + k + 4 */
+            for (int k = 0; k < 4; k++) {
+                const real *from = x + (j + k) * ARCH_LANES;
+                a[k] = _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_load_ps(from)),
+                                            _mm_load_ps(from + 4 * ARCH_LANES), 1);
+            }
+            const __m256 p = _mm256_unpacklo_ps(a[0], a[1]), q = _mm256_unpacklo_ps(a[2], a[3]),
+                         r = _mm256_unpackhi_ps(a[0], a[1]), s = _mm256_unpackhi_ps(a[2], a[3]);
+            real *row = to + i * pitch + j;
+            vec256_store(row, _mm256_shuffle_ps(p, q, 0x44));
+            vec256_store(row + pitch, _mm256_shuffle_ps(p, q, 0xee));
+            vec256_store(row + 2 * pitch, _mm256_shuffle_ps(r, s, 0x44));
+            vec256_store(row + 3 * pitch, _mm256_shuffle_ps(r, s, 0xee));
+        }
 #endif
 }
 
@@ -4510,6 +4636,16 @@ TARGET_AVX2 static void write_linear1_avx2(const Frame *f)
 TARGET_AVX2 static void clear_sums_avx2(const Frame *f)
 {
     clear(f->sums, 1824);
+}
+
+/* order_sums */
+TARGET_AVX2 static void order_sums_avx2(const Frame *f)
+{
+    order_weights(f->dparams, 0, f->sums, 32, 4, 1);
+    order_weights(f->dparams, 128, f->sums + 128, 8, 32, 4);
+    order_weights(f->dparams, 1152, f->sums + 1152, 16, 8, 4);
+    order_weights(f->dparams, 1664, f->sums + 1664, 8, 16, 1);
+    order_weights(f->dparams, 1792, f->sums + 1792, 1, 8, 1);
 }
 
 /* conv3 -> leaky_relu3; conv4 -> leaky_relu4 -> global_sum_pool1, eq1.arch:12
@@ -5297,16 +5433,6 @@ TARGET_AVX2 static void dconv1_weight_avx2(const Frame *f)
     }
 }
 
-/* order_sums */
-TARGET_AVX2 static void order_sums_avx2(const Frame *f)
-{
-    order_weights(f->dparams, 0, f->sums, 32, 4, 1);
-    order_weights(f->dparams, 128, f->sums + 128, 8, 32, 4);
-    order_weights(f->dparams, 1152, f->sums + 1152, 16, 8, 4);
-    order_weights(f->dparams, 1664, f->sums + 1664, 8, 16, 1);
-    order_weights(f->dparams, 1792, f->sums + 1792, 1, 8, 1);
-}
-
 /* seed, eq1.arch:15 */
 TARGET_AVX2 static void read_dlinear1_avx2(const Frame *f)
 {
@@ -5569,6 +5695,15 @@ INLINE void vec128_store_i8(real *to, const int8_t *bytes)
 INLINE void vec128_fill_halo(const Halo *halo, real *x, int64_t channels, int64_t sites)
 {
     fill_halo(halo, x, channels, sites);
+}
+
+/* Number j of vector i becomes number i of vector j: 16 vectors of 16 at x, to rows `pitch`
+ * numbers apart. */
+vec128_FUNCTION void vec128_transpose(const real *x, real *to, int64_t pitch)
+{
+    for (int i = 0; i < ARCH_LANES; i++)
+        for (int j = 0; j < ARCH_LANES; j++)
+            to[i * pitch + j] = x[j * ARCH_LANES + i];
 }
 
 /* ---- bytes into lanes, and between the parts of a lattice, by vectors ---- */
@@ -6019,6 +6154,16 @@ static void write_linear1_plain(const Frame *f)
 static void clear_sums_plain(const Frame *f)
 {
     clear(f->sums, 1824);
+}
+
+/* order_sums */
+static void order_sums_plain(const Frame *f)
+{
+    order_weights(f->dparams, 0, f->sums, 32, 4, 1);
+    order_weights(f->dparams, 128, f->sums + 128, 8, 32, 4);
+    order_weights(f->dparams, 1152, f->sums + 1152, 16, 8, 4);
+    order_weights(f->dparams, 1664, f->sums + 1664, 8, 16, 1);
+    order_weights(f->dparams, 1792, f->sums + 1792, 1, 8, 1);
 }
 
 /* conv3 -> leaky_relu3; conv4 -> leaky_relu4 -> global_sum_pool1, eq1.arch:12
@@ -6752,16 +6897,6 @@ static void dconv1_weight_plain(const Frame *f)
             }
         }
     }
-}
-
-/* order_sums */
-static void order_sums_plain(const Frame *f)
-{
-    order_weights(f->dparams, 0, f->sums, 32, 4, 1);
-    order_weights(f->dparams, 128, f->sums + 128, 8, 32, 4);
-    order_weights(f->dparams, 1152, f->sums + 1152, 16, 8, 4);
-    order_weights(f->dparams, 1664, f->sums + 1664, 8, 16, 1);
-    order_weights(f->dparams, 1792, f->sums + 1792, 1, 8, 1);
 }
 
 /* seed, eq1.arch:15 */

@@ -271,6 +271,8 @@ double cost_block(const Program *p, const Kernel *k, const CostSites *at, Cost *
     double cycles = 0;
     *sum = (Cost){0};
     for (int i = 0; i < k->blocks; i++) {
+        if (!cost_runs(p, &k->block[i], at->sites))
+            continue;
         Cost c = cost_phase(p, &p->phase[k->block[i].phase], at);
         cycles += cost_cycles(p, &c, cost_busiest(p, &c));
         add(sum, &c, 1);

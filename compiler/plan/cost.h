@@ -57,12 +57,15 @@ double cost_peak(const Program *p);
 /* Sites of each lattice; false if one of them has none. */
 bool cost_sites(const Program *p, const int64_t *extent, int64_t *sites);
 
+/* Whether lattices with so many sites are cut into tiles, or not, as the use of a phase asks. */
+bool cost_runs(const Program *p, const PhaseUse *use, const int64_t *sites);
+
 /* Cycles of a block, and bytes of the fields it touches, as a function of sites:
  *
  *     once + sum over lattices (site sites + strip ceil(sites / 64)) + sum over tables halo
  *
  * Exact for even numbers of sites that are half a strip or whole strips, if the same port
- * is busiest as at 64 sites; else still a lower bound. */
+ * is busiest as at 64 sites; else still a lower bound.  Lattices count as even ones. */
 typedef struct CostLine {
     double once;
     double *site, *strip; /* [lattices]   */

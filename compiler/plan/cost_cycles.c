@@ -40,12 +40,23 @@ bool cost_sites(const Program *p, const int64_t *extent, int64_t *sites)
 {
     bool all = true;
     for (int i = 0; i < p->lattices; i++) {
+        const Lattice *l = &p->lattice[i];
         sites[i] = 1;
-        for (int axis = 0; axis < p->lattice[i].rank; axis++)
-            sites[i] *= extent_value(p->lattice[i].extent[axis], extent);
+        for (int axis = 0; axis < l->rank; axis++) {
+            int64_t sites_of_axis = extent_value(l->extent[axis], extent);
+            sites[i] *= l->tiled ? (sites_of_axis + 1) / 2 : sites_of_axis;
+        }
         all &= sites[i] > 0;
     }
     return all;
+}
+
+bool cost_runs(const Program *p, const PhaseUse *use, const int64_t *sites)
+{
+    const Lattice *tiles = &p->lattice[use->tiles];
+    bool even = use->tiling != TILED_OR_NOT &&
+                sites[use->tiles] << tiles->rank == sites[tiles->tiled];
+    return use->tiling == TILED_OR_NOT || even == (use->tiling == TILED);
 }
 
 /* ---- as a function of sites ---- */
@@ -127,6 +138,7 @@ CostLine cost_line(const Program *p, const Kernel *k, Arena *a)
                      .halo = NEW_ARRAY(a, double, p->geometries),
                      .bytes = NEW_ARRAY(a, double, p->lattices)};
     for (int i = 0; i < k->blocks; i++)
-        add_phase(p, &p->phase[k->block[i].phase], &line);
+        if (k->block[i].tiling != UNTILED)
+            add_phase(p, &p->phase[k->block[i].phase], &line);
     return line;
 }
