@@ -33,7 +33,8 @@ judge() {
 }
 
 # Together they have every kind of layer.
-networks="$source/archs/task3/st2.arch $source/archs/task2/fl.arch $source/tests/kernels/archs/padded.arch"
+networks="$source/archs/task3/st2.arch $source/archs/task2/fl.arch $source/tests/kernels/archs/padded.arch
+$source/tests/kernels/archs/wide.arch"
 judge $networks || { echo "the unbroken generator fails already"; exit 1; }
 
 survivors=0 mutants=0
@@ -57,6 +58,13 @@ break_() {
     cp "$dir/kept" "$broken"
 }
 
+break_ 'mirrored kernel not mirrored' emit/prelude/pack.h 's/ ^ mirrored)/ ^ 0)/'
+break_ 'middle product takes one tap' emit/prelude/pack.h 's/part % 3 == 1 ||/part % 3 == 3 ||/'
+break_ 'taps of products exchanged' emit/prelude/sums.h 's/product = 3 \* product + (tap/product = 3 * product + (1 ^ tap/'
+break_ 'patch begins elsewhere' plan/winograd.c 's/ - 1 - n->window.before/ - n->window.before/'
+break_ 'odd parts cut into tiles' emit/prelude/tables.h 's/even &= extent\[axis\] % 2 == 0;/even \&= 1;/'
+break_ 'sums of corners left out' plan/winograd.c 's/digit(w, k, axis) == 1;/digit(w, k, axis) == 1 \&\& axis;/'
+break_ 'panel of another width' plan/outer.c 's/arg_int(b, wide \* LANES)/arg_int(b, wide * LANES + LANES)/'
 break_ 'drop the wrap' emit/prelude/tables.h 's/    if (!w->circular\[axis\])$/    if (1)/'
 break_ 'shift a tap' emit/prelude/tables.h 's/+ a->tap\[axis\] - w->before/+ a->tap[axis] + 1 - w->before/'
 break_ 'swap strides of taps and inputs' emit/prelude/pack.h \
