@@ -7264,9 +7264,9 @@ int64_t batch, const int64_t *extent)
     reduce_shards(loss, (real *)dparams, shards, instances, instances * 1800, terms);
 }
 
-/* ---- CUDA: where the fields of a block lie ---- */
+/* ---- CUDA: where fields lie ---- */
 
-/* Of `size` numbers, in use from phase `first` to phase `last`. */
+/* Of `size` numbers, in use from epoch or pass `first` to `last`. */
 typedef struct CudaField {
     int first, last;
     int64_t size;
@@ -7279,6 +7279,17 @@ INLINE int cuda_sites(int axes, const int *extent)
     for (int axis = 0; axis < axes && sites; axis++)
         sites = extent[axis] < 1 || extent[axis] > (1 << 30) / sites ? 0 : sites * extent[axis];
     return (int)sites;
+}
+
+/* Sites of a tile, and tiles, where a lattice is cut into tiles of `tile` sites. */
+INLINE int64_t cuda_tile(int tile, int sites)
+{
+    return sites < tile ? sites : tile;
+}
+
+INLINE int64_t cuda_tiles(int tile, int sites)
+{
+    return ((int64_t)sites + tile - 1) / tile;
 }
 
 /* The end of the first field in the way of `f` at `offset`, or -1. */
@@ -7320,6 +7331,17 @@ INLINE int64_t cuda_place(CudaField *field, int count)
     return (used + 15) / 16 * 16;
 }
 
+/* A launch of a call whose samples are spread over the grid. */
+typedef struct CudaPass {
+    const char *kernel;
+    enum { CUDA_ALWAYS, CUDA_DX, CUDA_DPARAMS } when; /* what has to be asked for */
+} CudaPass;
+
+typedef struct CudaPasses {
+    const CudaPass *pass;
+    int count;
+} CudaPasses;
+
 enum { PARAMS = 1800, CHANNELS = 4, OUTPUTS = 1 };
 
 /* The argument of every kernel, as in NAME.cu. */
@@ -7329,27 +7351,34 @@ typedef struct CudaFrame {
     const real *params, *target, *dy;
     real *packed, *y, *dx, *dparams, *sums, *work;
     double *losses, *loss, terms;
-    int64_t batch, blocks, fields, index_stride, x_stride[6];
+    int64_t batch, blocks, index_stride, x_stride[6];
+    int64_t first, round, room, fields; /* samples of this launch, of any; numbers of each */
     int *near1; /* [4][sites1] */
     int *back1; /* [4][sites1] */
-    int x_type, extent[4];
+    int tile, x_type, extent[4];
     int extent0[4], sites0;
     int extent1[4], sites1;
     int flux; /* [sites1][4], 4 apart */
-    int leaky_relu1; /* [sites1][32], 36 apart */
-    int leaky_relu2; /* [sites1][8], 12 apart */
+    int leaky_relu1; /* [sites1][32], 36 apart, far */
+    int leaky_relu2; /* [sites1][8], 12 apart, far */
     int leaky_relu3; /* [sites1][16], 20 apart */
     int leaky_relu4; /* [sites1][8], 12 apart */
     int global_sum_pool1_shares; /* [sites0][256], 256 apart */
     int global_sum_pool1; /* [sites0][8], 8 apart */
+    int global_sum_pool1_parts; /* [tiles1][8], 8 apart, far */
+    int global_sum_pool1_tiles; /* [sites0][256], 256 apart */
     int linear1; /* [sites0][1], 1 apart */
+    int flux_2; /* [sites1][4], 4 apart, far */
+    int leaky_relu3_2; /* [sites1][16], 20 apart, far */
+    int leaky_relu4_2; /* [sites1][8], 12 apart, far */
     int dlinear1; /* [sites0][1], 1 apart */
-    int dglobal_sum_pool1; /* [sites0][8], 8 apart */
+    int dglobal_sum_pool1; /* [sites0][8], 8 apart, far */
     int dconv4; /* [sites1][8], 12 apart */
-    int dconv3; /* [sites1][16], 20 apart */
-    int dconv2; /* [sites1][8], 12 apart */
+    int dconv3; /* [sites1][16], 20 apart, far */
+    int dconv2; /* [sites1][8], 12 apart, far */
     int dconv2_weight_shares; /* [sites0][4096], 4096 apart */
     int dconv1; /* [sites1][32], 36 apart */
+    int dlinear1_2; /* [sites0][1], 1 apart, far */
     int dflux; /* [sites1][4], 4 apart */
 } CudaFrame;
 
@@ -7383,62 +7412,151 @@ static int64_t cuda_tables(CudaFrame *f, int *tables)
     return used;
 }
 
-/* Numbers of the fields of one block: from which phase to which, size. */
+/* Numbers of the fields of one sample in a block: from which epoch to which, size. */
 static int64_t cuda_fields(CudaFrame *f, ArchWhat what)
 {
     switch (what) {
         case ARCH_FORWARD: {
             CudaField field[] = {
-                {0, 1, 4 * ((int64_t)f->sites1), &f->flux},
-                {1, 2, 36 * ((int64_t)f->sites1), &f->leaky_relu1},
-                {2, 3, 12 * ((int64_t)f->sites1), &f->leaky_relu2},
-                {3, 4, 20 * ((int64_t)f->sites1), &f->leaky_relu3},
-                {4, 5, 12 * ((int64_t)f->sites1), &f->leaky_relu4},
-                {5, 6, 256 * ((int64_t)f->sites0), &f->global_sum_pool1_shares},
-                {6, 7, 8 * ((int64_t)f->sites0), &f->global_sum_pool1},
-                {7, 8, 1 * ((int64_t)f->sites0), &f->linear1},
+                {0, 1, (int64_t)4 * f->sites1, &f->flux},
+                {1, 2, (int64_t)36 * f->sites1, &f->leaky_relu1},
+                {2, 3, (int64_t)12 * f->sites1, &f->leaky_relu2},
+                {3, 4, (int64_t)20 * f->sites1, &f->leaky_relu3},
+                {4, 5, (int64_t)12 * f->sites1, &f->leaky_relu4},
+                {5, 6, (int64_t)256 * f->sites0, &f->global_sum_pool1_shares},
+                {6, 7, (int64_t)8 * f->sites0, &f->global_sum_pool1},
+                {7, 8, (int64_t)1 * f->sites0, &f->linear1},
             };
             return cuda_place(field, 8);
         }
         case ARCH_GRADIENT: {
             CudaField field[] = {
-                {0, 14, 4 * ((int64_t)f->sites1), &f->flux},
-                {1, 13, 36 * ((int64_t)f->sites1), &f->leaky_relu1},
-                {2, 12, 12 * ((int64_t)f->sites1), &f->leaky_relu2},
-                {3, 11, 20 * ((int64_t)f->sites1), &f->leaky_relu3},
-                {4, 10, 12 * ((int64_t)f->sites1), &f->leaky_relu4},
-                {5, 6, 256 * ((int64_t)f->sites0), &f->global_sum_pool1_shares},
-                {6, 9, 8 * ((int64_t)f->sites0), &f->global_sum_pool1},
-                {7, 8, 1 * ((int64_t)f->sites0), &f->linear1},
-                {8, 9, 1 * ((int64_t)f->sites0), &f->dlinear1},
-                {9, 10, 8 * ((int64_t)f->sites0), &f->dglobal_sum_pool1},
-                {10, 11, 12 * ((int64_t)f->sites1), &f->dconv4},
-                {11, 12, 20 * ((int64_t)f->sites1), &f->dconv3},
-                {12, 13, 12 * ((int64_t)f->sites1), &f->dconv2},
-                {13, 14, 4096 * ((int64_t)f->sites0), &f->dconv2_weight_shares},
-                {13, 14, 36 * ((int64_t)f->sites1), &f->dconv1},
+                {1, 13, (int64_t)36 * f->sites1, &f->leaky_relu1},
+                {2, 12, (int64_t)12 * f->sites1, &f->leaky_relu2},
+                {5, 6, (int64_t)256 * f->sites0, &f->global_sum_pool1_shares},
+                {6, 9, (int64_t)8 * f->sites0, &f->global_sum_pool1},
+                {7, 8, (int64_t)1 * f->sites0, &f->linear1},
+                {0, 14, (int64_t)4 * f->sites1, &f->flux_2},
+                {3, 11, (int64_t)20 * f->sites1, &f->leaky_relu3_2},
+                {4, 10, (int64_t)12 * f->sites1, &f->leaky_relu4_2},
+                {8, 9, (int64_t)1 * f->sites0, &f->dlinear1},
+                {9, 10, (int64_t)8 * f->sites0, &f->dglobal_sum_pool1},
+                {10, 11, (int64_t)12 * f->sites1, &f->dconv4},
+                {11, 12, (int64_t)20 * f->sites1, &f->dconv3},
+                {12, 13, (int64_t)12 * f->sites1, &f->dconv2},
+                {13, 14, (int64_t)4096 * f->sites0, &f->dconv2_weight_shares},
+                {13, 14, (int64_t)36 * f->sites1, &f->dconv1},
             };
             return cuda_place(field, 15);
         }
         case ARCH_VJP: {
             CudaField field[] = {
-                {0, 9, 4 * ((int64_t)f->sites1), &f->flux},
-                {1, 8, 36 * ((int64_t)f->sites1), &f->leaky_relu1},
-                {2, 7, 12 * ((int64_t)f->sites1), &f->leaky_relu2},
-                {3, 6, 20 * ((int64_t)f->sites1), &f->leaky_relu3},
-                {4, 5, 12 * ((int64_t)f->sites1), &f->leaky_relu4},
-                {5, 6, 256 * ((int64_t)f->sites0), &f->global_sum_pool1_shares},
-                {6, 7, 8 * ((int64_t)f->sites0), &f->global_sum_pool1},
-                {0, 7, 1 * ((int64_t)f->sites0), &f->dlinear1},
-                {1, 5, 8 * ((int64_t)f->sites0), &f->dglobal_sum_pool1},
-                {5, 6, 12 * ((int64_t)f->sites1), &f->dconv4},
-                {6, 7, 20 * ((int64_t)f->sites1), &f->dconv3},
-                {7, 8, 12 * ((int64_t)f->sites1), &f->dconv2},
-                {8, 9, 4096 * ((int64_t)f->sites0), &f->dconv2_weight_shares},
-                {8, 9, 36 * ((int64_t)f->sites1), &f->dconv1},
-                {9, 10, 4 * ((int64_t)f->sites1), &f->dflux},
+                {1, 8, (int64_t)36 * f->sites1, &f->leaky_relu1},
+                {2, 7, (int64_t)12 * f->sites1, &f->leaky_relu2},
+                {3, 6, (int64_t)20 * f->sites1, &f->leaky_relu3},
+                {4, 5, (int64_t)12 * f->sites1, &f->leaky_relu4},
+                {5, 6, (int64_t)256 * f->sites0, &f->global_sum_pool1_shares},
+                {6, 7, (int64_t)8 * f->sites0, &f->global_sum_pool1},
+                {0, 9, (int64_t)4 * f->sites1, &f->flux_2},
+                {1, 5, (int64_t)8 * f->sites0, &f->dglobal_sum_pool1},
+                {5, 6, (int64_t)12 * f->sites1, &f->dconv4},
+                {6, 7, (int64_t)20 * f->sites1, &f->dconv3},
+                {7, 8, (int64_t)12 * f->sites1, &f->dconv2},
+                {8, 9, (int64_t)4096 * f->sites0, &f->dconv2_weight_shares},
+                {8, 9, (int64_t)36 * f->sites1, &f->dconv1},
+                {0, 7, (int64_t)1 * f->sites0, &f->dlinear1_2},
+                {9, 10, (int64_t)4 * f->sites1, &f->dflux},
             };
             return cuda_place(field, 15);
+        }
+    }
+    return 0;
+}
+
+/* On the grid: of one tile in a block, by epochs; of a sample, by passes. */
+static int64_t cuda_near(CudaFrame *f, ArchWhat what)
+{
+    switch (what) {
+        case ARCH_FORWARD: {
+            CudaField field[] = {
+                {0, 1, (int64_t)4 * cuda_tile(f->tile, f->sites1), &f->flux},
+                {3, 4, (int64_t)20 * cuda_tile(f->tile, f->sites1), &f->leaky_relu3},
+                {4, 5, (int64_t)12 * cuda_tile(f->tile, f->sites1), &f->leaky_relu4},
+                {5, 6, (int64_t)256 * cuda_tile(f->tile, f->sites0), &f->global_sum_pool1_shares},
+                {8, 9, (int64_t)8 * cuda_tile(f->tile, f->sites0), &f->global_sum_pool1},
+                {7, 8, (int64_t)256 * cuda_tile(f->tile, f->sites0), &f->global_sum_pool1_tiles},
+                {9, 10, (int64_t)1 * cuda_tile(f->tile, f->sites0), &f->linear1},
+            };
+            return cuda_place(field, 7);
+        }
+        case ARCH_GRADIENT: {
+            CudaField field[] = {
+                {5, 6, (int64_t)256 * cuda_tile(f->tile, f->sites0), &f->global_sum_pool1_shares},
+                {8, 11, (int64_t)8 * cuda_tile(f->tile, f->sites0), &f->global_sum_pool1},
+                {7, 8, (int64_t)256 * cuda_tile(f->tile, f->sites0), &f->global_sum_pool1_tiles},
+                {9, 10, (int64_t)1 * cuda_tile(f->tile, f->sites0), &f->linear1},
+                {10, 11, (int64_t)1 * cuda_tile(f->tile, f->sites0), &f->dlinear1},
+                {12, 13, (int64_t)12 * cuda_tile(f->tile, f->sites1), &f->dconv4},
+                {16, 17, (int64_t)4096 * cuda_tile(f->tile, f->sites0), &f->dconv2_weight_shares},
+                {18, 19, (int64_t)36 * cuda_tile(f->tile, f->sites1), &f->dconv1},
+            };
+            return cuda_place(field, 8);
+        }
+        case ARCH_VJP: {
+            CudaField field[] = {
+                {5, 8, (int64_t)20 * cuda_tile(f->tile, f->sites1), &f->leaky_relu3},
+                {6, 7, (int64_t)12 * cuda_tile(f->tile, f->sites1), &f->leaky_relu4},
+                {7, 8, (int64_t)256 * cuda_tile(f->tile, f->sites0), &f->global_sum_pool1_shares},
+                {11, 12, (int64_t)8 * cuda_tile(f->tile, f->sites0), &f->global_sum_pool1},
+                {10, 11, (int64_t)256 * cuda_tile(f->tile, f->sites0), &f->global_sum_pool1_tiles},
+                {7, 8, (int64_t)12 * cuda_tile(f->tile, f->sites1), &f->dconv4},
+                {14, 15, (int64_t)4096 * cuda_tile(f->tile, f->sites0), &f->dconv2_weight_shares},
+                {16, 17, (int64_t)36 * cuda_tile(f->tile, f->sites1), &f->dconv1},
+                {17, 18, (int64_t)4 * cuda_tile(f->tile, f->sites1), &f->dflux},
+            };
+            return cuda_place(field, 9);
+        }
+    }
+    return 0;
+}
+
+static int64_t cuda_far(CudaFrame *f, ArchWhat what)
+{
+    switch (what) {
+        case ARCH_FORWARD: {
+            CudaField field[] = {
+                {0, 1, (int64_t)36 * f->sites1, &f->leaky_relu1},
+                {1, 2, (int64_t)12 * f->sites1, &f->leaky_relu2},
+                {2, 3, (int64_t)8 * cuda_tiles(f->tile, f->sites1), &f->global_sum_pool1_parts},
+            };
+            return cuda_place(field, 3);
+        }
+        case ARCH_GRADIENT: {
+            CudaField field[] = {
+                {0, 6, (int64_t)36 * f->sites1, &f->leaky_relu1},
+                {1, 5, (int64_t)12 * f->sites1, &f->leaky_relu2},
+                {2, 3, (int64_t)8 * cuda_tiles(f->tile, f->sites1), &f->global_sum_pool1_parts},
+                {0, 6, (int64_t)4 * f->sites1, &f->flux_2},
+                {2, 4, (int64_t)20 * f->sites1, &f->leaky_relu3_2},
+                {2, 4, (int64_t)12 * f->sites1, &f->leaky_relu4_2},
+                {3, 4, (int64_t)8 * f->sites0, &f->dglobal_sum_pool1},
+                {4, 5, (int64_t)20 * f->sites1, &f->dconv3},
+                {5, 6, (int64_t)12 * f->sites1, &f->dconv2},
+            };
+            return cuda_place(field, 9);
+        }
+        case ARCH_VJP: {
+            CudaField field[] = {
+                {1, 6, (int64_t)36 * f->sites1, &f->leaky_relu1},
+                {2, 5, (int64_t)12 * f->sites1, &f->leaky_relu2},
+                {3, 4, (int64_t)8 * cuda_tiles(f->tile, f->sites1), &f->global_sum_pool1_parts},
+                {1, 6, (int64_t)4 * f->sites1, &f->flux_2},
+                {0, 3, (int64_t)8 * f->sites0, &f->dglobal_sum_pool1},
+                {3, 5, (int64_t)20 * f->sites1, &f->dconv3},
+                {5, 6, (int64_t)12 * f->sites1, &f->dconv2},
+                {0, 4, (int64_t)1 * f->sites0, &f->dlinear1_2},
+            };
+            return cuda_place(field, 8);
         }
     }
     return 0;
@@ -7472,23 +7590,81 @@ static int64_t cuda_items(const CudaFrame *f, ArchWhat what)
     return most;
 }
 
+/* Multiply-adds of one sample. */
+static double cuda_fma(const CudaFrame *f, ArchWhat what)
+{
+    switch (what) {
+        case ARCH_FORWARD: return 0 + 8. * f->sites0 + 1792. * f->sites1;
+        case ARCH_GRADIENT: return 0 + 24. * f->sites0 + 5248. * f->sites1;
+        case ARCH_VJP: return 0 + 16. * f->sites0 + 5376. * f->sites1;
+    }
+    (void)f;
+    return 0;
+}
+
 static double cuda_output(const CudaFrame *f)
 {
     return f->sites0;
 }
 
+/* Of the largest lattice. */
+static int cuda_sites_most(const CudaFrame *f)
+{
+    int most = 1;
+    most = f->sites0 > most ? f->sites0 : most;
+    most = f->sites1 > most ? f->sites1 : most;
+    return most;
+}
+
 static const char cuda_kernel_pack[] = "count_eq1_pack";
 static const char cuda_kernel_tables[] = "count_eq1_tables";
 static const char cuda_kernel_reduce[] = "count_eq1_reduce";
-static const char *const cuda_kernel[][2] = {
-    [ARCH_FORWARD] = {"count_eq1_forward_global", "count_eq1_forward_shared"},
-    [ARCH_GRADIENT] = {"count_eq1_gradient_global", "count_eq1_gradient_shared"},
-    [ARCH_VJP] = {"count_eq1_vjp_global", "count_eq1_vjp_shared"},
+static const char *const cuda_kernel[] = {
+    [ARCH_FORWARD] = "count_eq1_forward",
+    [ARCH_GRADIENT] = "count_eq1_gradient",
+    [ARCH_VJP] = "count_eq1_vjp",
+};
+
+static const CudaPass cuda_passes_forward[] = {
+    {"count_eq1_forward_0", CUDA_ALWAYS},
+    {"count_eq1_forward_1", CUDA_ALWAYS},
+    {"count_eq1_forward_2", CUDA_ALWAYS},
+    {"count_eq1_forward_3", CUDA_ALWAYS},
+};
+static const CudaPass cuda_passes_gradient[] = {
+    {"count_eq1_gradient_0", CUDA_ALWAYS},
+    {"count_eq1_gradient_1", CUDA_ALWAYS},
+    {"count_eq1_gradient_2", CUDA_ALWAYS},
+    {"count_eq1_gradient_3", CUDA_ALWAYS},
+    {"count_eq1_gradient_4", CUDA_ALWAYS},
+    {"count_eq1_gradient_5", CUDA_ALWAYS},
+    {"count_eq1_gradient_6", CUDA_ALWAYS},
+};
+static const CudaPass cuda_passes_vjp[] = {
+    {"count_eq1_vjp_0", CUDA_ALWAYS},
+    {"count_eq1_vjp_1", CUDA_ALWAYS},
+    {"count_eq1_vjp_2", CUDA_ALWAYS},
+    {"count_eq1_vjp_3", CUDA_ALWAYS},
+    {"count_eq1_vjp_4", CUDA_DPARAMS},
+    {"count_eq1_vjp_5", CUDA_ALWAYS},
+    {"count_eq1_vjp_6", CUDA_ALWAYS},
+};
+static const CudaPasses cuda_pass[] = {
+    [ARCH_FORWARD] = {cuda_passes_forward, 4},
+    [ARCH_GRADIENT] = {cuda_passes_gradient, 7},
+    [ARCH_VJP] = {cuda_passes_vjp, 7},
 };
 
 /* ---- CUDA: launches ---- */
 
-enum { CUDA_THREADS = 256, CUDA_BLOCKS_RESIDENT = 32, CUDA_BLOCKS_GLOBAL = 2 };
+enum {
+    CUDA_THREADS = 256,
+    CUDA_BLOCKS_RESIDENT = 32,
+    CUDA_BLOCKS_GRID = 2, /* of a multiprocessor: what its registers allow       */
+    CUDA_TILE_MOST = 256,
+    CUDA_TILE_LEAST = 32, /* smaller ones only where shared memory asks for them */
+    CUDA_ROUND_BYTES = 1 << 28
+};
 
 INLINE int64_t cuda_instances(const ArchCall *call)
 {
@@ -7503,23 +7679,22 @@ INLINE size_t cuda_rounded(int64_t bytes)
 /* Blocks that one multiprocessor can hold. */
 INLINE int64_t cuda_resident(const ArchCudaPlan *plan, const ArchCudaDevice *device)
 {
-    if (!plan->in_shared)
-        return CUDA_BLOCKS_GLOBAL;
     int64_t fit = (int64_t)(device->shared_total / (plan->shared_bytes + 1024));
     const int64_t threads = 2048 / plan->threads;
-    fit = fit < threads ? fit : threads;
+    const int64_t most = plan->in_shared ? threads : CUDA_BLOCKS_GRID;
+    fit = fit < most ? fit : most;
     fit = fit < CUDA_BLOCKS_RESIDENT ? fit : CUDA_BLOCKS_RESIDENT;
     return fit > 1 ? fit : 1;
 }
 
-/* Where the pieces of `work` begin: sums of the blocks, their losses, their fields. */
+/* Where the pieces of `work` begin: sums of the blocks, their losses, values of samples. */
 typedef struct CudaWork {
     size_t losses, fields, end;
 } CudaWork;
 
-INLINE CudaWork cuda_work(const ArchCall *call, const ArchCudaPlan *plan, int64_t fields)
+INLINE CudaWork cuda_work(const ArchCall *call, const ArchCudaPlan *plan, int64_t far)
 {
-    const int64_t blocks = cuda_instances(call) * plan->blocks;
+    const int64_t instances = cuda_instances(call), blocks = instances * plan->blocks;
     CudaWork w = {0, 0, 0};
     if (plan->what != ARCH_FORWARD)
         w.losses = cuda_rounded(blocks * PARAMS * (int64_t)sizeof(real));
@@ -7528,8 +7703,87 @@ INLINE CudaWork cuda_work(const ArchCall *call, const ArchCudaPlan *plan, int64_
         w.fields += cuda_rounded(blocks * (int64_t)sizeof(double));
     w.end = w.fields;
     if (!plan->in_shared)
-        w.end += cuda_rounded(blocks * fields * (int64_t)sizeof(real));
+        w.end += cuda_rounded(instances * plan->round * far * (int64_t)sizeof(real));
     return w;
+}
+
+static size_t cuda_scratch(const ArchCudaPlan *plan)
+{
+    return plan->what == ARCH_GRADIENT ? sizeof(double) * (size_t)plan->threads : 0;
+}
+
+/* A sample in a block, if it fits; but one of the few large ones, which would leave most of
+ * the device idle for longer than some launches take, is better spread. */
+static int cuda_on_block(CudaFrame *f, const ArchCall *call, const ArchCudaDevice *device,
+                         ArchCudaPlan *plan)
+{
+    const int64_t fields = cuda_fields(f, plan->what);
+    const size_t bytes = cuda_scratch(plan) + (size_t)fields * sizeof(real);
+    const int few = call->batch * cuda_instances(call) * 4 <= device->multiprocessors;
+    plan->in_shared = fields && bytes <= device->shared_block &&
+                      !(few && cuda_fma(f, plan->what) > 2e6);
+    if (!plan->in_shared)
+        return 0;
+    plan->shared_bytes = bytes;
+    plan->round = call->batch;
+    plan->passes = 1;
+    const int64_t all = device->multiprocessors * cuda_resident(plan, device);
+    const int64_t instances = cuda_instances(call);
+    plan->blocks = (all + instances - 1) / instances;
+    if (plan->blocks > call->batch)
+        plan->blocks = call->batch > 0 ? call->batch : 1;
+    return 1;
+}
+
+/* Bytes of shared memory for tiles of so many sites; 0: too many to count. */
+static size_t cuda_tile_bytes(CudaFrame *f, const ArchCudaPlan *plan, int tile)
+{
+    f->tile = tile;
+    const int64_t near = cuda_near(f, plan->what);
+    return near ? cuda_scratch(plan) + (size_t)near * sizeof(real) : 0;
+}
+
+/* Sites of a tile: many, but so that two blocks share a multiprocessor and none is without
+ * work; 0 if not even a single site fits. */
+static int cuda_choose_tile(CudaFrame *f, const ArchCall *call, const ArchCudaDevice *device,
+                            ArchCudaPlan *plan)
+{
+    const int64_t units = call->batch * cuda_instances(call) * cuda_sites_most(f);
+    const int64_t all = (int64_t)device->multiprocessors * CUDA_BLOCKS_GRID;
+    const size_t half = device->shared_total / 2;
+    for (int whole = 0; whole < 2; whole++)
+        for (int tile = CUDA_TILE_MOST; tile > 0; tile /= 2) {
+            const size_t bytes = cuda_tile_bytes(f, plan, tile);
+            const int fits = bytes && bytes <= device->shared_block &&
+                             (whole || bytes + 1024 <= half);
+            if (!fits || (tile > CUDA_TILE_LEAST && units < all * tile))
+                continue;
+            if (!whole && tile < CUDA_TILE_LEAST)
+                break;
+            plan->shared_bytes = bytes;
+            return tile;
+        }
+    return 0;
+}
+
+/* As many samples at once as have room. */
+static int cuda_on_grid(CudaFrame *f, const ArchCall *call, const ArchCudaDevice *device,
+                        ArchCudaPlan *plan)
+{
+    const int64_t instances = cuda_instances(call), batch = call->batch > 0 ? call->batch : 1;
+    plan->tile = f->tile = cuda_choose_tile(f, call, device, plan);
+    const int64_t far = plan->tile ? cuda_far(f, plan->what) : 0;
+    if (!far)
+        return 0;
+    const int64_t fit = CUDA_ROUND_BYTES / (instances * far * (int64_t)sizeof(real));
+    const int64_t room = fit > 1 ? fit : 1, rounds = (batch + room - 1) / room;
+    plan->round = (batch + rounds - 1) / rounds;
+    plan->passes = (int)((batch + plan->round - 1) / plan->round) * cuda_pass[plan->what].count;
+    const int64_t all = device->multiprocessors * cuda_resident(plan, device);
+    const int64_t tiles = cuda_tiles(plan->tile, cuda_sites_most(f)) * plan->round;
+    plan->blocks = (all + instances - 1) / instances;
+    plan->blocks = plan->blocks < tiles ? plan->blocks : tiles;
+    return 1;
 }
 
 static int cuda_plan(const ArchCall *call, ArchWhat what, const ArchCudaDevice *device,
@@ -7539,25 +7793,18 @@ static int cuda_plan(const ArchCall *call, ArchWhat what, const ArchCudaDevice *
     memset(&f, 0, sizeof f);
     if (!cuda_extents(&f, call->extent))
         return 0;
-    const int64_t fields = cuda_fields(&f, what);
-    if (!fields)
+    const int64_t tables = cuda_tables(&f, NULL);
+    if (!cuda_kernel[what] || tables > 0x7fffffff)
         return 0;
+    f.tile = 1;
     int64_t threads = (cuda_items(&f, what) + 31) / 32 * 32;
     const int64_t most = device->threads < CUDA_THREADS ? device->threads : CUDA_THREADS;
     threads = threads < 32 ? 32 : threads > most ? most : threads;
-    *plan = (ArchCudaPlan){.what = what, .threads = (int)threads, .passes = 1};
-    const size_t scratch = what == ARCH_GRADIENT ? sizeof(double) * (size_t)threads : 0;
-    plan->shared_bytes = scratch + (size_t)fields * sizeof(real);
-    plan->in_shared = plan->shared_bytes <= device->shared_block;
-    if (!plan->in_shared)
-        plan->shared_bytes = scratch;
-    const int64_t all = device->multiprocessors * cuda_resident(plan, device);
-    const int64_t instances = cuda_instances(call);
-    plan->blocks = (all + instances - 1) / instances;
-    if (plan->blocks > call->batch)
-        plan->blocks = call->batch > 0 ? call->batch : 1;
-    plan->table_bytes = cuda_rounded(cuda_tables(&f, NULL) * (int64_t)sizeof(int));
-    plan->work_bytes = cuda_work(call, plan, fields).end;
+    *plan = (ArchCudaPlan){.what = what, .threads = (int)threads};
+    if (!cuda_on_block(&f, call, device, plan) && !cuda_on_grid(&f, call, device, plan))
+        return 0;
+    plan->table_bytes = cuda_rounded(tables * (int64_t)sizeof(int));
+    plan->work_bytes = cuda_work(call, plan, plan->in_shared ? 0 : cuda_far(&f, what)).end;
     return 1;
 }
 
@@ -7573,9 +7820,60 @@ static void cuda_strides(CudaFrame *f, const ArchCall *call)
     }
 }
 
+/* The arrays of a planned call, and where its values lie in them. */
+static void cuda_fill(CudaFrame *f, const ArchCall *call, const ArchCudaPlan *plan,
+                      const ArchCudaArrays *arrays)
+{
+    int64_t far = 0;
+    f->tile = plan->tile;
+    if (plan->in_shared) {
+        cuda_fields(f, plan->what);
+    } else {
+        cuda_near(f, plan->what);
+        far = cuda_far(f, plan->what);
+    }
+    const CudaWork w = cuda_work(call, plan, far);
+    char *work = (char *)arrays->work;
+    f->blocks = plan->blocks;
+    f->room = plan->round;
+    f->fields = far;
+    f->work = (real *)(work + w.fields);
+    if (plan->what == ARCH_GRADIENT)
+        f->losses = (double *)(work + w.losses);
+    if (plan->what != ARCH_FORWARD && arrays->dparams)
+        f->sums = (real *)work;
+    f->target = (const real *)arrays->target;
+    f->dy = (const real *)arrays->dy;
+    f->y = (real *)arrays->y;
+    f->dx = (real *)arrays->dx;
+    f->dparams = (real *)arrays->dparams;
+    f->loss = arrays->loss;
+    f->terms = plan->what == ARCH_GRADIENT ? (double)call->batch * OUTPUTS * cuda_output(f) : 1;
+}
+
+/* Which samples pass `pass` is for, and the kernel; 0 if nobody asks for what it makes. */
+static int cuda_find_pass(CudaFrame *f, const ArchCall *call, const ArchCudaPlan *plan, int pass,
+                          ArchCudaLaunch *launch)
+{
+    launch->grid[0] = (unsigned)plan->blocks;
+    launch->threads = plan->threads;
+    launch->shared_bytes = plan->shared_bytes;
+    launch->kernel = cuda_kernel[plan->what];
+    if (plan->in_shared)
+        return pass == 0;
+    const CudaPasses *all = &cuda_pass[plan->what];
+    const CudaPass *own = &all->pass[pass % all->count];
+    f->first = pass / all->count * plan->round;
+    f->round = call->batch - f->first < plan->round ? call->batch - f->first : plan->round;
+    launch->kernel = own->kernel;
+    const int wanted = own->when == CUDA_ALWAYS || (own->when == CUDA_DX && f->dx) ||
+                       (own->when == CUDA_DPARAMS && f->sums);
+    return wanted || pass == 0; /* which clears the sums */
+}
+
 static int cuda_launch(const ArchCall *call, const ArchCudaPlan *plan,
-                       const ArchCudaArrays *arrays, ArchCudaStage stage,
-                       int pass, ArchCudaLaunch *launch)
+                       const ArchCudaArrays *arrays, ArchCudaStage stage, int pass,
+                       ArchCudaLaunch *launch)
 {
     CudaFrame f;
     memset(&f, 0, sizeof f);
@@ -7583,8 +7881,6 @@ static int cuda_launch(const ArchCall *call, const ArchCudaPlan *plan,
         cuda_extents(&f, call->extent);
         cuda_tables(&f, (int *)arrays->tables);
     }
-    const int64_t fields = plan ? cuda_fields(&f, plan->what) : 0;
-    const int64_t instances = cuda_instances(call);
     f.params = (const real *)arrays->params;
     f.packed = (real *)arrays->packed;
     f.x = call->x;
@@ -7593,42 +7889,23 @@ static int cuda_launch(const ArchCall *call, const ArchCudaPlan *plan,
     f.index = call->index;
     f.index_stride = call->index_stride;
     f.batch = call->batch;
+    if (plan)
+        cuda_fill(&f, call, plan, arrays);
     *launch = (ArchCudaLaunch){.threads = CUDA_THREADS, .argument_bytes = sizeof f};
     launch->grid[0] = 64;
-    launch->grid[1] = (unsigned)(stage == ARCH_CUDA_TABLES ? 1 : instances);
-    if (plan) {
-        const CudaWork w = cuda_work(call, plan, fields);
-        char *work = (char *)arrays->work;
-        f.blocks = plan->blocks;
-        f.fields = fields;
-        f.work = (real *)(work + w.fields);
-        if (plan->what == ARCH_GRADIENT)
-            f.losses = (double *)(work + w.losses);
-        if (plan->what != ARCH_FORWARD && arrays->dparams)
-            f.sums = (real *)work;
-        f.target = (const real *)arrays->target;
-        f.dy = (const real *)arrays->dy;
-        f.y = (real *)arrays->y;
-        f.dx = (real *)arrays->dx;
-        f.dparams = (real *)arrays->dparams;
-        f.loss = arrays->loss;
-        f.terms = plan->what == ARCH_GRADIENT ? (double)call->batch * OUTPUTS * cuda_output(&f) : 1;
-    }
-    memcpy(launch->argument, &f, sizeof f);
+    launch->grid[1] = (unsigned)(stage == ARCH_CUDA_TABLES ? 1 : cuda_instances(call));
+    int wanted = 1;
     switch (stage) {
-    case ARCH_CUDA_PACK: launch->kernel = cuda_kernel_pack; return 1;
-    case ARCH_CUDA_TABLES: launch->kernel = cuda_kernel_tables; return 1;
-    case ARCH_CUDA_RUN:
-        launch->kernel = cuda_kernel[plan->what][plan->in_shared];
-        launch->grid[0] = (unsigned)plan->blocks;
-        launch->threads = plan->threads;
-        launch->shared_bytes = plan->shared_bytes;
-        return pass < plan->passes;
+    case ARCH_CUDA_PACK: launch->kernel = cuda_kernel_pack; break;
+    case ARCH_CUDA_TABLES: launch->kernel = cuda_kernel_tables; break;
+    case ARCH_CUDA_RUN: wanted = cuda_find_pass(&f, call, plan, pass, launch); break;
     case ARCH_CUDA_REDUCE:
         launch->kernel = cuda_kernel_reduce;
-        return f.sums || f.losses;
+        wanted = f.sums || f.losses;
+        break;
     }
-    return 0;
+    memcpy(launch->argument, &f, sizeof f);
+    return wanted;
 }
 
 static const ArchParam param[] = {
@@ -7677,12 +7954,15 @@ static const char cuda_source[] =
     "\n"
     "/* ---- CUDA C; also what NVRTC compiles: no header is included ---- */\n"
     "\n"
-    "/* Up to 256 threads; what is in registers stays there, however few blocks fit beside. */\n"
+    "/* Up to 256 threads.  A sample in a block: what is in registers stays there, however few\n"
+    " * blocks fit beside.  On the grid: two blocks beside each other. */\n"
     "#ifdef __cplusplus\n"
-    "#define ENTRY extern \"C\" __global__ void __launch_bounds__(256, 1)\n"
+    "#define KERNEL extern \"C\" __global__ void\n"
     "#else\n"
-    "#define ENTRY __global__ void __launch_bounds__(256, 1)\n"
+    "#define KERNEL __global__ void\n"
     "#endif\n"
+    "#define ENTRY KERNEL __launch_bounds__(256, 1)\n"
+    "#define GRID_ENTRY KERNEL __launch_bounds__(256, 2)\n"
     "#define DEVICE static __device__ __forceinline__\n"
     "#define THREAD ((int)threadIdx.x)\n"
     "#define THREADS ((int)blockDim.x)\n"
@@ -7735,39 +8015,49 @@ static const char cuda_source[] =
     "    const real *params, *target, *dy;\n"
     "    real *packed, *y, *dx, *dparams, *sums, *work;\n"
     "    double *losses, *loss, terms;\n"
-    "    int64 batch, blocks, fields, index_stride, x_stride[6];\n"
+    "    int64 batch, blocks, index_stride, x_stride[6];\n"
+    "    int64 first, round, room, fields; /* samples of this launch, of any; numbers of each */\n"
     "    int *near1; /* [4][sites1] */\n"
     "    int *back1; /* [4][sites1] */\n"
-    "    int x_type, extent[4];\n"
+    "    int tile, x_type, extent[4];\n"
     "    int extent0[4], sites0;\n"
     "    int extent1[4], sites1;\n"
     "    int flux; /* [sites1][4], 4 apart */\n"
-    "    int leaky_relu1; /* [sites1][32], 36 apart */\n"
-    "    int leaky_relu2; /* [sites1][8], 12 apart */\n"
+    "    int leaky_relu1; /* [sites1][32], 36 apart, far */\n"
+    "    int leaky_relu2; /* [sites1][8], 12 apart, far */\n"
     "    int leaky_relu3; /* [sites1][16], 20 apart */\n"
     "    int leaky_relu4; /* [sites1][8], 12 apart */\n"
     "    int global_sum_pool1_shares; /* [sites0][256], 256 apart */\n"
     "    int global_sum_pool1; /* [sites0][8], 8 apart */\n"
+    "    int global_sum_pool1_parts; /* [tiles1][8], 8 apart, far */\n"
+    "    int global_sum_pool1_tiles; /* [sites0][256], 256 apart */\n"
     "    int linear1; /* [sites0][1], 1 apart */\n"
+    "    int flux_2; /* [sites1][4], 4 apart, far */\n"
+    "    int leaky_relu3_2; /* [sites1][16], 20 apart, far */\n"
+    "    int leaky_relu4_2; /* [sites1][8], 12 apart, far */\n"
     "    int dlinear1; /* [sites0][1], 1 apart */\n"
-    "    int dglobal_sum_pool1; /* [sites0][8], 8 apart */\n"
+    "    int dglobal_sum_pool1; /* [sites0][8], 8 apart, far */\n"
     "    int dconv4; /* [sites1][8], 12 apart */\n"
-    "    int dconv3; /* [sites1][16], 20 apart */\n"
-    "    int dconv2; /* [sites1][8], 12 apart */\n"
+    "    int dconv3; /* [sites1][16], 20 apart, far */\n"
+    "    int dconv2; /* [sites1][8], 12 apart, far */\n"
     "    int dconv2_weight_shares; /* [sites0][4096], 4096 apart */\n"
     "    int dconv1; /* [sites1][32], 36 apart */\n"
+    "    int dlinear1_2; /* [sites0][1], 1 apart, far */\n"
     "    int dflux; /* [sites1][4], 4 apart */\n"
     "} Frame;\n"
     "\n"
-    "/* ---- a block of threads: one sample after the other, of one instance of the network ---- */\n"
+    "/* ---- a block of threads: one sample, or one tile of it, after the other, of one instance\n"
+    " * of the network ---- */\n"
     "\n"
     "typedef struct Block {\n"
     "    const real *packed;\n"
-    "    real *field;     /* the values of the network lie here, in shared or global memory */\n"
-    "    real *sums;      /* gradients of the parameters, of all samples of this block      */\n"
+    "    real *near;      /* values of this sample or tile, in shared memory                */\n"
+    "    real *far;       /* ... of this sample: in global memory, or where the others are  */\n"
+    "    real *sums;      /* gradients of the parameters, of all that this block has done   */\n"
     "    double *loss;    /* likewise                                                       */\n"
     "    double *scratch; /* [threads], shared                                              */\n"
     "    int64 sample;\n"
+    "    int tile, site, sites; /* its number, its first site, how many                     */\n"
     "} Block;\n"
     "\n"
     "DEVICE int64 instance_block(void)\n"
@@ -7775,16 +8065,45 @@ static const char cuda_source[] =
     "    return (int64)blockIdx.y * gridDim.x + blockIdx.x;\n"
     "}\n"
     "\n"
-    "DEVICE Block block_of(const Frame *f, real *field, double *scratch)\n"
+    "DEVICE Block block_of(const Frame *f, double *shared_memory, int scratch)\n"
     "{\n"
     "    Block at;\n"
     "    at.packed = f->packed + (int64)blockIdx.y * PACKED;\n"
-    "    at.field = field;\n"
+    "    at.near = (real *)(shared_memory + scratch);\n"
+    "    at.far = at.near;\n"
     "    at.sums = f->sums \? f->sums + instance_block() * PARAMS : f->sums;\n"
     "    at.loss = f->losses + instance_block();\n"
-    "    at.scratch = scratch;\n"
+    "    at.scratch = shared_memory;\n"
     "    at.sample = blockIdx.x;\n"
+    "    at.tile = at.site = at.sites = 0;\n"
     "    return at;\n"
+    "}\n"
+    "\n"
+    "/* All sites of a lattice are one tile. */\n"
+    "DEVICE Block whole(Block at, int sites)\n"
+    "{\n"
+    "    at.sites = sites;\n"
+    "    return at;\n"
+    "}\n"
+    "\n"
+    "DEVICE int tiles_of(const Frame *f, int sites)\n"
+    "{\n"
+    "    return (sites + f->tile - 1) / f->tile;\n"
+    "}\n"
+    "\n"
+    "/* Moves to tile `number` of all samples of this round; 0 if there is none. */\n"
+    "DEVICE int find_tile(const Frame *f, Block *at, int64 number, int sites)\n"
+    "{\n"
+    "    const int tiles = tiles_of(f, sites);\n"
+    "    const int64 sample = number / tiles;\n"
+    "    if (sample >= f->round)\n"
+    "        return 0;\n"
+    "    at->sample = f->first + sample;\n"
+    "    at->far = f->work + (blockIdx.y * f->room + sample) * f->fields;\n"
+    "    at->tile = (int)(number - sample * tiles);\n"
+    "    at->site = at->tile * f->tile;\n"
+    "    at->sites = sites - at->site < f->tile \? sites - at->site : f->tile;\n"
+    "    return 1;\n"
     "}\n"
     "\n"
     "DEVICE void clear_sums(const Frame *f, Block at)\n"
@@ -7814,14 +8133,16 @@ static const char cuda_source[] =
     "    return (real)((const double *)x)[at];\n"
     "}\n"
     "\n"
+    "/* The sites of a tile; `sites` are all of the lattice. */\n"
     "DEVICE void read_input(const Frame *f, Block at, const void *x, real *to, int channels,\n"
     "                       int pitch, int sites)\n"
     "{\n"
+    "    (void)sites;\n"
     "    const int64 row = row_of(f, at.sample) * f->x_stride[0];\n"
-    "    for (int i = THREAD; i < channels * sites; i += THREADS) {\n"
-    "        const int c = i / sites, s = i - c * sites;\n"
+    "    for (int i = THREAD; i < channels * at.sites; i += THREADS) {\n"
+    "        const int c = i / at.sites, s = i - c * at.sites;\n"
     "        int64 from = row + c * f->x_stride[1];\n"
-    "        for (int axis = AXES - 1, left = s; axis >= 0; axis--) {\n"
+    "        for (int axis = AXES - 1, left = at.site + s; axis >= 0; axis--) {\n"
     "            const int next = left / f->extent[axis];\n"
     "            from += (left - next * f->extent[axis]) * f->x_stride[2 + axis];\n"
     "            left = next;\n"
@@ -7840,9 +8161,9 @@ static const char cuda_source[] =
     "                       int pitch, int sites)\n"
     "{\n"
     "    x += sample_of(f, at, (int64)channels * sites);\n"
-    "    for (int i = THREAD; i < channels * sites; i += THREADS) {\n"
-    "        const int c = i / sites, s = i - c * sites;\n"
-    "        to[s * pitch + c] = x[i];\n"
+    "    for (int i = THREAD; i < channels * at.sites; i += THREADS) {\n"
+    "        const int c = i / at.sites, s = i - c * at.sites;\n"
+    "        to[s * pitch + c] = x[(int64)c * sites + at.site + s];\n"
     "    }\n"
     "}\n"
     "\n"
@@ -7850,15 +8171,15 @@ static const char cuda_source[] =
     "                        int pitch, int sites)\n"
     "{\n"
     "    y += sample_of(f, at, (int64)channels * sites);\n"
-    "    for (int i = THREAD; i < channels * sites; i += THREADS) {\n"
-    "        const int c = i / sites, s = i - c * sites;\n"
-    "        y[i] = from[s * pitch + c];\n"
+    "    for (int i = THREAD; i < channels * at.sites; i += THREADS) {\n"
+    "        const int c = i / at.sites, s = i - c * at.sites;\n"
+    "        y[(int64)c * sites + at.site + s] = from[s * pitch + c];\n"
     "    }\n"
     "}\n"
     "\n"
-    "/* ---- losses: summed over outputs; targets (rows, outputs) ---- */\n"
+    "/* ---- losses: summed over outputs, those of a tile; targets (rows, outputs) ---- */\n"
     "\n"
-    "DEVICE const real *target_of(const Frame *f, Block at, int size)\n"
+    "DEVICE const real *target_of(const Frame *f, Block at, int64 size)\n"
     "{\n"
     "    return f->target + row_of(f, at.sample) * size;\n"
     "}\n"
@@ -7882,11 +8203,11 @@ static const char cuda_source[] =
     "/* sum (y - t)^2 */\n"
     "DEVICE void mse(const Frame *f, Block at, const real *y, int channels, int pitch, int sites)\n"
     "{\n"
-    "    const real *target = target_of(f, at, channels * sites);\n"
+    "    const real *target = target_of(f, at, (int64)channels * sites);\n"
     "    double sum = 0;\n"
-    "    for (int i = THREAD; i < channels * sites; i += THREADS) {\n"
-    "        const int c = i / sites, s = i - c * sites;\n"
-    "        const double d = (double)y[s * pitch + c] - target[i];\n"
+    "    for (int i = THREAD; i < channels * at.sites; i += THREADS) {\n"
+    "        const int c = i / at.sites, s = i - c * at.sites;\n"
+    "        const double d = (double)y[s * pitch + c] - target[(int64)c * sites + at.site + s];\n"
     "        sum += d * d;\n"
     "    }\n"
     "    add_loss(at, sum);\n"
@@ -7896,23 +8217,23 @@ static const char cuda_source[] =
     "DEVICE void mse_dx(const Frame *f, Block at, const real *y, int channels, int pitch,\n"
     "                   int sites, real *dy)\n"
     "{\n"
-    "    const real *target = target_of(f, at, channels * sites);\n"
-    "    for (int i = THREAD; i < channels * sites; i += THREADS) {\n"
-    "        const int c = i / sites, s = i - c * sites;\n"
-    "        dy[s * pitch + c] = 2 * (y[s * pitch + c] - target[i]);\n"
+    "    const real *target = target_of(f, at, (int64)channels * sites);\n"
+    "    for (int i = THREAD; i < channels * at.sites; i += THREADS) {\n"
+    "        const int c = i / at.sites, s = i - c * at.sites;\n"
+    "        dy[s * pitch + c] = 2 * (y[s * pitch + c] - target[(int64)c * sites + at.site + s]);\n"
     "    }\n"
     "}\n"
     "\n"
     "/* sum softplus(x) - t x: the binary cross entropy of sigmoid(x), safe at any x. */\n"
     "DEVICE void bce(const Frame *f, Block at, const real *x, int channels, int pitch, int sites)\n"
     "{\n"
-    "    const real *target = target_of(f, at, channels * sites);\n"
+    "    const real *target = target_of(f, at, (int64)channels * sites);\n"
     "    double sum = 0;\n"
-    "    for (int i = THREAD; i < channels * sites; i += THREADS) {\n"
-    "        const int c = i / sites, s = i - c * sites;\n"
+    "    for (int i = THREAD; i < channels * at.sites; i += THREADS) {\n"
+    "        const int c = i / at.sites, s = i - c * at.sites;\n"
     "        const double v = x[s * pitch + c];\n"
     "        const double softplus = (v > 0 \? v : 0) + log1p(exp(-fabs(v)));\n"
-    "        sum += softplus - target[i] * v;\n"
+    "        sum += softplus - target[(int64)c * sites + at.site + s] * v;\n"
     "    }\n"
     "    add_loss(at, sum);\n"
     "}\n"
@@ -7921,10 +8242,10 @@ static const char cuda_source[] =
     "DEVICE void bce_dx(const Frame *f, Block at, const real *x, int channels, int pitch,\n"
     "                   int sites, real *dx)\n"
     "{\n"
-    "    const real *target = target_of(f, at, channels * sites);\n"
-    "    for (int i = THREAD; i < channels * sites; i += THREADS) {\n"
-    "        const int c = i / sites, s = i - c * sites;\n"
-    "        dx[s * pitch + c] = (real)(1 / (1 + exp(-(double)x[s * pitch + c])) - target[i]);\n"
+    "    const real *target = target_of(f, at, (int64)channels * sites);\n"
+    "    for (int i = THREAD; i < channels * at.sites; i += THREADS) {\n"
+    "        const int c = i / at.sites, s = i - c * at.sites;\n"
+    "        dx[s * pitch + c] = (real)(1 / (1 + exp(-(double)x[s * pitch + c])) - target[(int64)c * sites + at.site + s]);\n"
     "    }\n"
     "}\n"
     "\n"
@@ -8076,26 +8397,26 @@ static const char cuda_source[] =
     "/* flux, eq1.arch:6 */\n"
     "DEVICE void read_flux_cuda(const Frame *f, Block at)\n"
     "{\n"
-    "    read_input(f, at, f->x, at.field + f->flux, 4, 4, f->sites1);\n"
+    "    read_input(f, at, f->x, at.near + f->flux, 4, 4, f->sites1);\n"
     "}\n"
     "\n"
     "/* conv1 -> leaky_relu1, eq1.arch:10\n"
     " * y[o,p] = b[o] + sum over taps k and channels c of w[o,c,k] x[c,near[k][p]]; 128 multiply-adds a site */\n"
     "DEVICE void conv1_cuda(const Frame *f, Block at)\n"
     "{\n"
-    "    const int tiles = (f->sites1 + 1) / 2;\n"
+    "    const int tiles = (at.sites + 1) / 2;\n"
     "    for (int item = THREAD; item < tiles * 4; item += THREADS) { /* tiles, one to a thread */\n"
     "        const int block = item / tiles;\n"
     "        const int s0 = item - block * tiles;\n"
-    "        const int s1 = (s0 + tiles < f->sites1 - 1 \? s0 + tiles : f->sites1 - 1);\n"
+    "        const int s1 = (s0 + tiles < at.sites - 1 \? s0 + tiles : at.sites - 1);\n"
     "        real y_0_0 = 0; real y_0_1 = 0; real y_1_0 = 0; real y_1_1 = 0; real y_2_0 = 0;\n"
     "        real y_2_1 = 0; real y_3_0 = 0; real y_3_1 = 0; real y_4_0 = 0; real y_4_1 = 0;\n"
     "        real y_5_0 = 0; real y_5_1 = 0; real y_6_0 = 0; real y_6_1 = 0; real y_7_0 = 0;\n"
     "        real y_7_1 = 0;\n"
     "        const real *w = ALIGNED(at.packed + block * 32);\n"
     "        {\n"
-    "            const real *x_0 = ALIGNED(at.field + f->flux + s0 * 4);\n"
-    "            const real *x_1 = ALIGNED(at.field + f->flux + s1 * 4);\n"
+    "            const real *x_0 = ALIGNED(at.near + f->flux + s0 * 4);\n"
+    "            const real *x_1 = ALIGNED(at.near + f->flux + s1 * 4);\n"
     "            {\n"
     "                real v_0_0 = x_0[0]; real v_0_1 = x_1[0]; real u_0_0 = w[0];\n"
     "                y_0_0 = real_fma(u_0_0, v_0_0, y_0_0); y_0_1 = real_fma(u_0_0, v_0_1, y_0_1);\n"
@@ -8167,8 +8488,8 @@ static const char cuda_source[] =
     "        y_6_1 = real_max(y_6_1, (y_6_1 * (real)0.01));\n"
     "        y_7_0 = real_max(y_7_0, (y_7_0 * (real)0.01));\n"
     "        y_7_1 = real_max(y_7_1, (y_7_1 * (real)0.01));\n"
-    "        real *to_leaky_relu1_0 = at.field + f->leaky_relu1 + s0 * 36 + block * 8;\n"
-    "        real *to_leaky_relu1_1 = at.field + f->leaky_relu1 + s1 * 36 + block * 8;\n"
+    "        real *to_leaky_relu1_0 = at.far + f->leaky_relu1 + at.site * 36 + s0 * 36 + block * 8;\n"
+    "        real *to_leaky_relu1_1 = at.far + f->leaky_relu1 + at.site * 36 + s1 * 36 + block * 8;\n"
     "        to_leaky_relu1_0[0] = y_0_0; to_leaky_relu1_1[0] = y_0_1; to_leaky_relu1_0[1] = y_1_0;\n"
     "        to_leaky_relu1_1[1] = y_1_1; to_leaky_relu1_0[2] = y_2_0; to_leaky_relu1_1[2] = y_2_1;\n"
     "        to_leaky_relu1_0[3] = y_3_0; to_leaky_relu1_1[3] = y_3_1; to_leaky_relu1_0[4] = y_4_0;\n"
@@ -8182,17 +8503,17 @@ static const char cuda_source[] =
     " * y[o,p] = b[o] + sum over taps k and channels c of w[o,c,k] x[c,near[k][p]]; 1024 multiply-adds a site */\n"
     "DEVICE void conv2_cuda(const Frame *f, Block at)\n"
     "{\n"
-    "    const int tiles = (f->sites1 + 1) / 2;\n"
+    "    const int tiles = (at.sites + 1) / 2;\n"
     "    for (int item = THREAD; item < tiles; item += THREADS) { /* tiles, one to a thread */\n"
-    "        const int s1 = (item + tiles < f->sites1 - 1 \? item + tiles : f->sites1 - 1);\n"
+    "        const int s1 = (item + tiles < at.sites - 1 \? item + tiles : at.sites - 1);\n"
     "        real y_0_0 = 0; real y_0_1 = 0; real y_1_0 = 0; real y_1_1 = 0; real y_2_0 = 0;\n"
     "        real y_2_1 = 0; real y_3_0 = 0; real y_3_1 = 0; real y_4_0 = 0; real y_4_1 = 0;\n"
     "        real y_5_0 = 0; real y_5_1 = 0; real y_6_0 = 0; real y_6_1 = 0; real y_7_0 = 0;\n"
     "        real y_7_1 = 0;\n"
     "        const real *w = ALIGNED(at.packed + 128);\n"
     "        for (int tap = 0; tap < 4; tap++) { /* taps */\n"
-    "            const real *x_0 = ALIGNED(at.field + f->leaky_relu1 + f->near1[tap * f->sites1 + item] * 36);\n"
-    "            const real *x_1 = ALIGNED(at.field + f->leaky_relu1 + f->near1[tap * f->sites1 + s1] * 36);\n"
+    "            const real *x_0 = ALIGNED(at.far + f->leaky_relu1 + f->near1[tap * f->sites1 + at.site + item] * 36);\n"
+    "            const real *x_1 = ALIGNED(at.far + f->leaky_relu1 + f->near1[tap * f->sites1 + at.site + s1] * 36);\n"
     "            for (int c = 0; c < 32; c += 4) { /* channels read */\n"
     "                real v_0_0 = x_0[c]; real v_0_1 = x_1[c]; real u_0_0 = w[tap * 256 + c * 8];\n"
     "                y_0_0 = real_fma(u_0_0, v_0_0, y_0_0); y_0_1 = real_fma(u_0_0, v_0_1, y_0_1);\n"
@@ -8264,8 +8585,8 @@ static const char cuda_source[] =
     "        y_6_1 = real_max(y_6_1, (y_6_1 * (real)0.01));\n"
     "        y_7_0 = real_max(y_7_0, (y_7_0 * (real)0.01));\n"
     "        y_7_1 = real_max(y_7_1, (y_7_1 * (real)0.01));\n"
-    "        real *to_leaky_relu2_0 = at.field + f->leaky_relu2 + item * 12;\n"
-    "        real *to_leaky_relu2_1 = at.field + f->leaky_relu2 + s1 * 12;\n"
+    "        real *to_leaky_relu2_0 = at.far + f->leaky_relu2 + at.site * 12 + item * 12;\n"
+    "        real *to_leaky_relu2_1 = at.far + f->leaky_relu2 + at.site * 12 + s1 * 12;\n"
     "        to_leaky_relu2_0[0] = y_0_0; to_leaky_relu2_1[0] = y_0_1; to_leaky_relu2_0[1] = y_1_0;\n"
     "        to_leaky_relu2_1[1] = y_1_1; to_leaky_relu2_0[2] = y_2_0; to_leaky_relu2_1[2] = y_2_1;\n"
     "        to_leaky_relu2_0[3] = y_3_0; to_leaky_relu2_1[3] = y_3_1; to_leaky_relu2_0[4] = y_4_0;\n"
@@ -8279,19 +8600,19 @@ static const char cuda_source[] =
     " * y[o,p] = b[o] + sum over taps k and channels c of w[o,c,k] x[c,near[k][p]]; 512 multiply-adds a site */\n"
     "DEVICE void conv3_cuda(const Frame *f, Block at)\n"
     "{\n"
-    "    const int tiles = (f->sites1 + 1) / 2;\n"
+    "    const int tiles = (at.sites + 1) / 2;\n"
     "    for (int item = THREAD; item < tiles * 2; item += THREADS) { /* tiles, one to a thread */\n"
     "        const int block = item / tiles;\n"
     "        const int s0 = item - block * tiles;\n"
-    "        const int s1 = (s0 + tiles < f->sites1 - 1 \? s0 + tiles : f->sites1 - 1);\n"
+    "        const int s1 = (s0 + tiles < at.sites - 1 \? s0 + tiles : at.sites - 1);\n"
     "        real y_0_0 = 0; real y_0_1 = 0; real y_1_0 = 0; real y_1_1 = 0; real y_2_0 = 0;\n"
     "        real y_2_1 = 0; real y_3_0 = 0; real y_3_1 = 0; real y_4_0 = 0; real y_4_1 = 0;\n"
     "        real y_5_0 = 0; real y_5_1 = 0; real y_6_0 = 0; real y_6_1 = 0; real y_7_0 = 0;\n"
     "        real y_7_1 = 0;\n"
     "        const real *w = ALIGNED(at.packed + block * 256 + 1152);\n"
     "        for (int tap = 0; tap < 4; tap++) { /* taps */\n"
-    "            const real *x_0 = ALIGNED(at.field + f->leaky_relu2 + f->near1[tap * f->sites1 + s0] * 12);\n"
-    "            const real *x_1 = ALIGNED(at.field + f->leaky_relu2 + f->near1[tap * f->sites1 + s1] * 12);\n"
+    "            const real *x_0 = ALIGNED(at.far + f->leaky_relu2 + f->near1[tap * f->sites1 + at.site + s0] * 12);\n"
+    "            const real *x_1 = ALIGNED(at.far + f->leaky_relu2 + f->near1[tap * f->sites1 + at.site + s1] * 12);\n"
     "            for (int c = 0; c < 8; c += 4) { /* channels read */\n"
     "                real v_0_0 = x_0[c]; real v_0_1 = x_1[c]; real u_0_0 = w[tap * 64 + c * 8];\n"
     "                y_0_0 = real_fma(u_0_0, v_0_0, y_0_0); y_0_1 = real_fma(u_0_0, v_0_1, y_0_1);\n"
@@ -8363,8 +8684,8 @@ static const char cuda_source[] =
     "        y_6_1 = real_max(y_6_1, (y_6_1 * (real)0.01));\n"
     "        y_7_0 = real_max(y_7_0, (y_7_0 * (real)0.01));\n"
     "        y_7_1 = real_max(y_7_1, (y_7_1 * (real)0.01));\n"
-    "        real *to_leaky_relu3_0 = at.field + f->leaky_relu3 + s0 * 20 + block * 8;\n"
-    "        real *to_leaky_relu3_1 = at.field + f->leaky_relu3 + s1 * 20 + block * 8;\n"
+    "        real *to_leaky_relu3_0 = at.near + f->leaky_relu3 + s0 * 20 + block * 8;\n"
+    "        real *to_leaky_relu3_1 = at.near + f->leaky_relu3 + s1 * 20 + block * 8;\n"
     "        to_leaky_relu3_0[0] = y_0_0; to_leaky_relu3_1[0] = y_0_1; to_leaky_relu3_0[1] = y_1_0;\n"
     "        to_leaky_relu3_1[1] = y_1_1; to_leaky_relu3_0[2] = y_2_0; to_leaky_relu3_1[2] = y_2_1;\n"
     "        to_leaky_relu3_0[3] = y_3_0; to_leaky_relu3_1[3] = y_3_1; to_leaky_relu3_0[4] = y_4_0;\n"
@@ -8378,17 +8699,17 @@ static const char cuda_source[] =
     " * y[o,p] = b[o] + sum over taps k and channels c of w[o,c,k] x[c,near[k][p]]; 128 multiply-adds a site */\n"
     "DEVICE void conv4_cuda(const Frame *f, Block at)\n"
     "{\n"
-    "    const int tiles = (f->sites1 + 1) / 2;\n"
+    "    const int tiles = (at.sites + 1) / 2;\n"
     "    for (int item = THREAD; item < tiles; item += THREADS) { /* tiles, one to a thread */\n"
-    "        const int s1 = (item + tiles < f->sites1 - 1 \? item + tiles : f->sites1 - 1);\n"
+    "        const int s1 = (item + tiles < at.sites - 1 \? item + tiles : at.sites - 1);\n"
     "        real y_0_0 = 0; real y_0_1 = 0; real y_1_0 = 0; real y_1_1 = 0; real y_2_0 = 0;\n"
     "        real y_2_1 = 0; real y_3_0 = 0; real y_3_1 = 0; real y_4_0 = 0; real y_4_1 = 0;\n"
     "        real y_5_0 = 0; real y_5_1 = 0; real y_6_0 = 0; real y_6_1 = 0; real y_7_0 = 0;\n"
     "        real y_7_1 = 0;\n"
     "        const real *w = ALIGNED(at.packed + 1664);\n"
     "        {\n"
-    "            const real *x_0 = ALIGNED(at.field + f->leaky_relu3 + item * 20);\n"
-    "            const real *x_1 = ALIGNED(at.field + f->leaky_relu3 + s1 * 20);\n"
+    "            const real *x_0 = ALIGNED(at.near + f->leaky_relu3 + item * 20);\n"
+    "            const real *x_1 = ALIGNED(at.near + f->leaky_relu3 + s1 * 20);\n"
     "            for (int c = 0; c < 16; c += 4) { /* channels read */\n"
     "                real v_0_0 = x_0[c]; real v_0_1 = x_1[c]; real u_0_0 = w[c * 8];\n"
     "                y_0_0 = real_fma(u_0_0, v_0_0, y_0_0); y_0_1 = real_fma(u_0_0, v_0_1, y_0_1);\n"
@@ -8460,8 +8781,8 @@ static const char cuda_source[] =
     "        y_6_1 = real_max(y_6_1, (y_6_1 * (real)0.01));\n"
     "        y_7_0 = real_max(y_7_0, (y_7_0 * (real)0.01));\n"
     "        y_7_1 = real_max(y_7_1, (y_7_1 * (real)0.01));\n"
-    "        real *to_leaky_relu4_0 = at.field + f->leaky_relu4 + item * 12;\n"
-    "        real *to_leaky_relu4_1 = at.field + f->leaky_relu4 + s1 * 12;\n"
+    "        real *to_leaky_relu4_0 = at.near + f->leaky_relu4 + item * 12;\n"
+    "        real *to_leaky_relu4_1 = at.near + f->leaky_relu4 + s1 * 12;\n"
     "        to_leaky_relu4_0[0] = y_0_0; to_leaky_relu4_1[0] = y_0_1; to_leaky_relu4_0[1] = y_1_0;\n"
     "        to_leaky_relu4_1[1] = y_1_1; to_leaky_relu4_0[2] = y_2_0; to_leaky_relu4_1[2] = y_2_1;\n"
     "        to_leaky_relu4_0[3] = y_3_0; to_leaky_relu4_1[3] = y_3_1; to_leaky_relu4_0[4] = y_4_0;\n"
@@ -8474,24 +8795,24 @@ static const char cuda_source[] =
     "/* global_sum_pool1, eq1.arch:14 */\n"
     "DEVICE void global_sum_pool1_shares_cuda(const Frame *f, Block at)\n"
     "{\n"
-    "    const int shares = shares_of(f->sites1, 8);\n"
+    "    const int shares = shares_of(at.sites, 8);\n"
     "    for (int item = THREAD; item < shares * 8; item += THREADS) { /* tiles, one to a thread */\n"
     "        const int share = item / 8;\n"
     "        const int n = item - share * 8;\n"
-    "        const int size = (f->sites1 + shares - 1) / shares;\n"
-    "        const int first = (share * size < f->sites1 \? share * size : f->sites1);\n"
-    "        const int last = (first + size < f->sites1 \? first + size : f->sites1);\n"
+    "        const int size = (at.sites + shares - 1) / shares;\n"
+    "        const int first = (share * size < at.sites \? share * size : at.sites);\n"
+    "        const int last = (first + size < at.sites \? first + size : at.sites);\n"
     "        real sum = 0;\n"
     "        for (int from = first; from + 64 <= last + 63; from += 64) { /* strips of sites */\n"
     "            const int to = (from + 64 < last \? from + 64 : last);\n"
     "            real strip = 0;\n"
     "            for (int s = from; s < to; s++) { /* sites */\n"
-    "                const real *dy = at.field + f->leaky_relu4 + s * 12 + n;\n"
+    "                const real *dy = at.near + f->leaky_relu4 + s * 12 + n;\n"
     "                real u = dy[0]; strip = (strip + u);\n"
     "            }\n"
     "            sum = (sum + strip);\n"
     "        }\n"
-    "        real *part = at.field + f->global_sum_pool1_shares + item;\n"
+    "        real *part = at.near + f->global_sum_pool1_shares + item;\n"
     "        part[0] = sum;\n"
     "    }\n"
     "}\n"
@@ -8499,15 +8820,72 @@ static const char cuda_source[] =
     "/* global_sum_pool1, eq1.arch:14 */\n"
     "DEVICE void global_sum_pool1_cuda(const Frame *f, Block at)\n"
     "{\n"
-    "    const int shares = shares_of(f->sites1, 8);\n"
+    "    const int shares = shares_of(at.sites, 8);\n"
     "    for (int item = THREAD; item < 8; item += THREADS) { /* tiles, one to a thread */\n"
-    "        const real *part = at.field + f->global_sum_pool1_shares + item;\n"
+    "        const real *part = at.near + f->global_sum_pool1_shares + item;\n"
     "        real sum = 0;\n"
     "        for (int share = 0; share < shares; share++) { /* shares of the sum */\n"
     "            sum = (sum + part[share * 8]);\n"
     "        }\n"
-    "        real *y = at.field + f->global_sum_pool1 + item;\n"
-    "        y[0] = sum;\n"
+    "        real *y = at.near + f->global_sum_pool1;\n"
+    "        y[item] = sum;\n"
+    "    }\n"
+    "}\n"
+    "\n"
+    "/* global_sum_pool1, eq1.arch:14 */\n"
+    "DEVICE void global_sum_pool1_tile_cuda(const Frame *f, Block at)\n"
+    "{\n"
+    "    const int shares = shares_of(at.sites, 8);\n"
+    "    for (int item = THREAD; item < 8; item += THREADS) { /* tiles, one to a thread */\n"
+    "        const real *part = at.near + f->global_sum_pool1_shares + item;\n"
+    "        real sum = 0;\n"
+    "        for (int share = 0; share < shares; share++) { /* shares of the sum */\n"
+    "            sum = (sum + part[share * 8]);\n"
+    "        }\n"
+    "        real *y = at.far + f->global_sum_pool1_parts + at.tile * 8;\n"
+    "        y[item] = sum;\n"
+    "    }\n"
+    "}\n"
+    "\n"
+    "/* global_sum_pool1, eq1.arch:14 */\n"
+    "DEVICE void global_sum_pool1_tiles_cuda(const Frame *f, Block at)\n"
+    "{\n"
+    "    const int shares = shares_of(tiles_of(f, f->sites1), 8);\n"
+    "    for (int item = THREAD; item < shares * 8; item += THREADS) { /* tiles, one to a thread */\n"
+    "        const int share = item / 8;\n"
+    "        const int n = item - share * 8;\n"
+    "        const int size = (tiles_of(f, f->sites1) + shares - 1) / shares;\n"
+    "        const int first = (share * size < tiles_of(f, f->sites1) \? share * size : tiles_of(f,\n"
+    "        f->sites1));\n"
+    "        const int last = (first + size < tiles_of(f, f->sites1) \? first + size : tiles_of(f,\n"
+    "        f->sites1));\n"
+    "        real sum = 0;\n"
+    "        for (int from = first; from + 64 <= last + 63; from += 64) { /* strips of sites */\n"
+    "            const int to = (from + 64 < last \? from + 64 : last);\n"
+    "            real strip = 0;\n"
+    "            for (int s = from; s < to; s++) { /* sites */\n"
+    "                const real *dy = at.far + f->global_sum_pool1_parts + s * 8 + n;\n"
+    "                real u = dy[0]; strip = (strip + u);\n"
+    "            }\n"
+    "            sum = (sum + strip);\n"
+    "        }\n"
+    "        real *part = at.near + f->global_sum_pool1_tiles + item;\n"
+    "        part[0] = sum;\n"
+    "    }\n"
+    "}\n"
+    "\n"
+    "/* global_sum_pool1, eq1.arch:14 */\n"
+    "DEVICE void global_sum_pool1_all_cuda(const Frame *f, Block at)\n"
+    "{\n"
+    "    const int shares = shares_of(tiles_of(f, f->sites1), 8);\n"
+    "    for (int item = THREAD; item < 8; item += THREADS) { /* tiles, one to a thread */\n"
+    "        const real *part = at.near + f->global_sum_pool1_tiles + item;\n"
+    "        real sum = 0;\n"
+    "        for (int share = 0; share < shares; share++) { /* shares of the sum */\n"
+    "            sum = (sum + part[share * 8]);\n"
+    "        }\n"
+    "        real *y = at.near + f->global_sum_pool1;\n"
+    "        y[item] = sum;\n"
     "    }\n"
     "}\n"
     "\n"
@@ -8519,7 +8897,7 @@ static const char cuda_source[] =
     "        real y = 0;\n"
     "        const real *w = at.packed + 1792;\n"
     "        {\n"
-    "            const real *x = ALIGNED(at.field + f->global_sum_pool1);\n"
+    "            const real *x = ALIGNED(at.near + f->global_sum_pool1);\n"
     "            for (int c = 0; c < 8; c += 4) { /* channels read */\n"
     "                real v_0 = x[c]; real u_0 = w[c]; y = real_fma(u_0, v_0, y);\n"
     "                real v_1 = x[c + 1]; real u_1 = w[c + 1]; y = real_fma(u_1, v_1, y);\n"
@@ -8527,7 +8905,7 @@ static const char cuda_source[] =
     "                real v_3 = x[c + 3]; real u_3 = w[c + 3]; y = real_fma(u_3, v_3, y);\n"
     "            }\n"
     "        }\n"
-    "        real *to_linear1 = at.field + f->linear1;\n"
+    "        real *to_linear1 = at.near + f->linear1;\n"
     "        to_linear1[0] = y;\n"
     "    }\n"
     "}\n"
@@ -8536,19 +8914,345 @@ static const char cuda_source[] =
     " * y[o,p] = b[o] + sum over taps k and channels c of w[o,c,k] x[c,near[k][p]]; 8 multiply-adds a site */\n"
     "DEVICE void write_linear1_cuda(const Frame *f, Block at)\n"
     "{\n"
-    "    write_field(f, at, f->y, at.field + f->linear1, 1, 1, 1);\n"
+    "    write_field(f, at, f->y, at.near + f->linear1, 1, 1, 1);\n"
+    "}\n"
+    "\n"
+    "/* flux, eq1.arch:6 */\n"
+    "DEVICE void read_flux_2_cuda(const Frame *f, Block at)\n"
+    "{\n"
+    "    read_input(f, at, f->x, at.far + f->flux_2 + at.site * 4, 4, 4, f->sites1);\n"
+    "}\n"
+    "\n"
+    "/* conv1 -> leaky_relu1, eq1.arch:10\n"
+    " * y[o,p] = b[o] + sum over taps k and channels c of w[o,c,k] x[c,near[k][p]]; 128 multiply-adds a site */\n"
+    "DEVICE void conv1_2_cuda(const Frame *f, Block at)\n"
+    "{\n"
+    "    const int tiles = (at.sites + 1) / 2;\n"
+    "    for (int item = THREAD; item < tiles * 4; item += THREADS) { /* tiles, one to a thread */\n"
+    "        const int block = item / tiles;\n"
+    "        const int s0 = item - block * tiles;\n"
+    "        const int s1 = (s0 + tiles < at.sites - 1 \? s0 + tiles : at.sites - 1);\n"
+    "        real y_0_0 = 0; real y_0_1 = 0; real y_1_0 = 0; real y_1_1 = 0; real y_2_0 = 0;\n"
+    "        real y_2_1 = 0; real y_3_0 = 0; real y_3_1 = 0; real y_4_0 = 0; real y_4_1 = 0;\n"
+    "        real y_5_0 = 0; real y_5_1 = 0; real y_6_0 = 0; real y_6_1 = 0; real y_7_0 = 0;\n"
+    "        real y_7_1 = 0;\n"
+    "        const real *w = ALIGNED(at.packed + block * 32);\n"
+    "        {\n"
+    "            const real *x_0 = ALIGNED(at.far + f->flux_2 + at.site * 4 + s0 * 4);\n"
+    "            const real *x_1 = ALIGNED(at.far + f->flux_2 + at.site * 4 + s1 * 4);\n"
+    "            {\n"
+    "                real v_0_0 = x_0[0]; real v_0_1 = x_1[0]; real u_0_0 = w[0];\n"
+    "                y_0_0 = real_fma(u_0_0, v_0_0, y_0_0); y_0_1 = real_fma(u_0_0, v_0_1, y_0_1);\n"
+    "                real u_0_1 = w[1]; y_1_0 = real_fma(u_0_1, v_0_0, y_1_0);\n"
+    "                y_1_1 = real_fma(u_0_1, v_0_1, y_1_1); real u_0_2 = w[2];\n"
+    "                y_2_0 = real_fma(u_0_2, v_0_0, y_2_0); y_2_1 = real_fma(u_0_2, v_0_1, y_2_1);\n"
+    "                real u_0_3 = w[3]; y_3_0 = real_fma(u_0_3, v_0_0, y_3_0);\n"
+    "                y_3_1 = real_fma(u_0_3, v_0_1, y_3_1); real u_0_4 = w[4];\n"
+    "                y_4_0 = real_fma(u_0_4, v_0_0, y_4_0); y_4_1 = real_fma(u_0_4, v_0_1, y_4_1);\n"
+    "                real u_0_5 = w[5]; y_5_0 = real_fma(u_0_5, v_0_0, y_5_0);\n"
+    "                y_5_1 = real_fma(u_0_5, v_0_1, y_5_1); real u_0_6 = w[6];\n"
+    "                y_6_0 = real_fma(u_0_6, v_0_0, y_6_0); y_6_1 = real_fma(u_0_6, v_0_1, y_6_1);\n"
+    "                real u_0_7 = w[7]; y_7_0 = real_fma(u_0_7, v_0_0, y_7_0);\n"
+    "                y_7_1 = real_fma(u_0_7, v_0_1, y_7_1);\n"
+    "                real v_1_0 = x_0[1]; real v_1_1 = x_1[1]; real u_1_0 = w[8];\n"
+    "                y_0_0 = real_fma(u_1_0, v_1_0, y_0_0); y_0_1 = real_fma(u_1_0, v_1_1, y_0_1);\n"
+    "                real u_1_1 = w[9]; y_1_0 = real_fma(u_1_1, v_1_0, y_1_0);\n"
+    "                y_1_1 = real_fma(u_1_1, v_1_1, y_1_1); real u_1_2 = w[10];\n"
+    "                y_2_0 = real_fma(u_1_2, v_1_0, y_2_0); y_2_1 = real_fma(u_1_2, v_1_1, y_2_1);\n"
+    "                real u_1_3 = w[11]; y_3_0 = real_fma(u_1_3, v_1_0, y_3_0);\n"
+    "                y_3_1 = real_fma(u_1_3, v_1_1, y_3_1); real u_1_4 = w[12];\n"
+    "                y_4_0 = real_fma(u_1_4, v_1_0, y_4_0); y_4_1 = real_fma(u_1_4, v_1_1, y_4_1);\n"
+    "                real u_1_5 = w[13]; y_5_0 = real_fma(u_1_5, v_1_0, y_5_0);\n"
+    "                y_5_1 = real_fma(u_1_5, v_1_1, y_5_1); real u_1_6 = w[14];\n"
+    "                y_6_0 = real_fma(u_1_6, v_1_0, y_6_0); y_6_1 = real_fma(u_1_6, v_1_1, y_6_1);\n"
+    "                real u_1_7 = w[15]; y_7_0 = real_fma(u_1_7, v_1_0, y_7_0);\n"
+    "                y_7_1 = real_fma(u_1_7, v_1_1, y_7_1);\n"
+    "                real v_2_0 = x_0[2]; real v_2_1 = x_1[2]; real u_2_0 = w[16];\n"
+    "                y_0_0 = real_fma(u_2_0, v_2_0, y_0_0); y_0_1 = real_fma(u_2_0, v_2_1, y_0_1);\n"
+    "                real u_2_1 = w[17]; y_1_0 = real_fma(u_2_1, v_2_0, y_1_0);\n"
+    "                y_1_1 = real_fma(u_2_1, v_2_1, y_1_1); real u_2_2 = w[18];\n"
+    "                y_2_0 = real_fma(u_2_2, v_2_0, y_2_0); y_2_1 = real_fma(u_2_2, v_2_1, y_2_1);\n"
+    "                real u_2_3 = w[19]; y_3_0 = real_fma(u_2_3, v_2_0, y_3_0);\n"
+    "                y_3_1 = real_fma(u_2_3, v_2_1, y_3_1); real u_2_4 = w[20];\n"
+    "                y_4_0 = real_fma(u_2_4, v_2_0, y_4_0); y_4_1 = real_fma(u_2_4, v_2_1, y_4_1);\n"
+    "                real u_2_5 = w[21]; y_5_0 = real_fma(u_2_5, v_2_0, y_5_0);\n"
+    "                y_5_1 = real_fma(u_2_5, v_2_1, y_5_1); real u_2_6 = w[22];\n"
+    "                y_6_0 = real_fma(u_2_6, v_2_0, y_6_0); y_6_1 = real_fma(u_2_6, v_2_1, y_6_1);\n"
+    "                real u_2_7 = w[23]; y_7_0 = real_fma(u_2_7, v_2_0, y_7_0);\n"
+    "                y_7_1 = real_fma(u_2_7, v_2_1, y_7_1);\n"
+    "                real v_3_0 = x_0[3]; real v_3_1 = x_1[3]; real u_3_0 = w[24];\n"
+    "                y_0_0 = real_fma(u_3_0, v_3_0, y_0_0); y_0_1 = real_fma(u_3_0, v_3_1, y_0_1);\n"
+    "                real u_3_1 = w[25]; y_1_0 = real_fma(u_3_1, v_3_0, y_1_0);\n"
+    "                y_1_1 = real_fma(u_3_1, v_3_1, y_1_1); real u_3_2 = w[26];\n"
+    "                y_2_0 = real_fma(u_3_2, v_3_0, y_2_0); y_2_1 = real_fma(u_3_2, v_3_1, y_2_1);\n"
+    "                real u_3_3 = w[27]; y_3_0 = real_fma(u_3_3, v_3_0, y_3_0);\n"
+    "                y_3_1 = real_fma(u_3_3, v_3_1, y_3_1); real u_3_4 = w[28];\n"
+    "                y_4_0 = real_fma(u_3_4, v_3_0, y_4_0); y_4_1 = real_fma(u_3_4, v_3_1, y_4_1);\n"
+    "                real u_3_5 = w[29]; y_5_0 = real_fma(u_3_5, v_3_0, y_5_0);\n"
+    "                y_5_1 = real_fma(u_3_5, v_3_1, y_5_1); real u_3_6 = w[30];\n"
+    "                y_6_0 = real_fma(u_3_6, v_3_0, y_6_0); y_6_1 = real_fma(u_3_6, v_3_1, y_6_1);\n"
+    "                real u_3_7 = w[31]; y_7_0 = real_fma(u_3_7, v_3_0, y_7_0);\n"
+    "                y_7_1 = real_fma(u_3_7, v_3_1, y_7_1);\n"
+    "            }\n"
+    "        }\n"
+    "        y_0_0 = real_max(y_0_0, (y_0_0 * (real)0.01));\n"
+    "        y_0_1 = real_max(y_0_1, (y_0_1 * (real)0.01));\n"
+    "        y_1_0 = real_max(y_1_0, (y_1_0 * (real)0.01));\n"
+    "        y_1_1 = real_max(y_1_1, (y_1_1 * (real)0.01));\n"
+    "        y_2_0 = real_max(y_2_0, (y_2_0 * (real)0.01));\n"
+    "        y_2_1 = real_max(y_2_1, (y_2_1 * (real)0.01));\n"
+    "        y_3_0 = real_max(y_3_0, (y_3_0 * (real)0.01));\n"
+    "        y_3_1 = real_max(y_3_1, (y_3_1 * (real)0.01));\n"
+    "        y_4_0 = real_max(y_4_0, (y_4_0 * (real)0.01));\n"
+    "        y_4_1 = real_max(y_4_1, (y_4_1 * (real)0.01));\n"
+    "        y_5_0 = real_max(y_5_0, (y_5_0 * (real)0.01));\n"
+    "        y_5_1 = real_max(y_5_1, (y_5_1 * (real)0.01));\n"
+    "        y_6_0 = real_max(y_6_0, (y_6_0 * (real)0.01));\n"
+    "        y_6_1 = real_max(y_6_1, (y_6_1 * (real)0.01));\n"
+    "        y_7_0 = real_max(y_7_0, (y_7_0 * (real)0.01));\n"
+    "        y_7_1 = real_max(y_7_1, (y_7_1 * (real)0.01));\n"
+    "        real *to_leaky_relu1_0 = at.far + f->leaky_relu1 + at.site * 36 + s0 * 36 + block * 8;\n"
+    "        real *to_leaky_relu1_1 = at.far + f->leaky_relu1 + at.site * 36 + s1 * 36 + block * 8;\n"
+    "        to_leaky_relu1_0[0] = y_0_0; to_leaky_relu1_1[0] = y_0_1; to_leaky_relu1_0[1] = y_1_0;\n"
+    "        to_leaky_relu1_1[1] = y_1_1; to_leaky_relu1_0[2] = y_2_0; to_leaky_relu1_1[2] = y_2_1;\n"
+    "        to_leaky_relu1_0[3] = y_3_0; to_leaky_relu1_1[3] = y_3_1; to_leaky_relu1_0[4] = y_4_0;\n"
+    "        to_leaky_relu1_1[4] = y_4_1; to_leaky_relu1_0[5] = y_5_0; to_leaky_relu1_1[5] = y_5_1;\n"
+    "        to_leaky_relu1_0[6] = y_6_0; to_leaky_relu1_1[6] = y_6_1; to_leaky_relu1_0[7] = y_7_0;\n"
+    "        to_leaky_relu1_1[7] = y_7_1;\n"
+    "    }\n"
+    "}\n"
+    "\n"
+    "/* conv3 -> leaky_relu3, eq1.arch:12\n"
+    " * y[o,p] = b[o] + sum over taps k and channels c of w[o,c,k] x[c,near[k][p]]; 512 multiply-adds a site */\n"
+    "DEVICE void conv3_2_cuda(const Frame *f, Block at)\n"
+    "{\n"
+    "    const int tiles = (at.sites + 1) / 2;\n"
+    "    for (int item = THREAD; item < tiles * 2; item += THREADS) { /* tiles, one to a thread */\n"
+    "        const int block = item / tiles;\n"
+    "        const int s0 = item - block * tiles;\n"
+    "        const int s1 = (s0 + tiles < at.sites - 1 \? s0 + tiles : at.sites - 1);\n"
+    "        real y_0_0 = 0; real y_0_1 = 0; real y_1_0 = 0; real y_1_1 = 0; real y_2_0 = 0;\n"
+    "        real y_2_1 = 0; real y_3_0 = 0; real y_3_1 = 0; real y_4_0 = 0; real y_4_1 = 0;\n"
+    "        real y_5_0 = 0; real y_5_1 = 0; real y_6_0 = 0; real y_6_1 = 0; real y_7_0 = 0;\n"
+    "        real y_7_1 = 0;\n"
+    "        const real *w = ALIGNED(at.packed + block * 256 + 1152);\n"
+    "        for (int tap = 0; tap < 4; tap++) { /* taps */\n"
+    "            const real *x_0 = ALIGNED(at.far + f->leaky_relu2 + f->near1[tap * f->sites1 + at.site + s0] * 12);\n"
+    "            const real *x_1 = ALIGNED(at.far + f->leaky_relu2 + f->near1[tap * f->sites1 + at.site + s1] * 12);\n"
+    "            for (int c = 0; c < 8; c += 4) { /* channels read */\n"
+    "                real v_0_0 = x_0[c]; real v_0_1 = x_1[c]; real u_0_0 = w[tap * 64 + c * 8];\n"
+    "                y_0_0 = real_fma(u_0_0, v_0_0, y_0_0); y_0_1 = real_fma(u_0_0, v_0_1, y_0_1);\n"
+    "                real u_0_1 = w[tap * 64 + c * 8 + 1]; y_1_0 = real_fma(u_0_1, v_0_0, y_1_0);\n"
+    "                y_1_1 = real_fma(u_0_1, v_0_1, y_1_1); real u_0_2 = w[tap * 64 + c * 8 + 2];\n"
+    "                y_2_0 = real_fma(u_0_2, v_0_0, y_2_0); y_2_1 = real_fma(u_0_2, v_0_1, y_2_1);\n"
+    "                real u_0_3 = w[tap * 64 + c * 8 + 3]; y_3_0 = real_fma(u_0_3, v_0_0, y_3_0);\n"
+    "                y_3_1 = real_fma(u_0_3, v_0_1, y_3_1); real u_0_4 = w[tap * 64 + c * 8 + 4];\n"
+    "                y_4_0 = real_fma(u_0_4, v_0_0, y_4_0); y_4_1 = real_fma(u_0_4, v_0_1, y_4_1);\n"
+    "                real u_0_5 = w[tap * 64 + c * 8 + 5]; y_5_0 = real_fma(u_0_5, v_0_0, y_5_0);\n"
+    "                y_5_1 = real_fma(u_0_5, v_0_1, y_5_1); real u_0_6 = w[tap * 64 + c * 8 + 6];\n"
+    "                y_6_0 = real_fma(u_0_6, v_0_0, y_6_0); y_6_1 = real_fma(u_0_6, v_0_1, y_6_1);\n"
+    "                real u_0_7 = w[tap * 64 + c * 8 + 7]; y_7_0 = real_fma(u_0_7, v_0_0, y_7_0);\n"
+    "                y_7_1 = real_fma(u_0_7, v_0_1, y_7_1);\n"
+    "                real v_1_0 = x_0[c + 1]; real v_1_1 = x_1[c + 1];\n"
+    "                real u_1_0 = w[tap * 64 + c * 8 + 8]; y_0_0 = real_fma(u_1_0, v_1_0, y_0_0);\n"
+    "                y_0_1 = real_fma(u_1_0, v_1_1, y_0_1); real u_1_1 = w[tap * 64 + c * 8 + 9];\n"
+    "                y_1_0 = real_fma(u_1_1, v_1_0, y_1_0); y_1_1 = real_fma(u_1_1, v_1_1, y_1_1);\n"
+    "                real u_1_2 = w[tap * 64 + c * 8 + 10]; y_2_0 = real_fma(u_1_2, v_1_0, y_2_0);\n"
+    "                y_2_1 = real_fma(u_1_2, v_1_1, y_2_1); real u_1_3 = w[tap * 64 + c * 8 + 11];\n"
+    "                y_3_0 = real_fma(u_1_3, v_1_0, y_3_0); y_3_1 = real_fma(u_1_3, v_1_1, y_3_1);\n"
+    "                real u_1_4 = w[tap * 64 + c * 8 + 12]; y_4_0 = real_fma(u_1_4, v_1_0, y_4_0);\n"
+    "                y_4_1 = real_fma(u_1_4, v_1_1, y_4_1); real u_1_5 = w[tap * 64 + c * 8 + 13];\n"
+    "                y_5_0 = real_fma(u_1_5, v_1_0, y_5_0); y_5_1 = real_fma(u_1_5, v_1_1, y_5_1);\n"
+    "                real u_1_6 = w[tap * 64 + c * 8 + 14]; y_6_0 = real_fma(u_1_6, v_1_0, y_6_0);\n"
+    "                y_6_1 = real_fma(u_1_6, v_1_1, y_6_1); real u_1_7 = w[tap * 64 + c * 8 + 15];\n"
+    "                y_7_0 = real_fma(u_1_7, v_1_0, y_7_0); y_7_1 = real_fma(u_1_7, v_1_1, y_7_1);\n"
+    "                real v_2_0 = x_0[c + 2]; real v_2_1 = x_1[c + 2];\n"
+    "                real u_2_0 = w[tap * 64 + c * 8 + 16]; y_0_0 = real_fma(u_2_0, v_2_0, y_0_0);\n"
+    "                y_0_1 = real_fma(u_2_0, v_2_1, y_0_1); real u_2_1 = w[tap * 64 + c * 8 + 17];\n"
+    "                y_1_0 = real_fma(u_2_1, v_2_0, y_1_0); y_1_1 = real_fma(u_2_1, v_2_1, y_1_1);\n"
+    "                real u_2_2 = w[tap * 64 + c * 8 + 18]; y_2_0 = real_fma(u_2_2, v_2_0, y_2_0);\n"
+    "                y_2_1 = real_fma(u_2_2, v_2_1, y_2_1); real u_2_3 = w[tap * 64 + c * 8 + 19];\n"
+    "                y_3_0 = real_fma(u_2_3, v_2_0, y_3_0); y_3_1 = real_fma(u_2_3, v_2_1, y_3_1);\n"
+    "                real u_2_4 = w[tap * 64 + c * 8 + 20]; y_4_0 = real_fma(u_2_4, v_2_0, y_4_0);\n"
+    "                y_4_1 = real_fma(u_2_4, v_2_1, y_4_1); real u_2_5 = w[tap * 64 + c * 8 + 21];\n"
+    "                y_5_0 = real_fma(u_2_5, v_2_0, y_5_0); y_5_1 = real_fma(u_2_5, v_2_1, y_5_1);\n"
+    "                real u_2_6 = w[tap * 64 + c * 8 + 22]; y_6_0 = real_fma(u_2_6, v_2_0, y_6_0);\n"
+    "                y_6_1 = real_fma(u_2_6, v_2_1, y_6_1); real u_2_7 = w[tap * 64 + c * 8 + 23];\n"
+    "                y_7_0 = real_fma(u_2_7, v_2_0, y_7_0); y_7_1 = real_fma(u_2_7, v_2_1, y_7_1);\n"
+    "                real v_3_0 = x_0[c + 3]; real v_3_1 = x_1[c + 3];\n"
+    "                real u_3_0 = w[tap * 64 + c * 8 + 24]; y_0_0 = real_fma(u_3_0, v_3_0, y_0_0);\n"
+    "                y_0_1 = real_fma(u_3_0, v_3_1, y_0_1); real u_3_1 = w[tap * 64 + c * 8 + 25];\n"
+    "                y_1_0 = real_fma(u_3_1, v_3_0, y_1_0); y_1_1 = real_fma(u_3_1, v_3_1, y_1_1);\n"
+    "                real u_3_2 = w[tap * 64 + c * 8 + 26]; y_2_0 = real_fma(u_3_2, v_3_0, y_2_0);\n"
+    "                y_2_1 = real_fma(u_3_2, v_3_1, y_2_1); real u_3_3 = w[tap * 64 + c * 8 + 27];\n"
+    "                y_3_0 = real_fma(u_3_3, v_3_0, y_3_0); y_3_1 = real_fma(u_3_3, v_3_1, y_3_1);\n"
+    "                real u_3_4 = w[tap * 64 + c * 8 + 28]; y_4_0 = real_fma(u_3_4, v_3_0, y_4_0);\n"
+    "                y_4_1 = real_fma(u_3_4, v_3_1, y_4_1); real u_3_5 = w[tap * 64 + c * 8 + 29];\n"
+    "                y_5_0 = real_fma(u_3_5, v_3_0, y_5_0); y_5_1 = real_fma(u_3_5, v_3_1, y_5_1);\n"
+    "                real u_3_6 = w[tap * 64 + c * 8 + 30]; y_6_0 = real_fma(u_3_6, v_3_0, y_6_0);\n"
+    "                y_6_1 = real_fma(u_3_6, v_3_1, y_6_1); real u_3_7 = w[tap * 64 + c * 8 + 31];\n"
+    "                y_7_0 = real_fma(u_3_7, v_3_0, y_7_0); y_7_1 = real_fma(u_3_7, v_3_1, y_7_1);\n"
+    "            }\n"
+    "        }\n"
+    "        y_0_0 = real_max(y_0_0, (y_0_0 * (real)0.01));\n"
+    "        y_0_1 = real_max(y_0_1, (y_0_1 * (real)0.01));\n"
+    "        y_1_0 = real_max(y_1_0, (y_1_0 * (real)0.01));\n"
+    "        y_1_1 = real_max(y_1_1, (y_1_1 * (real)0.01));\n"
+    "        y_2_0 = real_max(y_2_0, (y_2_0 * (real)0.01));\n"
+    "        y_2_1 = real_max(y_2_1, (y_2_1 * (real)0.01));\n"
+    "        y_3_0 = real_max(y_3_0, (y_3_0 * (real)0.01));\n"
+    "        y_3_1 = real_max(y_3_1, (y_3_1 * (real)0.01));\n"
+    "        y_4_0 = real_max(y_4_0, (y_4_0 * (real)0.01));\n"
+    "        y_4_1 = real_max(y_4_1, (y_4_1 * (real)0.01));\n"
+    "        y_5_0 = real_max(y_5_0, (y_5_0 * (real)0.01));\n"
+    "        y_5_1 = real_max(y_5_1, (y_5_1 * (real)0.01));\n"
+    "        y_6_0 = real_max(y_6_0, (y_6_0 * (real)0.01));\n"
+    "        y_6_1 = real_max(y_6_1, (y_6_1 * (real)0.01));\n"
+    "        y_7_0 = real_max(y_7_0, (y_7_0 * (real)0.01));\n"
+    "        y_7_1 = real_max(y_7_1, (y_7_1 * (real)0.01));\n"
+    "        real *to_leaky_relu3_0 = at.far + f->leaky_relu3_2 + at.site * 20 + s0 * 20 + block * 8;\n"
+    "        real *to_leaky_relu3_1 = at.far + f->leaky_relu3_2 + at.site * 20 + s1 * 20 + block * 8;\n"
+    "        to_leaky_relu3_0[0] = y_0_0; to_leaky_relu3_1[0] = y_0_1; to_leaky_relu3_0[1] = y_1_0;\n"
+    "        to_leaky_relu3_1[1] = y_1_1; to_leaky_relu3_0[2] = y_2_0; to_leaky_relu3_1[2] = y_2_1;\n"
+    "        to_leaky_relu3_0[3] = y_3_0; to_leaky_relu3_1[3] = y_3_1; to_leaky_relu3_0[4] = y_4_0;\n"
+    "        to_leaky_relu3_1[4] = y_4_1; to_leaky_relu3_0[5] = y_5_0; to_leaky_relu3_1[5] = y_5_1;\n"
+    "        to_leaky_relu3_0[6] = y_6_0; to_leaky_relu3_1[6] = y_6_1; to_leaky_relu3_0[7] = y_7_0;\n"
+    "        to_leaky_relu3_1[7] = y_7_1;\n"
+    "    }\n"
+    "}\n"
+    "\n"
+    "/* conv4 -> leaky_relu4, eq1.arch:13\n"
+    " * y[o,p] = b[o] + sum over taps k and channels c of w[o,c,k] x[c,near[k][p]]; 128 multiply-adds a site */\n"
+    "DEVICE void conv4_2_cuda(const Frame *f, Block at)\n"
+    "{\n"
+    "    const int tiles = (at.sites + 1) / 2;\n"
+    "    for (int item = THREAD; item < tiles; item += THREADS) { /* tiles, one to a thread */\n"
+    "        const int s1 = (item + tiles < at.sites - 1 \? item + tiles : at.sites - 1);\n"
+    "        real y_0_0 = 0; real y_0_1 = 0; real y_1_0 = 0; real y_1_1 = 0; real y_2_0 = 0;\n"
+    "        real y_2_1 = 0; real y_3_0 = 0; real y_3_1 = 0; real y_4_0 = 0; real y_4_1 = 0;\n"
+    "        real y_5_0 = 0; real y_5_1 = 0; real y_6_0 = 0; real y_6_1 = 0; real y_7_0 = 0;\n"
+    "        real y_7_1 = 0;\n"
+    "        const real *w = ALIGNED(at.packed + 1664);\n"
+    "        {\n"
+    "            const real *x_0 = ALIGNED(at.far + f->leaky_relu3_2 + at.site * 20 + item * 20);\n"
+    "            const real *x_1 = ALIGNED(at.far + f->leaky_relu3_2 + at.site * 20 + s1 * 20);\n"
+    "            for (int c = 0; c < 16; c += 4) { /* channels read */\n"
+    "                real v_0_0 = x_0[c]; real v_0_1 = x_1[c]; real u_0_0 = w[c * 8];\n"
+    "                y_0_0 = real_fma(u_0_0, v_0_0, y_0_0); y_0_1 = real_fma(u_0_0, v_0_1, y_0_1);\n"
+    "                real u_0_1 = w[c * 8 + 1]; y_1_0 = real_fma(u_0_1, v_0_0, y_1_0);\n"
+    "                y_1_1 = real_fma(u_0_1, v_0_1, y_1_1); real u_0_2 = w[c * 8 + 2];\n"
+    "                y_2_0 = real_fma(u_0_2, v_0_0, y_2_0); y_2_1 = real_fma(u_0_2, v_0_1, y_2_1);\n"
+    "                real u_0_3 = w[c * 8 + 3]; y_3_0 = real_fma(u_0_3, v_0_0, y_3_0);\n"
+    "                y_3_1 = real_fma(u_0_3, v_0_1, y_3_1); real u_0_4 = w[c * 8 + 4];\n"
+    "                y_4_0 = real_fma(u_0_4, v_0_0, y_4_0); y_4_1 = real_fma(u_0_4, v_0_1, y_4_1);\n"
+    "                real u_0_5 = w[c * 8 + 5]; y_5_0 = real_fma(u_0_5, v_0_0, y_5_0);\n"
+    "                y_5_1 = real_fma(u_0_5, v_0_1, y_5_1); real u_0_6 = w[c * 8 + 6];\n"
+    "                y_6_0 = real_fma(u_0_6, v_0_0, y_6_0); y_6_1 = real_fma(u_0_6, v_0_1, y_6_1);\n"
+    "                real u_0_7 = w[c * 8 + 7]; y_7_0 = real_fma(u_0_7, v_0_0, y_7_0);\n"
+    "                y_7_1 = real_fma(u_0_7, v_0_1, y_7_1);\n"
+    "                real v_1_0 = x_0[c + 1]; real v_1_1 = x_1[c + 1]; real u_1_0 = w[c * 8 + 8];\n"
+    "                y_0_0 = real_fma(u_1_0, v_1_0, y_0_0); y_0_1 = real_fma(u_1_0, v_1_1, y_0_1);\n"
+    "                real u_1_1 = w[c * 8 + 9]; y_1_0 = real_fma(u_1_1, v_1_0, y_1_0);\n"
+    "                y_1_1 = real_fma(u_1_1, v_1_1, y_1_1); real u_1_2 = w[c * 8 + 10];\n"
+    "                y_2_0 = real_fma(u_1_2, v_1_0, y_2_0); y_2_1 = real_fma(u_1_2, v_1_1, y_2_1);\n"
+    "                real u_1_3 = w[c * 8 + 11]; y_3_0 = real_fma(u_1_3, v_1_0, y_3_0);\n"
+    "                y_3_1 = real_fma(u_1_3, v_1_1, y_3_1); real u_1_4 = w[c * 8 + 12];\n"
+    "                y_4_0 = real_fma(u_1_4, v_1_0, y_4_0); y_4_1 = real_fma(u_1_4, v_1_1, y_4_1);\n"
+    "                real u_1_5 = w[c * 8 + 13]; y_5_0 = real_fma(u_1_5, v_1_0, y_5_0);\n"
+    "                y_5_1 = real_fma(u_1_5, v_1_1, y_5_1); real u_1_6 = w[c * 8 + 14];\n"
+    "                y_6_0 = real_fma(u_1_6, v_1_0, y_6_0); y_6_1 = real_fma(u_1_6, v_1_1, y_6_1);\n"
+    "                real u_1_7 = w[c * 8 + 15]; y_7_0 = real_fma(u_1_7, v_1_0, y_7_0);\n"
+    "                y_7_1 = real_fma(u_1_7, v_1_1, y_7_1);\n"
+    "                real v_2_0 = x_0[c + 2]; real v_2_1 = x_1[c + 2]; real u_2_0 = w[c * 8 + 16];\n"
+    "                y_0_0 = real_fma(u_2_0, v_2_0, y_0_0); y_0_1 = real_fma(u_2_0, v_2_1, y_0_1);\n"
+    "                real u_2_1 = w[c * 8 + 17]; y_1_0 = real_fma(u_2_1, v_2_0, y_1_0);\n"
+    "                y_1_1 = real_fma(u_2_1, v_2_1, y_1_1); real u_2_2 = w[c * 8 + 18];\n"
+    "                y_2_0 = real_fma(u_2_2, v_2_0, y_2_0); y_2_1 = real_fma(u_2_2, v_2_1, y_2_1);\n"
+    "                real u_2_3 = w[c * 8 + 19]; y_3_0 = real_fma(u_2_3, v_2_0, y_3_0);\n"
+    "                y_3_1 = real_fma(u_2_3, v_2_1, y_3_1); real u_2_4 = w[c * 8 + 20];\n"
+    "                y_4_0 = real_fma(u_2_4, v_2_0, y_4_0); y_4_1 = real_fma(u_2_4, v_2_1, y_4_1);\n"
+    "                real u_2_5 = w[c * 8 + 21]; y_5_0 = real_fma(u_2_5, v_2_0, y_5_0);\n"
+    "                y_5_1 = real_fma(u_2_5, v_2_1, y_5_1); real u_2_6 = w[c * 8 + 22];\n"
+    "                y_6_0 = real_fma(u_2_6, v_2_0, y_6_0); y_6_1 = real_fma(u_2_6, v_2_1, y_6_1);\n"
+    "                real u_2_7 = w[c * 8 + 23]; y_7_0 = real_fma(u_2_7, v_2_0, y_7_0);\n"
+    "                y_7_1 = real_fma(u_2_7, v_2_1, y_7_1);\n"
+    "                real v_3_0 = x_0[c + 3]; real v_3_1 = x_1[c + 3]; real u_3_0 = w[c * 8 + 24];\n"
+    "                y_0_0 = real_fma(u_3_0, v_3_0, y_0_0); y_0_1 = real_fma(u_3_0, v_3_1, y_0_1);\n"
+    "                real u_3_1 = w[c * 8 + 25]; y_1_0 = real_fma(u_3_1, v_3_0, y_1_0);\n"
+    "                y_1_1 = real_fma(u_3_1, v_3_1, y_1_1); real u_3_2 = w[c * 8 + 26];\n"
+    "                y_2_0 = real_fma(u_3_2, v_3_0, y_2_0); y_2_1 = real_fma(u_3_2, v_3_1, y_2_1);\n"
+    "                real u_3_3 = w[c * 8 + 27]; y_3_0 = real_fma(u_3_3, v_3_0, y_3_0);\n"
+    "                y_3_1 = real_fma(u_3_3, v_3_1, y_3_1); real u_3_4 = w[c * 8 + 28];\n"
+    "                y_4_0 = real_fma(u_3_4, v_3_0, y_4_0); y_4_1 = real_fma(u_3_4, v_3_1, y_4_1);\n"
+    "                real u_3_5 = w[c * 8 + 29]; y_5_0 = real_fma(u_3_5, v_3_0, y_5_0);\n"
+    "                y_5_1 = real_fma(u_3_5, v_3_1, y_5_1); real u_3_6 = w[c * 8 + 30];\n"
+    "                y_6_0 = real_fma(u_3_6, v_3_0, y_6_0); y_6_1 = real_fma(u_3_6, v_3_1, y_6_1);\n"
+    "                real u_3_7 = w[c * 8 + 31]; y_7_0 = real_fma(u_3_7, v_3_0, y_7_0);\n"
+    "                y_7_1 = real_fma(u_3_7, v_3_1, y_7_1);\n"
+    "            }\n"
+    "        }\n"
+    "        y_0_0 = real_max(y_0_0, (y_0_0 * (real)0.01));\n"
+    "        y_0_1 = real_max(y_0_1, (y_0_1 * (real)0.01));\n"
+    "        y_1_0 = real_max(y_1_0, (y_1_0 * (real)0.01));\n"
+    "        y_1_1 = real_max(y_1_1, (y_1_1 * (real)0.01));\n"
+    "        y_2_0 = real_max(y_2_0, (y_2_0 * (real)0.01));\n"
+    "        y_2_1 = real_max(y_2_1, (y_2_1 * (real)0.01));\n"
+    "        y_3_0 = real_max(y_3_0, (y_3_0 * (real)0.01));\n"
+    "        y_3_1 = real_max(y_3_1, (y_3_1 * (real)0.01));\n"
+    "        y_4_0 = real_max(y_4_0, (y_4_0 * (real)0.01));\n"
+    "        y_4_1 = real_max(y_4_1, (y_4_1 * (real)0.01));\n"
+    "        y_5_0 = real_max(y_5_0, (y_5_0 * (real)0.01));\n"
+    "        y_5_1 = real_max(y_5_1, (y_5_1 * (real)0.01));\n"
+    "        y_6_0 = real_max(y_6_0, (y_6_0 * (real)0.01));\n"
+    "        y_6_1 = real_max(y_6_1, (y_6_1 * (real)0.01));\n"
+    "        y_7_0 = real_max(y_7_0, (y_7_0 * (real)0.01));\n"
+    "        y_7_1 = real_max(y_7_1, (y_7_1 * (real)0.01));\n"
+    "        real *to_leaky_relu4_0 = at.far + f->leaky_relu4_2 + at.site * 12 + item * 12;\n"
+    "        real *to_leaky_relu4_1 = at.far + f->leaky_relu4_2 + at.site * 12 + s1 * 12;\n"
+    "        to_leaky_relu4_0[0] = y_0_0; to_leaky_relu4_1[0] = y_0_1; to_leaky_relu4_0[1] = y_1_0;\n"
+    "        to_leaky_relu4_1[1] = y_1_1; to_leaky_relu4_0[2] = y_2_0; to_leaky_relu4_1[2] = y_2_1;\n"
+    "        to_leaky_relu4_0[3] = y_3_0; to_leaky_relu4_1[3] = y_3_1; to_leaky_relu4_0[4] = y_4_0;\n"
+    "        to_leaky_relu4_1[4] = y_4_1; to_leaky_relu4_0[5] = y_5_0; to_leaky_relu4_1[5] = y_5_1;\n"
+    "        to_leaky_relu4_0[6] = y_6_0; to_leaky_relu4_1[6] = y_6_1; to_leaky_relu4_0[7] = y_7_0;\n"
+    "        to_leaky_relu4_1[7] = y_7_1;\n"
+    "    }\n"
+    "}\n"
+    "\n"
+    "/* global_sum_pool1, eq1.arch:14 */\n"
+    "DEVICE void global_sum_pool1_shares_2_cuda(const Frame *f, Block at)\n"
+    "{\n"
+    "    const int shares = shares_of(at.sites, 8);\n"
+    "    for (int item = THREAD; item < shares * 8; item += THREADS) { /* tiles, one to a thread */\n"
+    "        const int share = item / 8;\n"
+    "        const int n = item - share * 8;\n"
+    "        const int size = (at.sites + shares - 1) / shares;\n"
+    "        const int first = (share * size < at.sites \? share * size : at.sites);\n"
+    "        const int last = (first + size < at.sites \? first + size : at.sites);\n"
+    "        real sum = 0;\n"
+    "        for (int from = first; from + 64 <= last + 63; from += 64) { /* strips of sites */\n"
+    "            const int to = (from + 64 < last \? from + 64 : last);\n"
+    "            real strip = 0;\n"
+    "            for (int s = from; s < to; s++) { /* sites */\n"
+    "                const real *dy = at.far + f->leaky_relu4_2 + at.site * 12 + s * 12 + n;\n"
+    "                real u = dy[0]; strip = (strip + u);\n"
+    "            }\n"
+    "            sum = (sum + strip);\n"
+    "        }\n"
+    "        real *part = at.near + f->global_sum_pool1_shares + item;\n"
+    "        part[0] = sum;\n"
+    "    }\n"
     "}\n"
     "\n"
     "/* loss */\n"
     "DEVICE void loss_cuda(const Frame *f, Block at)\n"
     "{\n"
-    "    mse(f, at, at.field + f->linear1, 1, 1, 1);\n"
+    "    mse(f, at, at.near + f->linear1, 1, 1, 1);\n"
     "}\n"
     "\n"
     "/* dlinear1, eq1.arch:15 */\n"
     "DEVICE void dlinear1_cuda(const Frame *f, Block at)\n"
     "{\n"
-    "    mse_dx(f, at, at.field + f->linear1, 1, 1, 1, at.field + f->dlinear1);\n"
+    "    mse_dx(f, at, at.near + f->linear1, 1, 1, 1, at.near + f->dlinear1);\n"
     "}\n"
     "\n"
     "/* dlinear1_weight, eq1.arch:15\n"
@@ -8563,8 +9267,8 @@ static const char cuda_source[] =
     "            const int to = 1;\n"
     "            real strip = 0;\n"
     "            for (int s = 0; s < to; s++) { /* sites */\n"
-    "                const real *dy = at.field + f->dlinear1 + row;\n"
-    "                const real *x = at.field + f->global_sum_pool1 + column;\n"
+    "                const real *dy = at.near + f->dlinear1 + row;\n"
+    "                const real *x = at.near + f->global_sum_pool1 + column;\n"
     "                real v = x[0];\n"
     "                real u = dy[0]; strip = real_fma(u, v, strip);\n"
     "            }\n"
@@ -8584,7 +9288,7 @@ static const char cuda_source[] =
     "        real y_6 = 0; real y_7 = 0;\n"
     "        const real *w = ALIGNED(at.packed + 1808);\n"
     "        {\n"
-    "            const real *x = at.field + f->dlinear1;\n"
+    "            const real *x = at.near + f->dlinear1;\n"
     "            real v = x[0]; real u_0 = w[0]; y_0 = real_fma(u_0, v, y_0); real u_1 = w[1];\n"
     "            y_1 = real_fma(u_1, v, y_1); real u_2 = w[2]; y_2 = real_fma(u_2, v, y_2);\n"
     "            real u_3 = w[3]; y_3 = real_fma(u_3, v, y_3); real u_4 = w[4];\n"
@@ -8592,7 +9296,7 @@ static const char cuda_source[] =
     "            real u_6 = w[6]; y_6 = real_fma(u_6, v, y_6); real u_7 = w[7];\n"
     "            y_7 = real_fma(u_7, v, y_7);\n"
     "        }\n"
-    "        real *to_dglobal_sum_pool1 = at.field + f->dglobal_sum_pool1;\n"
+    "        real *to_dglobal_sum_pool1 = at.far + f->dglobal_sum_pool1;\n"
     "        to_dglobal_sum_pool1[0] = y_0; to_dglobal_sum_pool1[1] = y_1; to_dglobal_sum_pool1[2] = y_2;\n"
     "        to_dglobal_sum_pool1[3] = y_3; to_dglobal_sum_pool1[4] = y_4; to_dglobal_sum_pool1[5] = y_5;\n"
     "        to_dglobal_sum_pool1[6] = y_6; to_dglobal_sum_pool1[7] = y_7;\n"
@@ -8602,14 +9306,14 @@ static const char cuda_source[] =
     "/* dleaky_relu4 -> dconv4, eq1.arch:13 */\n"
     "DEVICE void dleaky_relu4_cuda(const Frame *f, Block at)\n"
     "{\n"
-    "    for (int item = THREAD; item < f->sites1 * 8; item += THREADS) { /* tiles, one to a thread */\n"
+    "    for (int item = THREAD; item < at.sites * 8; item += THREADS) { /* tiles, one to a thread */\n"
     "        const int s = item / 8;\n"
     "        const int c = item - s * 8;\n"
-    "        const real *x = at.field + f->dglobal_sum_pool1;\n"
+    "        const real *x = at.far + f->dglobal_sum_pool1;\n"
     "        real y = x[c];\n"
-    "        const real *of_leaky_relu4 = at.field + f->leaky_relu4 + s * 12 + c;\n"
+    "        const real *of_leaky_relu4 = at.far + f->leaky_relu4_2 + at.site * 12 + s * 12 + c;\n"
     "        y = (of_leaky_relu4[0] > 0 \? y : (y * (real)0.01));\n"
-    "        real *to_dconv4 = at.field + f->dconv4 + s * 12 + c;\n"
+    "        real *to_dconv4 = at.near + f->dconv4 + s * 12 + c;\n"
     "        to_dconv4[0] = y;\n"
     "    }\n"
     "}\n"
@@ -8622,12 +9326,12 @@ static const char cuda_source[] =
     "        const int row = item / 16;\n"
     "        const int column = item - row * 16;\n"
     "        real sum = 0;\n"
-    "        for (int from = 0; from + 64 <= f->sites1 + 63; from += 64) { /* strips of sites */\n"
-    "            const int to = (from + 64 < f->sites1 \? from + 64 : f->sites1);\n"
+    "        for (int from = 0; from + 64 <= at.sites + 63; from += 64) { /* strips of sites */\n"
+    "            const int to = (from + 64 < at.sites \? from + 64 : at.sites);\n"
     "            real strip = 0;\n"
     "            for (int s = from; s < to; s++) { /* sites */\n"
-    "                const real *dy = at.field + f->dconv4 + s * 12 + row;\n"
-    "                const real *x = at.field + f->leaky_relu3 + s * 20 + column;\n"
+    "                const real *dy = at.near + f->dconv4 + s * 12 + row;\n"
+    "                const real *x = at.far + f->leaky_relu3_2 + at.site * 20 + s * 20 + column;\n"
     "                real v = x[0];\n"
     "                real u = dy[0]; strip = real_fma(u, v, strip);\n"
     "            }\n"
@@ -8642,19 +9346,19 @@ static const char cuda_source[] =
     " * dx[c,q] = sum over taps k and channels o of w[o,c,k] dy[o,back[k][q]]; 128 multiply-adds a site */\n"
     "DEVICE void dleaky_relu3_cuda(const Frame *f, Block at)\n"
     "{\n"
-    "    const int tiles = (f->sites1 + 1) / 2;\n"
+    "    const int tiles = (at.sites + 1) / 2;\n"
     "    for (int item = THREAD; item < tiles * 2; item += THREADS) { /* tiles, one to a thread */\n"
     "        const int block = item / tiles;\n"
     "        const int s0 = item - block * tiles;\n"
-    "        const int s1 = (s0 + tiles < f->sites1 - 1 \? s0 + tiles : f->sites1 - 1);\n"
+    "        const int s1 = (s0 + tiles < at.sites - 1 \? s0 + tiles : at.sites - 1);\n"
     "        real y_0_0 = 0; real y_0_1 = 0; real y_1_0 = 0; real y_1_1 = 0; real y_2_0 = 0;\n"
     "        real y_2_1 = 0; real y_3_0 = 0; real y_3_1 = 0; real y_4_0 = 0; real y_4_1 = 0;\n"
     "        real y_5_0 = 0; real y_5_1 = 0; real y_6_0 = 0; real y_6_1 = 0; real y_7_0 = 0;\n"
     "        real y_7_1 = 0;\n"
     "        const real *w = ALIGNED(at.packed + block * 64 + 1824);\n"
     "        {\n"
-    "            const real *x_0 = ALIGNED(at.field + f->dconv4 + s0 * 12);\n"
-    "            const real *x_1 = ALIGNED(at.field + f->dconv4 + s1 * 12);\n"
+    "            const real *x_0 = ALIGNED(at.near + f->dconv4 + s0 * 12);\n"
+    "            const real *x_1 = ALIGNED(at.near + f->dconv4 + s1 * 12);\n"
     "            for (int c = 0; c < 8; c += 4) { /* channels read */\n"
     "                real v_0_0 = x_0[c]; real v_0_1 = x_1[c]; real u_0_0 = w[c * 8];\n"
     "                y_0_0 = real_fma(u_0_0, v_0_0, y_0_0); y_0_1 = real_fma(u_0_0, v_0_1, y_0_1);\n"
@@ -8710,8 +9414,8 @@ static const char cuda_source[] =
     "                y_7_1 = real_fma(u_3_7, v_3_1, y_7_1);\n"
     "            }\n"
     "        }\n"
-    "        const real *of_leaky_relu3_0 = at.field + f->leaky_relu3 + s0 * 20 + block * 8;\n"
-    "        const real *of_leaky_relu3_1 = at.field + f->leaky_relu3 + s1 * 20 + block * 8;\n"
+    "        const real *of_leaky_relu3_0 = at.far + f->leaky_relu3_2 + at.site * 20 + s0 * 20 + block * 8;\n"
+    "        const real *of_leaky_relu3_1 = at.far + f->leaky_relu3_2 + at.site * 20 + s1 * 20 + block * 8;\n"
     "        y_0_0 = (of_leaky_relu3_0[0] > 0 \? y_0_0 : (y_0_0 * (real)0.01));\n"
     "        y_0_1 = (of_leaky_relu3_1[0] > 0 \? y_0_1 : (y_0_1 * (real)0.01));\n"
     "        y_1_0 = (of_leaky_relu3_0[1] > 0 \? y_1_0 : (y_1_0 * (real)0.01));\n"
@@ -8728,8 +9432,8 @@ static const char cuda_source[] =
     "        y_6_1 = (of_leaky_relu3_1[6] > 0 \? y_6_1 : (y_6_1 * (real)0.01));\n"
     "        y_7_0 = (of_leaky_relu3_0[7] > 0 \? y_7_0 : (y_7_0 * (real)0.01));\n"
     "        y_7_1 = (of_leaky_relu3_1[7] > 0 \? y_7_1 : (y_7_1 * (real)0.01));\n"
-    "        real *to_dconv3_0 = at.field + f->dconv3 + s0 * 20 + block * 8;\n"
-    "        real *to_dconv3_1 = at.field + f->dconv3 + s1 * 20 + block * 8;\n"
+    "        real *to_dconv3_0 = at.far + f->dconv3 + at.site * 20 + s0 * 20 + block * 8;\n"
+    "        real *to_dconv3_1 = at.far + f->dconv3 + at.site * 20 + s1 * 20 + block * 8;\n"
     "        to_dconv3_0[0] = y_0_0; to_dconv3_1[0] = y_0_1; to_dconv3_0[1] = y_1_0;\n"
     "        to_dconv3_1[1] = y_1_1; to_dconv3_0[2] = y_2_0; to_dconv3_1[2] = y_2_1;\n"
     "        to_dconv3_0[3] = y_3_0; to_dconv3_1[3] = y_3_1; to_dconv3_0[4] = y_4_0;\n"
@@ -8750,13 +9454,13 @@ static const char cuda_source[] =
     "        const int o = row - tap * 8;\n"
     "        real sum_0_0 = 0; real sum_0_1 = 0;\n"
     "        real sum_1_0 = 0; real sum_1_1 = 0;\n"
-    "        for (int from = 0; from + 64 <= f->sites1 + 63; from += 64) { /* strips of sites */\n"
-    "            const int to = (from + 64 < f->sites1 \? from + 64 : f->sites1);\n"
+    "        for (int from = 0; from + 64 <= at.sites + 63; from += 64) { /* strips of sites */\n"
+    "            const int to = (from + 64 < at.sites \? from + 64 : at.sites);\n"
     "            real strip_0_0 = 0; real strip_0_1 = 0;\n"
     "            real strip_1_0 = 0; real strip_1_1 = 0;\n"
     "            for (int s = from; s < to; s++) { /* sites */\n"
-    "                const real *dy = at.field + f->dconv3 + s * 20 + o * 2;\n"
-    "                const real *x = at.field + f->leaky_relu2 + f->near1[tap * f->sites1 + s] * 12 + column * 2;\n"
+    "                const real *dy = at.far + f->dconv3 + at.site * 20 + s * 20 + o * 2;\n"
+    "                const real *x = at.far + f->leaky_relu2 + f->near1[tap * f->sites1 + at.site + s] * 12 + column * 2;\n"
     "                real v_0 = x[0]; real v_1 = x[1];\n"
     "                real u_0 = dy[0]; strip_0_0 = real_fma(u_0, v_0, strip_0_0);\n"
     "                strip_0_1 = real_fma(u_0, v_1, strip_0_1);\n"
@@ -8778,17 +9482,17 @@ static const char cuda_source[] =
     " * dx[c,q] = sum over taps k and channels o of w[o,c,k] dy[o,back[k][q]]; 512 multiply-adds a site */\n"
     "DEVICE void dleaky_relu2_cuda(const Frame *f, Block at)\n"
     "{\n"
-    "    const int tiles = (f->sites1 + 1) / 2;\n"
+    "    const int tiles = (at.sites + 1) / 2;\n"
     "    for (int item = THREAD; item < tiles; item += THREADS) { /* tiles, one to a thread */\n"
-    "        const int s1 = (item + tiles < f->sites1 - 1 \? item + tiles : f->sites1 - 1);\n"
+    "        const int s1 = (item + tiles < at.sites - 1 \? item + tiles : at.sites - 1);\n"
     "        real y_0_0 = 0; real y_0_1 = 0; real y_1_0 = 0; real y_1_1 = 0; real y_2_0 = 0;\n"
     "        real y_2_1 = 0; real y_3_0 = 0; real y_3_1 = 0; real y_4_0 = 0; real y_4_1 = 0;\n"
     "        real y_5_0 = 0; real y_5_1 = 0; real y_6_0 = 0; real y_6_1 = 0; real y_7_0 = 0;\n"
     "        real y_7_1 = 0;\n"
     "        const real *w = ALIGNED(at.packed + 1952);\n"
     "        for (int tap = 0; tap < 4; tap++) { /* taps */\n"
-    "            const real *x_0 = ALIGNED(at.field + f->dconv3 + f->back1[tap * f->sites1 + item] * 20);\n"
-    "            const real *x_1 = ALIGNED(at.field + f->dconv3 + f->back1[tap * f->sites1 + s1] * 20);\n"
+    "            const real *x_0 = ALIGNED(at.far + f->dconv3 + f->back1[tap * f->sites1 + at.site + item] * 20);\n"
+    "            const real *x_1 = ALIGNED(at.far + f->dconv3 + f->back1[tap * f->sites1 + at.site + s1] * 20);\n"
     "            for (int c = 0; c < 16; c += 4) { /* channels read */\n"
     "                real v_0_0 = x_0[c]; real v_0_1 = x_1[c]; real u_0_0 = w[tap * 128 + c * 8];\n"
     "                y_0_0 = real_fma(u_0_0, v_0_0, y_0_0); y_0_1 = real_fma(u_0_0, v_0_1, y_0_1);\n"
@@ -8844,8 +9548,8 @@ static const char cuda_source[] =
     "                y_7_0 = real_fma(u_3_7, v_3_0, y_7_0); y_7_1 = real_fma(u_3_7, v_3_1, y_7_1);\n"
     "            }\n"
     "        }\n"
-    "        const real *of_leaky_relu2_0 = at.field + f->leaky_relu2 + item * 12;\n"
-    "        const real *of_leaky_relu2_1 = at.field + f->leaky_relu2 + s1 * 12;\n"
+    "        const real *of_leaky_relu2_0 = at.far + f->leaky_relu2 + at.site * 12 + item * 12;\n"
+    "        const real *of_leaky_relu2_1 = at.far + f->leaky_relu2 + at.site * 12 + s1 * 12;\n"
     "        y_0_0 = (of_leaky_relu2_0[0] > 0 \? y_0_0 : (y_0_0 * (real)0.01));\n"
     "        y_0_1 = (of_leaky_relu2_1[0] > 0 \? y_0_1 : (y_0_1 * (real)0.01));\n"
     "        y_1_0 = (of_leaky_relu2_0[1] > 0 \? y_1_0 : (y_1_0 * (real)0.01));\n"
@@ -8862,8 +9566,8 @@ static const char cuda_source[] =
     "        y_6_1 = (of_leaky_relu2_1[6] > 0 \? y_6_1 : (y_6_1 * (real)0.01));\n"
     "        y_7_0 = (of_leaky_relu2_0[7] > 0 \? y_7_0 : (y_7_0 * (real)0.01));\n"
     "        y_7_1 = (of_leaky_relu2_1[7] > 0 \? y_7_1 : (y_7_1 * (real)0.01));\n"
-    "        real *to_dconv2_0 = at.field + f->dconv2 + item * 12;\n"
-    "        real *to_dconv2_1 = at.field + f->dconv2 + s1 * 12;\n"
+    "        real *to_dconv2_0 = at.far + f->dconv2 + at.site * 12 + item * 12;\n"
+    "        real *to_dconv2_1 = at.far + f->dconv2 + at.site * 12 + s1 * 12;\n"
     "        to_dconv2_0[0] = y_0_0; to_dconv2_1[0] = y_0_1; to_dconv2_0[1] = y_1_0;\n"
     "        to_dconv2_1[1] = y_1_1; to_dconv2_0[2] = y_2_0; to_dconv2_1[2] = y_2_1;\n"
     "        to_dconv2_0[3] = y_3_0; to_dconv2_1[3] = y_3_1; to_dconv2_0[4] = y_4_0;\n"
@@ -8877,13 +9581,13 @@ static const char cuda_source[] =
     " * dw[o,c,k] += sum over sites p of dy[o,p] x[c,near[k][p]]; 1024 multiply-adds a site */\n"
     "DEVICE void dconv2_weight_shares_cuda(const Frame *f, Block at)\n"
     "{\n"
-    "    const int shares = shares_of(f->sites1, 64);\n"
+    "    const int shares = shares_of(at.sites, 64);\n"
     "    for (int item = THREAD; item < shares * 64; item += THREADS) { /* tiles, one to a thread */\n"
     "        const int share = item / 64;\n"
     "        const int n = item - share * 64;\n"
-    "        const int size = (f->sites1 + shares - 1) / shares;\n"
-    "        const int first = (share * size < f->sites1 \? share * size : f->sites1);\n"
-    "        const int last = (first + size < f->sites1 \? first + size : f->sites1);\n"
+    "        const int size = (at.sites + shares - 1) / shares;\n"
+    "        const int first = (share * size < at.sites \? share * size : at.sites);\n"
+    "        const int last = (first + size < at.sites \? first + size : at.sites);\n"
     "        const int row = n / 8;\n"
     "        const int column = n - row * 8;\n"
     "        const int tap = row / 2;\n"
@@ -8899,8 +9603,8 @@ static const char cuda_source[] =
     "            real strip_2_0 = 0; real strip_2_1 = 0; real strip_2_2 = 0; real strip_2_3 = 0;\n"
     "            real strip_3_0 = 0; real strip_3_1 = 0; real strip_3_2 = 0; real strip_3_3 = 0;\n"
     "            for (int s = from; s < to; s++) { /* sites */\n"
-    "                const real *dy = ALIGNED(at.field + f->dconv2 + s * 12 + o * 4);\n"
-    "                const real *x = ALIGNED(at.field + f->leaky_relu1 + f->near1[tap * f->sites1 + s] * 36 + column * 4);\n"
+    "                const real *dy = ALIGNED(at.far + f->dconv2 + at.site * 12 + s * 12 + o * 4);\n"
+    "                const real *x = ALIGNED(at.far + f->leaky_relu1 + f->near1[tap * f->sites1 + at.site + s] * 36 + column * 4);\n"
     "                real v_0 = x[0]; real v_1 = x[1]; real v_2 = x[2]; real v_3 = x[3];\n"
     "                real u_0 = dy[0]; strip_0_0 = real_fma(u_0, v_0, strip_0_0);\n"
     "                strip_0_1 = real_fma(u_0, v_1, strip_0_1);\n"
@@ -8928,7 +9632,7 @@ static const char cuda_source[] =
     "            sum_3_0 = (sum_3_0 + strip_3_0); sum_3_1 = (sum_3_1 + strip_3_1);\n"
     "            sum_3_2 = (sum_3_2 + strip_3_2); sum_3_3 = (sum_3_3 + strip_3_3);\n"
     "        }\n"
-    "        real *part = at.field + f->dconv2_weight_shares + item;\n"
+    "        real *part = at.near + f->dconv2_weight_shares + item;\n"
     "        part[0] = sum_0_0; part[shares * 64] = sum_0_1; part[shares * 128] = sum_0_2;\n"
     "        part[shares * 192] = sum_0_3;\n"
     "        part[shares * 256] = sum_1_0; part[shares * 320] = sum_1_1; part[shares * 384] = sum_1_2;\n"
@@ -8944,11 +9648,11 @@ static const char cuda_source[] =
     " * dw[o,c,k] += sum over sites p of dy[o,p] x[c,near[k][p]]; 1024 multiply-adds a site */\n"
     "DEVICE void dconv2_weight_cuda(const Frame *f, Block at)\n"
     "{\n"
-    "    const int shares = shares_of(f->sites1, 64);\n"
+    "    const int shares = shares_of(at.sites, 64);\n"
     "    for (int item = THREAD; item < 1024; item += THREADS) { /* tiles, one to a thread */\n"
     "        const int element = item / 64;\n"
     "        const int n = item - element * 64;\n"
-    "        const real *part = at.field + f->dconv2_weight_shares + element * (shares * 64) + n;\n"
+    "        const real *part = at.near + f->dconv2_weight_shares + element * (shares * 64) + n;\n"
     "        real sum = 0;\n"
     "        for (int share = 0; share < shares; share++) { /* shares of the sum */\n"
     "            sum = (sum + part[share * 64]);\n"
@@ -8968,19 +9672,19 @@ static const char cuda_source[] =
     " * dx[c,q] = sum over taps k and channels o of w[o,c,k] dy[o,back[k][q]]; 1024 multiply-adds a site */\n"
     "DEVICE void dleaky_relu1_cuda(const Frame *f, Block at)\n"
     "{\n"
-    "    const int tiles = (f->sites1 + 1) / 2;\n"
+    "    const int tiles = (at.sites + 1) / 2;\n"
     "    for (int item = THREAD; item < tiles * 4; item += THREADS) { /* tiles, one to a thread */\n"
     "        const int block = item / tiles;\n"
     "        const int s0 = item - block * tiles;\n"
-    "        const int s1 = (s0 + tiles < f->sites1 - 1 \? s0 + tiles : f->sites1 - 1);\n"
+    "        const int s1 = (s0 + tiles < at.sites - 1 \? s0 + tiles : at.sites - 1);\n"
     "        real y_0_0 = 0; real y_0_1 = 0; real y_1_0 = 0; real y_1_1 = 0; real y_2_0 = 0;\n"
     "        real y_2_1 = 0; real y_3_0 = 0; real y_3_1 = 0; real y_4_0 = 0; real y_4_1 = 0;\n"
     "        real y_5_0 = 0; real y_5_1 = 0; real y_6_0 = 0; real y_6_1 = 0; real y_7_0 = 0;\n"
     "        real y_7_1 = 0;\n"
     "        const real *w = ALIGNED(at.packed + block * 256 + 2464);\n"
     "        for (int tap = 0; tap < 4; tap++) { /* taps */\n"
-    "            const real *x_0 = ALIGNED(at.field + f->dconv2 + f->back1[tap * f->sites1 + s0] * 12);\n"
-    "            const real *x_1 = ALIGNED(at.field + f->dconv2 + f->back1[tap * f->sites1 + s1] * 12);\n"
+    "            const real *x_0 = ALIGNED(at.far + f->dconv2 + f->back1[tap * f->sites1 + at.site + s0] * 12);\n"
+    "            const real *x_1 = ALIGNED(at.far + f->dconv2 + f->back1[tap * f->sites1 + at.site + s1] * 12);\n"
     "            for (int c = 0; c < 8; c += 4) { /* channels read */\n"
     "                real v_0_0 = x_0[c]; real v_0_1 = x_1[c]; real u_0_0 = w[tap * 64 + c * 8];\n"
     "                y_0_0 = real_fma(u_0_0, v_0_0, y_0_0); y_0_1 = real_fma(u_0_0, v_0_1, y_0_1);\n"
@@ -9036,8 +9740,8 @@ static const char cuda_source[] =
     "                y_7_0 = real_fma(u_3_7, v_3_0, y_7_0); y_7_1 = real_fma(u_3_7, v_3_1, y_7_1);\n"
     "            }\n"
     "        }\n"
-    "        const real *of_leaky_relu1_0 = at.field + f->leaky_relu1 + s0 * 36 + block * 8;\n"
-    "        const real *of_leaky_relu1_1 = at.field + f->leaky_relu1 + s1 * 36 + block * 8;\n"
+    "        const real *of_leaky_relu1_0 = at.far + f->leaky_relu1 + at.site * 36 + s0 * 36 + block * 8;\n"
+    "        const real *of_leaky_relu1_1 = at.far + f->leaky_relu1 + at.site * 36 + s1 * 36 + block * 8;\n"
     "        y_0_0 = (of_leaky_relu1_0[0] > 0 \? y_0_0 : (y_0_0 * (real)0.01));\n"
     "        y_0_1 = (of_leaky_relu1_1[0] > 0 \? y_0_1 : (y_0_1 * (real)0.01));\n"
     "        y_1_0 = (of_leaky_relu1_0[1] > 0 \? y_1_0 : (y_1_0 * (real)0.01));\n"
@@ -9054,8 +9758,8 @@ static const char cuda_source[] =
     "        y_6_1 = (of_leaky_relu1_1[6] > 0 \? y_6_1 : (y_6_1 * (real)0.01));\n"
     "        y_7_0 = (of_leaky_relu1_0[7] > 0 \? y_7_0 : (y_7_0 * (real)0.01));\n"
     "        y_7_1 = (of_leaky_relu1_1[7] > 0 \? y_7_1 : (y_7_1 * (real)0.01));\n"
-    "        real *to_dconv1_0 = at.field + f->dconv1 + s0 * 36 + block * 8;\n"
-    "        real *to_dconv1_1 = at.field + f->dconv1 + s1 * 36 + block * 8;\n"
+    "        real *to_dconv1_0 = at.near + f->dconv1 + s0 * 36 + block * 8;\n"
+    "        real *to_dconv1_1 = at.near + f->dconv1 + s1 * 36 + block * 8;\n"
     "        to_dconv1_0[0] = y_0_0; to_dconv1_1[0] = y_0_1; to_dconv1_0[1] = y_1_0;\n"
     "        to_dconv1_1[1] = y_1_1; to_dconv1_0[2] = y_2_0; to_dconv1_1[2] = y_2_1;\n"
     "        to_dconv1_0[3] = y_3_0; to_dconv1_1[3] = y_3_1; to_dconv1_0[4] = y_4_0;\n"
@@ -9073,12 +9777,12 @@ static const char cuda_source[] =
     "        const int row = item / 4;\n"
     "        const int column = item - row * 4;\n"
     "        real sum = 0;\n"
-    "        for (int from = 0; from + 64 <= f->sites1 + 63; from += 64) { /* strips of sites */\n"
-    "            const int to = (from + 64 < f->sites1 \? from + 64 : f->sites1);\n"
+    "        for (int from = 0; from + 64 <= at.sites + 63; from += 64) { /* strips of sites */\n"
+    "            const int to = (from + 64 < at.sites \? from + 64 : at.sites);\n"
     "            real strip = 0;\n"
     "            for (int s = from; s < to; s++) { /* sites */\n"
-    "                const real *dy = at.field + f->dconv1 + s * 36 + row;\n"
-    "                const real *x = at.field + f->flux + s * 4 + column;\n"
+    "                const real *dy = at.near + f->dconv1 + s * 36 + row;\n"
+    "                const real *x = at.far + f->flux_2 + at.site * 4 + s * 4 + column;\n"
     "                real v = x[0];\n"
     "                real u = dy[0]; strip = real_fma(u, v, strip);\n"
     "            }\n"
@@ -9092,22 +9796,210 @@ static const char cuda_source[] =
     "/* dlinear1, eq1.arch:15 */\n"
     "DEVICE void read_dlinear1_cuda(const Frame *f, Block at)\n"
     "{\n"
-    "    read_field(f, at, f->dy, at.field + f->dlinear1, 1, 1, 1);\n"
+    "    read_field(f, at, f->dy, at.far + f->dlinear1_2, 1, 1, 1);\n"
+    "}\n"
+    "\n"
+    "/* dlinear1_weight, eq1.arch:15\n"
+    " * dw[o,c,k] += sum over sites p of dy[o,p] x[c,near[k][p]]; 8 multiply-adds a site */\n"
+    "DEVICE void dlinear1_weight_2_cuda(const Frame *f, Block at)\n"
+    "{\n"
+    "    for (int item = THREAD; item < 8; item += THREADS) { /* tiles, one to a thread */\n"
+    "        const int row = item / 8;\n"
+    "        const int column = item - row * 8;\n"
+    "        real sum = 0;\n"
+    "        {\n"
+    "            const int to = 1;\n"
+    "            real strip = 0;\n"
+    "            for (int s = 0; s < to; s++) { /* sites */\n"
+    "                const real *dy = at.far + f->dlinear1_2 + row;\n"
+    "                const real *x = at.near + f->global_sum_pool1 + column;\n"
+    "                real v = x[0];\n"
+    "                real u = dy[0]; strip = real_fma(u, v, strip);\n"
+    "            }\n"
+    "            sum = (sum + strip);\n"
+    "        }\n"
+    "        real *sums = at.sums;\n"
+    "        sums[row * 8 + column + 1792] = (sums[row * 8 + column + 1792] + sum);\n"
+    "    }\n"
+    "}\n"
+    "\n"
+    "/* dglobal_sum_pool1, eq1.arch:14\n"
+    " * dx[c,q] = sum over taps k and channels o of w[o,c,k] dy[o,back[k][q]]; 8 multiply-adds a site */\n"
+    "DEVICE void dglobal_sum_pool1_2_cuda(const Frame *f, Block at)\n"
+    "{\n"
+    "    for (int item = THREAD; item < 1; item += THREADS) { /* tiles, one to a thread */\n"
+    "        real y_0 = 0; real y_1 = 0; real y_2 = 0; real y_3 = 0; real y_4 = 0; real y_5 = 0;\n"
+    "        real y_6 = 0; real y_7 = 0;\n"
+    "        const real *w = ALIGNED(at.packed + 1808);\n"
+    "        {\n"
+    "            const real *x = at.far + f->dlinear1_2;\n"
+    "            real v = x[0]; real u_0 = w[0]; y_0 = real_fma(u_0, v, y_0); real u_1 = w[1];\n"
+    "            y_1 = real_fma(u_1, v, y_1); real u_2 = w[2]; y_2 = real_fma(u_2, v, y_2);\n"
+    "            real u_3 = w[3]; y_3 = real_fma(u_3, v, y_3); real u_4 = w[4];\n"
+    "            y_4 = real_fma(u_4, v, y_4); real u_5 = w[5]; y_5 = real_fma(u_5, v, y_5);\n"
+    "            real u_6 = w[6]; y_6 = real_fma(u_6, v, y_6); real u_7 = w[7];\n"
+    "            y_7 = real_fma(u_7, v, y_7);\n"
+    "        }\n"
+    "        real *to_dglobal_sum_pool1 = at.far + f->dglobal_sum_pool1;\n"
+    "        to_dglobal_sum_pool1[0] = y_0; to_dglobal_sum_pool1[1] = y_1; to_dglobal_sum_pool1[2] = y_2;\n"
+    "        to_dglobal_sum_pool1[3] = y_3; to_dglobal_sum_pool1[4] = y_4; to_dglobal_sum_pool1[5] = y_5;\n"
+    "        to_dglobal_sum_pool1[6] = y_6; to_dglobal_sum_pool1[7] = y_7;\n"
+    "    }\n"
+    "}\n"
+    "\n"
+    "/* dleaky_relu4 -> dconv4, eq1.arch:13 */\n"
+    "DEVICE void dleaky_relu4_2_cuda(const Frame *f, Block at)\n"
+    "{\n"
+    "    for (int item = THREAD; item < at.sites * 8; item += THREADS) { /* tiles, one to a thread */\n"
+    "        const int s = item / 8;\n"
+    "        const int c = item - s * 8;\n"
+    "        const real *x = at.far + f->dglobal_sum_pool1;\n"
+    "        real y = x[c];\n"
+    "        const real *of_leaky_relu4 = at.near + f->leaky_relu4 + s * 12 + c;\n"
+    "        y = (of_leaky_relu4[0] > 0 \? y : (y * (real)0.01));\n"
+    "        real *to_dconv4 = at.near + f->dconv4 + s * 12 + c;\n"
+    "        to_dconv4[0] = y;\n"
+    "    }\n"
+    "}\n"
+    "\n"
+    "/* dconv4_weight, eq1.arch:13\n"
+    " * dw[o,c,k] += sum over sites p of dy[o,p] x[c,near[k][p]]; 128 multiply-adds a site */\n"
+    "DEVICE void dconv4_weight_2_cuda(const Frame *f, Block at)\n"
+    "{\n"
+    "    for (int item = THREAD; item < 128; item += THREADS) { /* tiles, one to a thread */\n"
+    "        const int row = item / 16;\n"
+    "        const int column = item - row * 16;\n"
+    "        real sum = 0;\n"
+    "        for (int from = 0; from + 64 <= at.sites + 63; from += 64) { /* strips of sites */\n"
+    "            const int to = (from + 64 < at.sites \? from + 64 : at.sites);\n"
+    "            real strip = 0;\n"
+    "            for (int s = from; s < to; s++) { /* sites */\n"
+    "                const real *dy = at.near + f->dconv4 + s * 12 + row;\n"
+    "                const real *x = at.near + f->leaky_relu3 + s * 20 + column;\n"
+    "                real v = x[0];\n"
+    "                real u = dy[0]; strip = real_fma(u, v, strip);\n"
+    "            }\n"
+    "            sum = (sum + strip);\n"
+    "        }\n"
+    "        real *sums = at.sums;\n"
+    "        sums[row * 16 + column + 1664] = (sums[row * 16 + column + 1664] + sum);\n"
+    "    }\n"
+    "}\n"
+    "\n"
+    "/* dleaky_relu3 -> dconv3, eq1.arch:12\n"
+    " * dx[c,q] = sum over taps k and channels o of w[o,c,k] dy[o,back[k][q]]; 128 multiply-adds a site */\n"
+    "DEVICE void dleaky_relu3_2_cuda(const Frame *f, Block at)\n"
+    "{\n"
+    "    const int tiles = (at.sites + 1) / 2;\n"
+    "    for (int item = THREAD; item < tiles * 2; item += THREADS) { /* tiles, one to a thread */\n"
+    "        const int block = item / tiles;\n"
+    "        const int s0 = item - block * tiles;\n"
+    "        const int s1 = (s0 + tiles < at.sites - 1 \? s0 + tiles : at.sites - 1);\n"
+    "        real y_0_0 = 0; real y_0_1 = 0; real y_1_0 = 0; real y_1_1 = 0; real y_2_0 = 0;\n"
+    "        real y_2_1 = 0; real y_3_0 = 0; real y_3_1 = 0; real y_4_0 = 0; real y_4_1 = 0;\n"
+    "        real y_5_0 = 0; real y_5_1 = 0; real y_6_0 = 0; real y_6_1 = 0; real y_7_0 = 0;\n"
+    "        real y_7_1 = 0;\n"
+    "        const real *w = ALIGNED(at.packed + block * 64 + 1824);\n"
+    "        {\n"
+    "            const real *x_0 = ALIGNED(at.near + f->dconv4 + s0 * 12);\n"
+    "            const real *x_1 = ALIGNED(at.near + f->dconv4 + s1 * 12);\n"
+    "            for (int c = 0; c < 8; c += 4) { /* channels read */\n"
+    "                real v_0_0 = x_0[c]; real v_0_1 = x_1[c]; real u_0_0 = w[c * 8];\n"
+    "                y_0_0 = real_fma(u_0_0, v_0_0, y_0_0); y_0_1 = real_fma(u_0_0, v_0_1, y_0_1);\n"
+    "                real u_0_1 = w[c * 8 + 1]; y_1_0 = real_fma(u_0_1, v_0_0, y_1_0);\n"
+    "                y_1_1 = real_fma(u_0_1, v_0_1, y_1_1); real u_0_2 = w[c * 8 + 2];\n"
+    "                y_2_0 = real_fma(u_0_2, v_0_0, y_2_0); y_2_1 = real_fma(u_0_2, v_0_1, y_2_1);\n"
+    "                real u_0_3 = w[c * 8 + 3]; y_3_0 = real_fma(u_0_3, v_0_0, y_3_0);\n"
+    "                y_3_1 = real_fma(u_0_3, v_0_1, y_3_1); real u_0_4 = w[c * 8 + 4];\n"
+    "                y_4_0 = real_fma(u_0_4, v_0_0, y_4_0); y_4_1 = real_fma(u_0_4, v_0_1, y_4_1);\n"
+    "                real u_0_5 = w[c * 8 + 5]; y_5_0 = real_fma(u_0_5, v_0_0, y_5_0);\n"
+    "                y_5_1 = real_fma(u_0_5, v_0_1, y_5_1); real u_0_6 = w[c * 8 + 6];\n"
+    "                y_6_0 = real_fma(u_0_6, v_0_0, y_6_0); y_6_1 = real_fma(u_0_6, v_0_1, y_6_1);\n"
+    "                real u_0_7 = w[c * 8 + 7]; y_7_0 = real_fma(u_0_7, v_0_0, y_7_0);\n"
+    "                y_7_1 = real_fma(u_0_7, v_0_1, y_7_1);\n"
+    "                real v_1_0 = x_0[c + 1]; real v_1_1 = x_1[c + 1]; real u_1_0 = w[c * 8 + 8];\n"
+    "                y_0_0 = real_fma(u_1_0, v_1_0, y_0_0); y_0_1 = real_fma(u_1_0, v_1_1, y_0_1);\n"
+    "                real u_1_1 = w[c * 8 + 9]; y_1_0 = real_fma(u_1_1, v_1_0, y_1_0);\n"
+    "                y_1_1 = real_fma(u_1_1, v_1_1, y_1_1); real u_1_2 = w[c * 8 + 10];\n"
+    "                y_2_0 = real_fma(u_1_2, v_1_0, y_2_0); y_2_1 = real_fma(u_1_2, v_1_1, y_2_1);\n"
+    "                real u_1_3 = w[c * 8 + 11]; y_3_0 = real_fma(u_1_3, v_1_0, y_3_0);\n"
+    "                y_3_1 = real_fma(u_1_3, v_1_1, y_3_1); real u_1_4 = w[c * 8 + 12];\n"
+    "                y_4_0 = real_fma(u_1_4, v_1_0, y_4_0); y_4_1 = real_fma(u_1_4, v_1_1, y_4_1);\n"
+    "                real u_1_5 = w[c * 8 + 13]; y_5_0 = real_fma(u_1_5, v_1_0, y_5_0);\n"
+    "                y_5_1 = real_fma(u_1_5, v_1_1, y_5_1); real u_1_6 = w[c * 8 + 14];\n"
+    "                y_6_0 = real_fma(u_1_6, v_1_0, y_6_0); y_6_1 = real_fma(u_1_6, v_1_1, y_6_1);\n"
+    "                real u_1_7 = w[c * 8 + 15]; y_7_0 = real_fma(u_1_7, v_1_0, y_7_0);\n"
+    "                y_7_1 = real_fma(u_1_7, v_1_1, y_7_1);\n"
+    "                real v_2_0 = x_0[c + 2]; real v_2_1 = x_1[c + 2]; real u_2_0 = w[c * 8 + 16];\n"
+    "                y_0_0 = real_fma(u_2_0, v_2_0, y_0_0); y_0_1 = real_fma(u_2_0, v_2_1, y_0_1);\n"
+    "                real u_2_1 = w[c * 8 + 17]; y_1_0 = real_fma(u_2_1, v_2_0, y_1_0);\n"
+    "                y_1_1 = real_fma(u_2_1, v_2_1, y_1_1); real u_2_2 = w[c * 8 + 18];\n"
+    "                y_2_0 = real_fma(u_2_2, v_2_0, y_2_0); y_2_1 = real_fma(u_2_2, v_2_1, y_2_1);\n"
+    "                real u_2_3 = w[c * 8 + 19]; y_3_0 = real_fma(u_2_3, v_2_0, y_3_0);\n"
+    "                y_3_1 = real_fma(u_2_3, v_2_1, y_3_1); real u_2_4 = w[c * 8 + 20];\n"
+    "                y_4_0 = real_fma(u_2_4, v_2_0, y_4_0); y_4_1 = real_fma(u_2_4, v_2_1, y_4_1);\n"
+    "                real u_2_5 = w[c * 8 + 21]; y_5_0 = real_fma(u_2_5, v_2_0, y_5_0);\n"
+    "                y_5_1 = real_fma(u_2_5, v_2_1, y_5_1); real u_2_6 = w[c * 8 + 22];\n"
+    "                y_6_0 = real_fma(u_2_6, v_2_0, y_6_0); y_6_1 = real_fma(u_2_6, v_2_1, y_6_1);\n"
+    "                real u_2_7 = w[c * 8 + 23]; y_7_0 = real_fma(u_2_7, v_2_0, y_7_0);\n"
+    "                y_7_1 = real_fma(u_2_7, v_2_1, y_7_1);\n"
+    "                real v_3_0 = x_0[c + 3]; real v_3_1 = x_1[c + 3]; real u_3_0 = w[c * 8 + 24];\n"
+    "                y_0_0 = real_fma(u_3_0, v_3_0, y_0_0); y_0_1 = real_fma(u_3_0, v_3_1, y_0_1);\n"
+    "                real u_3_1 = w[c * 8 + 25]; y_1_0 = real_fma(u_3_1, v_3_0, y_1_0);\n"
+    "                y_1_1 = real_fma(u_3_1, v_3_1, y_1_1); real u_3_2 = w[c * 8 + 26];\n"
+    "                y_2_0 = real_fma(u_3_2, v_3_0, y_2_0); y_2_1 = real_fma(u_3_2, v_3_1, y_2_1);\n"
+    "                real u_3_3 = w[c * 8 + 27]; y_3_0 = real_fma(u_3_3, v_3_0, y_3_0);\n"
+    "                y_3_1 = real_fma(u_3_3, v_3_1, y_3_1); real u_3_4 = w[c * 8 + 28];\n"
+    "                y_4_0 = real_fma(u_3_4, v_3_0, y_4_0); y_4_1 = real_fma(u_3_4, v_3_1, y_4_1);\n"
+    "                real u_3_5 = w[c * 8 + 29]; y_5_0 = real_fma(u_3_5, v_3_0, y_5_0);\n"
+    "                y_5_1 = real_fma(u_3_5, v_3_1, y_5_1); real u_3_6 = w[c * 8 + 30];\n"
+    "                y_6_0 = real_fma(u_3_6, v_3_0, y_6_0); y_6_1 = real_fma(u_3_6, v_3_1, y_6_1);\n"
+    "                real u_3_7 = w[c * 8 + 31]; y_7_0 = real_fma(u_3_7, v_3_0, y_7_0);\n"
+    "                y_7_1 = real_fma(u_3_7, v_3_1, y_7_1);\n"
+    "            }\n"
+    "        }\n"
+    "        const real *of_leaky_relu3_0 = at.near + f->leaky_relu3 + s0 * 20 + block * 8;\n"
+    "        const real *of_leaky_relu3_1 = at.near + f->leaky_relu3 + s1 * 20 + block * 8;\n"
+    "        y_0_0 = (of_leaky_relu3_0[0] > 0 \? y_0_0 : (y_0_0 * (real)0.01));\n"
+    "        y_0_1 = (of_leaky_relu3_1[0] > 0 \? y_0_1 : (y_0_1 * (real)0.01));\n"
+    "        y_1_0 = (of_leaky_relu3_0[1] > 0 \? y_1_0 : (y_1_0 * (real)0.01));\n"
+    "        y_1_1 = (of_leaky_relu3_1[1] > 0 \? y_1_1 : (y_1_1 * (real)0.01));\n"
+    "        y_2_0 = (of_leaky_relu3_0[2] > 0 \? y_2_0 : (y_2_0 * (real)0.01));\n"
+    "        y_2_1 = (of_leaky_relu3_1[2] > 0 \? y_2_1 : (y_2_1 * (real)0.01));\n"
+    "        y_3_0 = (of_leaky_relu3_0[3] > 0 \? y_3_0 : (y_3_0 * (real)0.01));\n"
+    "        y_3_1 = (of_leaky_relu3_1[3] > 0 \? y_3_1 : (y_3_1 * (real)0.01));\n"
+    "        y_4_0 = (of_leaky_relu3_0[4] > 0 \? y_4_0 : (y_4_0 * (real)0.01));\n"
+    "        y_4_1 = (of_leaky_relu3_1[4] > 0 \? y_4_1 : (y_4_1 * (real)0.01));\n"
+    "        y_5_0 = (of_leaky_relu3_0[5] > 0 \? y_5_0 : (y_5_0 * (real)0.01));\n"
+    "        y_5_1 = (of_leaky_relu3_1[5] > 0 \? y_5_1 : (y_5_1 * (real)0.01));\n"
+    "        y_6_0 = (of_leaky_relu3_0[6] > 0 \? y_6_0 : (y_6_0 * (real)0.01));\n"
+    "        y_6_1 = (of_leaky_relu3_1[6] > 0 \? y_6_1 : (y_6_1 * (real)0.01));\n"
+    "        y_7_0 = (of_leaky_relu3_0[7] > 0 \? y_7_0 : (y_7_0 * (real)0.01));\n"
+    "        y_7_1 = (of_leaky_relu3_1[7] > 0 \? y_7_1 : (y_7_1 * (real)0.01));\n"
+    "        real *to_dconv3_0 = at.far + f->dconv3 + at.site * 20 + s0 * 20 + block * 8;\n"
+    "        real *to_dconv3_1 = at.far + f->dconv3 + at.site * 20 + s1 * 20 + block * 8;\n"
+    "        to_dconv3_0[0] = y_0_0; to_dconv3_1[0] = y_0_1; to_dconv3_0[1] = y_1_0;\n"
+    "        to_dconv3_1[1] = y_1_1; to_dconv3_0[2] = y_2_0; to_dconv3_1[2] = y_2_1;\n"
+    "        to_dconv3_0[3] = y_3_0; to_dconv3_1[3] = y_3_1; to_dconv3_0[4] = y_4_0;\n"
+    "        to_dconv3_1[4] = y_4_1; to_dconv3_0[5] = y_5_0; to_dconv3_1[5] = y_5_1;\n"
+    "        to_dconv3_0[6] = y_6_0; to_dconv3_1[6] = y_6_1; to_dconv3_0[7] = y_7_0;\n"
+    "        to_dconv3_1[7] = y_7_1;\n"
+    "    }\n"
     "}\n"
     "\n"
     "/* dflux, eq1.arch:6\n"
     " * dx[c,q] = sum over taps k and channels o of w[o,c,k] dy[o,back[k][q]]; 128 multiply-adds a site */\n"
     "DEVICE void dflux_cuda(const Frame *f, Block at)\n"
     "{\n"
-    "    const int tiles = (f->sites1 + 1) / 2;\n"
+    "    const int tiles = (at.sites + 1) / 2;\n"
     "    for (int item = THREAD; item < tiles; item += THREADS) { /* tiles, one to a thread */\n"
-    "        const int s1 = (item + tiles < f->sites1 - 1 \? item + tiles : f->sites1 - 1);\n"
+    "        const int s1 = (item + tiles < at.sites - 1 \? item + tiles : at.sites - 1);\n"
     "        real y_0_0 = 0; real y_0_1 = 0; real y_1_0 = 0; real y_1_1 = 0; real y_2_0 = 0;\n"
     "        real y_2_1 = 0; real y_3_0 = 0; real y_3_1 = 0;\n"
     "        const real *w = ALIGNED(at.packed + 3488);\n"
     "        {\n"
-    "            const real *x_0 = ALIGNED(at.field + f->dconv1 + item * 36);\n"
-    "            const real *x_1 = ALIGNED(at.field + f->dconv1 + s1 * 36);\n"
+    "            const real *x_0 = ALIGNED(at.near + f->dconv1 + item * 36);\n"
+    "            const real *x_1 = ALIGNED(at.near + f->dconv1 + s1 * 36);\n"
     "            for (int c = 0; c < 32; c += 4) { /* channels read */\n"
     "                real v_0_0 = x_0[c]; real v_0_1 = x_1[c]; real u_0_0 = w[c * 4];\n"
     "                y_0_0 = real_fma(u_0_0, v_0_0, y_0_0); y_0_1 = real_fma(u_0_0, v_0_1, y_0_1);\n"
@@ -9139,8 +10031,8 @@ static const char cuda_source[] =
     "                y_3_1 = real_fma(u_3_3, v_3_1, y_3_1);\n"
     "            }\n"
     "        }\n"
-    "        real *to_dflux_0 = at.field + f->dflux + item * 4;\n"
-    "        real *to_dflux_1 = at.field + f->dflux + s1 * 4;\n"
+    "        real *to_dflux_0 = at.near + f->dflux + item * 4;\n"
+    "        real *to_dflux_1 = at.near + f->dflux + s1 * 4;\n"
     "        to_dflux_0[0] = y_0_0; to_dflux_1[0] = y_0_1; to_dflux_0[1] = y_1_0; to_dflux_1[1] = y_1_1;\n"
     "        to_dflux_0[2] = y_2_0; to_dflux_1[2] = y_2_1; to_dflux_0[3] = y_3_0; to_dflux_1[3] = y_3_1;\n"
     "    }\n"
@@ -9150,29 +10042,195 @@ static const char cuda_source[] =
     " * dx[c,q] = sum over taps k and channels o of w[o,c,k] dy[o,back[k][q]]; 128 multiply-adds a site */\n"
     "DEVICE void write_dflux_cuda(const Frame *f, Block at)\n"
     "{\n"
-    "    write_field(f, at, f->dx, at.field + f->dflux, 4, 4, f->sites1);\n"
+    "    write_field(f, at, f->dx, at.near + f->dflux, 4, 4, f->sites1);\n"
     "}\n"
     "\n"
-    "/* ---- kernels: grid (blocks, instances).  ARCH_ONLY_SHARED, ARCH_ONLY_GLOBAL: only those\n"
-    " * that have their values there, to compile in half the time ---- */\n"
+    "/* ---- kernels: grid (blocks, instances) ---- */\n"
     "\n"
-    "DEVICE void forward(const Frame *f, real *field, double *scratch)\n"
+    "/* A sample in a block. */\n"
+    "#ifndef ARCH_ONLY_GRID\n"
+    "ENTRY count_eq1_forward(const __grid_constant__ Frame frame)\n"
     "{\n"
-    "    Block at = block_of(f, field, scratch);\n"
+    "    extern __shared__ double shared[];\n"
+    "    const Frame *f = &frame;\n"
+    "    Block at = block_of(f, shared, 0);\n"
     "    for (; at.sample < f->batch; at.sample += gridDim.x) {\n"
+    "        read_flux_cuda(f, whole(at, f->sites1));\n"
+    "        __syncthreads();\n"
+    "        conv1_cuda(f, whole(at, f->sites1));\n"
+    "        __syncthreads();\n"
+    "        conv2_cuda(f, whole(at, f->sites1));\n"
+    "        __syncthreads();\n"
+    "        conv3_cuda(f, whole(at, f->sites1));\n"
+    "        __syncthreads();\n"
+    "        conv4_cuda(f, whole(at, f->sites1));\n"
+    "        __syncthreads();\n"
+    "        global_sum_pool1_shares_cuda(f, whole(at, f->sites1));\n"
+    "        __syncthreads();\n"
+    "        global_sum_pool1_cuda(f, whole(at, f->sites1));\n"
+    "        __syncthreads();\n"
+    "        linear1_cuda(f, whole(at, f->sites0));\n"
+    "        __syncthreads();\n"
+    "        write_linear1_cuda(f, whole(at, f->sites0));\n"
+    "        __syncthreads();\n"
+    "    }\n"
+    "}\n"
+    "\n"
+    "ENTRY count_eq1_gradient(const __grid_constant__ Frame frame)\n"
+    "{\n"
+    "    extern __shared__ double shared[];\n"
+    "    const Frame *f = &frame;\n"
+    "    Block at = block_of(f, shared, THREADS);\n"
+    "    clear_sums(f, at);\n"
+    "    for (; at.sample < f->batch; at.sample += gridDim.x) {\n"
+    "        read_flux_2_cuda(f, whole(at, f->sites1));\n"
+    "        __syncthreads();\n"
+    "        conv1_2_cuda(f, whole(at, f->sites1));\n"
+    "        __syncthreads();\n"
+    "        conv2_cuda(f, whole(at, f->sites1));\n"
+    "        __syncthreads();\n"
+    "        conv3_2_cuda(f, whole(at, f->sites1));\n"
+    "        __syncthreads();\n"
+    "        conv4_2_cuda(f, whole(at, f->sites1));\n"
+    "        __syncthreads();\n"
+    "        global_sum_pool1_shares_2_cuda(f, whole(at, f->sites1));\n"
+    "        __syncthreads();\n"
+    "        global_sum_pool1_cuda(f, whole(at, f->sites1));\n"
+    "        __syncthreads();\n"
+    "        linear1_cuda(f, whole(at, f->sites0));\n"
+    "        __syncthreads();\n"
+    "        loss_cuda(f, whole(at, f->sites0));\n"
+    "        dlinear1_cuda(f, whole(at, f->sites0));\n"
+    "        __syncthreads();\n"
+    "        dlinear1_weight_cuda(f, whole(at, f->sites0));\n"
+    "        dglobal_sum_pool1_cuda(f, whole(at, f->sites0));\n"
+    "        __syncthreads();\n"
+    "        dleaky_relu4_cuda(f, whole(at, f->sites1));\n"
+    "        __syncthreads();\n"
+    "        dconv4_weight_cuda(f, whole(at, f->sites1));\n"
+    "        dleaky_relu3_cuda(f, whole(at, f->sites1));\n"
+    "        __syncthreads();\n"
+    "        dconv3_weight_cuda(f, whole(at, f->sites1));\n"
+    "        dleaky_relu2_cuda(f, whole(at, f->sites1));\n"
+    "        __syncthreads();\n"
+    "        dconv2_weight_shares_cuda(f, whole(at, f->sites1));\n"
+    "        dleaky_relu1_cuda(f, whole(at, f->sites1));\n"
+    "        __syncthreads();\n"
+    "        dconv2_weight_cuda(f, whole(at, f->sites1));\n"
+    "        dconv1_weight_cuda(f, whole(at, f->sites1));\n"
+    "        __syncthreads();\n"
+    "    }\n"
+    "}\n"
+    "\n"
+    "ENTRY count_eq1_vjp(const __grid_constant__ Frame frame)\n"
+    "{\n"
+    "    extern __shared__ double shared[];\n"
+    "    const Frame *f = &frame;\n"
+    "    Block at = block_of(f, shared, 0);\n"
+    "    clear_sums(f, at);\n"
+    "    for (; at.sample < f->batch; at.sample += gridDim.x) {\n"
+    "        read_flux_2_cuda(f, whole(at, f->sites1));\n"
+    "        read_dlinear1_cuda(f, whole(at, f->sites0));\n"
+    "        __syncthreads();\n"
+    "        conv1_2_cuda(f, whole(at, f->sites1));\n"
+    "        dglobal_sum_pool1_2_cuda(f, whole(at, f->sites0));\n"
+    "        __syncthreads();\n"
+    "        conv2_cuda(f, whole(at, f->sites1));\n"
+    "        __syncthreads();\n"
+    "        conv3_cuda(f, whole(at, f->sites1));\n"
+    "        __syncthreads();\n"
+    "        conv4_cuda(f, whole(at, f->sites1));\n"
+    "        __syncthreads();\n"
+    "        if (f->sums) {\n"
+    "            global_sum_pool1_shares_cuda(f, whole(at, f->sites1));\n"
+    "        }\n"
+    "        dleaky_relu4_2_cuda(f, whole(at, f->sites1));\n"
+    "        __syncthreads();\n"
+    "        if (f->sums) {\n"
+    "            global_sum_pool1_cuda(f, whole(at, f->sites1));\n"
+    "            dconv4_weight_2_cuda(f, whole(at, f->sites1));\n"
+    "        }\n"
+    "        dleaky_relu3_2_cuda(f, whole(at, f->sites1));\n"
+    "        __syncthreads();\n"
+    "        if (f->sums) {\n"
+    "            dlinear1_weight_2_cuda(f, whole(at, f->sites0));\n"
+    "            dconv3_weight_cuda(f, whole(at, f->sites1));\n"
+    "        }\n"
+    "        dleaky_relu2_cuda(f, whole(at, f->sites1));\n"
+    "        __syncthreads();\n"
+    "        if (f->sums) {\n"
+    "            dconv2_weight_shares_cuda(f, whole(at, f->sites1));\n"
+    "        }\n"
+    "        dleaky_relu1_cuda(f, whole(at, f->sites1));\n"
+    "        __syncthreads();\n"
+    "        if (f->sums) {\n"
+    "            dconv2_weight_cuda(f, whole(at, f->sites1));\n"
+    "            dconv1_weight_cuda(f, whole(at, f->sites1));\n"
+    "        }\n"
+    "        if (f->dx) {\n"
+    "            dflux_cuda(f, whole(at, f->sites1));\n"
+    "        }\n"
+    "        __syncthreads();\n"
+    "        if (f->dx) {\n"
+    "            write_dflux_cuda(f, whole(at, f->sites1));\n"
+    "        }\n"
+    "        __syncthreads();\n"
+    "    }\n"
+    "}\n"
+    "\n"
+    "#endif\n"
+    "\n"
+    "/* Tiles of some samples in all blocks, one pass after the other. */\n"
+    "#ifndef ARCH_ONLY_BLOCK\n"
+    "GRID_ENTRY count_eq1_forward_0(const __grid_constant__ Frame frame)\n"
+    "{\n"
+    "    extern __shared__ double shared[];\n"
+    "    const Frame *f = &frame;\n"
+    "    Block at = block_of(f, shared, 0);\n"
+    "    for (int64 tile = blockIdx.x; find_tile(f, &at, tile, f->sites1); tile += gridDim.x) {\n"
     "        read_flux_cuda(f, at);\n"
     "        __syncthreads();\n"
     "        conv1_cuda(f, at);\n"
     "        __syncthreads();\n"
+    "    }\n"
+    "}\n"
+    "\n"
+    "GRID_ENTRY count_eq1_forward_1(const __grid_constant__ Frame frame)\n"
+    "{\n"
+    "    extern __shared__ double shared[];\n"
+    "    const Frame *f = &frame;\n"
+    "    Block at = block_of(f, shared, 0);\n"
+    "    for (int64 tile = blockIdx.x; find_tile(f, &at, tile, f->sites1); tile += gridDim.x) {\n"
     "        conv2_cuda(f, at);\n"
-    "        __syncthreads();\n"
+    "    }\n"
+    "}\n"
+    "\n"
+    "GRID_ENTRY count_eq1_forward_2(const __grid_constant__ Frame frame)\n"
+    "{\n"
+    "    extern __shared__ double shared[];\n"
+    "    const Frame *f = &frame;\n"
+    "    Block at = block_of(f, shared, 0);\n"
+    "    for (int64 tile = blockIdx.x; find_tile(f, &at, tile, f->sites1); tile += gridDim.x) {\n"
     "        conv3_cuda(f, at);\n"
     "        __syncthreads();\n"
     "        conv4_cuda(f, at);\n"
     "        __syncthreads();\n"
     "        global_sum_pool1_shares_cuda(f, at);\n"
     "        __syncthreads();\n"
-    "        global_sum_pool1_cuda(f, at);\n"
+    "        global_sum_pool1_tile_cuda(f, at);\n"
+    "        __syncthreads();\n"
+    "    }\n"
+    "}\n"
+    "\n"
+    "GRID_ENTRY count_eq1_forward_3(const __grid_constant__ Frame frame)\n"
+    "{\n"
+    "    extern __shared__ double shared[];\n"
+    "    const Frame *f = &frame;\n"
+    "    Block at = block_of(f, shared, 0);\n"
+    "    for (int64 tile = blockIdx.x; find_tile(f, &at, tile, f->sites0); tile += gridDim.x) {\n"
+    "        global_sum_pool1_tiles_cuda(f, at);\n"
+    "        __syncthreads();\n"
+    "        global_sum_pool1_all_cuda(f, at);\n"
     "        __syncthreads();\n"
     "        linear1_cuda(f, at);\n"
     "        __syncthreads();\n"
@@ -9181,39 +10239,58 @@ static const char cuda_source[] =
     "    }\n"
     "}\n"
     "\n"
-    "#ifndef ARCH_ONLY_GLOBAL\n"
-    "ENTRY count_eq1_forward_shared(const __grid_constant__ Frame frame)\n"
+    "GRID_ENTRY count_eq1_gradient_0(const __grid_constant__ Frame frame)\n"
     "{\n"
     "    extern __shared__ double shared[];\n"
-    "    forward(&frame, (real *)shared, 0);\n"
-    "}\n"
-    "#endif\n"
-    "\n"
-    "#ifndef ARCH_ONLY_SHARED\n"
-    "ENTRY count_eq1_forward_global(const __grid_constant__ Frame frame)\n"
-    "{\n"
-    "    forward(&frame, frame.work + instance_block() * frame.fields, 0);\n"
-    "}\n"
-    "#endif\n"
-    "\n"
-    "DEVICE void gradient(const Frame *f, real *field, double *scratch)\n"
-    "{\n"
-    "    Block at = block_of(f, field, scratch);\n"
-    "    clear_sums(f, at);\n"
-    "    for (; at.sample < f->batch; at.sample += gridDim.x) {\n"
-    "        read_flux_cuda(f, at);\n"
+    "    const Frame *f = &frame;\n"
+    "    Block at = block_of(f, shared, THREADS);\n"
+    "    if (f->first == 0) {\n"
+    "        clear_sums(f, at);\n"
+    "    }\n"
+    "    for (int64 tile = blockIdx.x; find_tile(f, &at, tile, f->sites1); tile += gridDim.x) {\n"
+    "        read_flux_2_cuda(f, at);\n"
     "        __syncthreads();\n"
-    "        conv1_cuda(f, at);\n"
+    "        conv1_2_cuda(f, at);\n"
     "        __syncthreads();\n"
+    "    }\n"
+    "}\n"
+    "\n"
+    "GRID_ENTRY count_eq1_gradient_1(const __grid_constant__ Frame frame)\n"
+    "{\n"
+    "    extern __shared__ double shared[];\n"
+    "    const Frame *f = &frame;\n"
+    "    Block at = block_of(f, shared, THREADS);\n"
+    "    for (int64 tile = blockIdx.x; find_tile(f, &at, tile, f->sites1); tile += gridDim.x) {\n"
     "        conv2_cuda(f, at);\n"
+    "    }\n"
+    "}\n"
+    "\n"
+    "GRID_ENTRY count_eq1_gradient_2(const __grid_constant__ Frame frame)\n"
+    "{\n"
+    "    extern __shared__ double shared[];\n"
+    "    const Frame *f = &frame;\n"
+    "    Block at = block_of(f, shared, THREADS);\n"
+    "    for (int64 tile = blockIdx.x; find_tile(f, &at, tile, f->sites1); tile += gridDim.x) {\n"
+    "        conv3_2_cuda(f, at);\n"
     "        __syncthreads();\n"
-    "        conv3_cuda(f, at);\n"
+    "        conv4_2_cuda(f, at);\n"
     "        __syncthreads();\n"
-    "        conv4_cuda(f, at);\n"
+    "        global_sum_pool1_shares_2_cuda(f, at);\n"
     "        __syncthreads();\n"
-    "        global_sum_pool1_shares_cuda(f, at);\n"
+    "        global_sum_pool1_tile_cuda(f, at);\n"
     "        __syncthreads();\n"
-    "        global_sum_pool1_cuda(f, at);\n"
+    "    }\n"
+    "}\n"
+    "\n"
+    "GRID_ENTRY count_eq1_gradient_3(const __grid_constant__ Frame frame)\n"
+    "{\n"
+    "    extern __shared__ double shared[];\n"
+    "    const Frame *f = &frame;\n"
+    "    Block at = block_of(f, shared, THREADS);\n"
+    "    for (int64 tile = blockIdx.x; find_tile(f, &at, tile, f->sites0); tile += gridDim.x) {\n"
+    "        global_sum_pool1_tiles_cuda(f, at);\n"
+    "        __syncthreads();\n"
+    "        global_sum_pool1_all_cuda(f, at);\n"
     "        __syncthreads();\n"
     "        linear1_cuda(f, at);\n"
     "        __syncthreads();\n"
@@ -9223,52 +10300,98 @@ static const char cuda_source[] =
     "        dlinear1_weight_cuda(f, at);\n"
     "        dglobal_sum_pool1_cuda(f, at);\n"
     "        __syncthreads();\n"
+    "    }\n"
+    "}\n"
+    "\n"
+    "GRID_ENTRY count_eq1_gradient_4(const __grid_constant__ Frame frame)\n"
+    "{\n"
+    "    extern __shared__ double shared[];\n"
+    "    const Frame *f = &frame;\n"
+    "    Block at = block_of(f, shared, THREADS);\n"
+    "    for (int64 tile = blockIdx.x; find_tile(f, &at, tile, f->sites1); tile += gridDim.x) {\n"
     "        dleaky_relu4_cuda(f, at);\n"
     "        __syncthreads();\n"
     "        dconv4_weight_cuda(f, at);\n"
     "        dleaky_relu3_cuda(f, at);\n"
     "        __syncthreads();\n"
     "        dconv3_weight_cuda(f, at);\n"
+    "        __syncthreads();\n"
+    "    }\n"
+    "}\n"
+    "\n"
+    "GRID_ENTRY count_eq1_gradient_5(const __grid_constant__ Frame frame)\n"
+    "{\n"
+    "    extern __shared__ double shared[];\n"
+    "    const Frame *f = &frame;\n"
+    "    Block at = block_of(f, shared, THREADS);\n"
+    "    for (int64 tile = blockIdx.x; find_tile(f, &at, tile, f->sites1); tile += gridDim.x) {\n"
     "        dleaky_relu2_cuda(f, at);\n"
     "        __syncthreads();\n"
     "        dconv2_weight_shares_cuda(f, at);\n"
-    "        dleaky_relu1_cuda(f, at);\n"
     "        __syncthreads();\n"
     "        dconv2_weight_cuda(f, at);\n"
+    "        __syncthreads();\n"
+    "    }\n"
+    "}\n"
+    "\n"
+    "GRID_ENTRY count_eq1_gradient_6(const __grid_constant__ Frame frame)\n"
+    "{\n"
+    "    extern __shared__ double shared[];\n"
+    "    const Frame *f = &frame;\n"
+    "    Block at = block_of(f, shared, THREADS);\n"
+    "    for (int64 tile = blockIdx.x; find_tile(f, &at, tile, f->sites1); tile += gridDim.x) {\n"
+    "        dleaky_relu1_cuda(f, at);\n"
+    "        __syncthreads();\n"
     "        dconv1_weight_cuda(f, at);\n"
     "        __syncthreads();\n"
     "    }\n"
     "}\n"
     "\n"
-    "#ifndef ARCH_ONLY_GLOBAL\n"
-    "ENTRY count_eq1_gradient_shared(const __grid_constant__ Frame frame)\n"
+    "GRID_ENTRY count_eq1_vjp_0(const __grid_constant__ Frame frame)\n"
     "{\n"
     "    extern __shared__ double shared[];\n"
-    "    gradient(&frame, (real *)(shared + THREADS), shared);\n"
-    "}\n"
-    "#endif\n"
-    "\n"
-    "#ifndef ARCH_ONLY_SHARED\n"
-    "ENTRY count_eq1_gradient_global(const __grid_constant__ Frame frame)\n"
-    "{\n"
-    "    extern __shared__ double shared[];\n"
-    "    gradient(&frame, frame.work + instance_block() * frame.fields, shared);\n"
-    "}\n"
-    "#endif\n"
-    "\n"
-    "DEVICE void vjp(const Frame *f, real *field, double *scratch)\n"
-    "{\n"
-    "    Block at = block_of(f, field, scratch);\n"
-    "    clear_sums(f, at);\n"
-    "    for (; at.sample < f->batch; at.sample += gridDim.x) {\n"
-    "        read_flux_cuda(f, at);\n"
+    "    const Frame *f = &frame;\n"
+    "    Block at = block_of(f, shared, 0);\n"
+    "    if (f->first == 0) {\n"
+    "        clear_sums(f, at);\n"
+    "    }\n"
+    "    for (int64 tile = blockIdx.x; find_tile(f, &at, tile, f->sites0); tile += gridDim.x) {\n"
     "        read_dlinear1_cuda(f, at);\n"
     "        __syncthreads();\n"
-    "        conv1_cuda(f, at);\n"
-    "        dglobal_sum_pool1_cuda(f, at);\n"
+    "        dglobal_sum_pool1_2_cuda(f, at);\n"
     "        __syncthreads();\n"
+    "    }\n"
+    "}\n"
+    "\n"
+    "GRID_ENTRY count_eq1_vjp_1(const __grid_constant__ Frame frame)\n"
+    "{\n"
+    "    extern __shared__ double shared[];\n"
+    "    const Frame *f = &frame;\n"
+    "    Block at = block_of(f, shared, 0);\n"
+    "    for (int64 tile = blockIdx.x; find_tile(f, &at, tile, f->sites1); tile += gridDim.x) {\n"
+    "        read_flux_2_cuda(f, at);\n"
+    "        __syncthreads();\n"
+    "        conv1_2_cuda(f, at);\n"
+    "        __syncthreads();\n"
+    "    }\n"
+    "}\n"
+    "\n"
+    "GRID_ENTRY count_eq1_vjp_2(const __grid_constant__ Frame frame)\n"
+    "{\n"
+    "    extern __shared__ double shared[];\n"
+    "    const Frame *f = &frame;\n"
+    "    Block at = block_of(f, shared, 0);\n"
+    "    for (int64 tile = blockIdx.x; find_tile(f, &at, tile, f->sites1); tile += gridDim.x) {\n"
     "        conv2_cuda(f, at);\n"
-    "        __syncthreads();\n"
+    "    }\n"
+    "}\n"
+    "\n"
+    "GRID_ENTRY count_eq1_vjp_3(const __grid_constant__ Frame frame)\n"
+    "{\n"
+    "    extern __shared__ double shared[];\n"
+    "    const Frame *f = &frame;\n"
+    "    Block at = block_of(f, shared, 0);\n"
+    "    for (int64 tile = blockIdx.x; find_tile(f, &at, tile, f->sites1); tile += gridDim.x) {\n"
     "        conv3_cuda(f, at);\n"
     "        __syncthreads();\n"
     "        conv4_cuda(f, at);\n"
@@ -9276,27 +10399,70 @@ static const char cuda_source[] =
     "        if (f->sums) {\n"
     "            global_sum_pool1_shares_cuda(f, at);\n"
     "        }\n"
-    "        dleaky_relu4_cuda(f, at);\n"
+    "        dleaky_relu4_2_cuda(f, at);\n"
     "        __syncthreads();\n"
     "        if (f->sums) {\n"
-    "            global_sum_pool1_cuda(f, at);\n"
-    "            dconv4_weight_cuda(f, at);\n"
+    "            global_sum_pool1_tile_cuda(f, at);\n"
+    "            dconv4_weight_2_cuda(f, at);\n"
     "        }\n"
-    "        dleaky_relu3_cuda(f, at);\n"
+    "        dleaky_relu3_2_cuda(f, at);\n"
     "        __syncthreads();\n"
     "        if (f->sums) {\n"
-    "            dlinear1_weight_cuda(f, at);\n"
     "            dconv3_weight_cuda(f, at);\n"
     "        }\n"
+    "        __syncthreads();\n"
+    "    }\n"
+    "}\n"
+    "\n"
+    "GRID_ENTRY count_eq1_vjp_4(const __grid_constant__ Frame frame)\n"
+    "{\n"
+    "    extern __shared__ double shared[];\n"
+    "    const Frame *f = &frame;\n"
+    "    Block at = block_of(f, shared, 0);\n"
+    "    for (int64 tile = blockIdx.x; find_tile(f, &at, tile, f->sites0); tile += gridDim.x) {\n"
+    "        if (f->sums) {\n"
+    "            global_sum_pool1_tiles_cuda(f, at);\n"
+    "        }\n"
+    "        __syncthreads();\n"
+    "        if (f->sums) {\n"
+    "            global_sum_pool1_all_cuda(f, at);\n"
+    "        }\n"
+    "        __syncthreads();\n"
+    "        if (f->sums) {\n"
+    "            dlinear1_weight_2_cuda(f, at);\n"
+    "        }\n"
+    "        __syncthreads();\n"
+    "    }\n"
+    "}\n"
+    "\n"
+    "GRID_ENTRY count_eq1_vjp_5(const __grid_constant__ Frame frame)\n"
+    "{\n"
+    "    extern __shared__ double shared[];\n"
+    "    const Frame *f = &frame;\n"
+    "    Block at = block_of(f, shared, 0);\n"
+    "    for (int64 tile = blockIdx.x; find_tile(f, &at, tile, f->sites1); tile += gridDim.x) {\n"
     "        dleaky_relu2_cuda(f, at);\n"
     "        __syncthreads();\n"
     "        if (f->sums) {\n"
     "            dconv2_weight_shares_cuda(f, at);\n"
     "        }\n"
-    "        dleaky_relu1_cuda(f, at);\n"
     "        __syncthreads();\n"
     "        if (f->sums) {\n"
     "            dconv2_weight_cuda(f, at);\n"
+    "        }\n"
+    "        __syncthreads();\n"
+    "    }\n"
+    "}\n"
+    "\n"
+    "GRID_ENTRY count_eq1_vjp_6(const __grid_constant__ Frame frame)\n"
+    "{\n"
+    "    extern __shared__ double shared[];\n"
+    "    const Frame *f = &frame;\n"
+    "    Block at = block_of(f, shared, 0);\n"
+    "    for (int64 tile = blockIdx.x; find_tile(f, &at, tile, f->sites1); tile += gridDim.x) {\n"
+    "        dleaky_relu1_cuda(f, at);\n"
+    "        __syncthreads();\n"
+    "        if (f->sums) {\n"
     "            dconv1_weight_cuda(f, at);\n"
     "        }\n"
     "        if (f->dx) {\n"
@@ -9310,19 +10476,6 @@ static const char cuda_source[] =
     "    }\n"
     "}\n"
     "\n"
-    "#ifndef ARCH_ONLY_GLOBAL\n"
-    "ENTRY count_eq1_vjp_shared(const __grid_constant__ Frame frame)\n"
-    "{\n"
-    "    extern __shared__ double shared[];\n"
-    "    vjp(&frame, (real *)shared, 0);\n"
-    "}\n"
-    "#endif\n"
-    "\n"
-    "#ifndef ARCH_ONLY_SHARED\n"
-    "ENTRY count_eq1_vjp_global(const __grid_constant__ Frame frame)\n"
-    "{\n"
-    "    vjp(&frame, frame.work + instance_block() * frame.fields, 0);\n"
-    "}\n"
     "#endif\n"
     "\n"
     "ENTRY count_eq1_reduce(const __grid_constant__ Frame frame)\n"

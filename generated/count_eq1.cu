@@ -14,12 +14,15 @@ enum { AXES = 2, PACKED = 3616, PARAMS = 1800 };
 
 /* ---- CUDA C; also what NVRTC compiles: no header is included ---- */
 
-/* Up to 256 threads; what is in registers stays there, however few blocks fit beside. */
+/* Up to 256 threads.  A sample in a block: what is in registers stays there, however few
+ * blocks fit beside.  On the grid: two blocks beside each other. */
 #ifdef __cplusplus
-#define ENTRY extern "C" __global__ void __launch_bounds__(256, 1)
+#define KERNEL extern "C" __global__ void
 #else
-#define ENTRY __global__ void __launch_bounds__(256, 1)
+#define KERNEL __global__ void
 #endif
+#define ENTRY KERNEL __launch_bounds__(256, 1)
+#define GRID_ENTRY KERNEL __launch_bounds__(256, 2)
 #define DEVICE static __device__ __forceinline__
 #define THREAD ((int)threadIdx.x)
 #define THREADS ((int)blockDim.x)
@@ -72,39 +75,49 @@ typedef struct Frame {
     const real *params, *target, *dy;
     real *packed, *y, *dx, *dparams, *sums, *work;
     double *losses, *loss, terms;
-    int64 batch, blocks, fields, index_stride, x_stride[6];
+    int64 batch, blocks, index_stride, x_stride[6];
+    int64 first, round, room, fields; /* samples of this launch, of any; numbers of each */
     int *near1; /* [4][sites1] */
     int *back1; /* [4][sites1] */
-    int x_type, extent[4];
+    int tile, x_type, extent[4];
     int extent0[4], sites0;
     int extent1[4], sites1;
     int flux; /* [sites1][4], 4 apart */
-    int leaky_relu1; /* [sites1][32], 36 apart */
-    int leaky_relu2; /* [sites1][8], 12 apart */
+    int leaky_relu1; /* [sites1][32], 36 apart, far */
+    int leaky_relu2; /* [sites1][8], 12 apart, far */
     int leaky_relu3; /* [sites1][16], 20 apart */
     int leaky_relu4; /* [sites1][8], 12 apart */
     int global_sum_pool1_shares; /* [sites0][256], 256 apart */
     int global_sum_pool1; /* [sites0][8], 8 apart */
+    int global_sum_pool1_parts; /* [tiles1][8], 8 apart, far */
+    int global_sum_pool1_tiles; /* [sites0][256], 256 apart */
     int linear1; /* [sites0][1], 1 apart */
+    int flux_2; /* [sites1][4], 4 apart, far */
+    int leaky_relu3_2; /* [sites1][16], 20 apart, far */
+    int leaky_relu4_2; /* [sites1][8], 12 apart, far */
     int dlinear1; /* [sites0][1], 1 apart */
-    int dglobal_sum_pool1; /* [sites0][8], 8 apart */
+    int dglobal_sum_pool1; /* [sites0][8], 8 apart, far */
     int dconv4; /* [sites1][8], 12 apart */
-    int dconv3; /* [sites1][16], 20 apart */
-    int dconv2; /* [sites1][8], 12 apart */
+    int dconv3; /* [sites1][16], 20 apart, far */
+    int dconv2; /* [sites1][8], 12 apart, far */
     int dconv2_weight_shares; /* [sites0][4096], 4096 apart */
     int dconv1; /* [sites1][32], 36 apart */
+    int dlinear1_2; /* [sites0][1], 1 apart, far */
     int dflux; /* [sites1][4], 4 apart */
 } Frame;
 
-/* ---- a block of threads: one sample after the other, of one instance of the network ---- */
+/* ---- a block of threads: one sample, or one tile of it, after the other, of one instance
+ * of the network ---- */
 
 typedef struct Block {
     const real *packed;
-    real *field;     /* the values of the network lie here, in shared or global memory */
-    real *sums;      /* gradients of the parameters, of all samples of this block      */
+    real *near;      /* values of this sample or tile, in shared memory                */
+    real *far;       /* ... of this sample: in global memory, or where the others are  */
+    real *sums;      /* gradients of the parameters, of all that this block has done   */
     double *loss;    /* likewise                                                       */
     double *scratch; /* [threads], shared                                              */
     int64 sample;
+    int tile, site, sites; /* its number, its first site, how many                     */
 } Block;
 
 DEVICE int64 instance_block(void)
@@ -112,16 +125,45 @@ DEVICE int64 instance_block(void)
     return (int64)blockIdx.y * gridDim.x + blockIdx.x;
 }
 
-DEVICE Block block_of(const Frame *f, real *field, double *scratch)
+DEVICE Block block_of(const Frame *f, double *shared_memory, int scratch)
 {
     Block at;
     at.packed = f->packed + (int64)blockIdx.y * PACKED;
-    at.field = field;
+    at.near = (real *)(shared_memory + scratch);
+    at.far = at.near;
     at.sums = f->sums ? f->sums + instance_block() * PARAMS : f->sums;
     at.loss = f->losses + instance_block();
-    at.scratch = scratch;
+    at.scratch = shared_memory;
     at.sample = blockIdx.x;
+    at.tile = at.site = at.sites = 0;
     return at;
+}
+
+/* All sites of a lattice are one tile. */
+DEVICE Block whole(Block at, int sites)
+{
+    at.sites = sites;
+    return at;
+}
+
+DEVICE int tiles_of(const Frame *f, int sites)
+{
+    return (sites + f->tile - 1) / f->tile;
+}
+
+/* Moves to tile `number` of all samples of this round; 0 if there is none. */
+DEVICE int find_tile(const Frame *f, Block *at, int64 number, int sites)
+{
+    const int tiles = tiles_of(f, sites);
+    const int64 sample = number / tiles;
+    if (sample >= f->round)
+        return 0;
+    at->sample = f->first + sample;
+    at->far = f->work + (blockIdx.y * f->room + sample) * f->fields;
+    at->tile = (int)(number - sample * tiles);
+    at->site = at->tile * f->tile;
+    at->sites = sites - at->site < f->tile ? sites - at->site : f->tile;
+    return 1;
 }
 
 DEVICE void clear_sums(const Frame *f, Block at)
@@ -151,14 +193,16 @@ DEVICE real element(const void *x, int type, int64 at)
     return (real)((const double *)x)[at];
 }
 
+/* The sites of a tile; `sites` are all of the lattice. */
 DEVICE void read_input(const Frame *f, Block at, const void *x, real *to, int channels,
                        int pitch, int sites)
 {
+    (void)sites;
     const int64 row = row_of(f, at.sample) * f->x_stride[0];
-    for (int i = THREAD; i < channels * sites; i += THREADS) {
-        const int c = i / sites, s = i - c * sites;
+    for (int i = THREAD; i < channels * at.sites; i += THREADS) {
+        const int c = i / at.sites, s = i - c * at.sites;
         int64 from = row + c * f->x_stride[1];
-        for (int axis = AXES - 1, left = s; axis >= 0; axis--) {
+        for (int axis = AXES - 1, left = at.site + s; axis >= 0; axis--) {
             const int next = left / f->extent[axis];
             from += (left - next * f->extent[axis]) * f->x_stride[2 + axis];
             left = next;
@@ -177,9 +221,9 @@ DEVICE void read_field(const Frame *f, Block at, const real *x, real *to, int ch
                        int pitch, int sites)
 {
     x += sample_of(f, at, (int64)channels * sites);
-    for (int i = THREAD; i < channels * sites; i += THREADS) {
-        const int c = i / sites, s = i - c * sites;
-        to[s * pitch + c] = x[i];
+    for (int i = THREAD; i < channels * at.sites; i += THREADS) {
+        const int c = i / at.sites, s = i - c * at.sites;
+        to[s * pitch + c] = x[(int64)c * sites + at.site + s];
     }
 }
 
@@ -187,15 +231,15 @@ DEVICE void write_field(const Frame *f, Block at, real *y, const real *from, int
                         int pitch, int sites)
 {
     y += sample_of(f, at, (int64)channels * sites);
-    for (int i = THREAD; i < channels * sites; i += THREADS) {
-        const int c = i / sites, s = i - c * sites;
-        y[i] = from[s * pitch + c];
+    for (int i = THREAD; i < channels * at.sites; i += THREADS) {
+        const int c = i / at.sites, s = i - c * at.sites;
+        y[(int64)c * sites + at.site + s] = from[s * pitch + c];
     }
 }
 
-/* ---- losses: summed over outputs; targets (rows, outputs) ---- */
+/* ---- losses: summed over outputs, those of a tile; targets (rows, outputs) ---- */
 
-DEVICE const real *target_of(const Frame *f, Block at, int size)
+DEVICE const real *target_of(const Frame *f, Block at, int64 size)
 {
     return f->target + row_of(f, at.sample) * size;
 }
@@ -219,11 +263,11 @@ DEVICE void add_loss(Block at, double part)
 /* sum (y - t)^2 */
 DEVICE void mse(const Frame *f, Block at, const real *y, int channels, int pitch, int sites)
 {
-    const real *target = target_of(f, at, channels * sites);
+    const real *target = target_of(f, at, (int64)channels * sites);
     double sum = 0;
-    for (int i = THREAD; i < channels * sites; i += THREADS) {
-        const int c = i / sites, s = i - c * sites;
-        const double d = (double)y[s * pitch + c] - target[i];
+    for (int i = THREAD; i < channels * at.sites; i += THREADS) {
+        const int c = i / at.sites, s = i - c * at.sites;
+        const double d = (double)y[s * pitch + c] - target[(int64)c * sites + at.site + s];
         sum += d * d;
     }
     add_loss(at, sum);
@@ -233,23 +277,23 @@ DEVICE void mse(const Frame *f, Block at, const real *y, int channels, int pitch
 DEVICE void mse_dx(const Frame *f, Block at, const real *y, int channels, int pitch,
                    int sites, real *dy)
 {
-    const real *target = target_of(f, at, channels * sites);
-    for (int i = THREAD; i < channels * sites; i += THREADS) {
-        const int c = i / sites, s = i - c * sites;
-        dy[s * pitch + c] = 2 * (y[s * pitch + c] - target[i]);
+    const real *target = target_of(f, at, (int64)channels * sites);
+    for (int i = THREAD; i < channels * at.sites; i += THREADS) {
+        const int c = i / at.sites, s = i - c * at.sites;
+        dy[s * pitch + c] = 2 * (y[s * pitch + c] - target[(int64)c * sites + at.site + s]);
     }
 }
 
 /* sum softplus(x) - t x: the binary cross entropy of sigmoid(x), safe at any x. */
 DEVICE void bce(const Frame *f, Block at, const real *x, int channels, int pitch, int sites)
 {
-    const real *target = target_of(f, at, channels * sites);
+    const real *target = target_of(f, at, (int64)channels * sites);
     double sum = 0;
-    for (int i = THREAD; i < channels * sites; i += THREADS) {
-        const int c = i / sites, s = i - c * sites;
+    for (int i = THREAD; i < channels * at.sites; i += THREADS) {
+        const int c = i / at.sites, s = i - c * at.sites;
         const double v = x[s * pitch + c];
         const double softplus = (v > 0 ? v : 0) + log1p(exp(-fabs(v)));
-        sum += softplus - target[i] * v;
+        sum += softplus - target[(int64)c * sites + at.site + s] * v;
     }
     add_loss(at, sum);
 }
@@ -258,10 +302,10 @@ DEVICE void bce(const Frame *f, Block at, const real *x, int channels, int pitch
 DEVICE void bce_dx(const Frame *f, Block at, const real *x, int channels, int pitch,
                    int sites, real *dx)
 {
-    const real *target = target_of(f, at, channels * sites);
-    for (int i = THREAD; i < channels * sites; i += THREADS) {
-        const int c = i / sites, s = i - c * sites;
-        dx[s * pitch + c] = (real)(1 / (1 + exp(-(double)x[s * pitch + c])) - target[i]);
+    const real *target = target_of(f, at, (int64)channels * sites);
+    for (int i = THREAD; i < channels * at.sites; i += THREADS) {
+        const int c = i / at.sites, s = i - c * at.sites;
+        dx[s * pitch + c] = (real)(1 / (1 + exp(-(double)x[s * pitch + c])) - target[(int64)c * sites + at.site + s]);
     }
 }
 
@@ -413,26 +457,26 @@ DEVICE void add_blocks(const Frame *f)
 /* flux, eq1.arch:6 */
 DEVICE void read_flux_cuda(const Frame *f, Block at)
 {
-    read_input(f, at, f->x, at.field + f->flux, 4, 4, f->sites1);
+    read_input(f, at, f->x, at.near + f->flux, 4, 4, f->sites1);
 }
 
 /* conv1 -> leaky_relu1, eq1.arch:10
  * y[o,p] = b[o] + sum over taps k and channels c of w[o,c,k] x[c,near[k][p]]; 128 multiply-adds a site */
 DEVICE void conv1_cuda(const Frame *f, Block at)
 {
-    const int tiles = (f->sites1 + 1) / 2;
+    const int tiles = (at.sites + 1) / 2;
     for (int item = THREAD; item < tiles * 4; item += THREADS) { /* tiles, one to a thread */
         const int block = item / tiles;
         const int s0 = item - block * tiles;
-        const int s1 = (s0 + tiles < f->sites1 - 1 ? s0 + tiles : f->sites1 - 1);
+        const int s1 = (s0 + tiles < at.sites - 1 ? s0 + tiles : at.sites - 1);
         real y_0_0 = 0; real y_0_1 = 0; real y_1_0 = 0; real y_1_1 = 0; real y_2_0 = 0;
         real y_2_1 = 0; real y_3_0 = 0; real y_3_1 = 0; real y_4_0 = 0; real y_4_1 = 0;
         real y_5_0 = 0; real y_5_1 = 0; real y_6_0 = 0; real y_6_1 = 0; real y_7_0 = 0;
         real y_7_1 = 0;
         const real *w = ALIGNED(at.packed + block * 32);
         {
-            const real *x_0 = ALIGNED(at.field + f->flux + s0 * 4);
-            const real *x_1 = ALIGNED(at.field + f->flux + s1 * 4);
+            const real *x_0 = ALIGNED(at.near + f->flux + s0 * 4);
+            const real *x_1 = ALIGNED(at.near + f->flux + s1 * 4);
             {
                 real v_0_0 = x_0[0]; real v_0_1 = x_1[0]; real u_0_0 = w[0];
                 y_0_0 = real_fma(u_0_0, v_0_0, y_0_0); y_0_1 = real_fma(u_0_0, v_0_1, y_0_1);
@@ -504,8 +548,8 @@ DEVICE void conv1_cuda(const Frame *f, Block at)
         y_6_1 = real_max(y_6_1, (y_6_1 * (real)0.01));
         y_7_0 = real_max(y_7_0, (y_7_0 * (real)0.01));
         y_7_1 = real_max(y_7_1, (y_7_1 * (real)0.01));
-        real *to_leaky_relu1_0 = at.field + f->leaky_relu1 + s0 * 36 + block * 8;
-        real *to_leaky_relu1_1 = at.field + f->leaky_relu1 + s1 * 36 + block * 8;
+        real *to_leaky_relu1_0 = at.far + f->leaky_relu1 + at.site * 36 + s0 * 36 + block * 8;
+        real *to_leaky_relu1_1 = at.far + f->leaky_relu1 + at.site * 36 + s1 * 36 + block * 8;
         to_leaky_relu1_0[0] = y_0_0; to_leaky_relu1_1[0] = y_0_1; to_leaky_relu1_0[1] = y_1_0;
         to_leaky_relu1_1[1] = y_1_1; to_leaky_relu1_0[2] = y_2_0; to_leaky_relu1_1[2] = y_2_1;
         to_leaky_relu1_0[3] = y_3_0; to_leaky_relu1_1[3] = y_3_1; to_leaky_relu1_0[4] = y_4_0;
@@ -519,17 +563,17 @@ DEVICE void conv1_cuda(const Frame *f, Block at)
  * y[o,p] = b[o] + sum over taps k and channels c of w[o,c,k] x[c,near[k][p]]; 1024 multiply-adds a site */
 DEVICE void conv2_cuda(const Frame *f, Block at)
 {
-    const int tiles = (f->sites1 + 1) / 2;
+    const int tiles = (at.sites + 1) / 2;
     for (int item = THREAD; item < tiles; item += THREADS) { /* tiles, one to a thread */
-        const int s1 = (item + tiles < f->sites1 - 1 ? item + tiles : f->sites1 - 1);
+        const int s1 = (item + tiles < at.sites - 1 ? item + tiles : at.sites - 1);
         real y_0_0 = 0; real y_0_1 = 0; real y_1_0 = 0; real y_1_1 = 0; real y_2_0 = 0;
         real y_2_1 = 0; real y_3_0 = 0; real y_3_1 = 0; real y_4_0 = 0; real y_4_1 = 0;
         real y_5_0 = 0; real y_5_1 = 0; real y_6_0 = 0; real y_6_1 = 0; real y_7_0 = 0;
         real y_7_1 = 0;
         const real *w = ALIGNED(at.packed + 128);
         for (int tap = 0; tap < 4; tap++) { /* taps */
-            const real *x_0 = ALIGNED(at.field + f->leaky_relu1 + f->near1[tap * f->sites1 + item] * 36);
-            const real *x_1 = ALIGNED(at.field + f->leaky_relu1 + f->near1[tap * f->sites1 + s1] * 36);
+            const real *x_0 = ALIGNED(at.far + f->leaky_relu1 + f->near1[tap * f->sites1 + at.site + item] * 36);
+            const real *x_1 = ALIGNED(at.far + f->leaky_relu1 + f->near1[tap * f->sites1 + at.site + s1] * 36);
             for (int c = 0; c < 32; c += 4) { /* channels read */
                 real v_0_0 = x_0[c]; real v_0_1 = x_1[c]; real u_0_0 = w[tap * 256 + c * 8];
                 y_0_0 = real_fma(u_0_0, v_0_0, y_0_0); y_0_1 = real_fma(u_0_0, v_0_1, y_0_1);
@@ -601,8 +645,8 @@ DEVICE void conv2_cuda(const Frame *f, Block at)
         y_6_1 = real_max(y_6_1, (y_6_1 * (real)0.01));
         y_7_0 = real_max(y_7_0, (y_7_0 * (real)0.01));
         y_7_1 = real_max(y_7_1, (y_7_1 * (real)0.01));
-        real *to_leaky_relu2_0 = at.field + f->leaky_relu2 + item * 12;
-        real *to_leaky_relu2_1 = at.field + f->leaky_relu2 + s1 * 12;
+        real *to_leaky_relu2_0 = at.far + f->leaky_relu2 + at.site * 12 + item * 12;
+        real *to_leaky_relu2_1 = at.far + f->leaky_relu2 + at.site * 12 + s1 * 12;
         to_leaky_relu2_0[0] = y_0_0; to_leaky_relu2_1[0] = y_0_1; to_leaky_relu2_0[1] = y_1_0;
         to_leaky_relu2_1[1] = y_1_1; to_leaky_relu2_0[2] = y_2_0; to_leaky_relu2_1[2] = y_2_1;
         to_leaky_relu2_0[3] = y_3_0; to_leaky_relu2_1[3] = y_3_1; to_leaky_relu2_0[4] = y_4_0;
@@ -616,19 +660,19 @@ DEVICE void conv2_cuda(const Frame *f, Block at)
  * y[o,p] = b[o] + sum over taps k and channels c of w[o,c,k] x[c,near[k][p]]; 512 multiply-adds a site */
 DEVICE void conv3_cuda(const Frame *f, Block at)
 {
-    const int tiles = (f->sites1 + 1) / 2;
+    const int tiles = (at.sites + 1) / 2;
     for (int item = THREAD; item < tiles * 2; item += THREADS) { /* tiles, one to a thread */
         const int block = item / tiles;
         const int s0 = item - block * tiles;
-        const int s1 = (s0 + tiles < f->sites1 - 1 ? s0 + tiles : f->sites1 - 1);
+        const int s1 = (s0 + tiles < at.sites - 1 ? s0 + tiles : at.sites - 1);
         real y_0_0 = 0; real y_0_1 = 0; real y_1_0 = 0; real y_1_1 = 0; real y_2_0 = 0;
         real y_2_1 = 0; real y_3_0 = 0; real y_3_1 = 0; real y_4_0 = 0; real y_4_1 = 0;
         real y_5_0 = 0; real y_5_1 = 0; real y_6_0 = 0; real y_6_1 = 0; real y_7_0 = 0;
         real y_7_1 = 0;
         const real *w = ALIGNED(at.packed + block * 256 + 1152);
         for (int tap = 0; tap < 4; tap++) { /* taps */
-            const real *x_0 = ALIGNED(at.field + f->leaky_relu2 + f->near1[tap * f->sites1 + s0] * 12);
-            const real *x_1 = ALIGNED(at.field + f->leaky_relu2 + f->near1[tap * f->sites1 + s1] * 12);
+            const real *x_0 = ALIGNED(at.far + f->leaky_relu2 + f->near1[tap * f->sites1 + at.site + s0] * 12);
+            const real *x_1 = ALIGNED(at.far + f->leaky_relu2 + f->near1[tap * f->sites1 + at.site + s1] * 12);
             for (int c = 0; c < 8; c += 4) { /* channels read */
                 real v_0_0 = x_0[c]; real v_0_1 = x_1[c]; real u_0_0 = w[tap * 64 + c * 8];
                 y_0_0 = real_fma(u_0_0, v_0_0, y_0_0); y_0_1 = real_fma(u_0_0, v_0_1, y_0_1);
@@ -700,8 +744,8 @@ DEVICE void conv3_cuda(const Frame *f, Block at)
         y_6_1 = real_max(y_6_1, (y_6_1 * (real)0.01));
         y_7_0 = real_max(y_7_0, (y_7_0 * (real)0.01));
         y_7_1 = real_max(y_7_1, (y_7_1 * (real)0.01));
-        real *to_leaky_relu3_0 = at.field + f->leaky_relu3 + s0 * 20 + block * 8;
-        real *to_leaky_relu3_1 = at.field + f->leaky_relu3 + s1 * 20 + block * 8;
+        real *to_leaky_relu3_0 = at.near + f->leaky_relu3 + s0 * 20 + block * 8;
+        real *to_leaky_relu3_1 = at.near + f->leaky_relu3 + s1 * 20 + block * 8;
         to_leaky_relu3_0[0] = y_0_0; to_leaky_relu3_1[0] = y_0_1; to_leaky_relu3_0[1] = y_1_0;
         to_leaky_relu3_1[1] = y_1_1; to_leaky_relu3_0[2] = y_2_0; to_leaky_relu3_1[2] = y_2_1;
         to_leaky_relu3_0[3] = y_3_0; to_leaky_relu3_1[3] = y_3_1; to_leaky_relu3_0[4] = y_4_0;
@@ -715,17 +759,17 @@ DEVICE void conv3_cuda(const Frame *f, Block at)
  * y[o,p] = b[o] + sum over taps k and channels c of w[o,c,k] x[c,near[k][p]]; 128 multiply-adds a site */
 DEVICE void conv4_cuda(const Frame *f, Block at)
 {
-    const int tiles = (f->sites1 + 1) / 2;
+    const int tiles = (at.sites + 1) / 2;
     for (int item = THREAD; item < tiles; item += THREADS) { /* tiles, one to a thread */
-        const int s1 = (item + tiles < f->sites1 - 1 ? item + tiles : f->sites1 - 1);
+        const int s1 = (item + tiles < at.sites - 1 ? item + tiles : at.sites - 1);
         real y_0_0 = 0; real y_0_1 = 0; real y_1_0 = 0; real y_1_1 = 0; real y_2_0 = 0;
         real y_2_1 = 0; real y_3_0 = 0; real y_3_1 = 0; real y_4_0 = 0; real y_4_1 = 0;
         real y_5_0 = 0; real y_5_1 = 0; real y_6_0 = 0; real y_6_1 = 0; real y_7_0 = 0;
         real y_7_1 = 0;
         const real *w = ALIGNED(at.packed + 1664);
         {
-            const real *x_0 = ALIGNED(at.field + f->leaky_relu3 + item * 20);
-            const real *x_1 = ALIGNED(at.field + f->leaky_relu3 + s1 * 20);
+            const real *x_0 = ALIGNED(at.near + f->leaky_relu3 + item * 20);
+            const real *x_1 = ALIGNED(at.near + f->leaky_relu3 + s1 * 20);
             for (int c = 0; c < 16; c += 4) { /* channels read */
                 real v_0_0 = x_0[c]; real v_0_1 = x_1[c]; real u_0_0 = w[c * 8];
                 y_0_0 = real_fma(u_0_0, v_0_0, y_0_0); y_0_1 = real_fma(u_0_0, v_0_1, y_0_1);
@@ -797,8 +841,8 @@ DEVICE void conv4_cuda(const Frame *f, Block at)
         y_6_1 = real_max(y_6_1, (y_6_1 * (real)0.01));
         y_7_0 = real_max(y_7_0, (y_7_0 * (real)0.01));
         y_7_1 = real_max(y_7_1, (y_7_1 * (real)0.01));
-        real *to_leaky_relu4_0 = at.field + f->leaky_relu4 + item * 12;
-        real *to_leaky_relu4_1 = at.field + f->leaky_relu4 + s1 * 12;
+        real *to_leaky_relu4_0 = at.near + f->leaky_relu4 + item * 12;
+        real *to_leaky_relu4_1 = at.near + f->leaky_relu4 + s1 * 12;
         to_leaky_relu4_0[0] = y_0_0; to_leaky_relu4_1[0] = y_0_1; to_leaky_relu4_0[1] = y_1_0;
         to_leaky_relu4_1[1] = y_1_1; to_leaky_relu4_0[2] = y_2_0; to_leaky_relu4_1[2] = y_2_1;
         to_leaky_relu4_0[3] = y_3_0; to_leaky_relu4_1[3] = y_3_1; to_leaky_relu4_0[4] = y_4_0;
@@ -811,24 +855,24 @@ DEVICE void conv4_cuda(const Frame *f, Block at)
 /* global_sum_pool1, eq1.arch:14 */
 DEVICE void global_sum_pool1_shares_cuda(const Frame *f, Block at)
 {
-    const int shares = shares_of(f->sites1, 8);
+    const int shares = shares_of(at.sites, 8);
     for (int item = THREAD; item < shares * 8; item += THREADS) { /* tiles, one to a thread */
         const int share = item / 8;
         const int n = item - share * 8;
-        const int size = (f->sites1 + shares - 1) / shares;
-        const int first = (share * size < f->sites1 ? share * size : f->sites1);
-        const int last = (first + size < f->sites1 ? first + size : f->sites1);
+        const int size = (at.sites + shares - 1) / shares;
+        const int first = (share * size < at.sites ? share * size : at.sites);
+        const int last = (first + size < at.sites ? first + size : at.sites);
         real sum = 0;
         for (int from = first; from + 64 <= last + 63; from += 64) { /* strips of sites */
             const int to = (from + 64 < last ? from + 64 : last);
             real strip = 0;
             for (int s = from; s < to; s++) { /* sites */
-                const real *dy = at.field + f->leaky_relu4 + s * 12 + n;
+                const real *dy = at.near + f->leaky_relu4 + s * 12 + n;
                 real u = dy[0]; strip = (strip + u);
             }
             sum = (sum + strip);
         }
-        real *part = at.field + f->global_sum_pool1_shares + item;
+        real *part = at.near + f->global_sum_pool1_shares + item;
         part[0] = sum;
     }
 }
@@ -836,15 +880,72 @@ DEVICE void global_sum_pool1_shares_cuda(const Frame *f, Block at)
 /* global_sum_pool1, eq1.arch:14 */
 DEVICE void global_sum_pool1_cuda(const Frame *f, Block at)
 {
-    const int shares = shares_of(f->sites1, 8);
+    const int shares = shares_of(at.sites, 8);
     for (int item = THREAD; item < 8; item += THREADS) { /* tiles, one to a thread */
-        const real *part = at.field + f->global_sum_pool1_shares + item;
+        const real *part = at.near + f->global_sum_pool1_shares + item;
         real sum = 0;
         for (int share = 0; share < shares; share++) { /* shares of the sum */
             sum = (sum + part[share * 8]);
         }
-        real *y = at.field + f->global_sum_pool1 + item;
-        y[0] = sum;
+        real *y = at.near + f->global_sum_pool1;
+        y[item] = sum;
+    }
+}
+
+/* global_sum_pool1, eq1.arch:14 */
+DEVICE void global_sum_pool1_tile_cuda(const Frame *f, Block at)
+{
+    const int shares = shares_of(at.sites, 8);
+    for (int item = THREAD; item < 8; item += THREADS) { /* tiles, one to a thread */
+        const real *part = at.near + f->global_sum_pool1_shares + item;
+        real sum = 0;
+        for (int share = 0; share < shares; share++) { /* shares of the sum */
+            sum = (sum + part[share * 8]);
+        }
+        real *y = at.far + f->global_sum_pool1_parts + at.tile * 8;
+        y[item] = sum;
+    }
+}
+
+/* global_sum_pool1, eq1.arch:14 */
+DEVICE void global_sum_pool1_tiles_cuda(const Frame *f, Block at)
+{
+    const int shares = shares_of(tiles_of(f, f->sites1), 8);
+    for (int item = THREAD; item < shares * 8; item += THREADS) { /* tiles, one to a thread */
+        const int share = item / 8;
+        const int n = item - share * 8;
+        const int size = (tiles_of(f, f->sites1) + shares - 1) / shares;
+        const int first = (share * size < tiles_of(f, f->sites1) ? share * size : tiles_of(f,
+        f->sites1));
+        const int last = (first + size < tiles_of(f, f->sites1) ? first + size : tiles_of(f,
+        f->sites1));
+        real sum = 0;
+        for (int from = first; from + 64 <= last + 63; from += 64) { /* strips of sites */
+            const int to = (from + 64 < last ? from + 64 : last);
+            real strip = 0;
+            for (int s = from; s < to; s++) { /* sites */
+                const real *dy = at.far + f->global_sum_pool1_parts + s * 8 + n;
+                real u = dy[0]; strip = (strip + u);
+            }
+            sum = (sum + strip);
+        }
+        real *part = at.near + f->global_sum_pool1_tiles + item;
+        part[0] = sum;
+    }
+}
+
+/* global_sum_pool1, eq1.arch:14 */
+DEVICE void global_sum_pool1_all_cuda(const Frame *f, Block at)
+{
+    const int shares = shares_of(tiles_of(f, f->sites1), 8);
+    for (int item = THREAD; item < 8; item += THREADS) { /* tiles, one to a thread */
+        const real *part = at.near + f->global_sum_pool1_tiles + item;
+        real sum = 0;
+        for (int share = 0; share < shares; share++) { /* shares of the sum */
+            sum = (sum + part[share * 8]);
+        }
+        real *y = at.near + f->global_sum_pool1;
+        y[item] = sum;
     }
 }
 
@@ -856,7 +957,7 @@ DEVICE void linear1_cuda(const Frame *f, Block at)
         real y = 0;
         const real *w = at.packed + 1792;
         {
-            const real *x = ALIGNED(at.field + f->global_sum_pool1);
+            const real *x = ALIGNED(at.near + f->global_sum_pool1);
             for (int c = 0; c < 8; c += 4) { /* channels read */
                 real v_0 = x[c]; real u_0 = w[c]; y = real_fma(u_0, v_0, y);
                 real v_1 = x[c + 1]; real u_1 = w[c + 1]; y = real_fma(u_1, v_1, y);
@@ -864,7 +965,7 @@ DEVICE void linear1_cuda(const Frame *f, Block at)
                 real v_3 = x[c + 3]; real u_3 = w[c + 3]; y = real_fma(u_3, v_3, y);
             }
         }
-        real *to_linear1 = at.field + f->linear1;
+        real *to_linear1 = at.near + f->linear1;
         to_linear1[0] = y;
     }
 }
@@ -873,19 +974,345 @@ DEVICE void linear1_cuda(const Frame *f, Block at)
  * y[o,p] = b[o] + sum over taps k and channels c of w[o,c,k] x[c,near[k][p]]; 8 multiply-adds a site */
 DEVICE void write_linear1_cuda(const Frame *f, Block at)
 {
-    write_field(f, at, f->y, at.field + f->linear1, 1, 1, 1);
+    write_field(f, at, f->y, at.near + f->linear1, 1, 1, 1);
+}
+
+/* flux, eq1.arch:6 */
+DEVICE void read_flux_2_cuda(const Frame *f, Block at)
+{
+    read_input(f, at, f->x, at.far + f->flux_2 + at.site * 4, 4, 4, f->sites1);
+}
+
+/* conv1 -> leaky_relu1, eq1.arch:10
+ * y[o,p] = b[o] + sum over taps k and channels c of w[o,c,k] x[c,near[k][p]]; 128 multiply-adds a site */
+DEVICE void conv1_2_cuda(const Frame *f, Block at)
+{
+    const int tiles = (at.sites + 1) / 2;
+    for (int item = THREAD; item < tiles * 4; item += THREADS) { /* tiles, one to a thread */
+        const int block = item / tiles;
+        const int s0 = item - block * tiles;
+        const int s1 = (s0 + tiles < at.sites - 1 ? s0 + tiles : at.sites - 1);
+        real y_0_0 = 0; real y_0_1 = 0; real y_1_0 = 0; real y_1_1 = 0; real y_2_0 = 0;
+        real y_2_1 = 0; real y_3_0 = 0; real y_3_1 = 0; real y_4_0 = 0; real y_4_1 = 0;
+        real y_5_0 = 0; real y_5_1 = 0; real y_6_0 = 0; real y_6_1 = 0; real y_7_0 = 0;
+        real y_7_1 = 0;
+        const real *w = ALIGNED(at.packed + block * 32);
+        {
+            const real *x_0 = ALIGNED(at.far + f->flux_2 + at.site * 4 + s0 * 4);
+            const real *x_1 = ALIGNED(at.far + f->flux_2 + at.site * 4 + s1 * 4);
+            {
+                real v_0_0 = x_0[0]; real v_0_1 = x_1[0]; real u_0_0 = w[0];
+                y_0_0 = real_fma(u_0_0, v_0_0, y_0_0); y_0_1 = real_fma(u_0_0, v_0_1, y_0_1);
+                real u_0_1 = w[1]; y_1_0 = real_fma(u_0_1, v_0_0, y_1_0);
+                y_1_1 = real_fma(u_0_1, v_0_1, y_1_1); real u_0_2 = w[2];
+                y_2_0 = real_fma(u_0_2, v_0_0, y_2_0); y_2_1 = real_fma(u_0_2, v_0_1, y_2_1);
+                real u_0_3 = w[3]; y_3_0 = real_fma(u_0_3, v_0_0, y_3_0);
+                y_3_1 = real_fma(u_0_3, v_0_1, y_3_1); real u_0_4 = w[4];
+                y_4_0 = real_fma(u_0_4, v_0_0, y_4_0); y_4_1 = real_fma(u_0_4, v_0_1, y_4_1);
+                real u_0_5 = w[5]; y_5_0 = real_fma(u_0_5, v_0_0, y_5_0);
+                y_5_1 = real_fma(u_0_5, v_0_1, y_5_1); real u_0_6 = w[6];
+                y_6_0 = real_fma(u_0_6, v_0_0, y_6_0); y_6_1 = real_fma(u_0_6, v_0_1, y_6_1);
+                real u_0_7 = w[7]; y_7_0 = real_fma(u_0_7, v_0_0, y_7_0);
+                y_7_1 = real_fma(u_0_7, v_0_1, y_7_1);
+                real v_1_0 = x_0[1]; real v_1_1 = x_1[1]; real u_1_0 = w[8];
+                y_0_0 = real_fma(u_1_0, v_1_0, y_0_0); y_0_1 = real_fma(u_1_0, v_1_1, y_0_1);
+                real u_1_1 = w[9]; y_1_0 = real_fma(u_1_1, v_1_0, y_1_0);
+                y_1_1 = real_fma(u_1_1, v_1_1, y_1_1); real u_1_2 = w[10];
+                y_2_0 = real_fma(u_1_2, v_1_0, y_2_0); y_2_1 = real_fma(u_1_2, v_1_1, y_2_1);
+                real u_1_3 = w[11]; y_3_0 = real_fma(u_1_3, v_1_0, y_3_0);
+                y_3_1 = real_fma(u_1_3, v_1_1, y_3_1); real u_1_4 = w[12];
+                y_4_0 = real_fma(u_1_4, v_1_0, y_4_0); y_4_1 = real_fma(u_1_4, v_1_1, y_4_1);
+                real u_1_5 = w[13]; y_5_0 = real_fma(u_1_5, v_1_0, y_5_0);
+                y_5_1 = real_fma(u_1_5, v_1_1, y_5_1); real u_1_6 = w[14];
+                y_6_0 = real_fma(u_1_6, v_1_0, y_6_0); y_6_1 = real_fma(u_1_6, v_1_1, y_6_1);
+                real u_1_7 = w[15]; y_7_0 = real_fma(u_1_7, v_1_0, y_7_0);
+                y_7_1 = real_fma(u_1_7, v_1_1, y_7_1);
+                real v_2_0 = x_0[2]; real v_2_1 = x_1[2]; real u_2_0 = w[16];
+                y_0_0 = real_fma(u_2_0, v_2_0, y_0_0); y_0_1 = real_fma(u_2_0, v_2_1, y_0_1);
+                real u_2_1 = w[17]; y_1_0 = real_fma(u_2_1, v_2_0, y_1_0);
+                y_1_1 = real_fma(u_2_1, v_2_1, y_1_1); real u_2_2 = w[18];
+                y_2_0 = real_fma(u_2_2, v_2_0, y_2_0); y_2_1 = real_fma(u_2_2, v_2_1, y_2_1);
+                real u_2_3 = w[19]; y_3_0 = real_fma(u_2_3, v_2_0, y_3_0);
+                y_3_1 = real_fma(u_2_3, v_2_1, y_3_1); real u_2_4 = w[20];
+                y_4_0 = real_fma(u_2_4, v_2_0, y_4_0); y_4_1 = real_fma(u_2_4, v_2_1, y_4_1);
+                real u_2_5 = w[21]; y_5_0 = real_fma(u_2_5, v_2_0, y_5_0);
+                y_5_1 = real_fma(u_2_5, v_2_1, y_5_1); real u_2_6 = w[22];
+                y_6_0 = real_fma(u_2_6, v_2_0, y_6_0); y_6_1 = real_fma(u_2_6, v_2_1, y_6_1);
+                real u_2_7 = w[23]; y_7_0 = real_fma(u_2_7, v_2_0, y_7_0);
+                y_7_1 = real_fma(u_2_7, v_2_1, y_7_1);
+                real v_3_0 = x_0[3]; real v_3_1 = x_1[3]; real u_3_0 = w[24];
+                y_0_0 = real_fma(u_3_0, v_3_0, y_0_0); y_0_1 = real_fma(u_3_0, v_3_1, y_0_1);
+                real u_3_1 = w[25]; y_1_0 = real_fma(u_3_1, v_3_0, y_1_0);
+                y_1_1 = real_fma(u_3_1, v_3_1, y_1_1); real u_3_2 = w[26];
+                y_2_0 = real_fma(u_3_2, v_3_0, y_2_0); y_2_1 = real_fma(u_3_2, v_3_1, y_2_1);
+                real u_3_3 = w[27]; y_3_0 = real_fma(u_3_3, v_3_0, y_3_0);
+                y_3_1 = real_fma(u_3_3, v_3_1, y_3_1); real u_3_4 = w[28];
+                y_4_0 = real_fma(u_3_4, v_3_0, y_4_0); y_4_1 = real_fma(u_3_4, v_3_1, y_4_1);
+                real u_3_5 = w[29]; y_5_0 = real_fma(u_3_5, v_3_0, y_5_0);
+                y_5_1 = real_fma(u_3_5, v_3_1, y_5_1); real u_3_6 = w[30];
+                y_6_0 = real_fma(u_3_6, v_3_0, y_6_0); y_6_1 = real_fma(u_3_6, v_3_1, y_6_1);
+                real u_3_7 = w[31]; y_7_0 = real_fma(u_3_7, v_3_0, y_7_0);
+                y_7_1 = real_fma(u_3_7, v_3_1, y_7_1);
+            }
+        }
+        y_0_0 = real_max(y_0_0, (y_0_0 * (real)0.01));
+        y_0_1 = real_max(y_0_1, (y_0_1 * (real)0.01));
+        y_1_0 = real_max(y_1_0, (y_1_0 * (real)0.01));
+        y_1_1 = real_max(y_1_1, (y_1_1 * (real)0.01));
+        y_2_0 = real_max(y_2_0, (y_2_0 * (real)0.01));
+        y_2_1 = real_max(y_2_1, (y_2_1 * (real)0.01));
+        y_3_0 = real_max(y_3_0, (y_3_0 * (real)0.01));
+        y_3_1 = real_max(y_3_1, (y_3_1 * (real)0.01));
+        y_4_0 = real_max(y_4_0, (y_4_0 * (real)0.01));
+        y_4_1 = real_max(y_4_1, (y_4_1 * (real)0.01));
+        y_5_0 = real_max(y_5_0, (y_5_0 * (real)0.01));
+        y_5_1 = real_max(y_5_1, (y_5_1 * (real)0.01));
+        y_6_0 = real_max(y_6_0, (y_6_0 * (real)0.01));
+        y_6_1 = real_max(y_6_1, (y_6_1 * (real)0.01));
+        y_7_0 = real_max(y_7_0, (y_7_0 * (real)0.01));
+        y_7_1 = real_max(y_7_1, (y_7_1 * (real)0.01));
+        real *to_leaky_relu1_0 = at.far + f->leaky_relu1 + at.site * 36 + s0 * 36 + block * 8;
+        real *to_leaky_relu1_1 = at.far + f->leaky_relu1 + at.site * 36 + s1 * 36 + block * 8;
+        to_leaky_relu1_0[0] = y_0_0; to_leaky_relu1_1[0] = y_0_1; to_leaky_relu1_0[1] = y_1_0;
+        to_leaky_relu1_1[1] = y_1_1; to_leaky_relu1_0[2] = y_2_0; to_leaky_relu1_1[2] = y_2_1;
+        to_leaky_relu1_0[3] = y_3_0; to_leaky_relu1_1[3] = y_3_1; to_leaky_relu1_0[4] = y_4_0;
+        to_leaky_relu1_1[4] = y_4_1; to_leaky_relu1_0[5] = y_5_0; to_leaky_relu1_1[5] = y_5_1;
+        to_leaky_relu1_0[6] = y_6_0; to_leaky_relu1_1[6] = y_6_1; to_leaky_relu1_0[7] = y_7_0;
+        to_leaky_relu1_1[7] = y_7_1;
+    }
+}
+
+/* conv3 -> leaky_relu3, eq1.arch:12
+ * y[o,p] = b[o] + sum over taps k and channels c of w[o,c,k] x[c,near[k][p]]; 512 multiply-adds a site */
+DEVICE void conv3_2_cuda(const Frame *f, Block at)
+{
+    const int tiles = (at.sites + 1) / 2;
+    for (int item = THREAD; item < tiles * 2; item += THREADS) { /* tiles, one to a thread */
+        const int block = item / tiles;
+        const int s0 = item - block * tiles;
+        const int s1 = (s0 + tiles < at.sites - 1 ? s0 + tiles : at.sites - 1);
+        real y_0_0 = 0; real y_0_1 = 0; real y_1_0 = 0; real y_1_1 = 0; real y_2_0 = 0;
+        real y_2_1 = 0; real y_3_0 = 0; real y_3_1 = 0; real y_4_0 = 0; real y_4_1 = 0;
+        real y_5_0 = 0; real y_5_1 = 0; real y_6_0 = 0; real y_6_1 = 0; real y_7_0 = 0;
+        real y_7_1 = 0;
+        const real *w = ALIGNED(at.packed + block * 256 + 1152);
+        for (int tap = 0; tap < 4; tap++) { /* taps */
+            const real *x_0 = ALIGNED(at.far + f->leaky_relu2 + f->near1[tap * f->sites1 + at.site + s0] * 12);
+            const real *x_1 = ALIGNED(at.far + f->leaky_relu2 + f->near1[tap * f->sites1 + at.site + s1] * 12);
+            for (int c = 0; c < 8; c += 4) { /* channels read */
+                real v_0_0 = x_0[c]; real v_0_1 = x_1[c]; real u_0_0 = w[tap * 64 + c * 8];
+                y_0_0 = real_fma(u_0_0, v_0_0, y_0_0); y_0_1 = real_fma(u_0_0, v_0_1, y_0_1);
+                real u_0_1 = w[tap * 64 + c * 8 + 1]; y_1_0 = real_fma(u_0_1, v_0_0, y_1_0);
+                y_1_1 = real_fma(u_0_1, v_0_1, y_1_1); real u_0_2 = w[tap * 64 + c * 8 + 2];
+                y_2_0 = real_fma(u_0_2, v_0_0, y_2_0); y_2_1 = real_fma(u_0_2, v_0_1, y_2_1);
+                real u_0_3 = w[tap * 64 + c * 8 + 3]; y_3_0 = real_fma(u_0_3, v_0_0, y_3_0);
+                y_3_1 = real_fma(u_0_3, v_0_1, y_3_1); real u_0_4 = w[tap * 64 + c * 8 + 4];
+                y_4_0 = real_fma(u_0_4, v_0_0, y_4_0); y_4_1 = real_fma(u_0_4, v_0_1, y_4_1);
+                real u_0_5 = w[tap * 64 + c * 8 + 5]; y_5_0 = real_fma(u_0_5, v_0_0, y_5_0);
+                y_5_1 = real_fma(u_0_5, v_0_1, y_5_1); real u_0_6 = w[tap * 64 + c * 8 + 6];
+                y_6_0 = real_fma(u_0_6, v_0_0, y_6_0); y_6_1 = real_fma(u_0_6, v_0_1, y_6_1);
+                real u_0_7 = w[tap * 64 + c * 8 + 7]; y_7_0 = real_fma(u_0_7, v_0_0, y_7_0);
+                y_7_1 = real_fma(u_0_7, v_0_1, y_7_1);
+                real v_1_0 = x_0[c + 1]; real v_1_1 = x_1[c + 1];
+                real u_1_0 = w[tap * 64 + c * 8 + 8]; y_0_0 = real_fma(u_1_0, v_1_0, y_0_0);
+                y_0_1 = real_fma(u_1_0, v_1_1, y_0_1); real u_1_1 = w[tap * 64 + c * 8 + 9];
+                y_1_0 = real_fma(u_1_1, v_1_0, y_1_0); y_1_1 = real_fma(u_1_1, v_1_1, y_1_1);
+                real u_1_2 = w[tap * 64 + c * 8 + 10]; y_2_0 = real_fma(u_1_2, v_1_0, y_2_0);
+                y_2_1 = real_fma(u_1_2, v_1_1, y_2_1); real u_1_3 = w[tap * 64 + c * 8 + 11];
+                y_3_0 = real_fma(u_1_3, v_1_0, y_3_0); y_3_1 = real_fma(u_1_3, v_1_1, y_3_1);
+                real u_1_4 = w[tap * 64 + c * 8 + 12]; y_4_0 = real_fma(u_1_4, v_1_0, y_4_0);
+                y_4_1 = real_fma(u_1_4, v_1_1, y_4_1); real u_1_5 = w[tap * 64 + c * 8 + 13];
+                y_5_0 = real_fma(u_1_5, v_1_0, y_5_0); y_5_1 = real_fma(u_1_5, v_1_1, y_5_1);
+                real u_1_6 = w[tap * 64 + c * 8 + 14]; y_6_0 = real_fma(u_1_6, v_1_0, y_6_0);
+                y_6_1 = real_fma(u_1_6, v_1_1, y_6_1); real u_1_7 = w[tap * 64 + c * 8 + 15];
+                y_7_0 = real_fma(u_1_7, v_1_0, y_7_0); y_7_1 = real_fma(u_1_7, v_1_1, y_7_1);
+                real v_2_0 = x_0[c + 2]; real v_2_1 = x_1[c + 2];
+                real u_2_0 = w[tap * 64 + c * 8 + 16]; y_0_0 = real_fma(u_2_0, v_2_0, y_0_0);
+                y_0_1 = real_fma(u_2_0, v_2_1, y_0_1); real u_2_1 = w[tap * 64 + c * 8 + 17];
+                y_1_0 = real_fma(u_2_1, v_2_0, y_1_0); y_1_1 = real_fma(u_2_1, v_2_1, y_1_1);
+                real u_2_2 = w[tap * 64 + c * 8 + 18]; y_2_0 = real_fma(u_2_2, v_2_0, y_2_0);
+                y_2_1 = real_fma(u_2_2, v_2_1, y_2_1); real u_2_3 = w[tap * 64 + c * 8 + 19];
+                y_3_0 = real_fma(u_2_3, v_2_0, y_3_0); y_3_1 = real_fma(u_2_3, v_2_1, y_3_1);
+                real u_2_4 = w[tap * 64 + c * 8 + 20]; y_4_0 = real_fma(u_2_4, v_2_0, y_4_0);
+                y_4_1 = real_fma(u_2_4, v_2_1, y_4_1); real u_2_5 = w[tap * 64 + c * 8 + 21];
+                y_5_0 = real_fma(u_2_5, v_2_0, y_5_0); y_5_1 = real_fma(u_2_5, v_2_1, y_5_1);
+                real u_2_6 = w[tap * 64 + c * 8 + 22]; y_6_0 = real_fma(u_2_6, v_2_0, y_6_0);
+                y_6_1 = real_fma(u_2_6, v_2_1, y_6_1); real u_2_7 = w[tap * 64 + c * 8 + 23];
+                y_7_0 = real_fma(u_2_7, v_2_0, y_7_0); y_7_1 = real_fma(u_2_7, v_2_1, y_7_1);
+                real v_3_0 = x_0[c + 3]; real v_3_1 = x_1[c + 3];
+                real u_3_0 = w[tap * 64 + c * 8 + 24]; y_0_0 = real_fma(u_3_0, v_3_0, y_0_0);
+                y_0_1 = real_fma(u_3_0, v_3_1, y_0_1); real u_3_1 = w[tap * 64 + c * 8 + 25];
+                y_1_0 = real_fma(u_3_1, v_3_0, y_1_0); y_1_1 = real_fma(u_3_1, v_3_1, y_1_1);
+                real u_3_2 = w[tap * 64 + c * 8 + 26]; y_2_0 = real_fma(u_3_2, v_3_0, y_2_0);
+                y_2_1 = real_fma(u_3_2, v_3_1, y_2_1); real u_3_3 = w[tap * 64 + c * 8 + 27];
+                y_3_0 = real_fma(u_3_3, v_3_0, y_3_0); y_3_1 = real_fma(u_3_3, v_3_1, y_3_1);
+                real u_3_4 = w[tap * 64 + c * 8 + 28]; y_4_0 = real_fma(u_3_4, v_3_0, y_4_0);
+                y_4_1 = real_fma(u_3_4, v_3_1, y_4_1); real u_3_5 = w[tap * 64 + c * 8 + 29];
+                y_5_0 = real_fma(u_3_5, v_3_0, y_5_0); y_5_1 = real_fma(u_3_5, v_3_1, y_5_1);
+                real u_3_6 = w[tap * 64 + c * 8 + 30]; y_6_0 = real_fma(u_3_6, v_3_0, y_6_0);
+                y_6_1 = real_fma(u_3_6, v_3_1, y_6_1); real u_3_7 = w[tap * 64 + c * 8 + 31];
+                y_7_0 = real_fma(u_3_7, v_3_0, y_7_0); y_7_1 = real_fma(u_3_7, v_3_1, y_7_1);
+            }
+        }
+        y_0_0 = real_max(y_0_0, (y_0_0 * (real)0.01));
+        y_0_1 = real_max(y_0_1, (y_0_1 * (real)0.01));
+        y_1_0 = real_max(y_1_0, (y_1_0 * (real)0.01));
+        y_1_1 = real_max(y_1_1, (y_1_1 * (real)0.01));
+        y_2_0 = real_max(y_2_0, (y_2_0 * (real)0.01));
+        y_2_1 = real_max(y_2_1, (y_2_1 * (real)0.01));
+        y_3_0 = real_max(y_3_0, (y_3_0 * (real)0.01));
+        y_3_1 = real_max(y_3_1, (y_3_1 * (real)0.01));
+        y_4_0 = real_max(y_4_0, (y_4_0 * (real)0.01));
+        y_4_1 = real_max(y_4_1, (y_4_1 * (real)0.01));
+        y_5_0 = real_max(y_5_0, (y_5_0 * (real)0.01));
+        y_5_1 = real_max(y_5_1, (y_5_1 * (real)0.01));
+        y_6_0 = real_max(y_6_0, (y_6_0 * (real)0.01));
+        y_6_1 = real_max(y_6_1, (y_6_1 * (real)0.01));
+        y_7_0 = real_max(y_7_0, (y_7_0 * (real)0.01));
+        y_7_1 = real_max(y_7_1, (y_7_1 * (real)0.01));
+        real *to_leaky_relu3_0 = at.far + f->leaky_relu3_2 + at.site * 20 + s0 * 20 + block * 8;
+        real *to_leaky_relu3_1 = at.far + f->leaky_relu3_2 + at.site * 20 + s1 * 20 + block * 8;
+        to_leaky_relu3_0[0] = y_0_0; to_leaky_relu3_1[0] = y_0_1; to_leaky_relu3_0[1] = y_1_0;
+        to_leaky_relu3_1[1] = y_1_1; to_leaky_relu3_0[2] = y_2_0; to_leaky_relu3_1[2] = y_2_1;
+        to_leaky_relu3_0[3] = y_3_0; to_leaky_relu3_1[3] = y_3_1; to_leaky_relu3_0[4] = y_4_0;
+        to_leaky_relu3_1[4] = y_4_1; to_leaky_relu3_0[5] = y_5_0; to_leaky_relu3_1[5] = y_5_1;
+        to_leaky_relu3_0[6] = y_6_0; to_leaky_relu3_1[6] = y_6_1; to_leaky_relu3_0[7] = y_7_0;
+        to_leaky_relu3_1[7] = y_7_1;
+    }
+}
+
+/* conv4 -> leaky_relu4, eq1.arch:13
+ * y[o,p] = b[o] + sum over taps k and channels c of w[o,c,k] x[c,near[k][p]]; 128 multiply-adds a site */
+DEVICE void conv4_2_cuda(const Frame *f, Block at)
+{
+    const int tiles = (at.sites + 1) / 2;
+    for (int item = THREAD; item < tiles; item += THREADS) { /* tiles, one to a thread */
+        const int s1 = (item + tiles < at.sites - 1 ? item + tiles : at.sites - 1);
+        real y_0_0 = 0; real y_0_1 = 0; real y_1_0 = 0; real y_1_1 = 0; real y_2_0 = 0;
+        real y_2_1 = 0; real y_3_0 = 0; real y_3_1 = 0; real y_4_0 = 0; real y_4_1 = 0;
+        real y_5_0 = 0; real y_5_1 = 0; real y_6_0 = 0; real y_6_1 = 0; real y_7_0 = 0;
+        real y_7_1 = 0;
+        const real *w = ALIGNED(at.packed + 1664);
+        {
+            const real *x_0 = ALIGNED(at.far + f->leaky_relu3_2 + at.site * 20 + item * 20);
+            const real *x_1 = ALIGNED(at.far + f->leaky_relu3_2 + at.site * 20 + s1 * 20);
+            for (int c = 0; c < 16; c += 4) { /* channels read */
+                real v_0_0 = x_0[c]; real v_0_1 = x_1[c]; real u_0_0 = w[c * 8];
+                y_0_0 = real_fma(u_0_0, v_0_0, y_0_0); y_0_1 = real_fma(u_0_0, v_0_1, y_0_1);
+                real u_0_1 = w[c * 8 + 1]; y_1_0 = real_fma(u_0_1, v_0_0, y_1_0);
+                y_1_1 = real_fma(u_0_1, v_0_1, y_1_1); real u_0_2 = w[c * 8 + 2];
+                y_2_0 = real_fma(u_0_2, v_0_0, y_2_0); y_2_1 = real_fma(u_0_2, v_0_1, y_2_1);
+                real u_0_3 = w[c * 8 + 3]; y_3_0 = real_fma(u_0_3, v_0_0, y_3_0);
+                y_3_1 = real_fma(u_0_3, v_0_1, y_3_1); real u_0_4 = w[c * 8 + 4];
+                y_4_0 = real_fma(u_0_4, v_0_0, y_4_0); y_4_1 = real_fma(u_0_4, v_0_1, y_4_1);
+                real u_0_5 = w[c * 8 + 5]; y_5_0 = real_fma(u_0_5, v_0_0, y_5_0);
+                y_5_1 = real_fma(u_0_5, v_0_1, y_5_1); real u_0_6 = w[c * 8 + 6];
+                y_6_0 = real_fma(u_0_6, v_0_0, y_6_0); y_6_1 = real_fma(u_0_6, v_0_1, y_6_1);
+                real u_0_7 = w[c * 8 + 7]; y_7_0 = real_fma(u_0_7, v_0_0, y_7_0);
+                y_7_1 = real_fma(u_0_7, v_0_1, y_7_1);
+                real v_1_0 = x_0[c + 1]; real v_1_1 = x_1[c + 1]; real u_1_0 = w[c * 8 + 8];
+                y_0_0 = real_fma(u_1_0, v_1_0, y_0_0); y_0_1 = real_fma(u_1_0, v_1_1, y_0_1);
+                real u_1_1 = w[c * 8 + 9]; y_1_0 = real_fma(u_1_1, v_1_0, y_1_0);
+                y_1_1 = real_fma(u_1_1, v_1_1, y_1_1); real u_1_2 = w[c * 8 + 10];
+                y_2_0 = real_fma(u_1_2, v_1_0, y_2_0); y_2_1 = real_fma(u_1_2, v_1_1, y_2_1);
+                real u_1_3 = w[c * 8 + 11]; y_3_0 = real_fma(u_1_3, v_1_0, y_3_0);
+                y_3_1 = real_fma(u_1_3, v_1_1, y_3_1); real u_1_4 = w[c * 8 + 12];
+                y_4_0 = real_fma(u_1_4, v_1_0, y_4_0); y_4_1 = real_fma(u_1_4, v_1_1, y_4_1);
+                real u_1_5 = w[c * 8 + 13]; y_5_0 = real_fma(u_1_5, v_1_0, y_5_0);
+                y_5_1 = real_fma(u_1_5, v_1_1, y_5_1); real u_1_6 = w[c * 8 + 14];
+                y_6_0 = real_fma(u_1_6, v_1_0, y_6_0); y_6_1 = real_fma(u_1_6, v_1_1, y_6_1);
+                real u_1_7 = w[c * 8 + 15]; y_7_0 = real_fma(u_1_7, v_1_0, y_7_0);
+                y_7_1 = real_fma(u_1_7, v_1_1, y_7_1);
+                real v_2_0 = x_0[c + 2]; real v_2_1 = x_1[c + 2]; real u_2_0 = w[c * 8 + 16];
+                y_0_0 = real_fma(u_2_0, v_2_0, y_0_0); y_0_1 = real_fma(u_2_0, v_2_1, y_0_1);
+                real u_2_1 = w[c * 8 + 17]; y_1_0 = real_fma(u_2_1, v_2_0, y_1_0);
+                y_1_1 = real_fma(u_2_1, v_2_1, y_1_1); real u_2_2 = w[c * 8 + 18];
+                y_2_0 = real_fma(u_2_2, v_2_0, y_2_0); y_2_1 = real_fma(u_2_2, v_2_1, y_2_1);
+                real u_2_3 = w[c * 8 + 19]; y_3_0 = real_fma(u_2_3, v_2_0, y_3_0);
+                y_3_1 = real_fma(u_2_3, v_2_1, y_3_1); real u_2_4 = w[c * 8 + 20];
+                y_4_0 = real_fma(u_2_4, v_2_0, y_4_0); y_4_1 = real_fma(u_2_4, v_2_1, y_4_1);
+                real u_2_5 = w[c * 8 + 21]; y_5_0 = real_fma(u_2_5, v_2_0, y_5_0);
+                y_5_1 = real_fma(u_2_5, v_2_1, y_5_1); real u_2_6 = w[c * 8 + 22];
+                y_6_0 = real_fma(u_2_6, v_2_0, y_6_0); y_6_1 = real_fma(u_2_6, v_2_1, y_6_1);
+                real u_2_7 = w[c * 8 + 23]; y_7_0 = real_fma(u_2_7, v_2_0, y_7_0);
+                y_7_1 = real_fma(u_2_7, v_2_1, y_7_1);
+                real v_3_0 = x_0[c + 3]; real v_3_1 = x_1[c + 3]; real u_3_0 = w[c * 8 + 24];
+                y_0_0 = real_fma(u_3_0, v_3_0, y_0_0); y_0_1 = real_fma(u_3_0, v_3_1, y_0_1);
+                real u_3_1 = w[c * 8 + 25]; y_1_0 = real_fma(u_3_1, v_3_0, y_1_0);
+                y_1_1 = real_fma(u_3_1, v_3_1, y_1_1); real u_3_2 = w[c * 8 + 26];
+                y_2_0 = real_fma(u_3_2, v_3_0, y_2_0); y_2_1 = real_fma(u_3_2, v_3_1, y_2_1);
+                real u_3_3 = w[c * 8 + 27]; y_3_0 = real_fma(u_3_3, v_3_0, y_3_0);
+                y_3_1 = real_fma(u_3_3, v_3_1, y_3_1); real u_3_4 = w[c * 8 + 28];
+                y_4_0 = real_fma(u_3_4, v_3_0, y_4_0); y_4_1 = real_fma(u_3_4, v_3_1, y_4_1);
+                real u_3_5 = w[c * 8 + 29]; y_5_0 = real_fma(u_3_5, v_3_0, y_5_0);
+                y_5_1 = real_fma(u_3_5, v_3_1, y_5_1); real u_3_6 = w[c * 8 + 30];
+                y_6_0 = real_fma(u_3_6, v_3_0, y_6_0); y_6_1 = real_fma(u_3_6, v_3_1, y_6_1);
+                real u_3_7 = w[c * 8 + 31]; y_7_0 = real_fma(u_3_7, v_3_0, y_7_0);
+                y_7_1 = real_fma(u_3_7, v_3_1, y_7_1);
+            }
+        }
+        y_0_0 = real_max(y_0_0, (y_0_0 * (real)0.01));
+        y_0_1 = real_max(y_0_1, (y_0_1 * (real)0.01));
+        y_1_0 = real_max(y_1_0, (y_1_0 * (real)0.01));
+        y_1_1 = real_max(y_1_1, (y_1_1 * (real)0.01));
+        y_2_0 = real_max(y_2_0, (y_2_0 * (real)0.01));
+        y_2_1 = real_max(y_2_1, (y_2_1 * (real)0.01));
+        y_3_0 = real_max(y_3_0, (y_3_0 * (real)0.01));
+        y_3_1 = real_max(y_3_1, (y_3_1 * (real)0.01));
+        y_4_0 = real_max(y_4_0, (y_4_0 * (real)0.01));
+        y_4_1 = real_max(y_4_1, (y_4_1 * (real)0.01));
+        y_5_0 = real_max(y_5_0, (y_5_0 * (real)0.01));
+        y_5_1 = real_max(y_5_1, (y_5_1 * (real)0.01));
+        y_6_0 = real_max(y_6_0, (y_6_0 * (real)0.01));
+        y_6_1 = real_max(y_6_1, (y_6_1 * (real)0.01));
+        y_7_0 = real_max(y_7_0, (y_7_0 * (real)0.01));
+        y_7_1 = real_max(y_7_1, (y_7_1 * (real)0.01));
+        real *to_leaky_relu4_0 = at.far + f->leaky_relu4_2 + at.site * 12 + item * 12;
+        real *to_leaky_relu4_1 = at.far + f->leaky_relu4_2 + at.site * 12 + s1 * 12;
+        to_leaky_relu4_0[0] = y_0_0; to_leaky_relu4_1[0] = y_0_1; to_leaky_relu4_0[1] = y_1_0;
+        to_leaky_relu4_1[1] = y_1_1; to_leaky_relu4_0[2] = y_2_0; to_leaky_relu4_1[2] = y_2_1;
+        to_leaky_relu4_0[3] = y_3_0; to_leaky_relu4_1[3] = y_3_1; to_leaky_relu4_0[4] = y_4_0;
+        to_leaky_relu4_1[4] = y_4_1; to_leaky_relu4_0[5] = y_5_0; to_leaky_relu4_1[5] = y_5_1;
+        to_leaky_relu4_0[6] = y_6_0; to_leaky_relu4_1[6] = y_6_1; to_leaky_relu4_0[7] = y_7_0;
+        to_leaky_relu4_1[7] = y_7_1;
+    }
+}
+
+/* global_sum_pool1, eq1.arch:14 */
+DEVICE void global_sum_pool1_shares_2_cuda(const Frame *f, Block at)
+{
+    const int shares = shares_of(at.sites, 8);
+    for (int item = THREAD; item < shares * 8; item += THREADS) { /* tiles, one to a thread */
+        const int share = item / 8;
+        const int n = item - share * 8;
+        const int size = (at.sites + shares - 1) / shares;
+        const int first = (share * size < at.sites ? share * size : at.sites);
+        const int last = (first + size < at.sites ? first + size : at.sites);
+        real sum = 0;
+        for (int from = first; from + 64 <= last + 63; from += 64) { /* strips of sites */
+            const int to = (from + 64 < last ? from + 64 : last);
+            real strip = 0;
+            for (int s = from; s < to; s++) { /* sites */
+                const real *dy = at.far + f->leaky_relu4_2 + at.site * 12 + s * 12 + n;
+                real u = dy[0]; strip = (strip + u);
+            }
+            sum = (sum + strip);
+        }
+        real *part = at.near + f->global_sum_pool1_shares + item;
+        part[0] = sum;
+    }
 }
 
 /* loss */
 DEVICE void loss_cuda(const Frame *f, Block at)
 {
-    mse(f, at, at.field + f->linear1, 1, 1, 1);
+    mse(f, at, at.near + f->linear1, 1, 1, 1);
 }
 
 /* dlinear1, eq1.arch:15 */
 DEVICE void dlinear1_cuda(const Frame *f, Block at)
 {
-    mse_dx(f, at, at.field + f->linear1, 1, 1, 1, at.field + f->dlinear1);
+    mse_dx(f, at, at.near + f->linear1, 1, 1, 1, at.near + f->dlinear1);
 }
 
 /* dlinear1_weight, eq1.arch:15
@@ -900,8 +1327,8 @@ DEVICE void dlinear1_weight_cuda(const Frame *f, Block at)
             const int to = 1;
             real strip = 0;
             for (int s = 0; s < to; s++) { /* sites */
-                const real *dy = at.field + f->dlinear1 + row;
-                const real *x = at.field + f->global_sum_pool1 + column;
+                const real *dy = at.near + f->dlinear1 + row;
+                const real *x = at.near + f->global_sum_pool1 + column;
                 real v = x[0];
                 real u = dy[0]; strip = real_fma(u, v, strip);
             }
@@ -921,7 +1348,7 @@ DEVICE void dglobal_sum_pool1_cuda(const Frame *f, Block at)
         real y_6 = 0; real y_7 = 0;
         const real *w = ALIGNED(at.packed + 1808);
         {
-            const real *x = at.field + f->dlinear1;
+            const real *x = at.near + f->dlinear1;
             real v = x[0]; real u_0 = w[0]; y_0 = real_fma(u_0, v, y_0); real u_1 = w[1];
             y_1 = real_fma(u_1, v, y_1); real u_2 = w[2]; y_2 = real_fma(u_2, v, y_2);
             real u_3 = w[3]; y_3 = real_fma(u_3, v, y_3); real u_4 = w[4];
@@ -929,7 +1356,7 @@ DEVICE void dglobal_sum_pool1_cuda(const Frame *f, Block at)
             real u_6 = w[6]; y_6 = real_fma(u_6, v, y_6); real u_7 = w[7];
             y_7 = real_fma(u_7, v, y_7);
         }
-        real *to_dglobal_sum_pool1 = at.field + f->dglobal_sum_pool1;
+        real *to_dglobal_sum_pool1 = at.far + f->dglobal_sum_pool1;
         to_dglobal_sum_pool1[0] = y_0; to_dglobal_sum_pool1[1] = y_1; to_dglobal_sum_pool1[2] = y_2;
         to_dglobal_sum_pool1[3] = y_3; to_dglobal_sum_pool1[4] = y_4; to_dglobal_sum_pool1[5] = y_5;
         to_dglobal_sum_pool1[6] = y_6; to_dglobal_sum_pool1[7] = y_7;
@@ -939,14 +1366,14 @@ DEVICE void dglobal_sum_pool1_cuda(const Frame *f, Block at)
 /* dleaky_relu4 -> dconv4, eq1.arch:13 */
 DEVICE void dleaky_relu4_cuda(const Frame *f, Block at)
 {
-    for (int item = THREAD; item < f->sites1 * 8; item += THREADS) { /* tiles, one to a thread */
+    for (int item = THREAD; item < at.sites * 8; item += THREADS) { /* tiles, one to a thread */
         const int s = item / 8;
         const int c = item - s * 8;
-        const real *x = at.field + f->dglobal_sum_pool1;
+        const real *x = at.far + f->dglobal_sum_pool1;
         real y = x[c];
-        const real *of_leaky_relu4 = at.field + f->leaky_relu4 + s * 12 + c;
+        const real *of_leaky_relu4 = at.far + f->leaky_relu4_2 + at.site * 12 + s * 12 + c;
         y = (of_leaky_relu4[0] > 0 ? y : (y * (real)0.01));
-        real *to_dconv4 = at.field + f->dconv4 + s * 12 + c;
+        real *to_dconv4 = at.near + f->dconv4 + s * 12 + c;
         to_dconv4[0] = y;
     }
 }
@@ -959,12 +1386,12 @@ DEVICE void dconv4_weight_cuda(const Frame *f, Block at)
         const int row = item / 16;
         const int column = item - row * 16;
         real sum = 0;
-        for (int from = 0; from + 64 <= f->sites1 + 63; from += 64) { /* strips of sites */
-            const int to = (from + 64 < f->sites1 ? from + 64 : f->sites1);
+        for (int from = 0; from + 64 <= at.sites + 63; from += 64) { /* strips of sites */
+            const int to = (from + 64 < at.sites ? from + 64 : at.sites);
             real strip = 0;
             for (int s = from; s < to; s++) { /* sites */
-                const real *dy = at.field + f->dconv4 + s * 12 + row;
-                const real *x = at.field + f->leaky_relu3 + s * 20 + column;
+                const real *dy = at.near + f->dconv4 + s * 12 + row;
+                const real *x = at.far + f->leaky_relu3_2 + at.site * 20 + s * 20 + column;
                 real v = x[0];
                 real u = dy[0]; strip = real_fma(u, v, strip);
             }
@@ -979,19 +1406,19 @@ DEVICE void dconv4_weight_cuda(const Frame *f, Block at)
  * dx[c,q] = sum over taps k and channels o of w[o,c,k] dy[o,back[k][q]]; 128 multiply-adds a site */
 DEVICE void dleaky_relu3_cuda(const Frame *f, Block at)
 {
-    const int tiles = (f->sites1 + 1) / 2;
+    const int tiles = (at.sites + 1) / 2;
     for (int item = THREAD; item < tiles * 2; item += THREADS) { /* tiles, one to a thread */
         const int block = item / tiles;
         const int s0 = item - block * tiles;
-        const int s1 = (s0 + tiles < f->sites1 - 1 ? s0 + tiles : f->sites1 - 1);
+        const int s1 = (s0 + tiles < at.sites - 1 ? s0 + tiles : at.sites - 1);
         real y_0_0 = 0; real y_0_1 = 0; real y_1_0 = 0; real y_1_1 = 0; real y_2_0 = 0;
         real y_2_1 = 0; real y_3_0 = 0; real y_3_1 = 0; real y_4_0 = 0; real y_4_1 = 0;
         real y_5_0 = 0; real y_5_1 = 0; real y_6_0 = 0; real y_6_1 = 0; real y_7_0 = 0;
         real y_7_1 = 0;
         const real *w = ALIGNED(at.packed + block * 64 + 1824);
         {
-            const real *x_0 = ALIGNED(at.field + f->dconv4 + s0 * 12);
-            const real *x_1 = ALIGNED(at.field + f->dconv4 + s1 * 12);
+            const real *x_0 = ALIGNED(at.near + f->dconv4 + s0 * 12);
+            const real *x_1 = ALIGNED(at.near + f->dconv4 + s1 * 12);
             for (int c = 0; c < 8; c += 4) { /* channels read */
                 real v_0_0 = x_0[c]; real v_0_1 = x_1[c]; real u_0_0 = w[c * 8];
                 y_0_0 = real_fma(u_0_0, v_0_0, y_0_0); y_0_1 = real_fma(u_0_0, v_0_1, y_0_1);
@@ -1047,8 +1474,8 @@ DEVICE void dleaky_relu3_cuda(const Frame *f, Block at)
                 y_7_1 = real_fma(u_3_7, v_3_1, y_7_1);
             }
         }
-        const real *of_leaky_relu3_0 = at.field + f->leaky_relu3 + s0 * 20 + block * 8;
-        const real *of_leaky_relu3_1 = at.field + f->leaky_relu3 + s1 * 20 + block * 8;
+        const real *of_leaky_relu3_0 = at.far + f->leaky_relu3_2 + at.site * 20 + s0 * 20 + block * 8;
+        const real *of_leaky_relu3_1 = at.far + f->leaky_relu3_2 + at.site * 20 + s1 * 20 + block * 8;
         y_0_0 = (of_leaky_relu3_0[0] > 0 ? y_0_0 : (y_0_0 * (real)0.01));
         y_0_1 = (of_leaky_relu3_1[0] > 0 ? y_0_1 : (y_0_1 * (real)0.01));
         y_1_0 = (of_leaky_relu3_0[1] > 0 ? y_1_0 : (y_1_0 * (real)0.01));
@@ -1065,8 +1492,8 @@ DEVICE void dleaky_relu3_cuda(const Frame *f, Block at)
         y_6_1 = (of_leaky_relu3_1[6] > 0 ? y_6_1 : (y_6_1 * (real)0.01));
         y_7_0 = (of_leaky_relu3_0[7] > 0 ? y_7_0 : (y_7_0 * (real)0.01));
         y_7_1 = (of_leaky_relu3_1[7] > 0 ? y_7_1 : (y_7_1 * (real)0.01));
-        real *to_dconv3_0 = at.field + f->dconv3 + s0 * 20 + block * 8;
-        real *to_dconv3_1 = at.field + f->dconv3 + s1 * 20 + block * 8;
+        real *to_dconv3_0 = at.far + f->dconv3 + at.site * 20 + s0 * 20 + block * 8;
+        real *to_dconv3_1 = at.far + f->dconv3 + at.site * 20 + s1 * 20 + block * 8;
         to_dconv3_0[0] = y_0_0; to_dconv3_1[0] = y_0_1; to_dconv3_0[1] = y_1_0;
         to_dconv3_1[1] = y_1_1; to_dconv3_0[2] = y_2_0; to_dconv3_1[2] = y_2_1;
         to_dconv3_0[3] = y_3_0; to_dconv3_1[3] = y_3_1; to_dconv3_0[4] = y_4_0;
@@ -1087,13 +1514,13 @@ DEVICE void dconv3_weight_cuda(const Frame *f, Block at)
         const int o = row - tap * 8;
         real sum_0_0 = 0; real sum_0_1 = 0;
         real sum_1_0 = 0; real sum_1_1 = 0;
-        for (int from = 0; from + 64 <= f->sites1 + 63; from += 64) { /* strips of sites */
-            const int to = (from + 64 < f->sites1 ? from + 64 : f->sites1);
+        for (int from = 0; from + 64 <= at.sites + 63; from += 64) { /* strips of sites */
+            const int to = (from + 64 < at.sites ? from + 64 : at.sites);
             real strip_0_0 = 0; real strip_0_1 = 0;
             real strip_1_0 = 0; real strip_1_1 = 0;
             for (int s = from; s < to; s++) { /* sites */
-                const real *dy = at.field + f->dconv3 + s * 20 + o * 2;
-                const real *x = at.field + f->leaky_relu2 + f->near1[tap * f->sites1 + s] * 12 + column * 2;
+                const real *dy = at.far + f->dconv3 + at.site * 20 + s * 20 + o * 2;
+                const real *x = at.far + f->leaky_relu2 + f->near1[tap * f->sites1 + at.site + s] * 12 + column * 2;
                 real v_0 = x[0]; real v_1 = x[1];
                 real u_0 = dy[0]; strip_0_0 = real_fma(u_0, v_0, strip_0_0);
                 strip_0_1 = real_fma(u_0, v_1, strip_0_1);
@@ -1115,17 +1542,17 @@ DEVICE void dconv3_weight_cuda(const Frame *f, Block at)
  * dx[c,q] = sum over taps k and channels o of w[o,c,k] dy[o,back[k][q]]; 512 multiply-adds a site */
 DEVICE void dleaky_relu2_cuda(const Frame *f, Block at)
 {
-    const int tiles = (f->sites1 + 1) / 2;
+    const int tiles = (at.sites + 1) / 2;
     for (int item = THREAD; item < tiles; item += THREADS) { /* tiles, one to a thread */
-        const int s1 = (item + tiles < f->sites1 - 1 ? item + tiles : f->sites1 - 1);
+        const int s1 = (item + tiles < at.sites - 1 ? item + tiles : at.sites - 1);
         real y_0_0 = 0; real y_0_1 = 0; real y_1_0 = 0; real y_1_1 = 0; real y_2_0 = 0;
         real y_2_1 = 0; real y_3_0 = 0; real y_3_1 = 0; real y_4_0 = 0; real y_4_1 = 0;
         real y_5_0 = 0; real y_5_1 = 0; real y_6_0 = 0; real y_6_1 = 0; real y_7_0 = 0;
         real y_7_1 = 0;
         const real *w = ALIGNED(at.packed + 1952);
         for (int tap = 0; tap < 4; tap++) { /* taps */
-            const real *x_0 = ALIGNED(at.field + f->dconv3 + f->back1[tap * f->sites1 + item] * 20);
-            const real *x_1 = ALIGNED(at.field + f->dconv3 + f->back1[tap * f->sites1 + s1] * 20);
+            const real *x_0 = ALIGNED(at.far + f->dconv3 + f->back1[tap * f->sites1 + at.site + item] * 20);
+            const real *x_1 = ALIGNED(at.far + f->dconv3 + f->back1[tap * f->sites1 + at.site + s1] * 20);
             for (int c = 0; c < 16; c += 4) { /* channels read */
                 real v_0_0 = x_0[c]; real v_0_1 = x_1[c]; real u_0_0 = w[tap * 128 + c * 8];
                 y_0_0 = real_fma(u_0_0, v_0_0, y_0_0); y_0_1 = real_fma(u_0_0, v_0_1, y_0_1);
@@ -1181,8 +1608,8 @@ DEVICE void dleaky_relu2_cuda(const Frame *f, Block at)
                 y_7_0 = real_fma(u_3_7, v_3_0, y_7_0); y_7_1 = real_fma(u_3_7, v_3_1, y_7_1);
             }
         }
-        const real *of_leaky_relu2_0 = at.field + f->leaky_relu2 + item * 12;
-        const real *of_leaky_relu2_1 = at.field + f->leaky_relu2 + s1 * 12;
+        const real *of_leaky_relu2_0 = at.far + f->leaky_relu2 + at.site * 12 + item * 12;
+        const real *of_leaky_relu2_1 = at.far + f->leaky_relu2 + at.site * 12 + s1 * 12;
         y_0_0 = (of_leaky_relu2_0[0] > 0 ? y_0_0 : (y_0_0 * (real)0.01));
         y_0_1 = (of_leaky_relu2_1[0] > 0 ? y_0_1 : (y_0_1 * (real)0.01));
         y_1_0 = (of_leaky_relu2_0[1] > 0 ? y_1_0 : (y_1_0 * (real)0.01));
@@ -1199,8 +1626,8 @@ DEVICE void dleaky_relu2_cuda(const Frame *f, Block at)
         y_6_1 = (of_leaky_relu2_1[6] > 0 ? y_6_1 : (y_6_1 * (real)0.01));
         y_7_0 = (of_leaky_relu2_0[7] > 0 ? y_7_0 : (y_7_0 * (real)0.01));
         y_7_1 = (of_leaky_relu2_1[7] > 0 ? y_7_1 : (y_7_1 * (real)0.01));
-        real *to_dconv2_0 = at.field + f->dconv2 + item * 12;
-        real *to_dconv2_1 = at.field + f->dconv2 + s1 * 12;
+        real *to_dconv2_0 = at.far + f->dconv2 + at.site * 12 + item * 12;
+        real *to_dconv2_1 = at.far + f->dconv2 + at.site * 12 + s1 * 12;
         to_dconv2_0[0] = y_0_0; to_dconv2_1[0] = y_0_1; to_dconv2_0[1] = y_1_0;
         to_dconv2_1[1] = y_1_1; to_dconv2_0[2] = y_2_0; to_dconv2_1[2] = y_2_1;
         to_dconv2_0[3] = y_3_0; to_dconv2_1[3] = y_3_1; to_dconv2_0[4] = y_4_0;
@@ -1214,13 +1641,13 @@ DEVICE void dleaky_relu2_cuda(const Frame *f, Block at)
  * dw[o,c,k] += sum over sites p of dy[o,p] x[c,near[k][p]]; 1024 multiply-adds a site */
 DEVICE void dconv2_weight_shares_cuda(const Frame *f, Block at)
 {
-    const int shares = shares_of(f->sites1, 64);
+    const int shares = shares_of(at.sites, 64);
     for (int item = THREAD; item < shares * 64; item += THREADS) { /* tiles, one to a thread */
         const int share = item / 64;
         const int n = item - share * 64;
-        const int size = (f->sites1 + shares - 1) / shares;
-        const int first = (share * size < f->sites1 ? share * size : f->sites1);
-        const int last = (first + size < f->sites1 ? first + size : f->sites1);
+        const int size = (at.sites + shares - 1) / shares;
+        const int first = (share * size < at.sites ? share * size : at.sites);
+        const int last = (first + size < at.sites ? first + size : at.sites);
         const int row = n / 8;
         const int column = n - row * 8;
         const int tap = row / 2;
@@ -1236,8 +1663,8 @@ DEVICE void dconv2_weight_shares_cuda(const Frame *f, Block at)
             real strip_2_0 = 0; real strip_2_1 = 0; real strip_2_2 = 0; real strip_2_3 = 0;
             real strip_3_0 = 0; real strip_3_1 = 0; real strip_3_2 = 0; real strip_3_3 = 0;
             for (int s = from; s < to; s++) { /* sites */
-                const real *dy = ALIGNED(at.field + f->dconv2 + s * 12 + o * 4);
-                const real *x = ALIGNED(at.field + f->leaky_relu1 + f->near1[tap * f->sites1 + s] * 36 + column * 4);
+                const real *dy = ALIGNED(at.far + f->dconv2 + at.site * 12 + s * 12 + o * 4);
+                const real *x = ALIGNED(at.far + f->leaky_relu1 + f->near1[tap * f->sites1 + at.site + s] * 36 + column * 4);
                 real v_0 = x[0]; real v_1 = x[1]; real v_2 = x[2]; real v_3 = x[3];
                 real u_0 = dy[0]; strip_0_0 = real_fma(u_0, v_0, strip_0_0);
                 strip_0_1 = real_fma(u_0, v_1, strip_0_1);
@@ -1265,7 +1692,7 @@ DEVICE void dconv2_weight_shares_cuda(const Frame *f, Block at)
             sum_3_0 = (sum_3_0 + strip_3_0); sum_3_1 = (sum_3_1 + strip_3_1);
             sum_3_2 = (sum_3_2 + strip_3_2); sum_3_3 = (sum_3_3 + strip_3_3);
         }
-        real *part = at.field + f->dconv2_weight_shares + item;
+        real *part = at.near + f->dconv2_weight_shares + item;
         part[0] = sum_0_0; part[shares * 64] = sum_0_1; part[shares * 128] = sum_0_2;
         part[shares * 192] = sum_0_3;
         part[shares * 256] = sum_1_0; part[shares * 320] = sum_1_1; part[shares * 384] = sum_1_2;
@@ -1281,11 +1708,11 @@ DEVICE void dconv2_weight_shares_cuda(const Frame *f, Block at)
  * dw[o,c,k] += sum over sites p of dy[o,p] x[c,near[k][p]]; 1024 multiply-adds a site */
 DEVICE void dconv2_weight_cuda(const Frame *f, Block at)
 {
-    const int shares = shares_of(f->sites1, 64);
+    const int shares = shares_of(at.sites, 64);
     for (int item = THREAD; item < 1024; item += THREADS) { /* tiles, one to a thread */
         const int element = item / 64;
         const int n = item - element * 64;
-        const real *part = at.field + f->dconv2_weight_shares + element * (shares * 64) + n;
+        const real *part = at.near + f->dconv2_weight_shares + element * (shares * 64) + n;
         real sum = 0;
         for (int share = 0; share < shares; share++) { /* shares of the sum */
             sum = (sum + part[share * 64]);
@@ -1305,19 +1732,19 @@ DEVICE void dconv2_weight_cuda(const Frame *f, Block at)
  * dx[c,q] = sum over taps k and channels o of w[o,c,k] dy[o,back[k][q]]; 1024 multiply-adds a site */
 DEVICE void dleaky_relu1_cuda(const Frame *f, Block at)
 {
-    const int tiles = (f->sites1 + 1) / 2;
+    const int tiles = (at.sites + 1) / 2;
     for (int item = THREAD; item < tiles * 4; item += THREADS) { /* tiles, one to a thread */
         const int block = item / tiles;
         const int s0 = item - block * tiles;
-        const int s1 = (s0 + tiles < f->sites1 - 1 ? s0 + tiles : f->sites1 - 1);
+        const int s1 = (s0 + tiles < at.sites - 1 ? s0 + tiles : at.sites - 1);
         real y_0_0 = 0; real y_0_1 = 0; real y_1_0 = 0; real y_1_1 = 0; real y_2_0 = 0;
         real y_2_1 = 0; real y_3_0 = 0; real y_3_1 = 0; real y_4_0 = 0; real y_4_1 = 0;
         real y_5_0 = 0; real y_5_1 = 0; real y_6_0 = 0; real y_6_1 = 0; real y_7_0 = 0;
         real y_7_1 = 0;
         const real *w = ALIGNED(at.packed + block * 256 + 2464);
         for (int tap = 0; tap < 4; tap++) { /* taps */
-            const real *x_0 = ALIGNED(at.field + f->dconv2 + f->back1[tap * f->sites1 + s0] * 12);
-            const real *x_1 = ALIGNED(at.field + f->dconv2 + f->back1[tap * f->sites1 + s1] * 12);
+            const real *x_0 = ALIGNED(at.far + f->dconv2 + f->back1[tap * f->sites1 + at.site + s0] * 12);
+            const real *x_1 = ALIGNED(at.far + f->dconv2 + f->back1[tap * f->sites1 + at.site + s1] * 12);
             for (int c = 0; c < 8; c += 4) { /* channels read */
                 real v_0_0 = x_0[c]; real v_0_1 = x_1[c]; real u_0_0 = w[tap * 64 + c * 8];
                 y_0_0 = real_fma(u_0_0, v_0_0, y_0_0); y_0_1 = real_fma(u_0_0, v_0_1, y_0_1);
@@ -1373,8 +1800,8 @@ DEVICE void dleaky_relu1_cuda(const Frame *f, Block at)
                 y_7_0 = real_fma(u_3_7, v_3_0, y_7_0); y_7_1 = real_fma(u_3_7, v_3_1, y_7_1);
             }
         }
-        const real *of_leaky_relu1_0 = at.field + f->leaky_relu1 + s0 * 36 + block * 8;
-        const real *of_leaky_relu1_1 = at.field + f->leaky_relu1 + s1 * 36 + block * 8;
+        const real *of_leaky_relu1_0 = at.far + f->leaky_relu1 + at.site * 36 + s0 * 36 + block * 8;
+        const real *of_leaky_relu1_1 = at.far + f->leaky_relu1 + at.site * 36 + s1 * 36 + block * 8;
         y_0_0 = (of_leaky_relu1_0[0] > 0 ? y_0_0 : (y_0_0 * (real)0.01));
         y_0_1 = (of_leaky_relu1_1[0] > 0 ? y_0_1 : (y_0_1 * (real)0.01));
         y_1_0 = (of_leaky_relu1_0[1] > 0 ? y_1_0 : (y_1_0 * (real)0.01));
@@ -1391,8 +1818,8 @@ DEVICE void dleaky_relu1_cuda(const Frame *f, Block at)
         y_6_1 = (of_leaky_relu1_1[6] > 0 ? y_6_1 : (y_6_1 * (real)0.01));
         y_7_0 = (of_leaky_relu1_0[7] > 0 ? y_7_0 : (y_7_0 * (real)0.01));
         y_7_1 = (of_leaky_relu1_1[7] > 0 ? y_7_1 : (y_7_1 * (real)0.01));
-        real *to_dconv1_0 = at.field + f->dconv1 + s0 * 36 + block * 8;
-        real *to_dconv1_1 = at.field + f->dconv1 + s1 * 36 + block * 8;
+        real *to_dconv1_0 = at.near + f->dconv1 + s0 * 36 + block * 8;
+        real *to_dconv1_1 = at.near + f->dconv1 + s1 * 36 + block * 8;
         to_dconv1_0[0] = y_0_0; to_dconv1_1[0] = y_0_1; to_dconv1_0[1] = y_1_0;
         to_dconv1_1[1] = y_1_1; to_dconv1_0[2] = y_2_0; to_dconv1_1[2] = y_2_1;
         to_dconv1_0[3] = y_3_0; to_dconv1_1[3] = y_3_1; to_dconv1_0[4] = y_4_0;
@@ -1410,12 +1837,12 @@ DEVICE void dconv1_weight_cuda(const Frame *f, Block at)
         const int row = item / 4;
         const int column = item - row * 4;
         real sum = 0;
-        for (int from = 0; from + 64 <= f->sites1 + 63; from += 64) { /* strips of sites */
-            const int to = (from + 64 < f->sites1 ? from + 64 : f->sites1);
+        for (int from = 0; from + 64 <= at.sites + 63; from += 64) { /* strips of sites */
+            const int to = (from + 64 < at.sites ? from + 64 : at.sites);
             real strip = 0;
             for (int s = from; s < to; s++) { /* sites */
-                const real *dy = at.field + f->dconv1 + s * 36 + row;
-                const real *x = at.field + f->flux + s * 4 + column;
+                const real *dy = at.near + f->dconv1 + s * 36 + row;
+                const real *x = at.far + f->flux_2 + at.site * 4 + s * 4 + column;
                 real v = x[0];
                 real u = dy[0]; strip = real_fma(u, v, strip);
             }
@@ -1429,22 +1856,210 @@ DEVICE void dconv1_weight_cuda(const Frame *f, Block at)
 /* dlinear1, eq1.arch:15 */
 DEVICE void read_dlinear1_cuda(const Frame *f, Block at)
 {
-    read_field(f, at, f->dy, at.field + f->dlinear1, 1, 1, 1);
+    read_field(f, at, f->dy, at.far + f->dlinear1_2, 1, 1, 1);
+}
+
+/* dlinear1_weight, eq1.arch:15
+ * dw[o,c,k] += sum over sites p of dy[o,p] x[c,near[k][p]]; 8 multiply-adds a site */
+DEVICE void dlinear1_weight_2_cuda(const Frame *f, Block at)
+{
+    for (int item = THREAD; item < 8; item += THREADS) { /* tiles, one to a thread */
+        const int row = item / 8;
+        const int column = item - row * 8;
+        real sum = 0;
+        {
+            const int to = 1;
+            real strip = 0;
+            for (int s = 0; s < to; s++) { /* sites */
+                const real *dy = at.far + f->dlinear1_2 + row;
+                const real *x = at.near + f->global_sum_pool1 + column;
+                real v = x[0];
+                real u = dy[0]; strip = real_fma(u, v, strip);
+            }
+            sum = (sum + strip);
+        }
+        real *sums = at.sums;
+        sums[row * 8 + column + 1792] = (sums[row * 8 + column + 1792] + sum);
+    }
+}
+
+/* dglobal_sum_pool1, eq1.arch:14
+ * dx[c,q] = sum over taps k and channels o of w[o,c,k] dy[o,back[k][q]]; 8 multiply-adds a site */
+DEVICE void dglobal_sum_pool1_2_cuda(const Frame *f, Block at)
+{
+    for (int item = THREAD; item < 1; item += THREADS) { /* tiles, one to a thread */
+        real y_0 = 0; real y_1 = 0; real y_2 = 0; real y_3 = 0; real y_4 = 0; real y_5 = 0;
+        real y_6 = 0; real y_7 = 0;
+        const real *w = ALIGNED(at.packed + 1808);
+        {
+            const real *x = at.far + f->dlinear1_2;
+            real v = x[0]; real u_0 = w[0]; y_0 = real_fma(u_0, v, y_0); real u_1 = w[1];
+            y_1 = real_fma(u_1, v, y_1); real u_2 = w[2]; y_2 = real_fma(u_2, v, y_2);
+            real u_3 = w[3]; y_3 = real_fma(u_3, v, y_3); real u_4 = w[4];
+            y_4 = real_fma(u_4, v, y_4); real u_5 = w[5]; y_5 = real_fma(u_5, v, y_5);
+            real u_6 = w[6]; y_6 = real_fma(u_6, v, y_6); real u_7 = w[7];
+            y_7 = real_fma(u_7, v, y_7);
+        }
+        real *to_dglobal_sum_pool1 = at.far + f->dglobal_sum_pool1;
+        to_dglobal_sum_pool1[0] = y_0; to_dglobal_sum_pool1[1] = y_1; to_dglobal_sum_pool1[2] = y_2;
+        to_dglobal_sum_pool1[3] = y_3; to_dglobal_sum_pool1[4] = y_4; to_dglobal_sum_pool1[5] = y_5;
+        to_dglobal_sum_pool1[6] = y_6; to_dglobal_sum_pool1[7] = y_7;
+    }
+}
+
+/* dleaky_relu4 -> dconv4, eq1.arch:13 */
+DEVICE void dleaky_relu4_2_cuda(const Frame *f, Block at)
+{
+    for (int item = THREAD; item < at.sites * 8; item += THREADS) { /* tiles, one to a thread */
+        const int s = item / 8;
+        const int c = item - s * 8;
+        const real *x = at.far + f->dglobal_sum_pool1;
+        real y = x[c];
+        const real *of_leaky_relu4 = at.near + f->leaky_relu4 + s * 12 + c;
+        y = (of_leaky_relu4[0] > 0 ? y : (y * (real)0.01));
+        real *to_dconv4 = at.near + f->dconv4 + s * 12 + c;
+        to_dconv4[0] = y;
+    }
+}
+
+/* dconv4_weight, eq1.arch:13
+ * dw[o,c,k] += sum over sites p of dy[o,p] x[c,near[k][p]]; 128 multiply-adds a site */
+DEVICE void dconv4_weight_2_cuda(const Frame *f, Block at)
+{
+    for (int item = THREAD; item < 128; item += THREADS) { /* tiles, one to a thread */
+        const int row = item / 16;
+        const int column = item - row * 16;
+        real sum = 0;
+        for (int from = 0; from + 64 <= at.sites + 63; from += 64) { /* strips of sites */
+            const int to = (from + 64 < at.sites ? from + 64 : at.sites);
+            real strip = 0;
+            for (int s = from; s < to; s++) { /* sites */
+                const real *dy = at.near + f->dconv4 + s * 12 + row;
+                const real *x = at.near + f->leaky_relu3 + s * 20 + column;
+                real v = x[0];
+                real u = dy[0]; strip = real_fma(u, v, strip);
+            }
+            sum = (sum + strip);
+        }
+        real *sums = at.sums;
+        sums[row * 16 + column + 1664] = (sums[row * 16 + column + 1664] + sum);
+    }
+}
+
+/* dleaky_relu3 -> dconv3, eq1.arch:12
+ * dx[c,q] = sum over taps k and channels o of w[o,c,k] dy[o,back[k][q]]; 128 multiply-adds a site */
+DEVICE void dleaky_relu3_2_cuda(const Frame *f, Block at)
+{
+    const int tiles = (at.sites + 1) / 2;
+    for (int item = THREAD; item < tiles * 2; item += THREADS) { /* tiles, one to a thread */
+        const int block = item / tiles;
+        const int s0 = item - block * tiles;
+        const int s1 = (s0 + tiles < at.sites - 1 ? s0 + tiles : at.sites - 1);
+        real y_0_0 = 0; real y_0_1 = 0; real y_1_0 = 0; real y_1_1 = 0; real y_2_0 = 0;
+        real y_2_1 = 0; real y_3_0 = 0; real y_3_1 = 0; real y_4_0 = 0; real y_4_1 = 0;
+        real y_5_0 = 0; real y_5_1 = 0; real y_6_0 = 0; real y_6_1 = 0; real y_7_0 = 0;
+        real y_7_1 = 0;
+        const real *w = ALIGNED(at.packed + block * 64 + 1824);
+        {
+            const real *x_0 = ALIGNED(at.near + f->dconv4 + s0 * 12);
+            const real *x_1 = ALIGNED(at.near + f->dconv4 + s1 * 12);
+            for (int c = 0; c < 8; c += 4) { /* channels read */
+                real v_0_0 = x_0[c]; real v_0_1 = x_1[c]; real u_0_0 = w[c * 8];
+                y_0_0 = real_fma(u_0_0, v_0_0, y_0_0); y_0_1 = real_fma(u_0_0, v_0_1, y_0_1);
+                real u_0_1 = w[c * 8 + 1]; y_1_0 = real_fma(u_0_1, v_0_0, y_1_0);
+                y_1_1 = real_fma(u_0_1, v_0_1, y_1_1); real u_0_2 = w[c * 8 + 2];
+                y_2_0 = real_fma(u_0_2, v_0_0, y_2_0); y_2_1 = real_fma(u_0_2, v_0_1, y_2_1);
+                real u_0_3 = w[c * 8 + 3]; y_3_0 = real_fma(u_0_3, v_0_0, y_3_0);
+                y_3_1 = real_fma(u_0_3, v_0_1, y_3_1); real u_0_4 = w[c * 8 + 4];
+                y_4_0 = real_fma(u_0_4, v_0_0, y_4_0); y_4_1 = real_fma(u_0_4, v_0_1, y_4_1);
+                real u_0_5 = w[c * 8 + 5]; y_5_0 = real_fma(u_0_5, v_0_0, y_5_0);
+                y_5_1 = real_fma(u_0_5, v_0_1, y_5_1); real u_0_6 = w[c * 8 + 6];
+                y_6_0 = real_fma(u_0_6, v_0_0, y_6_0); y_6_1 = real_fma(u_0_6, v_0_1, y_6_1);
+                real u_0_7 = w[c * 8 + 7]; y_7_0 = real_fma(u_0_7, v_0_0, y_7_0);
+                y_7_1 = real_fma(u_0_7, v_0_1, y_7_1);
+                real v_1_0 = x_0[c + 1]; real v_1_1 = x_1[c + 1]; real u_1_0 = w[c * 8 + 8];
+                y_0_0 = real_fma(u_1_0, v_1_0, y_0_0); y_0_1 = real_fma(u_1_0, v_1_1, y_0_1);
+                real u_1_1 = w[c * 8 + 9]; y_1_0 = real_fma(u_1_1, v_1_0, y_1_0);
+                y_1_1 = real_fma(u_1_1, v_1_1, y_1_1); real u_1_2 = w[c * 8 + 10];
+                y_2_0 = real_fma(u_1_2, v_1_0, y_2_0); y_2_1 = real_fma(u_1_2, v_1_1, y_2_1);
+                real u_1_3 = w[c * 8 + 11]; y_3_0 = real_fma(u_1_3, v_1_0, y_3_0);
+                y_3_1 = real_fma(u_1_3, v_1_1, y_3_1); real u_1_4 = w[c * 8 + 12];
+                y_4_0 = real_fma(u_1_4, v_1_0, y_4_0); y_4_1 = real_fma(u_1_4, v_1_1, y_4_1);
+                real u_1_5 = w[c * 8 + 13]; y_5_0 = real_fma(u_1_5, v_1_0, y_5_0);
+                y_5_1 = real_fma(u_1_5, v_1_1, y_5_1); real u_1_6 = w[c * 8 + 14];
+                y_6_0 = real_fma(u_1_6, v_1_0, y_6_0); y_6_1 = real_fma(u_1_6, v_1_1, y_6_1);
+                real u_1_7 = w[c * 8 + 15]; y_7_0 = real_fma(u_1_7, v_1_0, y_7_0);
+                y_7_1 = real_fma(u_1_7, v_1_1, y_7_1);
+                real v_2_0 = x_0[c + 2]; real v_2_1 = x_1[c + 2]; real u_2_0 = w[c * 8 + 16];
+                y_0_0 = real_fma(u_2_0, v_2_0, y_0_0); y_0_1 = real_fma(u_2_0, v_2_1, y_0_1);
+                real u_2_1 = w[c * 8 + 17]; y_1_0 = real_fma(u_2_1, v_2_0, y_1_0);
+                y_1_1 = real_fma(u_2_1, v_2_1, y_1_1); real u_2_2 = w[c * 8 + 18];
+                y_2_0 = real_fma(u_2_2, v_2_0, y_2_0); y_2_1 = real_fma(u_2_2, v_2_1, y_2_1);
+                real u_2_3 = w[c * 8 + 19]; y_3_0 = real_fma(u_2_3, v_2_0, y_3_0);
+                y_3_1 = real_fma(u_2_3, v_2_1, y_3_1); real u_2_4 = w[c * 8 + 20];
+                y_4_0 = real_fma(u_2_4, v_2_0, y_4_0); y_4_1 = real_fma(u_2_4, v_2_1, y_4_1);
+                real u_2_5 = w[c * 8 + 21]; y_5_0 = real_fma(u_2_5, v_2_0, y_5_0);
+                y_5_1 = real_fma(u_2_5, v_2_1, y_5_1); real u_2_6 = w[c * 8 + 22];
+                y_6_0 = real_fma(u_2_6, v_2_0, y_6_0); y_6_1 = real_fma(u_2_6, v_2_1, y_6_1);
+                real u_2_7 = w[c * 8 + 23]; y_7_0 = real_fma(u_2_7, v_2_0, y_7_0);
+                y_7_1 = real_fma(u_2_7, v_2_1, y_7_1);
+                real v_3_0 = x_0[c + 3]; real v_3_1 = x_1[c + 3]; real u_3_0 = w[c * 8 + 24];
+                y_0_0 = real_fma(u_3_0, v_3_0, y_0_0); y_0_1 = real_fma(u_3_0, v_3_1, y_0_1);
+                real u_3_1 = w[c * 8 + 25]; y_1_0 = real_fma(u_3_1, v_3_0, y_1_0);
+                y_1_1 = real_fma(u_3_1, v_3_1, y_1_1); real u_3_2 = w[c * 8 + 26];
+                y_2_0 = real_fma(u_3_2, v_3_0, y_2_0); y_2_1 = real_fma(u_3_2, v_3_1, y_2_1);
+                real u_3_3 = w[c * 8 + 27]; y_3_0 = real_fma(u_3_3, v_3_0, y_3_0);
+                y_3_1 = real_fma(u_3_3, v_3_1, y_3_1); real u_3_4 = w[c * 8 + 28];
+                y_4_0 = real_fma(u_3_4, v_3_0, y_4_0); y_4_1 = real_fma(u_3_4, v_3_1, y_4_1);
+                real u_3_5 = w[c * 8 + 29]; y_5_0 = real_fma(u_3_5, v_3_0, y_5_0);
+                y_5_1 = real_fma(u_3_5, v_3_1, y_5_1); real u_3_6 = w[c * 8 + 30];
+                y_6_0 = real_fma(u_3_6, v_3_0, y_6_0); y_6_1 = real_fma(u_3_6, v_3_1, y_6_1);
+                real u_3_7 = w[c * 8 + 31]; y_7_0 = real_fma(u_3_7, v_3_0, y_7_0);
+                y_7_1 = real_fma(u_3_7, v_3_1, y_7_1);
+            }
+        }
+        const real *of_leaky_relu3_0 = at.near + f->leaky_relu3 + s0 * 20 + block * 8;
+        const real *of_leaky_relu3_1 = at.near + f->leaky_relu3 + s1 * 20 + block * 8;
+        y_0_0 = (of_leaky_relu3_0[0] > 0 ? y_0_0 : (y_0_0 * (real)0.01));
+        y_0_1 = (of_leaky_relu3_1[0] > 0 ? y_0_1 : (y_0_1 * (real)0.01));
+        y_1_0 = (of_leaky_relu3_0[1] > 0 ? y_1_0 : (y_1_0 * (real)0.01));
+        y_1_1 = (of_leaky_relu3_1[1] > 0 ? y_1_1 : (y_1_1 * (real)0.01));
+        y_2_0 = (of_leaky_relu3_0[2] > 0 ? y_2_0 : (y_2_0 * (real)0.01));
+        y_2_1 = (of_leaky_relu3_1[2] > 0 ? y_2_1 : (y_2_1 * (real)0.01));
+        y_3_0 = (of_leaky_relu3_0[3] > 0 ? y_3_0 : (y_3_0 * (real)0.01));
+        y_3_1 = (of_leaky_relu3_1[3] > 0 ? y_3_1 : (y_3_1 * (real)0.01));
+        y_4_0 = (of_leaky_relu3_0[4] > 0 ? y_4_0 : (y_4_0 * (real)0.01));
+        y_4_1 = (of_leaky_relu3_1[4] > 0 ? y_4_1 : (y_4_1 * (real)0.01));
+        y_5_0 = (of_leaky_relu3_0[5] > 0 ? y_5_0 : (y_5_0 * (real)0.01));
+        y_5_1 = (of_leaky_relu3_1[5] > 0 ? y_5_1 : (y_5_1 * (real)0.01));
+        y_6_0 = (of_leaky_relu3_0[6] > 0 ? y_6_0 : (y_6_0 * (real)0.01));
+        y_6_1 = (of_leaky_relu3_1[6] > 0 ? y_6_1 : (y_6_1 * (real)0.01));
+        y_7_0 = (of_leaky_relu3_0[7] > 0 ? y_7_0 : (y_7_0 * (real)0.01));
+        y_7_1 = (of_leaky_relu3_1[7] > 0 ? y_7_1 : (y_7_1 * (real)0.01));
+        real *to_dconv3_0 = at.far + f->dconv3 + at.site * 20 + s0 * 20 + block * 8;
+        real *to_dconv3_1 = at.far + f->dconv3 + at.site * 20 + s1 * 20 + block * 8;
+        to_dconv3_0[0] = y_0_0; to_dconv3_1[0] = y_0_1; to_dconv3_0[1] = y_1_0;
+        to_dconv3_1[1] = y_1_1; to_dconv3_0[2] = y_2_0; to_dconv3_1[2] = y_2_1;
+        to_dconv3_0[3] = y_3_0; to_dconv3_1[3] = y_3_1; to_dconv3_0[4] = y_4_0;
+        to_dconv3_1[4] = y_4_1; to_dconv3_0[5] = y_5_0; to_dconv3_1[5] = y_5_1;
+        to_dconv3_0[6] = y_6_0; to_dconv3_1[6] = y_6_1; to_dconv3_0[7] = y_7_0;
+        to_dconv3_1[7] = y_7_1;
+    }
 }
 
 /* dflux, eq1.arch:6
  * dx[c,q] = sum over taps k and channels o of w[o,c,k] dy[o,back[k][q]]; 128 multiply-adds a site */
 DEVICE void dflux_cuda(const Frame *f, Block at)
 {
-    const int tiles = (f->sites1 + 1) / 2;
+    const int tiles = (at.sites + 1) / 2;
     for (int item = THREAD; item < tiles; item += THREADS) { /* tiles, one to a thread */
-        const int s1 = (item + tiles < f->sites1 - 1 ? item + tiles : f->sites1 - 1);
+        const int s1 = (item + tiles < at.sites - 1 ? item + tiles : at.sites - 1);
         real y_0_0 = 0; real y_0_1 = 0; real y_1_0 = 0; real y_1_1 = 0; real y_2_0 = 0;
         real y_2_1 = 0; real y_3_0 = 0; real y_3_1 = 0;
         const real *w = ALIGNED(at.packed + 3488);
         {
-            const real *x_0 = ALIGNED(at.field + f->dconv1 + item * 36);
-            const real *x_1 = ALIGNED(at.field + f->dconv1 + s1 * 36);
+            const real *x_0 = ALIGNED(at.near + f->dconv1 + item * 36);
+            const real *x_1 = ALIGNED(at.near + f->dconv1 + s1 * 36);
             for (int c = 0; c < 32; c += 4) { /* channels read */
                 real v_0_0 = x_0[c]; real v_0_1 = x_1[c]; real u_0_0 = w[c * 4];
                 y_0_0 = real_fma(u_0_0, v_0_0, y_0_0); y_0_1 = real_fma(u_0_0, v_0_1, y_0_1);
@@ -1476,8 +2091,8 @@ DEVICE void dflux_cuda(const Frame *f, Block at)
                 y_3_1 = real_fma(u_3_3, v_3_1, y_3_1);
             }
         }
-        real *to_dflux_0 = at.field + f->dflux + item * 4;
-        real *to_dflux_1 = at.field + f->dflux + s1 * 4;
+        real *to_dflux_0 = at.near + f->dflux + item * 4;
+        real *to_dflux_1 = at.near + f->dflux + s1 * 4;
         to_dflux_0[0] = y_0_0; to_dflux_1[0] = y_0_1; to_dflux_0[1] = y_1_0; to_dflux_1[1] = y_1_1;
         to_dflux_0[2] = y_2_0; to_dflux_1[2] = y_2_1; to_dflux_0[3] = y_3_0; to_dflux_1[3] = y_3_1;
     }
@@ -1487,29 +2102,195 @@ DEVICE void dflux_cuda(const Frame *f, Block at)
  * dx[c,q] = sum over taps k and channels o of w[o,c,k] dy[o,back[k][q]]; 128 multiply-adds a site */
 DEVICE void write_dflux_cuda(const Frame *f, Block at)
 {
-    write_field(f, at, f->dx, at.field + f->dflux, 4, 4, f->sites1);
+    write_field(f, at, f->dx, at.near + f->dflux, 4, 4, f->sites1);
 }
 
-/* ---- kernels: grid (blocks, instances).  ARCH_ONLY_SHARED, ARCH_ONLY_GLOBAL: only those
- * that have their values there, to compile in half the time ---- */
+/* ---- kernels: grid (blocks, instances) ---- */
 
-DEVICE void forward(const Frame *f, real *field, double *scratch)
+/* A sample in a block. */
+#ifndef ARCH_ONLY_GRID
+ENTRY count_eq1_forward(const __grid_constant__ Frame frame)
 {
-    Block at = block_of(f, field, scratch);
+    extern __shared__ double shared[];
+    const Frame *f = &frame;
+    Block at = block_of(f, shared, 0);
     for (; at.sample < f->batch; at.sample += gridDim.x) {
+        read_flux_cuda(f, whole(at, f->sites1));
+        __syncthreads();
+        conv1_cuda(f, whole(at, f->sites1));
+        __syncthreads();
+        conv2_cuda(f, whole(at, f->sites1));
+        __syncthreads();
+        conv3_cuda(f, whole(at, f->sites1));
+        __syncthreads();
+        conv4_cuda(f, whole(at, f->sites1));
+        __syncthreads();
+        global_sum_pool1_shares_cuda(f, whole(at, f->sites1));
+        __syncthreads();
+        global_sum_pool1_cuda(f, whole(at, f->sites1));
+        __syncthreads();
+        linear1_cuda(f, whole(at, f->sites0));
+        __syncthreads();
+        write_linear1_cuda(f, whole(at, f->sites0));
+        __syncthreads();
+    }
+}
+
+ENTRY count_eq1_gradient(const __grid_constant__ Frame frame)
+{
+    extern __shared__ double shared[];
+    const Frame *f = &frame;
+    Block at = block_of(f, shared, THREADS);
+    clear_sums(f, at);
+    for (; at.sample < f->batch; at.sample += gridDim.x) {
+        read_flux_2_cuda(f, whole(at, f->sites1));
+        __syncthreads();
+        conv1_2_cuda(f, whole(at, f->sites1));
+        __syncthreads();
+        conv2_cuda(f, whole(at, f->sites1));
+        __syncthreads();
+        conv3_2_cuda(f, whole(at, f->sites1));
+        __syncthreads();
+        conv4_2_cuda(f, whole(at, f->sites1));
+        __syncthreads();
+        global_sum_pool1_shares_2_cuda(f, whole(at, f->sites1));
+        __syncthreads();
+        global_sum_pool1_cuda(f, whole(at, f->sites1));
+        __syncthreads();
+        linear1_cuda(f, whole(at, f->sites0));
+        __syncthreads();
+        loss_cuda(f, whole(at, f->sites0));
+        dlinear1_cuda(f, whole(at, f->sites0));
+        __syncthreads();
+        dlinear1_weight_cuda(f, whole(at, f->sites0));
+        dglobal_sum_pool1_cuda(f, whole(at, f->sites0));
+        __syncthreads();
+        dleaky_relu4_cuda(f, whole(at, f->sites1));
+        __syncthreads();
+        dconv4_weight_cuda(f, whole(at, f->sites1));
+        dleaky_relu3_cuda(f, whole(at, f->sites1));
+        __syncthreads();
+        dconv3_weight_cuda(f, whole(at, f->sites1));
+        dleaky_relu2_cuda(f, whole(at, f->sites1));
+        __syncthreads();
+        dconv2_weight_shares_cuda(f, whole(at, f->sites1));
+        dleaky_relu1_cuda(f, whole(at, f->sites1));
+        __syncthreads();
+        dconv2_weight_cuda(f, whole(at, f->sites1));
+        dconv1_weight_cuda(f, whole(at, f->sites1));
+        __syncthreads();
+    }
+}
+
+ENTRY count_eq1_vjp(const __grid_constant__ Frame frame)
+{
+    extern __shared__ double shared[];
+    const Frame *f = &frame;
+    Block at = block_of(f, shared, 0);
+    clear_sums(f, at);
+    for (; at.sample < f->batch; at.sample += gridDim.x) {
+        read_flux_2_cuda(f, whole(at, f->sites1));
+        read_dlinear1_cuda(f, whole(at, f->sites0));
+        __syncthreads();
+        conv1_2_cuda(f, whole(at, f->sites1));
+        dglobal_sum_pool1_2_cuda(f, whole(at, f->sites0));
+        __syncthreads();
+        conv2_cuda(f, whole(at, f->sites1));
+        __syncthreads();
+        conv3_cuda(f, whole(at, f->sites1));
+        __syncthreads();
+        conv4_cuda(f, whole(at, f->sites1));
+        __syncthreads();
+        if (f->sums) {
+            global_sum_pool1_shares_cuda(f, whole(at, f->sites1));
+        }
+        dleaky_relu4_2_cuda(f, whole(at, f->sites1));
+        __syncthreads();
+        if (f->sums) {
+            global_sum_pool1_cuda(f, whole(at, f->sites1));
+            dconv4_weight_2_cuda(f, whole(at, f->sites1));
+        }
+        dleaky_relu3_2_cuda(f, whole(at, f->sites1));
+        __syncthreads();
+        if (f->sums) {
+            dlinear1_weight_2_cuda(f, whole(at, f->sites0));
+            dconv3_weight_cuda(f, whole(at, f->sites1));
+        }
+        dleaky_relu2_cuda(f, whole(at, f->sites1));
+        __syncthreads();
+        if (f->sums) {
+            dconv2_weight_shares_cuda(f, whole(at, f->sites1));
+        }
+        dleaky_relu1_cuda(f, whole(at, f->sites1));
+        __syncthreads();
+        if (f->sums) {
+            dconv2_weight_cuda(f, whole(at, f->sites1));
+            dconv1_weight_cuda(f, whole(at, f->sites1));
+        }
+        if (f->dx) {
+            dflux_cuda(f, whole(at, f->sites1));
+        }
+        __syncthreads();
+        if (f->dx) {
+            write_dflux_cuda(f, whole(at, f->sites1));
+        }
+        __syncthreads();
+    }
+}
+
+#endif
+
+/* Tiles of some samples in all blocks, one pass after the other. */
+#ifndef ARCH_ONLY_BLOCK
+GRID_ENTRY count_eq1_forward_0(const __grid_constant__ Frame frame)
+{
+    extern __shared__ double shared[];
+    const Frame *f = &frame;
+    Block at = block_of(f, shared, 0);
+    for (int64 tile = blockIdx.x; find_tile(f, &at, tile, f->sites1); tile += gridDim.x) {
         read_flux_cuda(f, at);
         __syncthreads();
         conv1_cuda(f, at);
         __syncthreads();
+    }
+}
+
+GRID_ENTRY count_eq1_forward_1(const __grid_constant__ Frame frame)
+{
+    extern __shared__ double shared[];
+    const Frame *f = &frame;
+    Block at = block_of(f, shared, 0);
+    for (int64 tile = blockIdx.x; find_tile(f, &at, tile, f->sites1); tile += gridDim.x) {
         conv2_cuda(f, at);
-        __syncthreads();
+    }
+}
+
+GRID_ENTRY count_eq1_forward_2(const __grid_constant__ Frame frame)
+{
+    extern __shared__ double shared[];
+    const Frame *f = &frame;
+    Block at = block_of(f, shared, 0);
+    for (int64 tile = blockIdx.x; find_tile(f, &at, tile, f->sites1); tile += gridDim.x) {
         conv3_cuda(f, at);
         __syncthreads();
         conv4_cuda(f, at);
         __syncthreads();
         global_sum_pool1_shares_cuda(f, at);
         __syncthreads();
-        global_sum_pool1_cuda(f, at);
+        global_sum_pool1_tile_cuda(f, at);
+        __syncthreads();
+    }
+}
+
+GRID_ENTRY count_eq1_forward_3(const __grid_constant__ Frame frame)
+{
+    extern __shared__ double shared[];
+    const Frame *f = &frame;
+    Block at = block_of(f, shared, 0);
+    for (int64 tile = blockIdx.x; find_tile(f, &at, tile, f->sites0); tile += gridDim.x) {
+        global_sum_pool1_tiles_cuda(f, at);
+        __syncthreads();
+        global_sum_pool1_all_cuda(f, at);
         __syncthreads();
         linear1_cuda(f, at);
         __syncthreads();
@@ -1518,39 +2299,58 @@ DEVICE void forward(const Frame *f, real *field, double *scratch)
     }
 }
 
-#ifndef ARCH_ONLY_GLOBAL
-ENTRY count_eq1_forward_shared(const __grid_constant__ Frame frame)
+GRID_ENTRY count_eq1_gradient_0(const __grid_constant__ Frame frame)
 {
     extern __shared__ double shared[];
-    forward(&frame, (real *)shared, 0);
-}
-#endif
-
-#ifndef ARCH_ONLY_SHARED
-ENTRY count_eq1_forward_global(const __grid_constant__ Frame frame)
-{
-    forward(&frame, frame.work + instance_block() * frame.fields, 0);
-}
-#endif
-
-DEVICE void gradient(const Frame *f, real *field, double *scratch)
-{
-    Block at = block_of(f, field, scratch);
-    clear_sums(f, at);
-    for (; at.sample < f->batch; at.sample += gridDim.x) {
-        read_flux_cuda(f, at);
+    const Frame *f = &frame;
+    Block at = block_of(f, shared, THREADS);
+    if (f->first == 0) {
+        clear_sums(f, at);
+    }
+    for (int64 tile = blockIdx.x; find_tile(f, &at, tile, f->sites1); tile += gridDim.x) {
+        read_flux_2_cuda(f, at);
         __syncthreads();
-        conv1_cuda(f, at);
+        conv1_2_cuda(f, at);
         __syncthreads();
+    }
+}
+
+GRID_ENTRY count_eq1_gradient_1(const __grid_constant__ Frame frame)
+{
+    extern __shared__ double shared[];
+    const Frame *f = &frame;
+    Block at = block_of(f, shared, THREADS);
+    for (int64 tile = blockIdx.x; find_tile(f, &at, tile, f->sites1); tile += gridDim.x) {
         conv2_cuda(f, at);
+    }
+}
+
+GRID_ENTRY count_eq1_gradient_2(const __grid_constant__ Frame frame)
+{
+    extern __shared__ double shared[];
+    const Frame *f = &frame;
+    Block at = block_of(f, shared, THREADS);
+    for (int64 tile = blockIdx.x; find_tile(f, &at, tile, f->sites1); tile += gridDim.x) {
+        conv3_2_cuda(f, at);
         __syncthreads();
-        conv3_cuda(f, at);
+        conv4_2_cuda(f, at);
         __syncthreads();
-        conv4_cuda(f, at);
+        global_sum_pool1_shares_2_cuda(f, at);
         __syncthreads();
-        global_sum_pool1_shares_cuda(f, at);
+        global_sum_pool1_tile_cuda(f, at);
         __syncthreads();
-        global_sum_pool1_cuda(f, at);
+    }
+}
+
+GRID_ENTRY count_eq1_gradient_3(const __grid_constant__ Frame frame)
+{
+    extern __shared__ double shared[];
+    const Frame *f = &frame;
+    Block at = block_of(f, shared, THREADS);
+    for (int64 tile = blockIdx.x; find_tile(f, &at, tile, f->sites0); tile += gridDim.x) {
+        global_sum_pool1_tiles_cuda(f, at);
+        __syncthreads();
+        global_sum_pool1_all_cuda(f, at);
         __syncthreads();
         linear1_cuda(f, at);
         __syncthreads();
@@ -1560,52 +2360,98 @@ DEVICE void gradient(const Frame *f, real *field, double *scratch)
         dlinear1_weight_cuda(f, at);
         dglobal_sum_pool1_cuda(f, at);
         __syncthreads();
+    }
+}
+
+GRID_ENTRY count_eq1_gradient_4(const __grid_constant__ Frame frame)
+{
+    extern __shared__ double shared[];
+    const Frame *f = &frame;
+    Block at = block_of(f, shared, THREADS);
+    for (int64 tile = blockIdx.x; find_tile(f, &at, tile, f->sites1); tile += gridDim.x) {
         dleaky_relu4_cuda(f, at);
         __syncthreads();
         dconv4_weight_cuda(f, at);
         dleaky_relu3_cuda(f, at);
         __syncthreads();
         dconv3_weight_cuda(f, at);
+        __syncthreads();
+    }
+}
+
+GRID_ENTRY count_eq1_gradient_5(const __grid_constant__ Frame frame)
+{
+    extern __shared__ double shared[];
+    const Frame *f = &frame;
+    Block at = block_of(f, shared, THREADS);
+    for (int64 tile = blockIdx.x; find_tile(f, &at, tile, f->sites1); tile += gridDim.x) {
         dleaky_relu2_cuda(f, at);
         __syncthreads();
         dconv2_weight_shares_cuda(f, at);
-        dleaky_relu1_cuda(f, at);
         __syncthreads();
         dconv2_weight_cuda(f, at);
+        __syncthreads();
+    }
+}
+
+GRID_ENTRY count_eq1_gradient_6(const __grid_constant__ Frame frame)
+{
+    extern __shared__ double shared[];
+    const Frame *f = &frame;
+    Block at = block_of(f, shared, THREADS);
+    for (int64 tile = blockIdx.x; find_tile(f, &at, tile, f->sites1); tile += gridDim.x) {
+        dleaky_relu1_cuda(f, at);
+        __syncthreads();
         dconv1_weight_cuda(f, at);
         __syncthreads();
     }
 }
 
-#ifndef ARCH_ONLY_GLOBAL
-ENTRY count_eq1_gradient_shared(const __grid_constant__ Frame frame)
+GRID_ENTRY count_eq1_vjp_0(const __grid_constant__ Frame frame)
 {
     extern __shared__ double shared[];
-    gradient(&frame, (real *)(shared + THREADS), shared);
-}
-#endif
-
-#ifndef ARCH_ONLY_SHARED
-ENTRY count_eq1_gradient_global(const __grid_constant__ Frame frame)
-{
-    extern __shared__ double shared[];
-    gradient(&frame, frame.work + instance_block() * frame.fields, shared);
-}
-#endif
-
-DEVICE void vjp(const Frame *f, real *field, double *scratch)
-{
-    Block at = block_of(f, field, scratch);
-    clear_sums(f, at);
-    for (; at.sample < f->batch; at.sample += gridDim.x) {
-        read_flux_cuda(f, at);
+    const Frame *f = &frame;
+    Block at = block_of(f, shared, 0);
+    if (f->first == 0) {
+        clear_sums(f, at);
+    }
+    for (int64 tile = blockIdx.x; find_tile(f, &at, tile, f->sites0); tile += gridDim.x) {
         read_dlinear1_cuda(f, at);
         __syncthreads();
-        conv1_cuda(f, at);
-        dglobal_sum_pool1_cuda(f, at);
+        dglobal_sum_pool1_2_cuda(f, at);
         __syncthreads();
+    }
+}
+
+GRID_ENTRY count_eq1_vjp_1(const __grid_constant__ Frame frame)
+{
+    extern __shared__ double shared[];
+    const Frame *f = &frame;
+    Block at = block_of(f, shared, 0);
+    for (int64 tile = blockIdx.x; find_tile(f, &at, tile, f->sites1); tile += gridDim.x) {
+        read_flux_2_cuda(f, at);
+        __syncthreads();
+        conv1_2_cuda(f, at);
+        __syncthreads();
+    }
+}
+
+GRID_ENTRY count_eq1_vjp_2(const __grid_constant__ Frame frame)
+{
+    extern __shared__ double shared[];
+    const Frame *f = &frame;
+    Block at = block_of(f, shared, 0);
+    for (int64 tile = blockIdx.x; find_tile(f, &at, tile, f->sites1); tile += gridDim.x) {
         conv2_cuda(f, at);
-        __syncthreads();
+    }
+}
+
+GRID_ENTRY count_eq1_vjp_3(const __grid_constant__ Frame frame)
+{
+    extern __shared__ double shared[];
+    const Frame *f = &frame;
+    Block at = block_of(f, shared, 0);
+    for (int64 tile = blockIdx.x; find_tile(f, &at, tile, f->sites1); tile += gridDim.x) {
         conv3_cuda(f, at);
         __syncthreads();
         conv4_cuda(f, at);
@@ -1613,27 +2459,70 @@ DEVICE void vjp(const Frame *f, real *field, double *scratch)
         if (f->sums) {
             global_sum_pool1_shares_cuda(f, at);
         }
-        dleaky_relu4_cuda(f, at);
+        dleaky_relu4_2_cuda(f, at);
         __syncthreads();
         if (f->sums) {
-            global_sum_pool1_cuda(f, at);
-            dconv4_weight_cuda(f, at);
+            global_sum_pool1_tile_cuda(f, at);
+            dconv4_weight_2_cuda(f, at);
         }
-        dleaky_relu3_cuda(f, at);
+        dleaky_relu3_2_cuda(f, at);
         __syncthreads();
         if (f->sums) {
-            dlinear1_weight_cuda(f, at);
             dconv3_weight_cuda(f, at);
         }
+        __syncthreads();
+    }
+}
+
+GRID_ENTRY count_eq1_vjp_4(const __grid_constant__ Frame frame)
+{
+    extern __shared__ double shared[];
+    const Frame *f = &frame;
+    Block at = block_of(f, shared, 0);
+    for (int64 tile = blockIdx.x; find_tile(f, &at, tile, f->sites0); tile += gridDim.x) {
+        if (f->sums) {
+            global_sum_pool1_tiles_cuda(f, at);
+        }
+        __syncthreads();
+        if (f->sums) {
+            global_sum_pool1_all_cuda(f, at);
+        }
+        __syncthreads();
+        if (f->sums) {
+            dlinear1_weight_2_cuda(f, at);
+        }
+        __syncthreads();
+    }
+}
+
+GRID_ENTRY count_eq1_vjp_5(const __grid_constant__ Frame frame)
+{
+    extern __shared__ double shared[];
+    const Frame *f = &frame;
+    Block at = block_of(f, shared, 0);
+    for (int64 tile = blockIdx.x; find_tile(f, &at, tile, f->sites1); tile += gridDim.x) {
         dleaky_relu2_cuda(f, at);
         __syncthreads();
         if (f->sums) {
             dconv2_weight_shares_cuda(f, at);
         }
-        dleaky_relu1_cuda(f, at);
         __syncthreads();
         if (f->sums) {
             dconv2_weight_cuda(f, at);
+        }
+        __syncthreads();
+    }
+}
+
+GRID_ENTRY count_eq1_vjp_6(const __grid_constant__ Frame frame)
+{
+    extern __shared__ double shared[];
+    const Frame *f = &frame;
+    Block at = block_of(f, shared, 0);
+    for (int64 tile = blockIdx.x; find_tile(f, &at, tile, f->sites1); tile += gridDim.x) {
+        dleaky_relu1_cuda(f, at);
+        __syncthreads();
+        if (f->sums) {
             dconv1_weight_cuda(f, at);
         }
         if (f->dx) {
@@ -1647,19 +2536,6 @@ DEVICE void vjp(const Frame *f, real *field, double *scratch)
     }
 }
 
-#ifndef ARCH_ONLY_GLOBAL
-ENTRY count_eq1_vjp_shared(const __grid_constant__ Frame frame)
-{
-    extern __shared__ double shared[];
-    vjp(&frame, (real *)shared, 0);
-}
-#endif
-
-#ifndef ARCH_ONLY_SHARED
-ENTRY count_eq1_vjp_global(const __grid_constant__ Frame frame)
-{
-    vjp(&frame, frame.work + instance_block() * frame.fields, 0);
-}
 #endif
 
 ENTRY count_eq1_reduce(const __grid_constant__ Frame frame)

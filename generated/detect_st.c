@@ -8012,9 +8012,9 @@ int64_t batch, const int64_t *extent)
     reduce_shards(loss, (real *)dparams, shards, instances, instances * 953, terms);
 }
 
-/* ---- CUDA: where the fields of a block lie ---- */
+/* ---- CUDA: where fields lie ---- */
 
-/* Of `size` numbers, in use from phase `first` to phase `last`. */
+/* Of `size` numbers, in use from epoch or pass `first` to `last`. */
 typedef struct CudaField {
     int first, last;
     int64_t size;
@@ -8027,6 +8027,17 @@ INLINE int cuda_sites(int axes, const int *extent)
     for (int axis = 0; axis < axes && sites; axis++)
         sites = extent[axis] < 1 || extent[axis] > (1 << 30) / sites ? 0 : sites * extent[axis];
     return (int)sites;
+}
+
+/* Sites of a tile, and tiles, where a lattice is cut into tiles of `tile` sites. */
+INLINE int64_t cuda_tile(int tile, int sites)
+{
+    return sites < tile ? sites : tile;
+}
+
+INLINE int64_t cuda_tiles(int tile, int sites)
+{
+    return ((int64_t)sites + tile - 1) / tile;
 }
 
 /* The end of the first field in the way of `f` at `offset`, or -1. */
@@ -8068,6 +8079,17 @@ INLINE int64_t cuda_place(CudaField *field, int count)
     return (used + 15) / 16 * 16;
 }
 
+/* A launch of a call whose samples are spread over the grid. */
+typedef struct CudaPass {
+    const char *kernel;
+    enum { CUDA_ALWAYS, CUDA_DX, CUDA_DPARAMS } when; /* what has to be asked for */
+} CudaPass;
+
+typedef struct CudaPasses {
+    const CudaPass *pass;
+    int count;
+} CudaPasses;
+
 enum { PARAMS = 953, CHANNELS = 4, OUTPUTS = 1 };
 
 /* The argument of every kernel, as in NAME.cu. */
@@ -8077,42 +8099,50 @@ typedef struct CudaFrame {
     const real *params, *target, *dy;
     real *packed, *y, *dx, *dparams, *sums, *work;
     double *losses, *loss, terms;
-    int64_t batch, blocks, fields, index_stride, x_stride[6];
+    int64_t batch, blocks, index_stride, x_stride[6];
+    int64_t first, round, room, fields; /* samples of this launch, of any; numbers of each */
     int *near1; /* [4][sites1] */
     int *near2; /* [4][sites2] */
     int *cover2; /* [1][sites1] */
     int *cover_tap2; /* [1][sites1] */
     int *back1; /* [4][sites1] */
-    int x_type, extent[4];
+    int tile, x_type, extent[4];
     int extent0[4], sites0;
     int extent1[4], sites1;
     int extent2[4], sites2;
-    int flux; /* [sites1][4], 4 apart */
-    int conv1; /* [sites1][16], 20 apart */
+    int flux; /* [sites1][4], 4 apart, far */
+    int conv1; /* [sites1][16], 20 apart, far */
     int leaky_relu1; /* [sites2][16], 20 apart */
     int leaky_relu2; /* [sites2][16], 20 apart */
     int conv3; /* [sites2][8], 12 apart */
     int global_max_pool1_shares; /* [sites0][256], 256 apart */
     int global_max_pool1; /* [sites0][8], 8 apart */
+    int global_max_pool1_parts; /* [tiles2][8], 8 apart, far */
+    int global_max_pool1_tiles; /* [sites0][256], 256 apart */
     int leaky_relu3; /* [sites0][8], 8 apart */
     int linear1; /* [sites0][32], 32 apart */
     int sigmoid1; /* [sites0][1], 1 apart */
-    int max_pool1_arg; /* [sites2 + 1][16], 20 apart */
+    int max_pool1_arg; /* [sites2 + 1][16], 20 apart, far */
+    int leaky_relu1_2; /* [sites2][16], 20 apart, far */
+    int leaky_relu2_2; /* [sites2][16], 20 apart, far */
     int global_max_pool1_where; /* [sites0][256], 256 apart */
-    int global_max_pool1_arg; /* [sites0][8], 8 apart */
+    int global_max_pool1_arg; /* [sites0][8], 8 apart, far */
+    int global_max_pool1_parts_where; /* [tiles2][8], 8 apart, far */
+    int global_max_pool1_tiles_where; /* [sites0][256], 256 apart */
     int linear2; /* [sites0][1], 1 apart */
     int dlinear2; /* [sites0][1], 1 apart */
     int dlinear1; /* [sites0][32], 32 apart */
-    int dglobal_max_pool1; /* [sites0][8], 8 apart */
+    int dglobal_max_pool1; /* [sites0][8], 8 apart, far */
     int dconv3; /* [sites2][8], 12 apart */
     int dconv3_bias_shares; /* [sites0][256], 256 apart */
     int dconv2; /* [sites2][16], 20 apart */
     int dconv2_weight_shares; /* [sites0][1024], 1024 apart */
     int dconv2_bias_shares; /* [sites0][256], 256 apart */
-    int dmax_pool1; /* [sites2 + 1][16], 20 apart */
+    int dmax_pool1; /* [sites2 + 1][16], 20 apart, far */
     int dconv1; /* [sites1][16], 20 apart */
     int dconv1_weight_shares; /* [sites0][1024], 1024 apart */
-    int dsigmoid1; /* [sites0][1], 1 apart */
+    int dsigmoid1; /* [sites0][1], 1 apart, far */
+    int dconv1_2; /* [sites1][16], 20 apart, far */
     int dflux; /* [sites1][4], 4 apart */
 } CudaFrame;
 
@@ -8155,84 +8185,199 @@ static int64_t cuda_tables(CudaFrame *f, int *tables)
     return used;
 }
 
-/* Numbers of the fields of one block: from which phase to which, size. */
+/* Numbers of the fields of one sample in a block: from which epoch to which, size. */
 static int64_t cuda_fields(CudaFrame *f, ArchWhat what)
 {
     switch (what) {
         case ARCH_FORWARD: {
             CudaField field[] = {
-                {0, 1, 4 * ((int64_t)f->sites1), &f->flux},
-                {1, 2, 20 * ((int64_t)f->sites1), &f->conv1},
-                {2, 3, 20 * ((int64_t)f->sites2), &f->leaky_relu1},
-                {3, 4, 20 * ((int64_t)f->sites2), &f->leaky_relu2},
-                {4, 5, 12 * ((int64_t)f->sites2), &f->conv3},
-                {5, 6, 256 * ((int64_t)f->sites0), &f->global_max_pool1_shares},
-                {6, 7, 8 * ((int64_t)f->sites0), &f->global_max_pool1},
-                {7, 8, 8 * ((int64_t)f->sites0), &f->leaky_relu3},
-                {8, 9, 32 * ((int64_t)f->sites0), &f->linear1},
-                {9, 10, 1 * ((int64_t)f->sites0), &f->sigmoid1},
+                {0, 1, (int64_t)4 * f->sites1, &f->flux},
+                {1, 2, (int64_t)20 * f->sites1, &f->conv1},
+                {2, 3, (int64_t)20 * f->sites2, &f->leaky_relu1},
+                {3, 4, (int64_t)20 * f->sites2, &f->leaky_relu2},
+                {4, 5, (int64_t)12 * f->sites2, &f->conv3},
+                {5, 6, (int64_t)256 * f->sites0, &f->global_max_pool1_shares},
+                {6, 7, (int64_t)8 * f->sites0, &f->global_max_pool1},
+                {7, 8, (int64_t)8 * f->sites0, &f->leaky_relu3},
+                {8, 9, (int64_t)32 * f->sites0, &f->linear1},
+                {9, 10, (int64_t)1 * f->sites0, &f->sigmoid1},
             };
             return cuda_place(field, 10);
         }
         case ARCH_GRADIENT: {
             CudaField field[] = {
-                {0, 17, 4 * ((int64_t)f->sites1), &f->flux},
-                {1, 2, 20 * ((int64_t)f->sites1), &f->conv1},
-                {2, 15, 20 * ((int64_t)f->sites2), &f->leaky_relu1},
-                {3, 14, 20 * ((int64_t)f->sites2), &f->leaky_relu2},
-                {4, 5, 12 * ((int64_t)f->sites2), &f->conv3},
-                {5, 6, 256 * ((int64_t)f->sites0), &f->global_max_pool1_shares},
-                {6, 7, 8 * ((int64_t)f->sites0), &f->global_max_pool1},
-                {7, 12, 8 * ((int64_t)f->sites0), &f->leaky_relu3},
-                {8, 11, 32 * ((int64_t)f->sites0), &f->linear1},
-                {2, 16, 20 * ((int64_t)f->sites2 + 1), &f->max_pool1_arg},
-                {5, 6, 256 * ((int64_t)f->sites0), &f->global_max_pool1_where},
-                {6, 13, 8 * ((int64_t)f->sites0), &f->global_max_pool1_arg},
-                {9, 10, 1 * ((int64_t)f->sites0), &f->linear2},
-                {10, 11, 1 * ((int64_t)f->sites0), &f->dlinear2},
-                {11, 12, 32 * ((int64_t)f->sites0), &f->dlinear1},
-                {12, 13, 8 * ((int64_t)f->sites0), &f->dglobal_max_pool1},
-                {13, 14, 12 * ((int64_t)f->sites2), &f->dconv3},
-                {14, 15, 256 * ((int64_t)f->sites0), &f->dconv3_bias_shares},
-                {14, 15, 20 * ((int64_t)f->sites2), &f->dconv2},
-                {15, 16, 1024 * ((int64_t)f->sites0), &f->dconv2_weight_shares},
-                {15, 16, 256 * ((int64_t)f->sites0), &f->dconv2_bias_shares},
-                {15, 16, 20 * ((int64_t)f->sites2 + 1), &f->dmax_pool1},
-                {16, 17, 20 * ((int64_t)f->sites1), &f->dconv1},
-                {17, 18, 1024 * ((int64_t)f->sites0), &f->dconv1_weight_shares},
+                {0, 17, (int64_t)4 * f->sites1, &f->flux},
+                {1, 2, (int64_t)20 * f->sites1, &f->conv1},
+                {4, 5, (int64_t)12 * f->sites2, &f->conv3},
+                {5, 6, (int64_t)256 * f->sites0, &f->global_max_pool1_shares},
+                {6, 7, (int64_t)8 * f->sites0, &f->global_max_pool1},
+                {7, 12, (int64_t)8 * f->sites0, &f->leaky_relu3},
+                {8, 11, (int64_t)32 * f->sites0, &f->linear1},
+                {2, 16, (int64_t)20 * (f->sites2 + 1), &f->max_pool1_arg},
+                {2, 15, (int64_t)20 * f->sites2, &f->leaky_relu1_2},
+                {3, 14, (int64_t)20 * f->sites2, &f->leaky_relu2_2},
+                {5, 6, (int64_t)256 * f->sites0, &f->global_max_pool1_where},
+                {6, 13, (int64_t)8 * f->sites0, &f->global_max_pool1_arg},
+                {9, 10, (int64_t)1 * f->sites0, &f->linear2},
+                {10, 11, (int64_t)1 * f->sites0, &f->dlinear2},
+                {11, 12, (int64_t)32 * f->sites0, &f->dlinear1},
+                {12, 13, (int64_t)8 * f->sites0, &f->dglobal_max_pool1},
+                {13, 14, (int64_t)12 * f->sites2, &f->dconv3},
+                {14, 15, (int64_t)256 * f->sites0, &f->dconv3_bias_shares},
+                {14, 15, (int64_t)20 * f->sites2, &f->dconv2},
+                {15, 16, (int64_t)1024 * f->sites0, &f->dconv2_weight_shares},
+                {15, 16, (int64_t)256 * f->sites0, &f->dconv2_bias_shares},
+                {15, 16, (int64_t)20 * (f->sites2 + 1), &f->dmax_pool1},
+                {16, 17, (int64_t)20 * f->sites1, &f->dconv1},
+                {17, 18, (int64_t)1024 * f->sites0, &f->dconv1_weight_shares},
             };
             return cuda_place(field, 24);
         }
         case ARCH_VJP: {
             CudaField field[] = {
-                {0, 17, 4 * ((int64_t)f->sites1), &f->flux},
-                {1, 2, 20 * ((int64_t)f->sites1), &f->conv1},
-                {2, 15, 20 * ((int64_t)f->sites2), &f->leaky_relu1},
-                {3, 14, 20 * ((int64_t)f->sites2), &f->leaky_relu2},
-                {4, 5, 12 * ((int64_t)f->sites2), &f->conv3},
-                {5, 6, 256 * ((int64_t)f->sites0), &f->global_max_pool1_shares},
-                {6, 7, 8 * ((int64_t)f->sites0), &f->global_max_pool1},
-                {7, 12, 8 * ((int64_t)f->sites0), &f->leaky_relu3},
-                {8, 11, 32 * ((int64_t)f->sites0), &f->linear1},
-                {9, 10, 1 * ((int64_t)f->sites0), &f->sigmoid1},
-                {2, 16, 20 * ((int64_t)f->sites2 + 1), &f->max_pool1_arg},
-                {5, 6, 256 * ((int64_t)f->sites0), &f->global_max_pool1_where},
-                {6, 13, 8 * ((int64_t)f->sites0), &f->global_max_pool1_arg},
-                {10, 11, 1 * ((int64_t)f->sites0), &f->dlinear2},
-                {11, 12, 32 * ((int64_t)f->sites0), &f->dlinear1},
-                {12, 13, 8 * ((int64_t)f->sites0), &f->dglobal_max_pool1},
-                {13, 14, 12 * ((int64_t)f->sites2), &f->dconv3},
-                {14, 15, 256 * ((int64_t)f->sites0), &f->dconv3_bias_shares},
-                {14, 15, 20 * ((int64_t)f->sites2), &f->dconv2},
-                {15, 16, 1024 * ((int64_t)f->sites0), &f->dconv2_weight_shares},
-                {15, 16, 256 * ((int64_t)f->sites0), &f->dconv2_bias_shares},
-                {15, 16, 20 * ((int64_t)f->sites2 + 1), &f->dmax_pool1},
-                {16, 17, 20 * ((int64_t)f->sites1), &f->dconv1},
-                {17, 18, 1024 * ((int64_t)f->sites0), &f->dconv1_weight_shares},
-                {0, 10, 1 * ((int64_t)f->sites0), &f->dsigmoid1},
-                {17, 18, 4 * ((int64_t)f->sites1), &f->dflux},
+                {0, 17, (int64_t)4 * f->sites1, &f->flux},
+                {1, 2, (int64_t)20 * f->sites1, &f->conv1},
+                {4, 5, (int64_t)12 * f->sites2, &f->conv3},
+                {5, 6, (int64_t)256 * f->sites0, &f->global_max_pool1_shares},
+                {6, 7, (int64_t)8 * f->sites0, &f->global_max_pool1},
+                {7, 12, (int64_t)8 * f->sites0, &f->leaky_relu3},
+                {8, 11, (int64_t)32 * f->sites0, &f->linear1},
+                {9, 10, (int64_t)1 * f->sites0, &f->sigmoid1},
+                {2, 16, (int64_t)20 * (f->sites2 + 1), &f->max_pool1_arg},
+                {2, 15, (int64_t)20 * f->sites2, &f->leaky_relu1_2},
+                {3, 14, (int64_t)20 * f->sites2, &f->leaky_relu2_2},
+                {5, 6, (int64_t)256 * f->sites0, &f->global_max_pool1_where},
+                {6, 13, (int64_t)8 * f->sites0, &f->global_max_pool1_arg},
+                {10, 11, (int64_t)1 * f->sites0, &f->dlinear2},
+                {11, 12, (int64_t)32 * f->sites0, &f->dlinear1},
+                {12, 13, (int64_t)8 * f->sites0, &f->dglobal_max_pool1},
+                {13, 14, (int64_t)12 * f->sites2, &f->dconv3},
+                {14, 15, (int64_t)256 * f->sites0, &f->dconv3_bias_shares},
+                {14, 15, (int64_t)20 * f->sites2, &f->dconv2},
+                {15, 16, (int64_t)1024 * f->sites0, &f->dconv2_weight_shares},
+                {15, 16, (int64_t)256 * f->sites0, &f->dconv2_bias_shares},
+                {15, 16, (int64_t)20 * (f->sites2 + 1), &f->dmax_pool1},
+                {17, 18, (int64_t)1024 * f->sites0, &f->dconv1_weight_shares},
+                {0, 10, (int64_t)1 * f->sites0, &f->dsigmoid1},
+                {16, 17, (int64_t)20 * f->sites1, &f->dconv1_2},
+                {17, 18, (int64_t)4 * f->sites1, &f->dflux},
             };
             return cuda_place(field, 26);
+        }
+    }
+    return 0;
+}
+
+/* On the grid: of one tile in a block, by epochs; of a sample, by passes. */
+static int64_t cuda_near(CudaFrame *f, ArchWhat what)
+{
+    switch (what) {
+        case ARCH_FORWARD: {
+            CudaField field[] = {
+                {2, 3, (int64_t)20 * cuda_tile(f->tile, f->sites2), &f->leaky_relu1},
+                {3, 4, (int64_t)20 * cuda_tile(f->tile, f->sites2), &f->leaky_relu2},
+                {4, 5, (int64_t)12 * cuda_tile(f->tile, f->sites2), &f->conv3},
+                {5, 6, (int64_t)256 * cuda_tile(f->tile, f->sites0), &f->global_max_pool1_shares},
+                {8, 9, (int64_t)8 * cuda_tile(f->tile, f->sites0), &f->global_max_pool1},
+                {7, 8, (int64_t)256 * cuda_tile(f->tile, f->sites0), &f->global_max_pool1_tiles},
+                {9, 10, (int64_t)8 * cuda_tile(f->tile, f->sites0), &f->leaky_relu3},
+                {10, 11, (int64_t)32 * cuda_tile(f->tile, f->sites0), &f->linear1},
+                {11, 12, (int64_t)1 * cuda_tile(f->tile, f->sites0), &f->sigmoid1},
+            };
+            return cuda_place(field, 9);
+        }
+        case ARCH_GRADIENT: {
+            CudaField field[] = {
+                {4, 5, (int64_t)12 * cuda_tile(f->tile, f->sites2), &f->conv3},
+                {5, 6, (int64_t)256 * cuda_tile(f->tile, f->sites0), &f->global_max_pool1_shares},
+                {8, 9, (int64_t)8 * cuda_tile(f->tile, f->sites0), &f->global_max_pool1},
+                {7, 8, (int64_t)256 * cuda_tile(f->tile, f->sites0), &f->global_max_pool1_tiles},
+                {9, 14, (int64_t)8 * cuda_tile(f->tile, f->sites0), &f->leaky_relu3},
+                {10, 13, (int64_t)32 * cuda_tile(f->tile, f->sites0), &f->linear1},
+                {5, 6, (int64_t)256 * cuda_tile(f->tile, f->sites0), &f->global_max_pool1_where},
+                {7, 8, (int64_t)256 * cuda_tile(f->tile, f->sites0), &f->global_max_pool1_tiles_where},
+                {11, 12, (int64_t)1 * cuda_tile(f->tile, f->sites0), &f->linear2},
+                {12, 13, (int64_t)1 * cuda_tile(f->tile, f->sites0), &f->dlinear2},
+                {13, 14, (int64_t)32 * cuda_tile(f->tile, f->sites0), &f->dlinear1},
+                {15, 16, (int64_t)12 * cuda_tile(f->tile, f->sites2), &f->dconv3},
+                {16, 17, (int64_t)256 * cuda_tile(f->tile, f->sites0), &f->dconv3_bias_shares},
+                {16, 17, (int64_t)20 * cuda_tile(f->tile, f->sites2), &f->dconv2},
+                {17, 18, (int64_t)1024 * cuda_tile(f->tile, f->sites0), &f->dconv2_weight_shares},
+                {17, 18, (int64_t)256 * cuda_tile(f->tile, f->sites0), &f->dconv2_bias_shares},
+                {19, 20, (int64_t)20 * cuda_tile(f->tile, f->sites1), &f->dconv1},
+                {20, 21, (int64_t)1024 * cuda_tile(f->tile, f->sites0), &f->dconv1_weight_shares},
+            };
+            return cuda_place(field, 18);
+        }
+        case ARCH_VJP: {
+            CudaField field[] = {
+                {5, 6, (int64_t)12 * cuda_tile(f->tile, f->sites2), &f->conv3},
+                {6, 7, (int64_t)256 * cuda_tile(f->tile, f->sites0), &f->global_max_pool1_shares},
+                {9, 10, (int64_t)8 * cuda_tile(f->tile, f->sites0), &f->global_max_pool1},
+                {8, 9, (int64_t)256 * cuda_tile(f->tile, f->sites0), &f->global_max_pool1_tiles},
+                {10, 15, (int64_t)8 * cuda_tile(f->tile, f->sites0), &f->leaky_relu3},
+                {11, 14, (int64_t)32 * cuda_tile(f->tile, f->sites0), &f->linear1},
+                {12, 13, (int64_t)1 * cuda_tile(f->tile, f->sites0), &f->sigmoid1},
+                {6, 7, (int64_t)256 * cuda_tile(f->tile, f->sites0), &f->global_max_pool1_where},
+                {8, 9, (int64_t)256 * cuda_tile(f->tile, f->sites0), &f->global_max_pool1_tiles_where},
+                {13, 14, (int64_t)1 * cuda_tile(f->tile, f->sites0), &f->dlinear2},
+                {14, 15, (int64_t)32 * cuda_tile(f->tile, f->sites0), &f->dlinear1},
+                {16, 17, (int64_t)12 * cuda_tile(f->tile, f->sites2), &f->dconv3},
+                {17, 18, (int64_t)256 * cuda_tile(f->tile, f->sites0), &f->dconv3_bias_shares},
+                {17, 18, (int64_t)20 * cuda_tile(f->tile, f->sites2), &f->dconv2},
+                {18, 19, (int64_t)1024 * cuda_tile(f->tile, f->sites0), &f->dconv2_weight_shares},
+                {18, 19, (int64_t)256 * cuda_tile(f->tile, f->sites0), &f->dconv2_bias_shares},
+                {21, 22, (int64_t)1024 * cuda_tile(f->tile, f->sites0), &f->dconv1_weight_shares},
+                {23, 24, (int64_t)4 * cuda_tile(f->tile, f->sites1), &f->dflux},
+            };
+            return cuda_place(field, 18);
+        }
+    }
+    return 0;
+}
+
+static int64_t cuda_far(CudaFrame *f, ArchWhat what)
+{
+    switch (what) {
+        case ARCH_FORWARD: {
+            CudaField field[] = {
+                {0, 1, (int64_t)4 * f->sites1, &f->flux},
+                {1, 2, (int64_t)20 * f->sites1, &f->conv1},
+                {2, 3, (int64_t)8 * cuda_tiles(f->tile, f->sites2), &f->global_max_pool1_parts},
+            };
+            return cuda_place(field, 3);
+        }
+        case ARCH_GRADIENT: {
+            CudaField field[] = {
+                {0, 5, (int64_t)4 * f->sites1, &f->flux},
+                {1, 2, (int64_t)20 * f->sites1, &f->conv1},
+                {2, 3, (int64_t)8 * cuda_tiles(f->tile, f->sites2), &f->global_max_pool1_parts},
+                {2, 5, (int64_t)20 * (f->sites2 + 1), &f->max_pool1_arg},
+                {2, 4, (int64_t)20 * f->sites2, &f->leaky_relu1_2},
+                {2, 4, (int64_t)20 * f->sites2, &f->leaky_relu2_2},
+                {3, 4, (int64_t)8 * f->sites0, &f->global_max_pool1_arg},
+                {2, 3, (int64_t)8 * cuda_tiles(f->tile, f->sites2), &f->global_max_pool1_parts_where},
+                {3, 4, (int64_t)8 * f->sites0, &f->dglobal_max_pool1},
+                {4, 5, (int64_t)20 * (f->sites2 + 1), &f->dmax_pool1},
+            };
+            return cuda_place(field, 10);
+        }
+        case ARCH_VJP: {
+            CudaField field[] = {
+                {1, 6, (int64_t)4 * f->sites1, &f->flux},
+                {2, 3, (int64_t)20 * f->sites1, &f->conv1},
+                {3, 4, (int64_t)8 * cuda_tiles(f->tile, f->sites2), &f->global_max_pool1_parts},
+                {3, 6, (int64_t)20 * (f->sites2 + 1), &f->max_pool1_arg},
+                {3, 5, (int64_t)20 * f->sites2, &f->leaky_relu1_2},
+                {3, 5, (int64_t)20 * f->sites2, &f->leaky_relu2_2},
+                {4, 5, (int64_t)8 * f->sites0, &f->global_max_pool1_arg},
+                {3, 4, (int64_t)8 * cuda_tiles(f->tile, f->sites2), &f->global_max_pool1_parts_where},
+                {4, 5, (int64_t)8 * f->sites0, &f->dglobal_max_pool1},
+                {5, 6, (int64_t)20 * (f->sites2 + 1), &f->dmax_pool1},
+                {0, 4, (int64_t)1 * f->sites0, &f->dsigmoid1},
+                {6, 7, (int64_t)20 * f->sites1, &f->dconv1_2},
+            };
+            return cuda_place(field, 12);
         }
     }
     return 0;
@@ -8272,23 +8417,82 @@ static int64_t cuda_items(const CudaFrame *f, ArchWhat what)
     return most;
 }
 
+/* Multiply-adds of one sample. */
+static double cuda_fma(const CudaFrame *f, ArchWhat what)
+{
+    switch (what) {
+        case ARCH_FORWARD: return 0 + 288. * f->sites0 + 256. * f->sites1 + 384. * f->sites2;
+        case ARCH_GRADIENT: return 0 + 864. * f->sites0 + 512. * f->sites1 + 1152. * f->sites2;
+        case ARCH_VJP: return 0 + 864. * f->sites0 + 768. * f->sites1 + 1152. * f->sites2;
+    }
+    (void)f;
+    return 0;
+}
+
 static double cuda_output(const CudaFrame *f)
 {
     return f->sites0;
 }
 
+/* Of the largest lattice. */
+static int cuda_sites_most(const CudaFrame *f)
+{
+    int most = 1;
+    most = f->sites0 > most ? f->sites0 : most;
+    most = f->sites1 > most ? f->sites1 : most;
+    most = f->sites2 > most ? f->sites2 : most;
+    return most;
+}
+
 static const char cuda_kernel_pack[] = "detect_st_pack";
 static const char cuda_kernel_tables[] = "detect_st_tables";
 static const char cuda_kernel_reduce[] = "detect_st_reduce";
-static const char *const cuda_kernel[][2] = {
-    [ARCH_FORWARD] = {"detect_st_forward_global", "detect_st_forward_shared"},
-    [ARCH_GRADIENT] = {"detect_st_gradient_global", "detect_st_gradient_shared"},
-    [ARCH_VJP] = {"detect_st_vjp_global", "detect_st_vjp_shared"},
+static const char *const cuda_kernel[] = {
+    [ARCH_FORWARD] = "detect_st_forward",
+    [ARCH_GRADIENT] = "detect_st_gradient",
+    [ARCH_VJP] = "detect_st_vjp",
+};
+
+static const CudaPass cuda_passes_forward[] = {
+    {"detect_st_forward_0", CUDA_ALWAYS},
+    {"detect_st_forward_1", CUDA_ALWAYS},
+    {"detect_st_forward_2", CUDA_ALWAYS},
+    {"detect_st_forward_3", CUDA_ALWAYS},
+};
+static const CudaPass cuda_passes_gradient[] = {
+    {"detect_st_gradient_0", CUDA_ALWAYS},
+    {"detect_st_gradient_1", CUDA_ALWAYS},
+    {"detect_st_gradient_2", CUDA_ALWAYS},
+    {"detect_st_gradient_3", CUDA_ALWAYS},
+    {"detect_st_gradient_4", CUDA_ALWAYS},
+    {"detect_st_gradient_5", CUDA_ALWAYS},
+};
+static const CudaPass cuda_passes_vjp[] = {
+    {"detect_st_vjp_0", CUDA_ALWAYS},
+    {"detect_st_vjp_1", CUDA_ALWAYS},
+    {"detect_st_vjp_2", CUDA_ALWAYS},
+    {"detect_st_vjp_3", CUDA_ALWAYS},
+    {"detect_st_vjp_4", CUDA_ALWAYS},
+    {"detect_st_vjp_5", CUDA_ALWAYS},
+    {"detect_st_vjp_6", CUDA_ALWAYS},
+    {"detect_st_vjp_7", CUDA_DX},
+};
+static const CudaPasses cuda_pass[] = {
+    [ARCH_FORWARD] = {cuda_passes_forward, 4},
+    [ARCH_GRADIENT] = {cuda_passes_gradient, 6},
+    [ARCH_VJP] = {cuda_passes_vjp, 8},
 };
 
 /* ---- CUDA: launches ---- */
 
-enum { CUDA_THREADS = 256, CUDA_BLOCKS_RESIDENT = 32, CUDA_BLOCKS_GLOBAL = 2 };
+enum {
+    CUDA_THREADS = 256,
+    CUDA_BLOCKS_RESIDENT = 32,
+    CUDA_BLOCKS_GRID = 2, /* of a multiprocessor: what its registers allow       */
+    CUDA_TILE_MOST = 256,
+    CUDA_TILE_LEAST = 32, /* smaller ones only where shared memory asks for them */
+    CUDA_ROUND_BYTES = 1 << 28
+};
 
 INLINE int64_t cuda_instances(const ArchCall *call)
 {
@@ -8303,23 +8507,22 @@ INLINE size_t cuda_rounded(int64_t bytes)
 /* Blocks that one multiprocessor can hold. */
 INLINE int64_t cuda_resident(const ArchCudaPlan *plan, const ArchCudaDevice *device)
 {
-    if (!plan->in_shared)
-        return CUDA_BLOCKS_GLOBAL;
     int64_t fit = (int64_t)(device->shared_total / (plan->shared_bytes + 1024));
     const int64_t threads = 2048 / plan->threads;
-    fit = fit < threads ? fit : threads;
+    const int64_t most = plan->in_shared ? threads : CUDA_BLOCKS_GRID;
+    fit = fit < most ? fit : most;
     fit = fit < CUDA_BLOCKS_RESIDENT ? fit : CUDA_BLOCKS_RESIDENT;
     return fit > 1 ? fit : 1;
 }
 
-/* Where the pieces of `work` begin: sums of the blocks, their losses, their fields. */
+/* Where the pieces of `work` begin: sums of the blocks, their losses, values of samples. */
 typedef struct CudaWork {
     size_t losses, fields, end;
 } CudaWork;
 
-INLINE CudaWork cuda_work(const ArchCall *call, const ArchCudaPlan *plan, int64_t fields)
+INLINE CudaWork cuda_work(const ArchCall *call, const ArchCudaPlan *plan, int64_t far)
 {
-    const int64_t blocks = cuda_instances(call) * plan->blocks;
+    const int64_t instances = cuda_instances(call), blocks = instances * plan->blocks;
     CudaWork w = {0, 0, 0};
     if (plan->what != ARCH_FORWARD)
         w.losses = cuda_rounded(blocks * PARAMS * (int64_t)sizeof(real));
@@ -8328,8 +8531,87 @@ INLINE CudaWork cuda_work(const ArchCall *call, const ArchCudaPlan *plan, int64_
         w.fields += cuda_rounded(blocks * (int64_t)sizeof(double));
     w.end = w.fields;
     if (!plan->in_shared)
-        w.end += cuda_rounded(blocks * fields * (int64_t)sizeof(real));
+        w.end += cuda_rounded(instances * plan->round * far * (int64_t)sizeof(real));
     return w;
+}
+
+static size_t cuda_scratch(const ArchCudaPlan *plan)
+{
+    return plan->what == ARCH_GRADIENT ? sizeof(double) * (size_t)plan->threads : 0;
+}
+
+/* A sample in a block, if it fits; but one of the few large ones, which would leave most of
+ * the device idle for longer than some launches take, is better spread. */
+static int cuda_on_block(CudaFrame *f, const ArchCall *call, const ArchCudaDevice *device,
+                         ArchCudaPlan *plan)
+{
+    const int64_t fields = cuda_fields(f, plan->what);
+    const size_t bytes = cuda_scratch(plan) + (size_t)fields * sizeof(real);
+    const int few = call->batch * cuda_instances(call) * 4 <= device->multiprocessors;
+    plan->in_shared = fields && bytes <= device->shared_block &&
+                      !(few && cuda_fma(f, plan->what) > 2e6);
+    if (!plan->in_shared)
+        return 0;
+    plan->shared_bytes = bytes;
+    plan->round = call->batch;
+    plan->passes = 1;
+    const int64_t all = device->multiprocessors * cuda_resident(plan, device);
+    const int64_t instances = cuda_instances(call);
+    plan->blocks = (all + instances - 1) / instances;
+    if (plan->blocks > call->batch)
+        plan->blocks = call->batch > 0 ? call->batch : 1;
+    return 1;
+}
+
+/* Bytes of shared memory for tiles of so many sites; 0: too many to count. */
+static size_t cuda_tile_bytes(CudaFrame *f, const ArchCudaPlan *plan, int tile)
+{
+    f->tile = tile;
+    const int64_t near = cuda_near(f, plan->what);
+    return near ? cuda_scratch(plan) + (size_t)near * sizeof(real) : 0;
+}
+
+/* Sites of a tile: many, but so that two blocks share a multiprocessor and none is without
+ * work; 0 if not even a single site fits. */
+static int cuda_choose_tile(CudaFrame *f, const ArchCall *call, const ArchCudaDevice *device,
+                            ArchCudaPlan *plan)
+{
+    const int64_t units = call->batch * cuda_instances(call) * cuda_sites_most(f);
+    const int64_t all = (int64_t)device->multiprocessors * CUDA_BLOCKS_GRID;
+    const size_t half = device->shared_total / 2;
+    for (int whole = 0; whole < 2; whole++)
+        for (int tile = CUDA_TILE_MOST; tile > 0; tile /= 2) {
+            const size_t bytes = cuda_tile_bytes(f, plan, tile);
+            const int fits = bytes && bytes <= device->shared_block &&
+                             (whole || bytes + 1024 <= half);
+            if (!fits || (tile > CUDA_TILE_LEAST && units < all * tile))
+                continue;
+            if (!whole && tile < CUDA_TILE_LEAST)
+                break;
+            plan->shared_bytes = bytes;
+            return tile;
+        }
+    return 0;
+}
+
+/* As many samples at once as have room. */
+static int cuda_on_grid(CudaFrame *f, const ArchCall *call, const ArchCudaDevice *device,
+                        ArchCudaPlan *plan)
+{
+    const int64_t instances = cuda_instances(call), batch = call->batch > 0 ? call->batch : 1;
+    plan->tile = f->tile = cuda_choose_tile(f, call, device, plan);
+    const int64_t far = plan->tile ? cuda_far(f, plan->what) : 0;
+    if (!far)
+        return 0;
+    const int64_t fit = CUDA_ROUND_BYTES / (instances * far * (int64_t)sizeof(real));
+    const int64_t room = fit > 1 ? fit : 1, rounds = (batch + room - 1) / room;
+    plan->round = (batch + rounds - 1) / rounds;
+    plan->passes = (int)((batch + plan->round - 1) / plan->round) * cuda_pass[plan->what].count;
+    const int64_t all = device->multiprocessors * cuda_resident(plan, device);
+    const int64_t tiles = cuda_tiles(plan->tile, cuda_sites_most(f)) * plan->round;
+    plan->blocks = (all + instances - 1) / instances;
+    plan->blocks = plan->blocks < tiles ? plan->blocks : tiles;
+    return 1;
 }
 
 static int cuda_plan(const ArchCall *call, ArchWhat what, const ArchCudaDevice *device,
@@ -8339,25 +8621,18 @@ static int cuda_plan(const ArchCall *call, ArchWhat what, const ArchCudaDevice *
     memset(&f, 0, sizeof f);
     if (!cuda_extents(&f, call->extent))
         return 0;
-    const int64_t fields = cuda_fields(&f, what);
-    if (!fields)
+    const int64_t tables = cuda_tables(&f, NULL);
+    if (!cuda_kernel[what] || tables > 0x7fffffff)
         return 0;
+    f.tile = 1;
     int64_t threads = (cuda_items(&f, what) + 31) / 32 * 32;
     const int64_t most = device->threads < CUDA_THREADS ? device->threads : CUDA_THREADS;
     threads = threads < 32 ? 32 : threads > most ? most : threads;
-    *plan = (ArchCudaPlan){.what = what, .threads = (int)threads, .passes = 1};
-    const size_t scratch = what == ARCH_GRADIENT ? sizeof(double) * (size_t)threads : 0;
-    plan->shared_bytes = scratch + (size_t)fields * sizeof(real);
-    plan->in_shared = plan->shared_bytes <= device->shared_block;
-    if (!plan->in_shared)
-        plan->shared_bytes = scratch;
-    const int64_t all = device->multiprocessors * cuda_resident(plan, device);
-    const int64_t instances = cuda_instances(call);
-    plan->blocks = (all + instances - 1) / instances;
-    if (plan->blocks > call->batch)
-        plan->blocks = call->batch > 0 ? call->batch : 1;
-    plan->table_bytes = cuda_rounded(cuda_tables(&f, NULL) * (int64_t)sizeof(int));
-    plan->work_bytes = cuda_work(call, plan, fields).end;
+    *plan = (ArchCudaPlan){.what = what, .threads = (int)threads};
+    if (!cuda_on_block(&f, call, device, plan) && !cuda_on_grid(&f, call, device, plan))
+        return 0;
+    plan->table_bytes = cuda_rounded(tables * (int64_t)sizeof(int));
+    plan->work_bytes = cuda_work(call, plan, plan->in_shared ? 0 : cuda_far(&f, what)).end;
     return 1;
 }
 
@@ -8373,9 +8648,60 @@ static void cuda_strides(CudaFrame *f, const ArchCall *call)
     }
 }
 
+/* The arrays of a planned call, and where its values lie in them. */
+static void cuda_fill(CudaFrame *f, const ArchCall *call, const ArchCudaPlan *plan,
+                      const ArchCudaArrays *arrays)
+{
+    int64_t far = 0;
+    f->tile = plan->tile;
+    if (plan->in_shared) {
+        cuda_fields(f, plan->what);
+    } else {
+        cuda_near(f, plan->what);
+        far = cuda_far(f, plan->what);
+    }
+    const CudaWork w = cuda_work(call, plan, far);
+    char *work = (char *)arrays->work;
+    f->blocks = plan->blocks;
+    f->room = plan->round;
+    f->fields = far;
+    f->work = (real *)(work + w.fields);
+    if (plan->what == ARCH_GRADIENT)
+        f->losses = (double *)(work + w.losses);
+    if (plan->what != ARCH_FORWARD && arrays->dparams)
+        f->sums = (real *)work;
+    f->target = (const real *)arrays->target;
+    f->dy = (const real *)arrays->dy;
+    f->y = (real *)arrays->y;
+    f->dx = (real *)arrays->dx;
+    f->dparams = (real *)arrays->dparams;
+    f->loss = arrays->loss;
+    f->terms = plan->what == ARCH_GRADIENT ? (double)call->batch * OUTPUTS * cuda_output(f) : 1;
+}
+
+/* Which samples pass `pass` is for, and the kernel; 0 if nobody asks for what it makes. */
+static int cuda_find_pass(CudaFrame *f, const ArchCall *call, const ArchCudaPlan *plan, int pass,
+                          ArchCudaLaunch *launch)
+{
+    launch->grid[0] = (unsigned)plan->blocks;
+    launch->threads = plan->threads;
+    launch->shared_bytes = plan->shared_bytes;
+    launch->kernel = cuda_kernel[plan->what];
+    if (plan->in_shared)
+        return pass == 0;
+    const CudaPasses *all = &cuda_pass[plan->what];
+    const CudaPass *own = &all->pass[pass % all->count];
+    f->first = pass / all->count * plan->round;
+    f->round = call->batch - f->first < plan->round ? call->batch - f->first : plan->round;
+    launch->kernel = own->kernel;
+    const int wanted = own->when == CUDA_ALWAYS || (own->when == CUDA_DX && f->dx) ||
+                       (own->when == CUDA_DPARAMS && f->sums);
+    return wanted || pass == 0; /* which clears the sums */
+}
+
 static int cuda_launch(const ArchCall *call, const ArchCudaPlan *plan,
-                       const ArchCudaArrays *arrays, ArchCudaStage stage,
-                       int pass, ArchCudaLaunch *launch)
+                       const ArchCudaArrays *arrays, ArchCudaStage stage, int pass,
+                       ArchCudaLaunch *launch)
 {
     CudaFrame f;
     memset(&f, 0, sizeof f);
@@ -8383,8 +8709,6 @@ static int cuda_launch(const ArchCall *call, const ArchCudaPlan *plan,
         cuda_extents(&f, call->extent);
         cuda_tables(&f, (int *)arrays->tables);
     }
-    const int64_t fields = plan ? cuda_fields(&f, plan->what) : 0;
-    const int64_t instances = cuda_instances(call);
     f.params = (const real *)arrays->params;
     f.packed = (real *)arrays->packed;
     f.x = call->x;
@@ -8393,42 +8717,23 @@ static int cuda_launch(const ArchCall *call, const ArchCudaPlan *plan,
     f.index = call->index;
     f.index_stride = call->index_stride;
     f.batch = call->batch;
+    if (plan)
+        cuda_fill(&f, call, plan, arrays);
     *launch = (ArchCudaLaunch){.threads = CUDA_THREADS, .argument_bytes = sizeof f};
     launch->grid[0] = 64;
-    launch->grid[1] = (unsigned)(stage == ARCH_CUDA_TABLES ? 1 : instances);
-    if (plan) {
-        const CudaWork w = cuda_work(call, plan, fields);
-        char *work = (char *)arrays->work;
-        f.blocks = plan->blocks;
-        f.fields = fields;
-        f.work = (real *)(work + w.fields);
-        if (plan->what == ARCH_GRADIENT)
-            f.losses = (double *)(work + w.losses);
-        if (plan->what != ARCH_FORWARD && arrays->dparams)
-            f.sums = (real *)work;
-        f.target = (const real *)arrays->target;
-        f.dy = (const real *)arrays->dy;
-        f.y = (real *)arrays->y;
-        f.dx = (real *)arrays->dx;
-        f.dparams = (real *)arrays->dparams;
-        f.loss = arrays->loss;
-        f.terms = plan->what == ARCH_GRADIENT ? (double)call->batch * OUTPUTS * cuda_output(&f) : 1;
-    }
-    memcpy(launch->argument, &f, sizeof f);
+    launch->grid[1] = (unsigned)(stage == ARCH_CUDA_TABLES ? 1 : cuda_instances(call));
+    int wanted = 1;
     switch (stage) {
-    case ARCH_CUDA_PACK: launch->kernel = cuda_kernel_pack; return 1;
-    case ARCH_CUDA_TABLES: launch->kernel = cuda_kernel_tables; return 1;
-    case ARCH_CUDA_RUN:
-        launch->kernel = cuda_kernel[plan->what][plan->in_shared];
-        launch->grid[0] = (unsigned)plan->blocks;
-        launch->threads = plan->threads;
-        launch->shared_bytes = plan->shared_bytes;
-        return pass < plan->passes;
+    case ARCH_CUDA_PACK: launch->kernel = cuda_kernel_pack; break;
+    case ARCH_CUDA_TABLES: launch->kernel = cuda_kernel_tables; break;
+    case ARCH_CUDA_RUN: wanted = cuda_find_pass(&f, call, plan, pass, launch); break;
     case ARCH_CUDA_REDUCE:
         launch->kernel = cuda_kernel_reduce;
-        return f.sums || f.losses;
+        wanted = f.sums || f.losses;
+        break;
     }
-    return 0;
+    memcpy(launch->argument, &f, sizeof f);
+    return wanted;
 }
 
 static const ArchParam param[] = {
@@ -8479,12 +8784,15 @@ static const char cuda_source[] =
     "\n"
     "/* ---- CUDA C; also what NVRTC compiles: no header is included ---- */\n"
     "\n"
-    "/* Up to 256 threads; what is in registers stays there, however few blocks fit beside. */\n"
+    "/* Up to 256 threads.  A sample in a block: what is in registers stays there, however few\n"
+    " * blocks fit beside.  On the grid: two blocks beside each other. */\n"
     "#ifdef __cplusplus\n"
-    "#define ENTRY extern \"C\" __global__ void __launch_bounds__(256, 1)\n"
+    "#define KERNEL extern \"C\" __global__ void\n"
     "#else\n"
-    "#define ENTRY __global__ void __launch_bounds__(256, 1)\n"
+    "#define KERNEL __global__ void\n"
     "#endif\n"
+    "#define ENTRY KERNEL __launch_bounds__(256, 1)\n"
+    "#define GRID_ENTRY KERNEL __launch_bounds__(256, 2)\n"
     "#define DEVICE static __device__ __forceinline__\n"
     "#define THREAD ((int)threadIdx.x)\n"
     "#define THREADS ((int)blockDim.x)\n"
@@ -8537,54 +8845,65 @@ static const char cuda_source[] =
     "    const real *params, *target, *dy;\n"
     "    real *packed, *y, *dx, *dparams, *sums, *work;\n"
     "    double *losses, *loss, terms;\n"
-    "    int64 batch, blocks, fields, index_stride, x_stride[6];\n"
+    "    int64 batch, blocks, index_stride, x_stride[6];\n"
+    "    int64 first, round, room, fields; /* samples of this launch, of any; numbers of each */\n"
     "    int *near1; /* [4][sites1] */\n"
     "    int *near2; /* [4][sites2] */\n"
     "    int *cover2; /* [1][sites1] */\n"
     "    int *cover_tap2; /* [1][sites1] */\n"
     "    int *back1; /* [4][sites1] */\n"
-    "    int x_type, extent[4];\n"
+    "    int tile, x_type, extent[4];\n"
     "    int extent0[4], sites0;\n"
     "    int extent1[4], sites1;\n"
     "    int extent2[4], sites2;\n"
-    "    int flux; /* [sites1][4], 4 apart */\n"
-    "    int conv1; /* [sites1][16], 20 apart */\n"
+    "    int flux; /* [sites1][4], 4 apart, far */\n"
+    "    int conv1; /* [sites1][16], 20 apart, far */\n"
     "    int leaky_relu1; /* [sites2][16], 20 apart */\n"
     "    int leaky_relu2; /* [sites2][16], 20 apart */\n"
     "    int conv3; /* [sites2][8], 12 apart */\n"
     "    int global_max_pool1_shares; /* [sites0][256], 256 apart */\n"
     "    int global_max_pool1; /* [sites0][8], 8 apart */\n"
+    "    int global_max_pool1_parts; /* [tiles2][8], 8 apart, far */\n"
+    "    int global_max_pool1_tiles; /* [sites0][256], 256 apart */\n"
     "    int leaky_relu3; /* [sites0][8], 8 apart */\n"
     "    int linear1; /* [sites0][32], 32 apart */\n"
     "    int sigmoid1; /* [sites0][1], 1 apart */\n"
-    "    int max_pool1_arg; /* [sites2 + 1][16], 20 apart */\n"
+    "    int max_pool1_arg; /* [sites2 + 1][16], 20 apart, far */\n"
+    "    int leaky_relu1_2; /* [sites2][16], 20 apart, far */\n"
+    "    int leaky_relu2_2; /* [sites2][16], 20 apart, far */\n"
     "    int global_max_pool1_where; /* [sites0][256], 256 apart */\n"
-    "    int global_max_pool1_arg; /* [sites0][8], 8 apart */\n"
+    "    int global_max_pool1_arg; /* [sites0][8], 8 apart, far */\n"
+    "    int global_max_pool1_parts_where; /* [tiles2][8], 8 apart, far */\n"
+    "    int global_max_pool1_tiles_where; /* [sites0][256], 256 apart */\n"
     "    int linear2; /* [sites0][1], 1 apart */\n"
     "    int dlinear2; /* [sites0][1], 1 apart */\n"
     "    int dlinear1; /* [sites0][32], 32 apart */\n"
-    "    int dglobal_max_pool1; /* [sites0][8], 8 apart */\n"
+    "    int dglobal_max_pool1; /* [sites0][8], 8 apart, far */\n"
     "    int dconv3; /* [sites2][8], 12 apart */\n"
     "    int dconv3_bias_shares; /* [sites0][256], 256 apart */\n"
     "    int dconv2; /* [sites2][16], 20 apart */\n"
     "    int dconv2_weight_shares; /* [sites0][1024], 1024 apart */\n"
     "    int dconv2_bias_shares; /* [sites0][256], 256 apart */\n"
-    "    int dmax_pool1; /* [sites2 + 1][16], 20 apart */\n"
+    "    int dmax_pool1; /* [sites2 + 1][16], 20 apart, far */\n"
     "    int dconv1; /* [sites1][16], 20 apart */\n"
     "    int dconv1_weight_shares; /* [sites0][1024], 1024 apart */\n"
-    "    int dsigmoid1; /* [sites0][1], 1 apart */\n"
+    "    int dsigmoid1; /* [sites0][1], 1 apart, far */\n"
+    "    int dconv1_2; /* [sites1][16], 20 apart, far */\n"
     "    int dflux; /* [sites1][4], 4 apart */\n"
     "} Frame;\n"
     "\n"
-    "/* ---- a block of threads: one sample after the other, of one instance of the network ---- */\n"
+    "/* ---- a block of threads: one sample, or one tile of it, after the other, of one instance\n"
+    " * of the network ---- */\n"
     "\n"
     "typedef struct Block {\n"
     "    const real *packed;\n"
-    "    real *field;     /* the values of the network lie here, in shared or global memory */\n"
-    "    real *sums;      /* gradients of the parameters, of all samples of this block      */\n"
+    "    real *near;      /* values of this sample or tile, in shared memory                */\n"
+    "    real *far;       /* ... of this sample: in global memory, or where the others are  */\n"
+    "    real *sums;      /* gradients of the parameters, of all that this block has done   */\n"
     "    double *loss;    /* likewise                                                       */\n"
     "    double *scratch; /* [threads], shared                                              */\n"
     "    int64 sample;\n"
+    "    int tile, site, sites; /* its number, its first site, how many                     */\n"
     "} Block;\n"
     "\n"
     "DEVICE int64 instance_block(void)\n"
@@ -8592,16 +8911,45 @@ static const char cuda_source[] =
     "    return (int64)blockIdx.y * gridDim.x + blockIdx.x;\n"
     "}\n"
     "\n"
-    "DEVICE Block block_of(const Frame *f, real *field, double *scratch)\n"
+    "DEVICE Block block_of(const Frame *f, double *shared_memory, int scratch)\n"
     "{\n"
     "    Block at;\n"
     "    at.packed = f->packed + (int64)blockIdx.y * PACKED;\n"
-    "    at.field = field;\n"
+    "    at.near = (real *)(shared_memory + scratch);\n"
+    "    at.far = at.near;\n"
     "    at.sums = f->sums \? f->sums + instance_block() * PARAMS : f->sums;\n"
     "    at.loss = f->losses + instance_block();\n"
-    "    at.scratch = scratch;\n"
+    "    at.scratch = shared_memory;\n"
     "    at.sample = blockIdx.x;\n"
+    "    at.tile = at.site = at.sites = 0;\n"
     "    return at;\n"
+    "}\n"
+    "\n"
+    "/* All sites of a lattice are one tile. */\n"
+    "DEVICE Block whole(Block at, int sites)\n"
+    "{\n"
+    "    at.sites = sites;\n"
+    "    return at;\n"
+    "}\n"
+    "\n"
+    "DEVICE int tiles_of(const Frame *f, int sites)\n"
+    "{\n"
+    "    return (sites + f->tile - 1) / f->tile;\n"
+    "}\n"
+    "\n"
+    "/* Moves to tile `number` of all samples of this round; 0 if there is none. */\n"
+    "DEVICE int find_tile(const Frame *f, Block *at, int64 number, int sites)\n"
+    "{\n"
+    "    const int tiles = tiles_of(f, sites);\n"
+    "    const int64 sample = number / tiles;\n"
+    "    if (sample >= f->round)\n"
+    "        return 0;\n"
+    "    at->sample = f->first + sample;\n"
+    "    at->far = f->work + (blockIdx.y * f->room + sample) * f->fields;\n"
+    "    at->tile = (int)(number - sample * tiles);\n"
+    "    at->site = at->tile * f->tile;\n"
+    "    at->sites = sites - at->site < f->tile \? sites - at->site : f->tile;\n"
+    "    return 1;\n"
     "}\n"
     "\n"
     "DEVICE void clear_sums(const Frame *f, Block at)\n"
@@ -8631,14 +8979,16 @@ static const char cuda_source[] =
     "    return (real)((const double *)x)[at];\n"
     "}\n"
     "\n"
+    "/* The sites of a tile; `sites` are all of the lattice. */\n"
     "DEVICE void read_input(const Frame *f, Block at, const void *x, real *to, int channels,\n"
     "                       int pitch, int sites)\n"
     "{\n"
+    "    (void)sites;\n"
     "    const int64 row = row_of(f, at.sample) * f->x_stride[0];\n"
-    "    for (int i = THREAD; i < channels * sites; i += THREADS) {\n"
-    "        const int c = i / sites, s = i - c * sites;\n"
+    "    for (int i = THREAD; i < channels * at.sites; i += THREADS) {\n"
+    "        const int c = i / at.sites, s = i - c * at.sites;\n"
     "        int64 from = row + c * f->x_stride[1];\n"
-    "        for (int axis = AXES - 1, left = s; axis >= 0; axis--) {\n"
+    "        for (int axis = AXES - 1, left = at.site + s; axis >= 0; axis--) {\n"
     "            const int next = left / f->extent[axis];\n"
     "            from += (left - next * f->extent[axis]) * f->x_stride[2 + axis];\n"
     "            left = next;\n"
@@ -8657,9 +9007,9 @@ static const char cuda_source[] =
     "                       int pitch, int sites)\n"
     "{\n"
     "    x += sample_of(f, at, (int64)channels * sites);\n"
-    "    for (int i = THREAD; i < channels * sites; i += THREADS) {\n"
-    "        const int c = i / sites, s = i - c * sites;\n"
-    "        to[s * pitch + c] = x[i];\n"
+    "    for (int i = THREAD; i < channels * at.sites; i += THREADS) {\n"
+    "        const int c = i / at.sites, s = i - c * at.sites;\n"
+    "        to[s * pitch + c] = x[(int64)c * sites + at.site + s];\n"
     "    }\n"
     "}\n"
     "\n"
@@ -8667,15 +9017,15 @@ static const char cuda_source[] =
     "                        int pitch, int sites)\n"
     "{\n"
     "    y += sample_of(f, at, (int64)channels * sites);\n"
-    "    for (int i = THREAD; i < channels * sites; i += THREADS) {\n"
-    "        const int c = i / sites, s = i - c * sites;\n"
-    "        y[i] = from[s * pitch + c];\n"
+    "    for (int i = THREAD; i < channels * at.sites; i += THREADS) {\n"
+    "        const int c = i / at.sites, s = i - c * at.sites;\n"
+    "        y[(int64)c * sites + at.site + s] = from[s * pitch + c];\n"
     "    }\n"
     "}\n"
     "\n"
-    "/* ---- losses: summed over outputs; targets (rows, outputs) ---- */\n"
+    "/* ---- losses: summed over outputs, those of a tile; targets (rows, outputs) ---- */\n"
     "\n"
-    "DEVICE const real *target_of(const Frame *f, Block at, int size)\n"
+    "DEVICE const real *target_of(const Frame *f, Block at, int64 size)\n"
     "{\n"
     "    return f->target + row_of(f, at.sample) * size;\n"
     "}\n"
@@ -8699,11 +9049,11 @@ static const char cuda_source[] =
     "/* sum (y - t)^2 */\n"
     "DEVICE void mse(const Frame *f, Block at, const real *y, int channels, int pitch, int sites)\n"
     "{\n"
-    "    const real *target = target_of(f, at, channels * sites);\n"
+    "    const real *target = target_of(f, at, (int64)channels * sites);\n"
     "    double sum = 0;\n"
-    "    for (int i = THREAD; i < channels * sites; i += THREADS) {\n"
-    "        const int c = i / sites, s = i - c * sites;\n"
-    "        const double d = (double)y[s * pitch + c] - target[i];\n"
+    "    for (int i = THREAD; i < channels * at.sites; i += THREADS) {\n"
+    "        const int c = i / at.sites, s = i - c * at.sites;\n"
+    "        const double d = (double)y[s * pitch + c] - target[(int64)c * sites + at.site + s];\n"
     "        sum += d * d;\n"
     "    }\n"
     "    add_loss(at, sum);\n"
@@ -8713,23 +9063,23 @@ static const char cuda_source[] =
     "DEVICE void mse_dx(const Frame *f, Block at, const real *y, int channels, int pitch,\n"
     "                   int sites, real *dy)\n"
     "{\n"
-    "    const real *target = target_of(f, at, channels * sites);\n"
-    "    for (int i = THREAD; i < channels * sites; i += THREADS) {\n"
-    "        const int c = i / sites, s = i - c * sites;\n"
-    "        dy[s * pitch + c] = 2 * (y[s * pitch + c] - target[i]);\n"
+    "    const real *target = target_of(f, at, (int64)channels * sites);\n"
+    "    for (int i = THREAD; i < channels * at.sites; i += THREADS) {\n"
+    "        const int c = i / at.sites, s = i - c * at.sites;\n"
+    "        dy[s * pitch + c] = 2 * (y[s * pitch + c] - target[(int64)c * sites + at.site + s]);\n"
     "    }\n"
     "}\n"
     "\n"
     "/* sum softplus(x) - t x: the binary cross entropy of sigmoid(x), safe at any x. */\n"
     "DEVICE void bce(const Frame *f, Block at, const real *x, int channels, int pitch, int sites)\n"
     "{\n"
-    "    const real *target = target_of(f, at, channels * sites);\n"
+    "    const real *target = target_of(f, at, (int64)channels * sites);\n"
     "    double sum = 0;\n"
-    "    for (int i = THREAD; i < channels * sites; i += THREADS) {\n"
-    "        const int c = i / sites, s = i - c * sites;\n"
+    "    for (int i = THREAD; i < channels * at.sites; i += THREADS) {\n"
+    "        const int c = i / at.sites, s = i - c * at.sites;\n"
     "        const double v = x[s * pitch + c];\n"
     "        const double softplus = (v > 0 \? v : 0) + log1p(exp(-fabs(v)));\n"
-    "        sum += softplus - target[i] * v;\n"
+    "        sum += softplus - target[(int64)c * sites + at.site + s] * v;\n"
     "    }\n"
     "    add_loss(at, sum);\n"
     "}\n"
@@ -8738,10 +9088,10 @@ static const char cuda_source[] =
     "DEVICE void bce_dx(const Frame *f, Block at, const real *x, int channels, int pitch,\n"
     "                   int sites, real *dx)\n"
     "{\n"
-    "    const real *target = target_of(f, at, channels * sites);\n"
-    "    for (int i = THREAD; i < channels * sites; i += THREADS) {\n"
-    "        const int c = i / sites, s = i - c * sites;\n"
-    "        dx[s * pitch + c] = (real)(1 / (1 + exp(-(double)x[s * pitch + c])) - target[i]);\n"
+    "    const real *target = target_of(f, at, (int64)channels * sites);\n"
+    "    for (int i = THREAD; i < channels * at.sites; i += THREADS) {\n"
+    "        const int c = i / at.sites, s = i - c * at.sites;\n"
+    "        dx[s * pitch + c] = (real)(1 / (1 + exp(-(double)x[s * pitch + c])) - target[(int64)c * sites + at.site + s]);\n"
     "    }\n"
     "}\n"
     "\n"
@@ -8893,26 +9243,26 @@ static const char cuda_source[] =
     "/* flux, st.arch:4 */\n"
     "DEVICE void read_flux_cuda(const Frame *f, Block at)\n"
     "{\n"
-    "    read_input(f, at, f->x, at.field + f->flux, 4, 4, f->sites1);\n"
+    "    read_input(f, at, f->x, at.far + f->flux + at.site * 4, 4, 4, f->sites1);\n"
     "}\n"
     "\n"
     "/* conv1, st.arch:7\n"
     " * y[o,p] = b[o] + sum over taps k and channels c of w[o,c,k] x[c,near[k][p]]; 256 multiply-adds a site */\n"
     "DEVICE void conv1_cuda(const Frame *f, Block at)\n"
     "{\n"
-    "    const int tiles = (f->sites1 + 1) / 2;\n"
+    "    const int tiles = (at.sites + 1) / 2;\n"
     "    for (int item = THREAD; item < tiles * 2; item += THREADS) { /* tiles, one to a thread */\n"
     "        const int block = item / tiles;\n"
     "        const int s0 = item - block * tiles;\n"
-    "        const int s1 = (s0 + tiles < f->sites1 - 1 \? s0 + tiles : f->sites1 - 1);\n"
+    "        const int s1 = (s0 + tiles < at.sites - 1 \? s0 + tiles : at.sites - 1);\n"
     "        real y_0_0 = 0; real y_0_1 = 0; real y_1_0 = 0; real y_1_1 = 0; real y_2_0 = 0;\n"
     "        real y_2_1 = 0; real y_3_0 = 0; real y_3_1 = 0; real y_4_0 = 0; real y_4_1 = 0;\n"
     "        real y_5_0 = 0; real y_5_1 = 0; real y_6_0 = 0; real y_6_1 = 0; real y_7_0 = 0;\n"
     "        real y_7_1 = 0;\n"
     "        const real *w = ALIGNED(at.packed + block * 128);\n"
     "        for (int tap = 0; tap < 4; tap++) { /* taps */\n"
-    "            const real *x_0 = ALIGNED(at.field + f->flux + f->near1[tap * f->sites1 + s0] * 4);\n"
-    "            const real *x_1 = ALIGNED(at.field + f->flux + f->near1[tap * f->sites1 + s1] * 4);\n"
+    "            const real *x_0 = ALIGNED(at.far + f->flux + f->near1[tap * f->sites1 + at.site + s0] * 4);\n"
+    "            const real *x_1 = ALIGNED(at.far + f->flux + f->near1[tap * f->sites1 + at.site + s1] * 4);\n"
     "            {\n"
     "                real v_0_0 = x_0[0]; real v_0_1 = x_1[0]; real u_0_0 = w[tap * 32];\n"
     "                y_0_0 = real_fma(u_0_0, v_0_0, y_0_0); y_0_1 = real_fma(u_0_0, v_0_1, y_0_1);\n"
@@ -8968,8 +9318,8 @@ static const char cuda_source[] =
     "                y_7_1 = real_fma(u_3_7, v_3_1, y_7_1);\n"
     "            }\n"
     "        }\n"
-    "        real *to_conv1_0 = at.field + f->conv1 + s0 * 20 + block * 8;\n"
-    "        real *to_conv1_1 = at.field + f->conv1 + s1 * 20 + block * 8;\n"
+    "        real *to_conv1_0 = at.far + f->conv1 + at.site * 20 + s0 * 20 + block * 8;\n"
+    "        real *to_conv1_1 = at.far + f->conv1 + at.site * 20 + s1 * 20 + block * 8;\n"
     "        to_conv1_0[0] = y_0_0; to_conv1_1[0] = y_0_1; to_conv1_0[1] = y_1_0; to_conv1_1[1] = y_1_1;\n"
     "        to_conv1_0[2] = y_2_0; to_conv1_1[2] = y_2_1; to_conv1_0[3] = y_3_0; to_conv1_1[3] = y_3_1;\n"
     "        to_conv1_0[4] = y_4_0; to_conv1_1[4] = y_4_1; to_conv1_0[5] = y_5_0; to_conv1_1[5] = y_5_1;\n"
@@ -8980,19 +9330,19 @@ static const char cuda_source[] =
     "/* max_pool1 -> leaky_relu1, st.arch:8 */\n"
     "DEVICE void max_pool1_cuda(const Frame *f, Block at)\n"
     "{\n"
-    "    for (int item = THREAD; item < f->sites2 * 16; item += THREADS) { /* tiles, one to a thread */\n"
+    "    for (int item = THREAD; item < at.sites * 16; item += THREADS) { /* tiles, one to a thread */\n"
     "        const int s = item / 16;\n"
     "        const int c = item - s * 16;\n"
-    "        const real *x = at.field + f->conv1;\n"
-    "        real y = x[f->near2[s] * 20 + c];\n"
-    "        real next_1 = x[f->near2[f->sites2 + s] * 20 + c];\n"
+    "        const real *x = at.far + f->conv1;\n"
+    "        real y = x[f->near2[at.site + s] * 20 + c];\n"
+    "        real next_1 = x[f->near2[f->sites2 + at.site + s] * 20 + c];\n"
     "        y = (next_1 > y \? next_1 : y);\n"
-    "        real next_2 = x[f->near2[f->sites2 * 2 + s] * 20 + c];\n"
+    "        real next_2 = x[f->near2[f->sites2 * 2 + at.site + s] * 20 + c];\n"
     "        y = (next_2 > y \? next_2 : y);\n"
-    "        real next_3 = x[f->near2[f->sites2 * 3 + s] * 20 + c];\n"
+    "        real next_3 = x[f->near2[f->sites2 * 3 + at.site + s] * 20 + c];\n"
     "        y = (next_3 > y \? next_3 : y);\n"
     "        y = real_max(y, (y * (real)0.01));\n"
-    "        real *to_leaky_relu1 = at.field + f->leaky_relu1 + s * 20 + c;\n"
+    "        real *to_leaky_relu1 = at.near + f->leaky_relu1 + s * 20 + c;\n"
     "        to_leaky_relu1[0] = y;\n"
     "    }\n"
     "}\n"
@@ -9001,11 +9351,11 @@ static const char cuda_source[] =
     " * y[o,p] = b[o] + sum over taps k and channels c of w[o,c,k] x[c,near[k][p]]; 256 multiply-adds a site */\n"
     "DEVICE void conv2_cuda(const Frame *f, Block at)\n"
     "{\n"
-    "    const int tiles = (f->sites2 + 1) / 2;\n"
+    "    const int tiles = (at.sites + 1) / 2;\n"
     "    for (int item = THREAD; item < tiles * 2; item += THREADS) { /* tiles, one to a thread */\n"
     "        const int block = item / tiles;\n"
     "        const int s0 = item - block * tiles;\n"
-    "        const int s1 = (s0 + tiles < f->sites2 - 1 \? s0 + tiles : f->sites2 - 1);\n"
+    "        const int s1 = (s0 + tiles < at.sites - 1 \? s0 + tiles : at.sites - 1);\n"
     "        const real *bias = at.packed + block * 8 + 512;\n"
     "        real y_0_0 = bias[0]; real y_0_1 = bias[0]; real y_1_0 = bias[1]; real y_1_1 = bias[1];\n"
     "        real y_2_0 = bias[2]; real y_2_1 = bias[2]; real y_3_0 = bias[3]; real y_3_1 = bias[3];\n"
@@ -9013,8 +9363,8 @@ static const char cuda_source[] =
     "        real y_6_0 = bias[6]; real y_6_1 = bias[6]; real y_7_0 = bias[7]; real y_7_1 = bias[7];\n"
     "        const real *w = ALIGNED(at.packed + block * 128 + 256);\n"
     "        {\n"
-    "            const real *x_0 = ALIGNED(at.field + f->leaky_relu1 + s0 * 20);\n"
-    "            const real *x_1 = ALIGNED(at.field + f->leaky_relu1 + s1 * 20);\n"
+    "            const real *x_0 = ALIGNED(at.near + f->leaky_relu1 + s0 * 20);\n"
+    "            const real *x_1 = ALIGNED(at.near + f->leaky_relu1 + s1 * 20);\n"
     "            for (int c = 0; c < 16; c += 4) { /* channels read */\n"
     "                real v_0_0 = x_0[c]; real v_0_1 = x_1[c]; real u_0_0 = w[c * 8];\n"
     "                y_0_0 = real_fma(u_0_0, v_0_0, y_0_0); y_0_1 = real_fma(u_0_0, v_0_1, y_0_1);\n"
@@ -9086,8 +9436,8 @@ static const char cuda_source[] =
     "        y_6_1 = real_max(y_6_1, (y_6_1 * (real)0.01));\n"
     "        y_7_0 = real_max(y_7_0, (y_7_0 * (real)0.01));\n"
     "        y_7_1 = real_max(y_7_1, (y_7_1 * (real)0.01));\n"
-    "        real *to_leaky_relu2_0 = at.field + f->leaky_relu2 + s0 * 20 + block * 8;\n"
-    "        real *to_leaky_relu2_1 = at.field + f->leaky_relu2 + s1 * 20 + block * 8;\n"
+    "        real *to_leaky_relu2_0 = at.near + f->leaky_relu2 + s0 * 20 + block * 8;\n"
+    "        real *to_leaky_relu2_1 = at.near + f->leaky_relu2 + s1 * 20 + block * 8;\n"
     "        to_leaky_relu2_0[0] = y_0_0; to_leaky_relu2_1[0] = y_0_1; to_leaky_relu2_0[1] = y_1_0;\n"
     "        to_leaky_relu2_1[1] = y_1_1; to_leaky_relu2_0[2] = y_2_0; to_leaky_relu2_1[2] = y_2_1;\n"
     "        to_leaky_relu2_0[3] = y_3_0; to_leaky_relu2_1[3] = y_3_1; to_leaky_relu2_0[4] = y_4_0;\n"
@@ -9101,9 +9451,9 @@ static const char cuda_source[] =
     " * y[o,p] = b[o] + sum over taps k and channels c of w[o,c,k] x[c,near[k][p]]; 128 multiply-adds a site */\n"
     "DEVICE void conv3_cuda(const Frame *f, Block at)\n"
     "{\n"
-    "    const int tiles = (f->sites2 + 1) / 2;\n"
+    "    const int tiles = (at.sites + 1) / 2;\n"
     "    for (int item = THREAD; item < tiles; item += THREADS) { /* tiles, one to a thread */\n"
-    "        const int s1 = (item + tiles < f->sites2 - 1 \? item + tiles : f->sites2 - 1);\n"
+    "        const int s1 = (item + tiles < at.sites - 1 \? item + tiles : at.sites - 1);\n"
     "        const real *bias = at.packed + 656;\n"
     "        real y_0_0 = bias[0]; real y_0_1 = bias[0]; real y_1_0 = bias[1]; real y_1_1 = bias[1];\n"
     "        real y_2_0 = bias[2]; real y_2_1 = bias[2]; real y_3_0 = bias[3]; real y_3_1 = bias[3];\n"
@@ -9111,8 +9461,8 @@ static const char cuda_source[] =
     "        real y_6_0 = bias[6]; real y_6_1 = bias[6]; real y_7_0 = bias[7]; real y_7_1 = bias[7];\n"
     "        const real *w = ALIGNED(at.packed + 528);\n"
     "        {\n"
-    "            const real *x_0 = ALIGNED(at.field + f->leaky_relu2 + item * 20);\n"
-    "            const real *x_1 = ALIGNED(at.field + f->leaky_relu2 + s1 * 20);\n"
+    "            const real *x_0 = ALIGNED(at.near + f->leaky_relu2 + item * 20);\n"
+    "            const real *x_1 = ALIGNED(at.near + f->leaky_relu2 + s1 * 20);\n"
     "            for (int c = 0; c < 16; c += 4) { /* channels read */\n"
     "                real v_0_0 = x_0[c]; real v_0_1 = x_1[c]; real u_0_0 = w[c * 8];\n"
     "                y_0_0 = real_fma(u_0_0, v_0_0, y_0_0); y_0_1 = real_fma(u_0_0, v_0_1, y_0_1);\n"
@@ -9168,8 +9518,8 @@ static const char cuda_source[] =
     "                y_7_1 = real_fma(u_3_7, v_3_1, y_7_1);\n"
     "            }\n"
     "        }\n"
-    "        real *to_conv3_0 = at.field + f->conv3 + item * 12;\n"
-    "        real *to_conv3_1 = at.field + f->conv3 + s1 * 12;\n"
+    "        real *to_conv3_0 = at.near + f->conv3 + item * 12;\n"
+    "        real *to_conv3_1 = at.near + f->conv3 + s1 * 12;\n"
     "        to_conv3_0[0] = y_0_0; to_conv3_1[0] = y_0_1; to_conv3_0[1] = y_1_0; to_conv3_1[1] = y_1_1;\n"
     "        to_conv3_0[2] = y_2_0; to_conv3_1[2] = y_2_1; to_conv3_0[3] = y_3_0; to_conv3_1[3] = y_3_1;\n"
     "        to_conv3_0[4] = y_4_0; to_conv3_1[4] = y_4_1; to_conv3_0[5] = y_5_0; to_conv3_1[5] = y_5_1;\n"
@@ -9180,16 +9530,16 @@ static const char cuda_source[] =
     "/* global_max_pool1, st.arch:11 */\n"
     "DEVICE void global_max_pool1_shares_cuda(const Frame *f, Block at)\n"
     "{\n"
-    "    const int shares = shares_of(f->sites2, 8);\n"
+    "    const int shares = shares_of(at.sites, 8);\n"
     "    for (int item = THREAD; item < shares * 8; item += THREADS) { /* tiles, one to a thread */\n"
     "        const int share = item / 8;\n"
     "        const int n = item - share * 8;\n"
-    "        const int size = (f->sites2 + shares - 1) / shares;\n"
-    "        const int first = (share * size < f->sites2 \? share * size : f->sites2);\n"
-    "        const int last = (first + size < f->sites2 \? first + size : f->sites2);\n"
-    "        real *part = at.field + f->global_max_pool1_shares;\n"
-    "        const real *x = at.field + f->conv3 + n;\n"
-    "        const int begin = (first < f->sites2 - 1 \? first : f->sites2 - 1);\n"
+    "        const int size = (at.sites + shares - 1) / shares;\n"
+    "        const int first = (share * size < at.sites \? share * size : at.sites);\n"
+    "        const int last = (first + size < at.sites \? first + size : at.sites);\n"
+    "        real *part = at.near + f->global_max_pool1_shares;\n"
+    "        const real *x = at.near + f->conv3 + n;\n"
+    "        const int begin = (first < at.sites - 1 \? first : at.sites - 1);\n"
     "        real max = x[begin * 12];\n"
     "        for (int s = first; s < last; s++) { /* sites */\n"
     "            real next = x[s * 12];\n"
@@ -9202,15 +9552,71 @@ static const char cuda_source[] =
     "/* global_max_pool1, st.arch:11 */\n"
     "DEVICE void global_max_pool1_cuda(const Frame *f, Block at)\n"
     "{\n"
-    "    const int shares = shares_of(f->sites2, 8);\n"
+    "    const int shares = shares_of(at.sites, 8);\n"
     "    for (int item = THREAD; item < 8; item += THREADS) { /* tiles, one to a thread */\n"
-    "        const real *part = at.field + f->global_max_pool1_shares;\n"
+    "        const real *part = at.near + f->global_max_pool1_shares;\n"
     "        real max = part[item];\n"
     "        for (int share = 1; share < shares; share++) { /* shares of the sum */\n"
     "            real next = part[share * 8 + item];\n"
     "            max = (next > max \? next : max);\n"
     "        }\n"
-    "        real *y = at.field + f->global_max_pool1;\n"
+    "        real *y = at.near + f->global_max_pool1;\n"
+    "        y[item] = max;\n"
+    "    }\n"
+    "}\n"
+    "\n"
+    "/* global_max_pool1, st.arch:11 */\n"
+    "DEVICE void global_max_pool1_tile_cuda(const Frame *f, Block at)\n"
+    "{\n"
+    "    const int shares = shares_of(at.sites, 8);\n"
+    "    for (int item = THREAD; item < 8; item += THREADS) { /* tiles, one to a thread */\n"
+    "        const real *part = at.near + f->global_max_pool1_shares;\n"
+    "        real max = part[item];\n"
+    "        for (int share = 1; share < shares; share++) { /* shares of the sum */\n"
+    "            real next = part[share * 8 + item];\n"
+    "            max = (next > max \? next : max);\n"
+    "        }\n"
+    "        real *from = at.far + f->global_max_pool1_parts + at.tile * 8;\n"
+    "        from[item] = max;\n"
+    "    }\n"
+    "}\n"
+    "\n"
+    "/* global_max_pool1, st.arch:11 */\n"
+    "DEVICE void global_max_pool1_tiles_cuda(const Frame *f, Block at)\n"
+    "{\n"
+    "    const int shares = shares_of(tiles_of(f, f->sites2), 8);\n"
+    "    for (int item = THREAD; item < shares * 8; item += THREADS) { /* tiles, one to a thread */\n"
+    "        const int share = item / 8;\n"
+    "        const int n = item - share * 8;\n"
+    "        const int size = (tiles_of(f, f->sites2) + shares - 1) / shares;\n"
+    "        const int first = (share * size < tiles_of(f, f->sites2) \? share * size : tiles_of(f,\n"
+    "        f->sites2));\n"
+    "        const int last = (first + size < tiles_of(f, f->sites2) \? first + size : tiles_of(f,\n"
+    "        f->sites2));\n"
+    "        real *part = at.near + f->global_max_pool1_tiles;\n"
+    "        const real *from = at.far + f->global_max_pool1_parts + n;\n"
+    "        const int begin = (first < tiles_of(f, f->sites2) - 1 \? first : tiles_of(f, f->sites2) - 1);\n"
+    "        real max = from[begin * 8];\n"
+    "        for (int s = first; s < last; s++) { /* sites */\n"
+    "            real next = from[s * 8];\n"
+    "            max = (next > max \? next : max);\n"
+    "        }\n"
+    "        part[item] = max;\n"
+    "    }\n"
+    "}\n"
+    "\n"
+    "/* global_max_pool1, st.arch:11 */\n"
+    "DEVICE void global_max_pool1_all_cuda(const Frame *f, Block at)\n"
+    "{\n"
+    "    const int shares = shares_of(tiles_of(f, f->sites2), 8);\n"
+    "    for (int item = THREAD; item < 8; item += THREADS) { /* tiles, one to a thread */\n"
+    "        const real *part = at.near + f->global_max_pool1_tiles;\n"
+    "        real max = part[item];\n"
+    "        for (int share = 1; share < shares; share++) { /* shares of the sum */\n"
+    "            real next = part[share * 8 + item];\n"
+    "            max = (next > max \? next : max);\n"
+    "        }\n"
+    "        real *y = at.near + f->global_max_pool1;\n"
     "        y[item] = max;\n"
     "    }\n"
     "}\n"
@@ -9219,10 +9625,10 @@ static const char cuda_source[] =
     "DEVICE void leaky_relu3_cuda(const Frame *f, Block at)\n"
     "{\n"
     "    for (int item = THREAD; item < 8; item += THREADS) { /* tiles, one to a thread */\n"
-    "        const real *x = at.field + f->global_max_pool1;\n"
+    "        const real *x = at.near + f->global_max_pool1;\n"
     "        real y = x[item];\n"
     "        y = real_max(y, (y * (real)0.01));\n"
-    "        real *to_leaky_relu3 = at.field + f->leaky_relu3 + item;\n"
+    "        real *to_leaky_relu3 = at.near + f->leaky_relu3 + item;\n"
     "        to_leaky_relu3[0] = y;\n"
     "    }\n"
     "}\n"
@@ -9236,7 +9642,7 @@ static const char cuda_source[] =
     "        real y_6 = 0; real y_7 = 0;\n"
     "        const real *w = ALIGNED(at.packed + item * 64 + 672);\n"
     "        {\n"
-    "            const real *x = ALIGNED(at.field + f->leaky_relu3);\n"
+    "            const real *x = ALIGNED(at.near + f->leaky_relu3);\n"
     "            for (int c = 0; c < 8; c += 4) { /* channels read */\n"
     "                real v_0 = x[c]; real u_0_0 = w[c * 8]; y_0 = real_fma(u_0_0, v_0, y_0);\n"
     "                real u_0_1 = w[c * 8 + 1]; y_1 = real_fma(u_0_1, v_0, y_1);\n"
@@ -9272,7 +9678,7 @@ static const char cuda_source[] =
     "                real u_3_7 = w[c * 8 + 31]; y_7 = real_fma(u_3_7, v_3, y_7);\n"
     "            }\n"
     "        }\n"
-    "        real *to_linear1 = at.field + f->linear1 + item * 8;\n"
+    "        real *to_linear1 = at.near + f->linear1 + item * 8;\n"
     "        to_linear1[0] = y_0; to_linear1[1] = y_1; to_linear1[2] = y_2; to_linear1[3] = y_3;\n"
     "        to_linear1[4] = y_4; to_linear1[5] = y_5; to_linear1[6] = y_6; to_linear1[7] = y_7;\n"
     "    }\n"
@@ -9287,7 +9693,7 @@ static const char cuda_source[] =
     "        real y = bias[0];\n"
     "        const real *w = at.packed + 928;\n"
     "        {\n"
-    "            const real *x = ALIGNED(at.field + f->linear1);\n"
+    "            const real *x = ALIGNED(at.near + f->linear1);\n"
     "            for (int c = 0; c < 32; c += 4) { /* channels read */\n"
     "                real v_0 = x[c]; real u_0 = w[c]; y = real_fma(u_0, v_0, y);\n"
     "                real v_1 = x[c + 1]; real u_1 = w[c + 1]; y = real_fma(u_1, v_1, y);\n"
@@ -9296,7 +9702,7 @@ static const char cuda_source[] =
     "            }\n"
     "        }\n"
     "        y = real_sigmoid(y);\n"
-    "        real *to_sigmoid1 = at.field + f->sigmoid1;\n"
+    "        real *to_sigmoid1 = at.near + f->sigmoid1;\n"
     "        to_sigmoid1[0] = y;\n"
     "    }\n"
     "}\n"
@@ -9304,58 +9710,238 @@ static const char cuda_source[] =
     "/* sigmoid1, st.arch:14 */\n"
     "DEVICE void write_sigmoid1_cuda(const Frame *f, Block at)\n"
     "{\n"
-    "    write_field(f, at, f->y, at.field + f->sigmoid1, 1, 1, 1);\n"
+    "    write_field(f, at, f->y, at.near + f->sigmoid1, 1, 1, 1);\n"
     "}\n"
     "\n"
     "/* max_pool1 -> leaky_relu1, st.arch:8 */\n"
     "DEVICE void max_pool1_2_cuda(const Frame *f, Block at)\n"
     "{\n"
-    "    for (int item = THREAD; item < f->sites2 * 16; item += THREADS) { /* tiles, one to a thread */\n"
+    "    for (int item = THREAD; item < at.sites * 16; item += THREADS) { /* tiles, one to a thread */\n"
     "        const int s = item / 16;\n"
     "        const int c = item - s * 16;\n"
-    "        const real *x = at.field + f->conv1;\n"
-    "        real y = x[f->near2[s] * 20 + c];\n"
+    "        const real *x = at.far + f->conv1;\n"
+    "        real y = x[f->near2[at.site + s] * 20 + c];\n"
     "        real where = 0;\n"
-    "        real next_1 = x[f->near2[f->sites2 + s] * 20 + c];\n"
+    "        real next_1 = x[f->near2[f->sites2 + at.site + s] * 20 + c];\n"
     "        where = (next_1 > y \? (real)1 : where);\n"
     "        y = (next_1 > y \? next_1 : y);\n"
-    "        real next_2 = x[f->near2[f->sites2 * 2 + s] * 20 + c];\n"
+    "        real next_2 = x[f->near2[f->sites2 * 2 + at.site + s] * 20 + c];\n"
     "        where = (next_2 > y \? (real)2 : where);\n"
     "        y = (next_2 > y \? next_2 : y);\n"
-    "        real next_3 = x[f->near2[f->sites2 * 3 + s] * 20 + c];\n"
+    "        real next_3 = x[f->near2[f->sites2 * 3 + at.site + s] * 20 + c];\n"
     "        where = (next_3 > y \? (real)3 : where);\n"
     "        y = (next_3 > y \? next_3 : y);\n"
-    "        real *arg = at.field + f->max_pool1_arg;\n"
-    "        arg[s * 20 + c] = where;\n"
+    "        real *arg = at.far + f->max_pool1_arg;\n"
+    "        arg[at.site * 20 + s * 20 + c] = where;\n"
     "        y = real_max(y, (y * (real)0.01));\n"
-    "        real *to_leaky_relu1 = at.field + f->leaky_relu1 + s * 20 + c;\n"
+    "        real *to_leaky_relu1 = at.far + f->leaky_relu1_2 + at.site * 20 + s * 20 + c;\n"
     "        to_leaky_relu1[0] = y;\n"
     "    }\n"
-    "    real *ghost_max_pool1_arg = at.field + f->max_pool1_arg + f->sites2 * 20;\n"
+    "    real *ghost_max_pool1_arg = at.far + f->max_pool1_arg + f->sites2 * 20;\n"
     "    for (int o = THREAD; o < 16; o += THREADS) { /* channels made */\n"
     "        ghost_max_pool1_arg[o] = 0;\n"
+    "    }\n"
+    "}\n"
+    "\n"
+    "/* conv2 -> leaky_relu2, st.arch:9\n"
+    " * y[o,p] = b[o] + sum over taps k and channels c of w[o,c,k] x[c,near[k][p]]; 256 multiply-adds a site */\n"
+    "DEVICE void conv2_2_cuda(const Frame *f, Block at)\n"
+    "{\n"
+    "    const int tiles = (at.sites + 1) / 2;\n"
+    "    for (int item = THREAD; item < tiles * 2; item += THREADS) { /* tiles, one to a thread */\n"
+    "        const int block = item / tiles;\n"
+    "        const int s0 = item - block * tiles;\n"
+    "        const int s1 = (s0 + tiles < at.sites - 1 \? s0 + tiles : at.sites - 1);\n"
+    "        const real *bias = at.packed + block * 8 + 512;\n"
+    "        real y_0_0 = bias[0]; real y_0_1 = bias[0]; real y_1_0 = bias[1]; real y_1_1 = bias[1];\n"
+    "        real y_2_0 = bias[2]; real y_2_1 = bias[2]; real y_3_0 = bias[3]; real y_3_1 = bias[3];\n"
+    "        real y_4_0 = bias[4]; real y_4_1 = bias[4]; real y_5_0 = bias[5]; real y_5_1 = bias[5];\n"
+    "        real y_6_0 = bias[6]; real y_6_1 = bias[6]; real y_7_0 = bias[7]; real y_7_1 = bias[7];\n"
+    "        const real *w = ALIGNED(at.packed + block * 128 + 256);\n"
+    "        {\n"
+    "            const real *x_0 = ALIGNED(at.far + f->leaky_relu1_2 + at.site * 20 + s0 * 20);\n"
+    "            const real *x_1 = ALIGNED(at.far + f->leaky_relu1_2 + at.site * 20 + s1 * 20);\n"
+    "            for (int c = 0; c < 16; c += 4) { /* channels read */\n"
+    "                real v_0_0 = x_0[c]; real v_0_1 = x_1[c]; real u_0_0 = w[c * 8];\n"
+    "                y_0_0 = real_fma(u_0_0, v_0_0, y_0_0); y_0_1 = real_fma(u_0_0, v_0_1, y_0_1);\n"
+    "                real u_0_1 = w[c * 8 + 1]; y_1_0 = real_fma(u_0_1, v_0_0, y_1_0);\n"
+    "                y_1_1 = real_fma(u_0_1, v_0_1, y_1_1); real u_0_2 = w[c * 8 + 2];\n"
+    "                y_2_0 = real_fma(u_0_2, v_0_0, y_2_0); y_2_1 = real_fma(u_0_2, v_0_1, y_2_1);\n"
+    "                real u_0_3 = w[c * 8 + 3]; y_3_0 = real_fma(u_0_3, v_0_0, y_3_0);\n"
+    "                y_3_1 = real_fma(u_0_3, v_0_1, y_3_1); real u_0_4 = w[c * 8 + 4];\n"
+    "                y_4_0 = real_fma(u_0_4, v_0_0, y_4_0); y_4_1 = real_fma(u_0_4, v_0_1, y_4_1);\n"
+    "                real u_0_5 = w[c * 8 + 5]; y_5_0 = real_fma(u_0_5, v_0_0, y_5_0);\n"
+    "                y_5_1 = real_fma(u_0_5, v_0_1, y_5_1); real u_0_6 = w[c * 8 + 6];\n"
+    "                y_6_0 = real_fma(u_0_6, v_0_0, y_6_0); y_6_1 = real_fma(u_0_6, v_0_1, y_6_1);\n"
+    "                real u_0_7 = w[c * 8 + 7]; y_7_0 = real_fma(u_0_7, v_0_0, y_7_0);\n"
+    "                y_7_1 = real_fma(u_0_7, v_0_1, y_7_1);\n"
+    "                real v_1_0 = x_0[c + 1]; real v_1_1 = x_1[c + 1]; real u_1_0 = w[c * 8 + 8];\n"
+    "                y_0_0 = real_fma(u_1_0, v_1_0, y_0_0); y_0_1 = real_fma(u_1_0, v_1_1, y_0_1);\n"
+    "                real u_1_1 = w[c * 8 + 9]; y_1_0 = real_fma(u_1_1, v_1_0, y_1_0);\n"
+    "                y_1_1 = real_fma(u_1_1, v_1_1, y_1_1); real u_1_2 = w[c * 8 + 10];\n"
+    "                y_2_0 = real_fma(u_1_2, v_1_0, y_2_0); y_2_1 = real_fma(u_1_2, v_1_1, y_2_1);\n"
+    "                real u_1_3 = w[c * 8 + 11]; y_3_0 = real_fma(u_1_3, v_1_0, y_3_0);\n"
+    "                y_3_1 = real_fma(u_1_3, v_1_1, y_3_1); real u_1_4 = w[c * 8 + 12];\n"
+    "                y_4_0 = real_fma(u_1_4, v_1_0, y_4_0); y_4_1 = real_fma(u_1_4, v_1_1, y_4_1);\n"
+    "                real u_1_5 = w[c * 8 + 13]; y_5_0 = real_fma(u_1_5, v_1_0, y_5_0);\n"
+    "                y_5_1 = real_fma(u_1_5, v_1_1, y_5_1); real u_1_6 = w[c * 8 + 14];\n"
+    "                y_6_0 = real_fma(u_1_6, v_1_0, y_6_0); y_6_1 = real_fma(u_1_6, v_1_1, y_6_1);\n"
+    "                real u_1_7 = w[c * 8 + 15]; y_7_0 = real_fma(u_1_7, v_1_0, y_7_0);\n"
+    "                y_7_1 = real_fma(u_1_7, v_1_1, y_7_1);\n"
+    "                real v_2_0 = x_0[c + 2]; real v_2_1 = x_1[c + 2]; real u_2_0 = w[c * 8 + 16];\n"
+    "                y_0_0 = real_fma(u_2_0, v_2_0, y_0_0); y_0_1 = real_fma(u_2_0, v_2_1, y_0_1);\n"
+    "                real u_2_1 = w[c * 8 + 17]; y_1_0 = real_fma(u_2_1, v_2_0, y_1_0);\n"
+    "                y_1_1 = real_fma(u_2_1, v_2_1, y_1_1); real u_2_2 = w[c * 8 + 18];\n"
+    "                y_2_0 = real_fma(u_2_2, v_2_0, y_2_0); y_2_1 = real_fma(u_2_2, v_2_1, y_2_1);\n"
+    "                real u_2_3 = w[c * 8 + 19]; y_3_0 = real_fma(u_2_3, v_2_0, y_3_0);\n"
+    "                y_3_1 = real_fma(u_2_3, v_2_1, y_3_1); real u_2_4 = w[c * 8 + 20];\n"
+    "                y_4_0 = real_fma(u_2_4, v_2_0, y_4_0); y_4_1 = real_fma(u_2_4, v_2_1, y_4_1);\n"
+    "                real u_2_5 = w[c * 8 + 21]; y_5_0 = real_fma(u_2_5, v_2_0, y_5_0);\n"
+    "                y_5_1 = real_fma(u_2_5, v_2_1, y_5_1); real u_2_6 = w[c * 8 + 22];\n"
+    "                y_6_0 = real_fma(u_2_6, v_2_0, y_6_0); y_6_1 = real_fma(u_2_6, v_2_1, y_6_1);\n"
+    "                real u_2_7 = w[c * 8 + 23]; y_7_0 = real_fma(u_2_7, v_2_0, y_7_0);\n"
+    "                y_7_1 = real_fma(u_2_7, v_2_1, y_7_1);\n"
+    "                real v_3_0 = x_0[c + 3]; real v_3_1 = x_1[c + 3]; real u_3_0 = w[c * 8 + 24];\n"
+    "                y_0_0 = real_fma(u_3_0, v_3_0, y_0_0); y_0_1 = real_fma(u_3_0, v_3_1, y_0_1);\n"
+    "                real u_3_1 = w[c * 8 + 25]; y_1_0 = real_fma(u_3_1, v_3_0, y_1_0);\n"
+    "                y_1_1 = real_fma(u_3_1, v_3_1, y_1_1); real u_3_2 = w[c * 8 + 26];\n"
+    "                y_2_0 = real_fma(u_3_2, v_3_0, y_2_0); y_2_1 = real_fma(u_3_2, v_3_1, y_2_1);\n"
+    "                real u_3_3 = w[c * 8 + 27]; y_3_0 = real_fma(u_3_3, v_3_0, y_3_0);\n"
+    "                y_3_1 = real_fma(u_3_3, v_3_1, y_3_1); real u_3_4 = w[c * 8 + 28];\n"
+    "                y_4_0 = real_fma(u_3_4, v_3_0, y_4_0); y_4_1 = real_fma(u_3_4, v_3_1, y_4_1);\n"
+    "                real u_3_5 = w[c * 8 + 29]; y_5_0 = real_fma(u_3_5, v_3_0, y_5_0);\n"
+    "                y_5_1 = real_fma(u_3_5, v_3_1, y_5_1); real u_3_6 = w[c * 8 + 30];\n"
+    "                y_6_0 = real_fma(u_3_6, v_3_0, y_6_0); y_6_1 = real_fma(u_3_6, v_3_1, y_6_1);\n"
+    "                real u_3_7 = w[c * 8 + 31]; y_7_0 = real_fma(u_3_7, v_3_0, y_7_0);\n"
+    "                y_7_1 = real_fma(u_3_7, v_3_1, y_7_1);\n"
+    "            }\n"
+    "        }\n"
+    "        y_0_0 = real_max(y_0_0, (y_0_0 * (real)0.01));\n"
+    "        y_0_1 = real_max(y_0_1, (y_0_1 * (real)0.01));\n"
+    "        y_1_0 = real_max(y_1_0, (y_1_0 * (real)0.01));\n"
+    "        y_1_1 = real_max(y_1_1, (y_1_1 * (real)0.01));\n"
+    "        y_2_0 = real_max(y_2_0, (y_2_0 * (real)0.01));\n"
+    "        y_2_1 = real_max(y_2_1, (y_2_1 * (real)0.01));\n"
+    "        y_3_0 = real_max(y_3_0, (y_3_0 * (real)0.01));\n"
+    "        y_3_1 = real_max(y_3_1, (y_3_1 * (real)0.01));\n"
+    "        y_4_0 = real_max(y_4_0, (y_4_0 * (real)0.01));\n"
+    "        y_4_1 = real_max(y_4_1, (y_4_1 * (real)0.01));\n"
+    "        y_5_0 = real_max(y_5_0, (y_5_0 * (real)0.01));\n"
+    "        y_5_1 = real_max(y_5_1, (y_5_1 * (real)0.01));\n"
+    "        y_6_0 = real_max(y_6_0, (y_6_0 * (real)0.01));\n"
+    "        y_6_1 = real_max(y_6_1, (y_6_1 * (real)0.01));\n"
+    "        y_7_0 = real_max(y_7_0, (y_7_0 * (real)0.01));\n"
+    "        y_7_1 = real_max(y_7_1, (y_7_1 * (real)0.01));\n"
+    "        real *to_leaky_relu2_0 = at.far + f->leaky_relu2_2 + at.site * 20 + s0 * 20 + block * 8;\n"
+    "        real *to_leaky_relu2_1 = at.far + f->leaky_relu2_2 + at.site * 20 + s1 * 20 + block * 8;\n"
+    "        to_leaky_relu2_0[0] = y_0_0; to_leaky_relu2_1[0] = y_0_1; to_leaky_relu2_0[1] = y_1_0;\n"
+    "        to_leaky_relu2_1[1] = y_1_1; to_leaky_relu2_0[2] = y_2_0; to_leaky_relu2_1[2] = y_2_1;\n"
+    "        to_leaky_relu2_0[3] = y_3_0; to_leaky_relu2_1[3] = y_3_1; to_leaky_relu2_0[4] = y_4_0;\n"
+    "        to_leaky_relu2_1[4] = y_4_1; to_leaky_relu2_0[5] = y_5_0; to_leaky_relu2_1[5] = y_5_1;\n"
+    "        to_leaky_relu2_0[6] = y_6_0; to_leaky_relu2_1[6] = y_6_1; to_leaky_relu2_0[7] = y_7_0;\n"
+    "        to_leaky_relu2_1[7] = y_7_1;\n"
+    "    }\n"
+    "}\n"
+    "\n"
+    "/* conv3, st.arch:10\n"
+    " * y[o,p] = b[o] + sum over taps k and channels c of w[o,c,k] x[c,near[k][p]]; 128 multiply-adds a site */\n"
+    "DEVICE void conv3_2_cuda(const Frame *f, Block at)\n"
+    "{\n"
+    "    const int tiles = (at.sites + 1) / 2;\n"
+    "    for (int item = THREAD; item < tiles; item += THREADS) { /* tiles, one to a thread */\n"
+    "        const int s1 = (item + tiles < at.sites - 1 \? item + tiles : at.sites - 1);\n"
+    "        const real *bias = at.packed + 656;\n"
+    "        real y_0_0 = bias[0]; real y_0_1 = bias[0]; real y_1_0 = bias[1]; real y_1_1 = bias[1];\n"
+    "        real y_2_0 = bias[2]; real y_2_1 = bias[2]; real y_3_0 = bias[3]; real y_3_1 = bias[3];\n"
+    "        real y_4_0 = bias[4]; real y_4_1 = bias[4]; real y_5_0 = bias[5]; real y_5_1 = bias[5];\n"
+    "        real y_6_0 = bias[6]; real y_6_1 = bias[6]; real y_7_0 = bias[7]; real y_7_1 = bias[7];\n"
+    "        const real *w = ALIGNED(at.packed + 528);\n"
+    "        {\n"
+    "            const real *x_0 = ALIGNED(at.far + f->leaky_relu2_2 + at.site * 20 + item * 20);\n"
+    "            const real *x_1 = ALIGNED(at.far + f->leaky_relu2_2 + at.site * 20 + s1 * 20);\n"
+    "            for (int c = 0; c < 16; c += 4) { /* channels read */\n"
+    "                real v_0_0 = x_0[c]; real v_0_1 = x_1[c]; real u_0_0 = w[c * 8];\n"
+    "                y_0_0 = real_fma(u_0_0, v_0_0, y_0_0); y_0_1 = real_fma(u_0_0, v_0_1, y_0_1);\n"
+    "                real u_0_1 = w[c * 8 + 1]; y_1_0 = real_fma(u_0_1, v_0_0, y_1_0);\n"
+    "                y_1_1 = real_fma(u_0_1, v_0_1, y_1_1); real u_0_2 = w[c * 8 + 2];\n"
+    "                y_2_0 = real_fma(u_0_2, v_0_0, y_2_0); y_2_1 = real_fma(u_0_2, v_0_1, y_2_1);\n"
+    "                real u_0_3 = w[c * 8 + 3]; y_3_0 = real_fma(u_0_3, v_0_0, y_3_0);\n"
+    "                y_3_1 = real_fma(u_0_3, v_0_1, y_3_1); real u_0_4 = w[c * 8 + 4];\n"
+    "                y_4_0 = real_fma(u_0_4, v_0_0, y_4_0); y_4_1 = real_fma(u_0_4, v_0_1, y_4_1);\n"
+    "                real u_0_5 = w[c * 8 + 5]; y_5_0 = real_fma(u_0_5, v_0_0, y_5_0);\n"
+    "                y_5_1 = real_fma(u_0_5, v_0_1, y_5_1); real u_0_6 = w[c * 8 + 6];\n"
+    "                y_6_0 = real_fma(u_0_6, v_0_0, y_6_0); y_6_1 = real_fma(u_0_6, v_0_1, y_6_1);\n"
+    "                real u_0_7 = w[c * 8 + 7]; y_7_0 = real_fma(u_0_7, v_0_0, y_7_0);\n"
+    "                y_7_1 = real_fma(u_0_7, v_0_1, y_7_1);\n"
+    "                real v_1_0 = x_0[c + 1]; real v_1_1 = x_1[c + 1]; real u_1_0 = w[c * 8 + 8];\n"
+    "                y_0_0 = real_fma(u_1_0, v_1_0, y_0_0); y_0_1 = real_fma(u_1_0, v_1_1, y_0_1);\n"
+    "                real u_1_1 = w[c * 8 + 9]; y_1_0 = real_fma(u_1_1, v_1_0, y_1_0);\n"
+    "                y_1_1 = real_fma(u_1_1, v_1_1, y_1_1); real u_1_2 = w[c * 8 + 10];\n"
+    "                y_2_0 = real_fma(u_1_2, v_1_0, y_2_0); y_2_1 = real_fma(u_1_2, v_1_1, y_2_1);\n"
+    "                real u_1_3 = w[c * 8 + 11]; y_3_0 = real_fma(u_1_3, v_1_0, y_3_0);\n"
+    "                y_3_1 = real_fma(u_1_3, v_1_1, y_3_1); real u_1_4 = w[c * 8 + 12];\n"
+    "                y_4_0 = real_fma(u_1_4, v_1_0, y_4_0); y_4_1 = real_fma(u_1_4, v_1_1, y_4_1);\n"
+    "                real u_1_5 = w[c * 8 + 13]; y_5_0 = real_fma(u_1_5, v_1_0, y_5_0);\n"
+    "                y_5_1 = real_fma(u_1_5, v_1_1, y_5_1); real u_1_6 = w[c * 8 + 14];\n"
+    "                y_6_0 = real_fma(u_1_6, v_1_0, y_6_0); y_6_1 = real_fma(u_1_6, v_1_1, y_6_1);\n"
+    "                real u_1_7 = w[c * 8 + 15]; y_7_0 = real_fma(u_1_7, v_1_0, y_7_0);\n"
+    "                y_7_1 = real_fma(u_1_7, v_1_1, y_7_1);\n"
+    "                real v_2_0 = x_0[c + 2]; real v_2_1 = x_1[c + 2]; real u_2_0 = w[c * 8 + 16];\n"
+    "                y_0_0 = real_fma(u_2_0, v_2_0, y_0_0); y_0_1 = real_fma(u_2_0, v_2_1, y_0_1);\n"
+    "                real u_2_1 = w[c * 8 + 17]; y_1_0 = real_fma(u_2_1, v_2_0, y_1_0);\n"
+    "                y_1_1 = real_fma(u_2_1, v_2_1, y_1_1); real u_2_2 = w[c * 8 + 18];\n"
+    "                y_2_0 = real_fma(u_2_2, v_2_0, y_2_0); y_2_1 = real_fma(u_2_2, v_2_1, y_2_1);\n"
+    "                real u_2_3 = w[c * 8 + 19]; y_3_0 = real_fma(u_2_3, v_2_0, y_3_0);\n"
+    "                y_3_1 = real_fma(u_2_3, v_2_1, y_3_1); real u_2_4 = w[c * 8 + 20];\n"
+    "                y_4_0 = real_fma(u_2_4, v_2_0, y_4_0); y_4_1 = real_fma(u_2_4, v_2_1, y_4_1);\n"
+    "                real u_2_5 = w[c * 8 + 21]; y_5_0 = real_fma(u_2_5, v_2_0, y_5_0);\n"
+    "                y_5_1 = real_fma(u_2_5, v_2_1, y_5_1); real u_2_6 = w[c * 8 + 22];\n"
+    "                y_6_0 = real_fma(u_2_6, v_2_0, y_6_0); y_6_1 = real_fma(u_2_6, v_2_1, y_6_1);\n"
+    "                real u_2_7 = w[c * 8 + 23]; y_7_0 = real_fma(u_2_7, v_2_0, y_7_0);\n"
+    "                y_7_1 = real_fma(u_2_7, v_2_1, y_7_1);\n"
+    "                real v_3_0 = x_0[c + 3]; real v_3_1 = x_1[c + 3]; real u_3_0 = w[c * 8 + 24];\n"
+    "                y_0_0 = real_fma(u_3_0, v_3_0, y_0_0); y_0_1 = real_fma(u_3_0, v_3_1, y_0_1);\n"
+    "                real u_3_1 = w[c * 8 + 25]; y_1_0 = real_fma(u_3_1, v_3_0, y_1_0);\n"
+    "                y_1_1 = real_fma(u_3_1, v_3_1, y_1_1); real u_3_2 = w[c * 8 + 26];\n"
+    "                y_2_0 = real_fma(u_3_2, v_3_0, y_2_0); y_2_1 = real_fma(u_3_2, v_3_1, y_2_1);\n"
+    "                real u_3_3 = w[c * 8 + 27]; y_3_0 = real_fma(u_3_3, v_3_0, y_3_0);\n"
+    "                y_3_1 = real_fma(u_3_3, v_3_1, y_3_1); real u_3_4 = w[c * 8 + 28];\n"
+    "                y_4_0 = real_fma(u_3_4, v_3_0, y_4_0); y_4_1 = real_fma(u_3_4, v_3_1, y_4_1);\n"
+    "                real u_3_5 = w[c * 8 + 29]; y_5_0 = real_fma(u_3_5, v_3_0, y_5_0);\n"
+    "                y_5_1 = real_fma(u_3_5, v_3_1, y_5_1); real u_3_6 = w[c * 8 + 30];\n"
+    "                y_6_0 = real_fma(u_3_6, v_3_0, y_6_0); y_6_1 = real_fma(u_3_6, v_3_1, y_6_1);\n"
+    "                real u_3_7 = w[c * 8 + 31]; y_7_0 = real_fma(u_3_7, v_3_0, y_7_0);\n"
+    "                y_7_1 = real_fma(u_3_7, v_3_1, y_7_1);\n"
+    "            }\n"
+    "        }\n"
+    "        real *to_conv3_0 = at.near + f->conv3 + item * 12;\n"
+    "        real *to_conv3_1 = at.near + f->conv3 + s1 * 12;\n"
+    "        to_conv3_0[0] = y_0_0; to_conv3_1[0] = y_0_1; to_conv3_0[1] = y_1_0; to_conv3_1[1] = y_1_1;\n"
+    "        to_conv3_0[2] = y_2_0; to_conv3_1[2] = y_2_1; to_conv3_0[3] = y_3_0; to_conv3_1[3] = y_3_1;\n"
+    "        to_conv3_0[4] = y_4_0; to_conv3_1[4] = y_4_1; to_conv3_0[5] = y_5_0; to_conv3_1[5] = y_5_1;\n"
+    "        to_conv3_0[6] = y_6_0; to_conv3_1[6] = y_6_1; to_conv3_0[7] = y_7_0; to_conv3_1[7] = y_7_1;\n"
     "    }\n"
     "}\n"
     "\n"
     "/* global_max_pool1, st.arch:11 */\n"
     "DEVICE void global_max_pool1_shares_2_cuda(const Frame *f, Block at)\n"
     "{\n"
-    "    const int shares = shares_of(f->sites2, 8);\n"
+    "    const int shares = shares_of(at.sites, 8);\n"
     "    for (int item = THREAD; item < shares * 8; item += THREADS) { /* tiles, one to a thread */\n"
     "        const int share = item / 8;\n"
     "        const int n = item - share * 8;\n"
-    "        const int size = (f->sites2 + shares - 1) / shares;\n"
-    "        const int first = (share * size < f->sites2 \? share * size : f->sites2);\n"
-    "        const int last = (first + size < f->sites2 \? first + size : f->sites2);\n"
-    "        real *part = at.field + f->global_max_pool1_shares;\n"
-    "        real *part_where = at.field + f->global_max_pool1_where;\n"
-    "        const real *x = at.field + f->conv3 + n;\n"
-    "        const int begin = (first < f->sites2 - 1 \? first : f->sites2 - 1);\n"
+    "        const int size = (at.sites + shares - 1) / shares;\n"
+    "        const int first = (share * size < at.sites \? share * size : at.sites);\n"
+    "        const int last = (first + size < at.sites \? first + size : at.sites);\n"
+    "        real *part = at.near + f->global_max_pool1_shares;\n"
+    "        real *part_where = at.near + f->global_max_pool1_where;\n"
+    "        const real *x = at.near + f->conv3 + n;\n"
+    "        const int begin = (first < at.sites - 1 \? first : at.sites - 1);\n"
     "        real max = x[begin * 12];\n"
-    "        real where = (real)(begin);\n"
+    "        real where = (real)(at.site + begin);\n"
     "        for (int s = first; s < last; s++) { /* sites */\n"
     "            real next = x[s * 12];\n"
-    "            where = (next > max \? (real)(s) : where);\n"
+    "            where = (next > max \? (real)(at.site + s) : where);\n"
     "            max = (next > max \? next : max);\n"
     "        }\n"
     "        part[item] = max;\n"
@@ -9366,10 +9952,10 @@ static const char cuda_source[] =
     "/* global_max_pool1, st.arch:11 */\n"
     "DEVICE void global_max_pool1_2_cuda(const Frame *f, Block at)\n"
     "{\n"
-    "    const int shares = shares_of(f->sites2, 8);\n"
+    "    const int shares = shares_of(at.sites, 8);\n"
     "    for (int item = THREAD; item < 8; item += THREADS) { /* tiles, one to a thread */\n"
-    "        const real *part = at.field + f->global_max_pool1_shares;\n"
-    "        const real *part_where = at.field + f->global_max_pool1_where;\n"
+    "        const real *part = at.near + f->global_max_pool1_shares;\n"
+    "        const real *part_where = at.near + f->global_max_pool1_where;\n"
     "        real max = part[item];\n"
     "        real where = part_where[item];\n"
     "        for (int share = 1; share < shares; share++) { /* shares of the sum */\n"
@@ -9377,8 +9963,79 @@ static const char cuda_source[] =
     "            where = (next > max \? part_where[share * 8 + item] : where);\n"
     "            max = (next > max \? next : max);\n"
     "        }\n"
-    "        real *y = at.field + f->global_max_pool1;\n"
-    "        real *arg = at.field + f->global_max_pool1_arg;\n"
+    "        real *y = at.near + f->global_max_pool1;\n"
+    "        real *arg = at.far + f->global_max_pool1_arg;\n"
+    "        y[item] = max;\n"
+    "        arg[item] = where;\n"
+    "    }\n"
+    "}\n"
+    "\n"
+    "/* global_max_pool1, st.arch:11 */\n"
+    "DEVICE void global_max_pool1_tile_2_cuda(const Frame *f, Block at)\n"
+    "{\n"
+    "    const int shares = shares_of(at.sites, 8);\n"
+    "    for (int item = THREAD; item < 8; item += THREADS) { /* tiles, one to a thread */\n"
+    "        const real *part = at.near + f->global_max_pool1_shares;\n"
+    "        const real *part_where = at.near + f->global_max_pool1_where;\n"
+    "        real max = part[item];\n"
+    "        real where = part_where[item];\n"
+    "        for (int share = 1; share < shares; share++) { /* shares of the sum */\n"
+    "            real next = part[share * 8 + item];\n"
+    "            where = (next > max \? part_where[share * 8 + item] : where);\n"
+    "            max = (next > max \? next : max);\n"
+    "        }\n"
+    "        real *from = at.far + f->global_max_pool1_parts + at.tile * 8;\n"
+    "        real *from_where = at.far + f->global_max_pool1_parts_where + at.tile * 8;\n"
+    "        from[item] = max;\n"
+    "        from_where[item] = where;\n"
+    "    }\n"
+    "}\n"
+    "\n"
+    "/* global_max_pool1, st.arch:11 */\n"
+    "DEVICE void global_max_pool1_tiles_2_cuda(const Frame *f, Block at)\n"
+    "{\n"
+    "    const int shares = shares_of(tiles_of(f, f->sites2), 8);\n"
+    "    for (int item = THREAD; item < shares * 8; item += THREADS) { /* tiles, one to a thread */\n"
+    "        const int share = item / 8;\n"
+    "        const int n = item - share * 8;\n"
+    "        const int size = (tiles_of(f, f->sites2) + shares - 1) / shares;\n"
+    "        const int first = (share * size < tiles_of(f, f->sites2) \? share * size : tiles_of(f,\n"
+    "        f->sites2));\n"
+    "        const int last = (first + size < tiles_of(f, f->sites2) \? first + size : tiles_of(f,\n"
+    "        f->sites2));\n"
+    "        real *part = at.near + f->global_max_pool1_tiles;\n"
+    "        real *part_where = at.near + f->global_max_pool1_tiles_where;\n"
+    "        const real *from = at.far + f->global_max_pool1_parts + n;\n"
+    "        const real *from_where = at.far + f->global_max_pool1_parts_where + n;\n"
+    "        const int begin = (first < tiles_of(f, f->sites2) - 1 \? first : tiles_of(f, f->sites2) - 1);\n"
+    "        real max = from[begin * 8];\n"
+    "        real where = from_where[begin * 8];\n"
+    "        for (int s = first; s < last; s++) { /* sites */\n"
+    "            real next = from[s * 8];\n"
+    "            where = (next > max \? from_where[s * 8] : where);\n"
+    "            max = (next > max \? next : max);\n"
+    "        }\n"
+    "        part[item] = max;\n"
+    "        part_where[item] = where;\n"
+    "    }\n"
+    "}\n"
+    "\n"
+    "/* global_max_pool1, st.arch:11 */\n"
+    "DEVICE void global_max_pool1_all_2_cuda(const Frame *f, Block at)\n"
+    "{\n"
+    "    const int shares = shares_of(tiles_of(f, f->sites2), 8);\n"
+    "    for (int item = THREAD; item < 8; item += THREADS) { /* tiles, one to a thread */\n"
+    "        const real *part = at.near + f->global_max_pool1_tiles;\n"
+    "        const real *part_where = at.near + f->global_max_pool1_tiles_where;\n"
+    "        real max = part[item];\n"
+    "        real where = part_where[item];\n"
+    "        for (int share = 1; share < shares; share++) { /* shares of the sum */\n"
+    "            real next = part[share * 8 + item];\n"
+    "            where = (next > max \? part_where[share * 8 + item] : where);\n"
+    "            max = (next > max \? next : max);\n"
+    "        }\n"
+    "        real *y = at.near + f->global_max_pool1;\n"
+    "        real *arg = at.far + f->global_max_pool1_arg;\n"
     "        y[item] = max;\n"
     "        arg[item] = where;\n"
     "    }\n"
@@ -9393,7 +10050,7 @@ static const char cuda_source[] =
     "        real y = bias[0];\n"
     "        const real *w = at.packed + 928;\n"
     "        {\n"
-    "            const real *x = ALIGNED(at.field + f->linear1);\n"
+    "            const real *x = ALIGNED(at.near + f->linear1);\n"
     "            for (int c = 0; c < 32; c += 4) { /* channels read */\n"
     "                real v_0 = x[c]; real u_0 = w[c]; y = real_fma(u_0, v_0, y);\n"
     "                real v_1 = x[c + 1]; real u_1 = w[c + 1]; y = real_fma(u_1, v_1, y);\n"
@@ -9401,7 +10058,7 @@ static const char cuda_source[] =
     "                real v_3 = x[c + 3]; real u_3 = w[c + 3]; y = real_fma(u_3, v_3, y);\n"
     "            }\n"
     "        }\n"
-    "        real *to_linear2 = at.field + f->linear2;\n"
+    "        real *to_linear2 = at.near + f->linear2;\n"
     "        to_linear2[0] = y;\n"
     "    }\n"
     "}\n"
@@ -9409,13 +10066,13 @@ static const char cuda_source[] =
     "/* loss */\n"
     "DEVICE void loss_cuda(const Frame *f, Block at)\n"
     "{\n"
-    "    bce(f, at, at.field + f->linear2, 1, 1, 1);\n"
+    "    bce(f, at, at.near + f->linear2, 1, 1, 1);\n"
     "}\n"
     "\n"
     "/* dlinear2, st.arch:13 */\n"
     "DEVICE void dlinear2_cuda(const Frame *f, Block at)\n"
     "{\n"
-    "    bce_dx(f, at, at.field + f->linear2, 1, 1, 1, at.field + f->dlinear2);\n"
+    "    bce_dx(f, at, at.near + f->linear2, 1, 1, 1, at.near + f->dlinear2);\n"
     "}\n"
     "\n"
     "/* dlinear2_weight, st.arch:13\n"
@@ -9430,8 +10087,8 @@ static const char cuda_source[] =
     "            const int to = 1;\n"
     "            real strip = 0;\n"
     "            for (int s = 0; s < to; s++) { /* sites */\n"
-    "                const real *dy = at.field + f->dlinear2 + row;\n"
-    "                const real *x = at.field + f->linear1 + column;\n"
+    "                const real *dy = at.near + f->dlinear2 + row;\n"
+    "                const real *x = at.near + f->linear1 + column;\n"
     "                real v = x[0];\n"
     "                real u = dy[0]; strip = real_fma(u, v, strip);\n"
     "            }\n"
@@ -9451,7 +10108,7 @@ static const char cuda_source[] =
     "            const int to = 1;\n"
     "            real strip = 0;\n"
     "            for (int s = 0; s < to; s++) { /* sites */\n"
-    "                const real *dy = at.field + f->dlinear2 + item;\n"
+    "                const real *dy = at.near + f->dlinear2 + item;\n"
     "                real u = dy[0]; strip = (strip + u);\n"
     "            }\n"
     "            sum = (sum + strip);\n"
@@ -9470,7 +10127,7 @@ static const char cuda_source[] =
     "        real y_6 = 0; real y_7 = 0;\n"
     "        const real *w = ALIGNED(at.packed + item * 8 + 976);\n"
     "        {\n"
-    "            const real *x = at.field + f->dlinear2;\n"
+    "            const real *x = at.near + f->dlinear2;\n"
     "            real v = x[0]; real u_0 = w[0]; y_0 = real_fma(u_0, v, y_0); real u_1 = w[1];\n"
     "            y_1 = real_fma(u_1, v, y_1); real u_2 = w[2]; y_2 = real_fma(u_2, v, y_2);\n"
     "            real u_3 = w[3]; y_3 = real_fma(u_3, v, y_3); real u_4 = w[4];\n"
@@ -9478,7 +10135,7 @@ static const char cuda_source[] =
     "            real u_6 = w[6]; y_6 = real_fma(u_6, v, y_6); real u_7 = w[7];\n"
     "            y_7 = real_fma(u_7, v, y_7);\n"
     "        }\n"
-    "        real *to_dlinear1 = at.field + f->dlinear1 + item * 8;\n"
+    "        real *to_dlinear1 = at.near + f->dlinear1 + item * 8;\n"
     "        to_dlinear1[0] = y_0; to_dlinear1[1] = y_1; to_dlinear1[2] = y_2; to_dlinear1[3] = y_3;\n"
     "        to_dlinear1[4] = y_4; to_dlinear1[5] = y_5; to_dlinear1[6] = y_6; to_dlinear1[7] = y_7;\n"
     "    }\n"
@@ -9498,8 +10155,8 @@ static const char cuda_source[] =
     "            real strip_0_0 = 0; real strip_0_1 = 0;\n"
     "            real strip_1_0 = 0; real strip_1_1 = 0;\n"
     "            for (int s = 0; s < to; s++) { /* sites */\n"
-    "                const real *dy = at.field + f->dlinear1 + row * 2;\n"
-    "                const real *x = at.field + f->leaky_relu3 + column * 2;\n"
+    "                const real *dy = at.near + f->dlinear1 + row * 2;\n"
+    "                const real *x = at.near + f->leaky_relu3 + column * 2;\n"
     "                real v_0 = x[0]; real v_1 = x[1];\n"
     "                real u_0 = dy[0]; strip_0_0 = real_fma(u_0, v_0, strip_0_0);\n"
     "                strip_0_1 = real_fma(u_0, v_1, strip_0_1);\n"
@@ -9526,7 +10183,7 @@ static const char cuda_source[] =
     "        real y_6 = 0; real y_7 = 0;\n"
     "        const real *w = ALIGNED(at.packed + 1008);\n"
     "        {\n"
-    "            const real *x = ALIGNED(at.field + f->dlinear1);\n"
+    "            const real *x = ALIGNED(at.near + f->dlinear1);\n"
     "            for (int c = 0; c < 32; c += 4) { /* channels read */\n"
     "                real v_0 = x[c]; real u_0_0 = w[c * 8]; y_0 = real_fma(u_0_0, v_0, y_0);\n"
     "                real u_0_1 = w[c * 8 + 1]; y_1 = real_fma(u_0_1, v_0, y_1);\n"
@@ -9562,7 +10219,7 @@ static const char cuda_source[] =
     "                real u_3_7 = w[c * 8 + 31]; y_7 = real_fma(u_3_7, v_3, y_7);\n"
     "            }\n"
     "        }\n"
-    "        const real *of_leaky_relu3 = at.field + f->leaky_relu3;\n"
+    "        const real *of_leaky_relu3 = at.near + f->leaky_relu3;\n"
     "        y_0 = (of_leaky_relu3[0] > 0 \? y_0 : (y_0 * (real)0.01));\n"
     "        y_1 = (of_leaky_relu3[1] > 0 \? y_1 : (y_1 * (real)0.01));\n"
     "        y_2 = (of_leaky_relu3[2] > 0 \? y_2 : (y_2 * (real)0.01));\n"
@@ -9571,7 +10228,7 @@ static const char cuda_source[] =
     "        y_5 = (of_leaky_relu3[5] > 0 \? y_5 : (y_5 * (real)0.01));\n"
     "        y_6 = (of_leaky_relu3[6] > 0 \? y_6 : (y_6 * (real)0.01));\n"
     "        y_7 = (of_leaky_relu3[7] > 0 \? y_7 : (y_7 * (real)0.01));\n"
-    "        real *to_dglobal_max_pool1 = at.field + f->dglobal_max_pool1;\n"
+    "        real *to_dglobal_max_pool1 = at.far + f->dglobal_max_pool1;\n"
     "        to_dglobal_max_pool1[0] = y_0; to_dglobal_max_pool1[1] = y_1; to_dglobal_max_pool1[2] = y_2;\n"
     "        to_dglobal_max_pool1[3] = y_3; to_dglobal_max_pool1[4] = y_4; to_dglobal_max_pool1[5] = y_5;\n"
     "        to_dglobal_max_pool1[6] = y_6; to_dglobal_max_pool1[7] = y_7;\n"
@@ -9581,13 +10238,13 @@ static const char cuda_source[] =
     "/* dconv3, st.arch:10 */\n"
     "DEVICE void dconv3_cuda(const Frame *f, Block at)\n"
     "{\n"
-    "    for (int item = THREAD; item < f->sites2 * 8; item += THREADS) { /* tiles, one to a thread */\n"
+    "    for (int item = THREAD; item < at.sites * 8; item += THREADS) { /* tiles, one to a thread */\n"
     "        const int s = item / 8;\n"
     "        const int c = item - s * 8;\n"
-    "        const real *x = at.field + f->dglobal_max_pool1;\n"
-    "        const real *arg = at.field + f->global_max_pool1_arg;\n"
-    "        real y = (arg[c] == (real)(s) \? x[c] : 0);\n"
-    "        real *to_dconv3 = at.field + f->dconv3 + s * 12 + c;\n"
+    "        const real *x = at.far + f->dglobal_max_pool1;\n"
+    "        const real *arg = at.far + f->global_max_pool1_arg;\n"
+    "        real y = (arg[c] == (real)(at.site + s) \? x[c] : 0);\n"
+    "        real *to_dconv3 = at.near + f->dconv3 + s * 12 + c;\n"
     "        to_dconv3[0] = y;\n"
     "    }\n"
     "}\n"
@@ -9600,12 +10257,12 @@ static const char cuda_source[] =
     "        const int row = item / 16;\n"
     "        const int column = item - row * 16;\n"
     "        real sum = 0;\n"
-    "        for (int from = 0; from + 64 <= f->sites2 + 63; from += 64) { /* strips of sites */\n"
-    "            const int to = (from + 64 < f->sites2 \? from + 64 : f->sites2);\n"
+    "        for (int from = 0; from + 64 <= at.sites + 63; from += 64) { /* strips of sites */\n"
+    "            const int to = (from + 64 < at.sites \? from + 64 : at.sites);\n"
     "            real strip = 0;\n"
     "            for (int s = from; s < to; s++) { /* sites */\n"
-    "                const real *dy = at.field + f->dconv3 + s * 12 + row;\n"
-    "                const real *x = at.field + f->leaky_relu2 + s * 20 + column;\n"
+    "                const real *dy = at.near + f->dconv3 + s * 12 + row;\n"
+    "                const real *x = at.far + f->leaky_relu2_2 + at.site * 20 + s * 20 + column;\n"
     "                real v = x[0];\n"
     "                real u = dy[0]; strip = real_fma(u, v, strip);\n"
     "            }\n"
@@ -9619,24 +10276,24 @@ static const char cuda_source[] =
     "/* dconv3_bias, st.arch:10 */\n"
     "DEVICE void dconv3_bias_shares_cuda(const Frame *f, Block at)\n"
     "{\n"
-    "    const int shares = shares_of(f->sites2, 8);\n"
+    "    const int shares = shares_of(at.sites, 8);\n"
     "    for (int item = THREAD; item < shares * 8; item += THREADS) { /* tiles, one to a thread */\n"
     "        const int share = item / 8;\n"
     "        const int n = item - share * 8;\n"
-    "        const int size = (f->sites2 + shares - 1) / shares;\n"
-    "        const int first = (share * size < f->sites2 \? share * size : f->sites2);\n"
-    "        const int last = (first + size < f->sites2 \? first + size : f->sites2);\n"
+    "        const int size = (at.sites + shares - 1) / shares;\n"
+    "        const int first = (share * size < at.sites \? share * size : at.sites);\n"
+    "        const int last = (first + size < at.sites \? first + size : at.sites);\n"
     "        real sum = 0;\n"
     "        for (int from = first; from + 64 <= last + 63; from += 64) { /* strips of sites */\n"
     "            const int to = (from + 64 < last \? from + 64 : last);\n"
     "            real strip = 0;\n"
     "            for (int s = from; s < to; s++) { /* sites */\n"
-    "                const real *dy = at.field + f->dconv3 + s * 12 + n;\n"
+    "                const real *dy = at.near + f->dconv3 + s * 12 + n;\n"
     "                real u = dy[0]; strip = (strip + u);\n"
     "            }\n"
     "            sum = (sum + strip);\n"
     "        }\n"
-    "        real *part = at.field + f->dconv3_bias_shares + item;\n"
+    "        real *part = at.near + f->dconv3_bias_shares + item;\n"
     "        part[0] = sum;\n"
     "    }\n"
     "}\n"
@@ -9644,15 +10301,17 @@ static const char cuda_source[] =
     "/* dconv3_bias, st.arch:10 */\n"
     "DEVICE void dconv3_bias_cuda(const Frame *f, Block at)\n"
     "{\n"
-    "    const int shares = shares_of(f->sites2, 8);\n"
+    "    const int shares = shares_of(at.sites, 8);\n"
     "    for (int item = THREAD; item < 8; item += THREADS) { /* tiles, one to a thread */\n"
-    "        const real *part = at.field + f->dconv3_bias_shares + item;\n"
+    "        const int element = item / 8;\n"
+    "        const int n = item - element * 8;\n"
+    "        const real *part = at.near + f->dconv3_bias_shares + element * (shares * 8) + n;\n"
     "        real sum = 0;\n"
     "        for (int share = 0; share < shares; share++) { /* shares of the sum */\n"
     "            sum = (sum + part[share * 8]);\n"
     "        }\n"
     "        real *sums = at.sums;\n"
-    "        sums[item + 656] = (sums[item + 656] + sum);\n"
+    "        sums[n + element + 656] = (sums[n + element + 656] + sum);\n"
     "    }\n"
     "}\n"
     "\n"
@@ -9660,19 +10319,19 @@ static const char cuda_source[] =
     " * dx[c,q] = sum over taps k and channels o of w[o,c,k] dy[o,back[k][q]]; 128 multiply-adds a site */\n"
     "DEVICE void dleaky_relu2_cuda(const Frame *f, Block at)\n"
     "{\n"
-    "    const int tiles = (f->sites2 + 1) / 2;\n"
+    "    const int tiles = (at.sites + 1) / 2;\n"
     "    for (int item = THREAD; item < tiles * 2; item += THREADS) { /* tiles, one to a thread */\n"
     "        const int block = item / tiles;\n"
     "        const int s0 = item - block * tiles;\n"
-    "        const int s1 = (s0 + tiles < f->sites2 - 1 \? s0 + tiles : f->sites2 - 1);\n"
+    "        const int s1 = (s0 + tiles < at.sites - 1 \? s0 + tiles : at.sites - 1);\n"
     "        real y_0_0 = 0; real y_0_1 = 0; real y_1_0 = 0; real y_1_1 = 0; real y_2_0 = 0;\n"
     "        real y_2_1 = 0; real y_3_0 = 0; real y_3_1 = 0; real y_4_0 = 0; real y_4_1 = 0;\n"
     "        real y_5_0 = 0; real y_5_1 = 0; real y_6_0 = 0; real y_6_1 = 0; real y_7_0 = 0;\n"
     "        real y_7_1 = 0;\n"
     "        const real *w = ALIGNED(at.packed + block * 64 + 1264);\n"
     "        {\n"
-    "            const real *x_0 = ALIGNED(at.field + f->dconv3 + s0 * 12);\n"
-    "            const real *x_1 = ALIGNED(at.field + f->dconv3 + s1 * 12);\n"
+    "            const real *x_0 = ALIGNED(at.near + f->dconv3 + s0 * 12);\n"
+    "            const real *x_1 = ALIGNED(at.near + f->dconv3 + s1 * 12);\n"
     "            for (int c = 0; c < 8; c += 4) { /* channels read */\n"
     "                real v_0_0 = x_0[c]; real v_0_1 = x_1[c]; real u_0_0 = w[c * 8];\n"
     "                y_0_0 = real_fma(u_0_0, v_0_0, y_0_0); y_0_1 = real_fma(u_0_0, v_0_1, y_0_1);\n"
@@ -9728,8 +10387,8 @@ static const char cuda_source[] =
     "                y_7_1 = real_fma(u_3_7, v_3_1, y_7_1);\n"
     "            }\n"
     "        }\n"
-    "        const real *of_leaky_relu2_0 = at.field + f->leaky_relu2 + s0 * 20 + block * 8;\n"
-    "        const real *of_leaky_relu2_1 = at.field + f->leaky_relu2 + s1 * 20 + block * 8;\n"
+    "        const real *of_leaky_relu2_0 = at.far + f->leaky_relu2_2 + at.site * 20 + s0 * 20 + block * 8;\n"
+    "        const real *of_leaky_relu2_1 = at.far + f->leaky_relu2_2 + at.site * 20 + s1 * 20 + block * 8;\n"
     "        y_0_0 = (of_leaky_relu2_0[0] > 0 \? y_0_0 : (y_0_0 * (real)0.01));\n"
     "        y_0_1 = (of_leaky_relu2_1[0] > 0 \? y_0_1 : (y_0_1 * (real)0.01));\n"
     "        y_1_0 = (of_leaky_relu2_0[1] > 0 \? y_1_0 : (y_1_0 * (real)0.01));\n"
@@ -9746,8 +10405,8 @@ static const char cuda_source[] =
     "        y_6_1 = (of_leaky_relu2_1[6] > 0 \? y_6_1 : (y_6_1 * (real)0.01));\n"
     "        y_7_0 = (of_leaky_relu2_0[7] > 0 \? y_7_0 : (y_7_0 * (real)0.01));\n"
     "        y_7_1 = (of_leaky_relu2_1[7] > 0 \? y_7_1 : (y_7_1 * (real)0.01));\n"
-    "        real *to_dconv2_0 = at.field + f->dconv2 + s0 * 20 + block * 8;\n"
-    "        real *to_dconv2_1 = at.field + f->dconv2 + s1 * 20 + block * 8;\n"
+    "        real *to_dconv2_0 = at.near + f->dconv2 + s0 * 20 + block * 8;\n"
+    "        real *to_dconv2_1 = at.near + f->dconv2 + s1 * 20 + block * 8;\n"
     "        to_dconv2_0[0] = y_0_0; to_dconv2_1[0] = y_0_1; to_dconv2_0[1] = y_1_0;\n"
     "        to_dconv2_1[1] = y_1_1; to_dconv2_0[2] = y_2_0; to_dconv2_1[2] = y_2_1;\n"
     "        to_dconv2_0[3] = y_3_0; to_dconv2_1[3] = y_3_1; to_dconv2_0[4] = y_4_0;\n"
@@ -9761,13 +10420,13 @@ static const char cuda_source[] =
     " * dw[o,c,k] += sum over sites p of dy[o,p] x[c,near[k][p]]; 256 multiply-adds a site */\n"
     "DEVICE void dconv2_weight_shares_cuda(const Frame *f, Block at)\n"
     "{\n"
-    "    const int shares = shares_of(f->sites2, 64);\n"
+    "    const int shares = shares_of(at.sites, 64);\n"
     "    for (int item = THREAD; item < shares * 64; item += THREADS) { /* tiles, one to a thread */\n"
     "        const int share = item / 64;\n"
     "        const int n = item - share * 64;\n"
-    "        const int size = (f->sites2 + shares - 1) / shares;\n"
-    "        const int first = (share * size < f->sites2 \? share * size : f->sites2);\n"
-    "        const int last = (first + size < f->sites2 \? first + size : f->sites2);\n"
+    "        const int size = (at.sites + shares - 1) / shares;\n"
+    "        const int first = (share * size < at.sites \? share * size : at.sites);\n"
+    "        const int last = (first + size < at.sites \? first + size : at.sites);\n"
     "        const int row = n / 8;\n"
     "        const int column = n - row * 8;\n"
     "        real sum_0_0 = 0; real sum_0_1 = 0;\n"
@@ -9777,8 +10436,8 @@ static const char cuda_source[] =
     "            real strip_0_0 = 0; real strip_0_1 = 0;\n"
     "            real strip_1_0 = 0; real strip_1_1 = 0;\n"
     "            for (int s = from; s < to; s++) { /* sites */\n"
-    "                const real *dy = at.field + f->dconv2 + s * 20 + row * 2;\n"
-    "                const real *x = at.field + f->leaky_relu1 + s * 20 + column * 2;\n"
+    "                const real *dy = at.near + f->dconv2 + s * 20 + row * 2;\n"
+    "                const real *x = at.far + f->leaky_relu1_2 + at.site * 20 + s * 20 + column * 2;\n"
     "                real v_0 = x[0]; real v_1 = x[1];\n"
     "                real u_0 = dy[0]; strip_0_0 = real_fma(u_0, v_0, strip_0_0);\n"
     "                strip_0_1 = real_fma(u_0, v_1, strip_0_1);\n"
@@ -9788,7 +10447,7 @@ static const char cuda_source[] =
     "            sum_0_0 = (sum_0_0 + strip_0_0); sum_0_1 = (sum_0_1 + strip_0_1);\n"
     "            sum_1_0 = (sum_1_0 + strip_1_0); sum_1_1 = (sum_1_1 + strip_1_1);\n"
     "        }\n"
-    "        real *part = at.field + f->dconv2_weight_shares + item;\n"
+    "        real *part = at.near + f->dconv2_weight_shares + item;\n"
     "        part[0] = sum_0_0; part[shares * 64] = sum_0_1;\n"
     "        part[shares * 128] = sum_1_0; part[shares * 192] = sum_1_1;\n"
     "    }\n"
@@ -9798,11 +10457,11 @@ static const char cuda_source[] =
     " * dw[o,c,k] += sum over sites p of dy[o,p] x[c,near[k][p]]; 256 multiply-adds a site */\n"
     "DEVICE void dconv2_weight_cuda(const Frame *f, Block at)\n"
     "{\n"
-    "    const int shares = shares_of(f->sites2, 64);\n"
+    "    const int shares = shares_of(at.sites, 64);\n"
     "    for (int item = THREAD; item < 256; item += THREADS) { /* tiles, one to a thread */\n"
     "        const int element = item / 64;\n"
     "        const int n = item - element * 64;\n"
-    "        const real *part = at.field + f->dconv2_weight_shares + element * (shares * 64) + n;\n"
+    "        const real *part = at.near + f->dconv2_weight_shares + element * (shares * 64) + n;\n"
     "        real sum = 0;\n"
     "        for (int share = 0; share < shares; share++) { /* shares of the sum */\n"
     "            sum = (sum + part[share * 64]);\n"
@@ -9819,24 +10478,24 @@ static const char cuda_source[] =
     "/* dconv2_bias, st.arch:9 */\n"
     "DEVICE void dconv2_bias_shares_cuda(const Frame *f, Block at)\n"
     "{\n"
-    "    const int shares = shares_of(f->sites2, 16);\n"
+    "    const int shares = shares_of(at.sites, 16);\n"
     "    for (int item = THREAD; item < shares * 16; item += THREADS) { /* tiles, one to a thread */\n"
     "        const int share = item / 16;\n"
     "        const int n = item - share * 16;\n"
-    "        const int size = (f->sites2 + shares - 1) / shares;\n"
-    "        const int first = (share * size < f->sites2 \? share * size : f->sites2);\n"
-    "        const int last = (first + size < f->sites2 \? first + size : f->sites2);\n"
+    "        const int size = (at.sites + shares - 1) / shares;\n"
+    "        const int first = (share * size < at.sites \? share * size : at.sites);\n"
+    "        const int last = (first + size < at.sites \? first + size : at.sites);\n"
     "        real sum = 0;\n"
     "        for (int from = first; from + 64 <= last + 63; from += 64) { /* strips of sites */\n"
     "            const int to = (from + 64 < last \? from + 64 : last);\n"
     "            real strip = 0;\n"
     "            for (int s = from; s < to; s++) { /* sites */\n"
-    "                const real *dy = at.field + f->dconv2 + s * 20 + n;\n"
+    "                const real *dy = at.near + f->dconv2 + s * 20 + n;\n"
     "                real u = dy[0]; strip = (strip + u);\n"
     "            }\n"
     "            sum = (sum + strip);\n"
     "        }\n"
-    "        real *part = at.field + f->dconv2_bias_shares + item;\n"
+    "        real *part = at.near + f->dconv2_bias_shares + item;\n"
     "        part[0] = sum;\n"
     "    }\n"
     "}\n"
@@ -9844,15 +10503,17 @@ static const char cuda_source[] =
     "/* dconv2_bias, st.arch:9 */\n"
     "DEVICE void dconv2_bias_cuda(const Frame *f, Block at)\n"
     "{\n"
-    "    const int shares = shares_of(f->sites2, 16);\n"
+    "    const int shares = shares_of(at.sites, 16);\n"
     "    for (int item = THREAD; item < 16; item += THREADS) { /* tiles, one to a thread */\n"
-    "        const real *part = at.field + f->dconv2_bias_shares + item;\n"
+    "        const int element = item / 16;\n"
+    "        const int n = item - element * 16;\n"
+    "        const real *part = at.near + f->dconv2_bias_shares + element * (shares * 16) + n;\n"
     "        real sum = 0;\n"
     "        for (int share = 0; share < shares; share++) { /* shares of the sum */\n"
     "            sum = (sum + part[share * 16]);\n"
     "        }\n"
     "        real *sums = at.sums;\n"
-    "        sums[item + 512] = (sums[item + 512] + sum);\n"
+    "        sums[n + element + 512] = (sums[n + element + 512] + sum);\n"
     "    }\n"
     "}\n"
     "\n"
@@ -9860,19 +10521,19 @@ static const char cuda_source[] =
     " * dx[c,q] = sum over taps k and channels o of w[o,c,k] dy[o,back[k][q]]; 256 multiply-adds a site */\n"
     "DEVICE void dleaky_relu1_cuda(const Frame *f, Block at)\n"
     "{\n"
-    "    const int tiles = (f->sites2 + 1) / 2;\n"
+    "    const int tiles = (at.sites + 1) / 2;\n"
     "    for (int item = THREAD; item < tiles * 2; item += THREADS) { /* tiles, one to a thread */\n"
     "        const int block = item / tiles;\n"
     "        const int s0 = item - block * tiles;\n"
-    "        const int s1 = (s0 + tiles < f->sites2 - 1 \? s0 + tiles : f->sites2 - 1);\n"
+    "        const int s1 = (s0 + tiles < at.sites - 1 \? s0 + tiles : at.sites - 1);\n"
     "        real y_0_0 = 0; real y_0_1 = 0; real y_1_0 = 0; real y_1_1 = 0; real y_2_0 = 0;\n"
     "        real y_2_1 = 0; real y_3_0 = 0; real y_3_1 = 0; real y_4_0 = 0; real y_4_1 = 0;\n"
     "        real y_5_0 = 0; real y_5_1 = 0; real y_6_0 = 0; real y_6_1 = 0; real y_7_0 = 0;\n"
     "        real y_7_1 = 0;\n"
     "        const real *w = ALIGNED(at.packed + block * 128 + 1392);\n"
     "        {\n"
-    "            const real *x_0 = ALIGNED(at.field + f->dconv2 + s0 * 20);\n"
-    "            const real *x_1 = ALIGNED(at.field + f->dconv2 + s1 * 20);\n"
+    "            const real *x_0 = ALIGNED(at.near + f->dconv2 + s0 * 20);\n"
+    "            const real *x_1 = ALIGNED(at.near + f->dconv2 + s1 * 20);\n"
     "            for (int c = 0; c < 16; c += 4) { /* channels read */\n"
     "                real v_0_0 = x_0[c]; real v_0_1 = x_1[c]; real u_0_0 = w[c * 8];\n"
     "                y_0_0 = real_fma(u_0_0, v_0_0, y_0_0); y_0_1 = real_fma(u_0_0, v_0_1, y_0_1);\n"
@@ -9928,8 +10589,8 @@ static const char cuda_source[] =
     "                y_7_1 = real_fma(u_3_7, v_3_1, y_7_1);\n"
     "            }\n"
     "        }\n"
-    "        const real *of_leaky_relu1_0 = at.field + f->leaky_relu1 + s0 * 20 + block * 8;\n"
-    "        const real *of_leaky_relu1_1 = at.field + f->leaky_relu1 + s1 * 20 + block * 8;\n"
+    "        const real *of_leaky_relu1_0 = at.far + f->leaky_relu1_2 + at.site * 20 + s0 * 20 + block * 8;\n"
+    "        const real *of_leaky_relu1_1 = at.far + f->leaky_relu1_2 + at.site * 20 + s1 * 20 + block * 8;\n"
     "        y_0_0 = (of_leaky_relu1_0[0] > 0 \? y_0_0 : (y_0_0 * (real)0.01));\n"
     "        y_0_1 = (of_leaky_relu1_1[0] > 0 \? y_0_1 : (y_0_1 * (real)0.01));\n"
     "        y_1_0 = (of_leaky_relu1_0[1] > 0 \? y_1_0 : (y_1_0 * (real)0.01));\n"
@@ -9946,8 +10607,8 @@ static const char cuda_source[] =
     "        y_6_1 = (of_leaky_relu1_1[6] > 0 \? y_6_1 : (y_6_1 * (real)0.01));\n"
     "        y_7_0 = (of_leaky_relu1_0[7] > 0 \? y_7_0 : (y_7_0 * (real)0.01));\n"
     "        y_7_1 = (of_leaky_relu1_1[7] > 0 \? y_7_1 : (y_7_1 * (real)0.01));\n"
-    "        real *to_dmax_pool1_0 = at.field + f->dmax_pool1 + s0 * 20 + block * 8;\n"
-    "        real *to_dmax_pool1_1 = at.field + f->dmax_pool1 + s1 * 20 + block * 8;\n"
+    "        real *to_dmax_pool1_0 = at.far + f->dmax_pool1 + at.site * 20 + s0 * 20 + block * 8;\n"
+    "        real *to_dmax_pool1_1 = at.far + f->dmax_pool1 + at.site * 20 + s1 * 20 + block * 8;\n"
     "        to_dmax_pool1_0[0] = y_0_0; to_dmax_pool1_1[0] = y_0_1; to_dmax_pool1_0[1] = y_1_0;\n"
     "        to_dmax_pool1_1[1] = y_1_1; to_dmax_pool1_0[2] = y_2_0; to_dmax_pool1_1[2] = y_2_1;\n"
     "        to_dmax_pool1_0[3] = y_3_0; to_dmax_pool1_1[3] = y_3_1; to_dmax_pool1_0[4] = y_4_0;\n"
@@ -9955,7 +10616,7 @@ static const char cuda_source[] =
     "        to_dmax_pool1_0[6] = y_6_0; to_dmax_pool1_1[6] = y_6_1; to_dmax_pool1_0[7] = y_7_0;\n"
     "        to_dmax_pool1_1[7] = y_7_1;\n"
     "    }\n"
-    "    real *ghost_dmax_pool1 = at.field + f->dmax_pool1 + f->sites2 * 20;\n"
+    "    real *ghost_dmax_pool1 = at.far + f->dmax_pool1 + f->sites2 * 20;\n"
     "    for (int o = THREAD; o < 16; o += THREADS) { /* channels made */\n"
     "        ghost_dmax_pool1[o] = 0;\n"
     "    }\n"
@@ -9964,13 +10625,13 @@ static const char cuda_source[] =
     "/* dconv1, st.arch:7 */\n"
     "DEVICE void dconv1_cuda(const Frame *f, Block at)\n"
     "{\n"
-    "    for (int item = THREAD; item < f->sites1 * 16; item += THREADS) { /* tiles, one to a thread */\n"
+    "    for (int item = THREAD; item < at.sites * 16; item += THREADS) { /* tiles, one to a thread */\n"
     "        const int s = item / 16;\n"
     "        const int c = item - s * 16;\n"
-    "        const real *x = at.field + f->dmax_pool1;\n"
-    "        const real *arg = at.field + f->max_pool1_arg;\n"
-    "        real y = (arg[f->cover2[s] * 20 + c] == (real)(f->cover_tap2[s]) \? x[f->cover2[s] * 20 + c] : 0);\n"
-    "        real *to_dconv1 = at.field + f->dconv1 + s * 20 + c;\n"
+    "        const real *x = at.far + f->dmax_pool1;\n"
+    "        const real *arg = at.far + f->max_pool1_arg;\n"
+    "        real y = (arg[f->cover2[at.site + s] * 20 + c] == (real)(f->cover_tap2[at.site + s]) \? x[f->cover2[at.site + s] * 20 + c] : 0);\n"
+    "        real *to_dconv1 = at.near + f->dconv1 + s * 20 + c;\n"
     "        to_dconv1[0] = y;\n"
     "    }\n"
     "}\n"
@@ -9979,13 +10640,13 @@ static const char cuda_source[] =
     " * dw[o,c,k] += sum over sites p of dy[o,p] x[c,near[k][p]]; 256 multiply-adds a site */\n"
     "DEVICE void dconv1_weight_shares_cuda(const Frame *f, Block at)\n"
     "{\n"
-    "    const int shares = shares_of(f->sites1, 64);\n"
+    "    const int shares = shares_of(at.sites, 64);\n"
     "    for (int item = THREAD; item < shares * 64; item += THREADS) { /* tiles, one to a thread */\n"
     "        const int share = item / 64;\n"
     "        const int n = item - share * 64;\n"
-    "        const int size = (f->sites1 + shares - 1) / shares;\n"
-    "        const int first = (share * size < f->sites1 \? share * size : f->sites1);\n"
-    "        const int last = (first + size < f->sites1 \? first + size : f->sites1);\n"
+    "        const int size = (at.sites + shares - 1) / shares;\n"
+    "        const int first = (share * size < at.sites \? share * size : at.sites);\n"
+    "        const int last = (first + size < at.sites \? first + size : at.sites);\n"
     "        const int row = n / 2;\n"
     "        const int column = n - row * 2;\n"
     "        const int tap = row / 8;\n"
@@ -9997,8 +10658,8 @@ static const char cuda_source[] =
     "            real strip_0_0 = 0; real strip_0_1 = 0;\n"
     "            real strip_1_0 = 0; real strip_1_1 = 0;\n"
     "            for (int s = from; s < to; s++) { /* sites */\n"
-    "                const real *dy = at.field + f->dconv1 + s * 20 + o * 2;\n"
-    "                const real *x = at.field + f->flux + f->near1[tap * f->sites1 + s] * 4 + column * 2;\n"
+    "                const real *dy = at.near + f->dconv1 + s * 20 + o * 2;\n"
+    "                const real *x = at.far + f->flux + f->near1[tap * f->sites1 + at.site + s] * 4 + column * 2;\n"
     "                real v_0 = x[0]; real v_1 = x[1];\n"
     "                real u_0 = dy[0]; strip_0_0 = real_fma(u_0, v_0, strip_0_0);\n"
     "                strip_0_1 = real_fma(u_0, v_1, strip_0_1);\n"
@@ -10008,7 +10669,7 @@ static const char cuda_source[] =
     "            sum_0_0 = (sum_0_0 + strip_0_0); sum_0_1 = (sum_0_1 + strip_0_1);\n"
     "            sum_1_0 = (sum_1_0 + strip_1_0); sum_1_1 = (sum_1_1 + strip_1_1);\n"
     "        }\n"
-    "        real *part = at.field + f->dconv1_weight_shares + item;\n"
+    "        real *part = at.near + f->dconv1_weight_shares + item;\n"
     "        part[0] = sum_0_0; part[shares * 64] = sum_0_1;\n"
     "        part[shares * 128] = sum_1_0; part[shares * 192] = sum_1_1;\n"
     "    }\n"
@@ -10018,11 +10679,11 @@ static const char cuda_source[] =
     " * dw[o,c,k] += sum over sites p of dy[o,p] x[c,near[k][p]]; 256 multiply-adds a site */\n"
     "DEVICE void dconv1_weight_cuda(const Frame *f, Block at)\n"
     "{\n"
-    "    const int shares = shares_of(f->sites1, 64);\n"
+    "    const int shares = shares_of(at.sites, 64);\n"
     "    for (int item = THREAD; item < 256; item += THREADS) { /* tiles, one to a thread */\n"
     "        const int element = item / 64;\n"
     "        const int n = item - element * 64;\n"
-    "        const real *part = at.field + f->dconv1_weight_shares + element * (shares * 64) + n;\n"
+    "        const real *part = at.near + f->dconv1_weight_shares + element * (shares * 64) + n;\n"
     "        real sum = 0;\n"
     "        for (int share = 0; share < shares; share++) { /* shares of the sum */\n"
     "            sum = (sum + part[share * 64]);\n"
@@ -10041,19 +10702,72 @@ static const char cuda_source[] =
     "/* dsigmoid1, st.arch:14 */\n"
     "DEVICE void read_dsigmoid1_cuda(const Frame *f, Block at)\n"
     "{\n"
-    "    read_field(f, at, f->dy, at.field + f->dsigmoid1, 1, 1, 1);\n"
+    "    read_field(f, at, f->dy, at.far + f->dsigmoid1, 1, 1, 1);\n"
     "}\n"
     "\n"
     "/* dsigmoid1 -> dlinear2, st.arch:14 */\n"
     "DEVICE void dlinear2_2_cuda(const Frame *f, Block at)\n"
     "{\n"
     "    for (int item = THREAD; item < 1; item += THREADS) { /* tiles, one to a thread */\n"
-    "        const real *x = at.field + f->dsigmoid1;\n"
+    "        const real *x = at.far + f->dsigmoid1;\n"
     "        real y = x[item];\n"
-    "        const real *of_sigmoid1 = at.field + f->sigmoid1 + item;\n"
+    "        const real *of_sigmoid1 = at.near + f->sigmoid1 + item;\n"
     "        y = (y * (of_sigmoid1[0] * ((real)1 - of_sigmoid1[0])));\n"
-    "        real *to_dlinear2 = at.field + f->dlinear2 + item;\n"
+    "        real *to_dlinear2 = at.near + f->dlinear2 + item;\n"
     "        to_dlinear2[0] = y;\n"
+    "    }\n"
+    "}\n"
+    "\n"
+    "/* dconv1, st.arch:7 */\n"
+    "DEVICE void dconv1_2_cuda(const Frame *f, Block at)\n"
+    "{\n"
+    "    for (int item = THREAD; item < at.sites * 16; item += THREADS) { /* tiles, one to a thread */\n"
+    "        const int s = item / 16;\n"
+    "        const int c = item - s * 16;\n"
+    "        const real *x = at.far + f->dmax_pool1;\n"
+    "        const real *arg = at.far + f->max_pool1_arg;\n"
+    "        real y = (arg[f->cover2[at.site + s] * 20 + c] == (real)(f->cover_tap2[at.site + s]) \? x[f->cover2[at.site + s] * 20 + c] : 0);\n"
+    "        real *to_dconv1 = at.far + f->dconv1_2 + at.site * 20 + s * 20 + c;\n"
+    "        to_dconv1[0] = y;\n"
+    "    }\n"
+    "}\n"
+    "\n"
+    "/* dconv1_weight, st.arch:7\n"
+    " * dw[o,c,k] += sum over sites p of dy[o,p] x[c,near[k][p]]; 256 multiply-adds a site */\n"
+    "DEVICE void dconv1_weight_shares_2_cuda(const Frame *f, Block at)\n"
+    "{\n"
+    "    const int shares = shares_of(at.sites, 64);\n"
+    "    for (int item = THREAD; item < shares * 64; item += THREADS) { /* tiles, one to a thread */\n"
+    "        const int share = item / 64;\n"
+    "        const int n = item - share * 64;\n"
+    "        const int size = (at.sites + shares - 1) / shares;\n"
+    "        const int first = (share * size < at.sites \? share * size : at.sites);\n"
+    "        const int last = (first + size < at.sites \? first + size : at.sites);\n"
+    "        const int row = n / 2;\n"
+    "        const int column = n - row * 2;\n"
+    "        const int tap = row / 8;\n"
+    "        const int o = row - tap * 8;\n"
+    "        real sum_0_0 = 0; real sum_0_1 = 0;\n"
+    "        real sum_1_0 = 0; real sum_1_1 = 0;\n"
+    "        for (int from = first; from + 64 <= last + 63; from += 64) { /* strips of sites */\n"
+    "            const int to = (from + 64 < last \? from + 64 : last);\n"
+    "            real strip_0_0 = 0; real strip_0_1 = 0;\n"
+    "            real strip_1_0 = 0; real strip_1_1 = 0;\n"
+    "            for (int s = from; s < to; s++) { /* sites */\n"
+    "                const real *dy = at.far + f->dconv1_2 + at.site * 20 + s * 20 + o * 2;\n"
+    "                const real *x = at.far + f->flux + f->near1[tap * f->sites1 + at.site + s] * 4 + column * 2;\n"
+    "                real v_0 = x[0]; real v_1 = x[1];\n"
+    "                real u_0 = dy[0]; strip_0_0 = real_fma(u_0, v_0, strip_0_0);\n"
+    "                strip_0_1 = real_fma(u_0, v_1, strip_0_1);\n"
+    "                real u_1 = dy[1]; strip_1_0 = real_fma(u_1, v_0, strip_1_0);\n"
+    "                strip_1_1 = real_fma(u_1, v_1, strip_1_1);\n"
+    "            }\n"
+    "            sum_0_0 = (sum_0_0 + strip_0_0); sum_0_1 = (sum_0_1 + strip_0_1);\n"
+    "            sum_1_0 = (sum_1_0 + strip_1_0); sum_1_1 = (sum_1_1 + strip_1_1);\n"
+    "        }\n"
+    "        real *part = at.near + f->dconv1_weight_shares + item;\n"
+    "        part[0] = sum_0_0; part[shares * 64] = sum_0_1;\n"
+    "        part[shares * 128] = sum_1_0; part[shares * 192] = sum_1_1;\n"
     "    }\n"
     "}\n"
     "\n"
@@ -10061,15 +10775,15 @@ static const char cuda_source[] =
     " * dx[c,q] = sum over taps k and channels o of w[o,c,k] dy[o,back[k][q]]; 256 multiply-adds a site */\n"
     "DEVICE void dflux_cuda(const Frame *f, Block at)\n"
     "{\n"
-    "    const int tiles = (f->sites1 + 1) / 2;\n"
+    "    const int tiles = (at.sites + 1) / 2;\n"
     "    for (int item = THREAD; item < tiles; item += THREADS) { /* tiles, one to a thread */\n"
-    "        const int s1 = (item + tiles < f->sites1 - 1 \? item + tiles : f->sites1 - 1);\n"
+    "        const int s1 = (item + tiles < at.sites - 1 \? item + tiles : at.sites - 1);\n"
     "        real y_0_0 = 0; real y_0_1 = 0; real y_1_0 = 0; real y_1_1 = 0; real y_2_0 = 0;\n"
     "        real y_2_1 = 0; real y_3_0 = 0; real y_3_1 = 0;\n"
     "        const real *w = ALIGNED(at.packed + 1648);\n"
     "        for (int tap = 0; tap < 4; tap++) { /* taps */\n"
-    "            const real *x_0 = ALIGNED(at.field + f->dconv1 + f->back1[tap * f->sites1 + item] * 20);\n"
-    "            const real *x_1 = ALIGNED(at.field + f->dconv1 + f->back1[tap * f->sites1 + s1] * 20);\n"
+    "            const real *x_0 = ALIGNED(at.far + f->dconv1_2 + f->back1[tap * f->sites1 + at.site + item] * 20);\n"
+    "            const real *x_1 = ALIGNED(at.far + f->dconv1_2 + f->back1[tap * f->sites1 + at.site + s1] * 20);\n"
     "            for (int c = 0; c < 16; c += 4) { /* channels read */\n"
     "                real v_0_0 = x_0[c]; real v_0_1 = x_1[c]; real u_0_0 = w[tap * 64 + c * 4];\n"
     "                y_0_0 = real_fma(u_0_0, v_0_0, y_0_0); y_0_1 = real_fma(u_0_0, v_0_1, y_0_1);\n"
@@ -10101,8 +10815,8 @@ static const char cuda_source[] =
     "                y_3_0 = real_fma(u_3_3, v_3_0, y_3_0); y_3_1 = real_fma(u_3_3, v_3_1, y_3_1);\n"
     "            }\n"
     "        }\n"
-    "        real *to_dflux_0 = at.field + f->dflux + item * 4;\n"
-    "        real *to_dflux_1 = at.field + f->dflux + s1 * 4;\n"
+    "        real *to_dflux_0 = at.near + f->dflux + item * 4;\n"
+    "        real *to_dflux_1 = at.near + f->dflux + s1 * 4;\n"
     "        to_dflux_0[0] = y_0_0; to_dflux_1[0] = y_0_1; to_dflux_0[1] = y_1_0; to_dflux_1[1] = y_1_1;\n"
     "        to_dflux_0[2] = y_2_0; to_dflux_1[2] = y_2_1; to_dflux_0[3] = y_3_0; to_dflux_1[3] = y_3_1;\n"
     "    }\n"
@@ -10112,20 +10826,213 @@ static const char cuda_source[] =
     " * dx[c,q] = sum over taps k and channels o of w[o,c,k] dy[o,back[k][q]]; 256 multiply-adds a site */\n"
     "DEVICE void write_dflux_cuda(const Frame *f, Block at)\n"
     "{\n"
-    "    write_field(f, at, f->dx, at.field + f->dflux, 4, 4, f->sites1);\n"
+    "    write_field(f, at, f->dx, at.near + f->dflux, 4, 4, f->sites1);\n"
     "}\n"
     "\n"
-    "/* ---- kernels: grid (blocks, instances).  ARCH_ONLY_SHARED, ARCH_ONLY_GLOBAL: only those\n"
-    " * that have their values there, to compile in half the time ---- */\n"
+    "/* ---- kernels: grid (blocks, instances) ---- */\n"
     "\n"
-    "DEVICE void forward(const Frame *f, real *field, double *scratch)\n"
+    "/* A sample in a block. */\n"
+    "#ifndef ARCH_ONLY_GRID\n"
+    "ENTRY detect_st_forward(const __grid_constant__ Frame frame)\n"
     "{\n"
-    "    Block at = block_of(f, field, scratch);\n"
+    "    extern __shared__ double shared[];\n"
+    "    const Frame *f = &frame;\n"
+    "    Block at = block_of(f, shared, 0);\n"
     "    for (; at.sample < f->batch; at.sample += gridDim.x) {\n"
+    "        read_flux_cuda(f, whole(at, f->sites1));\n"
+    "        __syncthreads();\n"
+    "        conv1_cuda(f, whole(at, f->sites1));\n"
+    "        __syncthreads();\n"
+    "        max_pool1_cuda(f, whole(at, f->sites2));\n"
+    "        __syncthreads();\n"
+    "        conv2_cuda(f, whole(at, f->sites2));\n"
+    "        __syncthreads();\n"
+    "        conv3_cuda(f, whole(at, f->sites2));\n"
+    "        __syncthreads();\n"
+    "        global_max_pool1_shares_cuda(f, whole(at, f->sites2));\n"
+    "        __syncthreads();\n"
+    "        global_max_pool1_cuda(f, whole(at, f->sites2));\n"
+    "        __syncthreads();\n"
+    "        leaky_relu3_cuda(f, whole(at, f->sites0));\n"
+    "        __syncthreads();\n"
+    "        linear1_cuda(f, whole(at, f->sites0));\n"
+    "        __syncthreads();\n"
+    "        linear2_cuda(f, whole(at, f->sites0));\n"
+    "        __syncthreads();\n"
+    "        write_sigmoid1_cuda(f, whole(at, f->sites0));\n"
+    "        __syncthreads();\n"
+    "    }\n"
+    "}\n"
+    "\n"
+    "ENTRY detect_st_gradient(const __grid_constant__ Frame frame)\n"
+    "{\n"
+    "    extern __shared__ double shared[];\n"
+    "    const Frame *f = &frame;\n"
+    "    Block at = block_of(f, shared, THREADS);\n"
+    "    clear_sums(f, at);\n"
+    "    for (; at.sample < f->batch; at.sample += gridDim.x) {\n"
+    "        read_flux_cuda(f, whole(at, f->sites1));\n"
+    "        __syncthreads();\n"
+    "        conv1_cuda(f, whole(at, f->sites1));\n"
+    "        __syncthreads();\n"
+    "        max_pool1_2_cuda(f, whole(at, f->sites2));\n"
+    "        __syncthreads();\n"
+    "        conv2_2_cuda(f, whole(at, f->sites2));\n"
+    "        __syncthreads();\n"
+    "        conv3_2_cuda(f, whole(at, f->sites2));\n"
+    "        __syncthreads();\n"
+    "        global_max_pool1_shares_2_cuda(f, whole(at, f->sites2));\n"
+    "        __syncthreads();\n"
+    "        global_max_pool1_2_cuda(f, whole(at, f->sites2));\n"
+    "        __syncthreads();\n"
+    "        leaky_relu3_cuda(f, whole(at, f->sites0));\n"
+    "        __syncthreads();\n"
+    "        linear1_cuda(f, whole(at, f->sites0));\n"
+    "        __syncthreads();\n"
+    "        linear2_2_cuda(f, whole(at, f->sites0));\n"
+    "        __syncthreads();\n"
+    "        loss_cuda(f, whole(at, f->sites0));\n"
+    "        dlinear2_cuda(f, whole(at, f->sites0));\n"
+    "        __syncthreads();\n"
+    "        dlinear2_weight_cuda(f, whole(at, f->sites0));\n"
+    "        dlinear2_bias_cuda(f, whole(at, f->sites0));\n"
+    "        dlinear1_cuda(f, whole(at, f->sites0));\n"
+    "        __syncthreads();\n"
+    "        dlinear1_weight_cuda(f, whole(at, f->sites0));\n"
+    "        dleaky_relu3_cuda(f, whole(at, f->sites0));\n"
+    "        __syncthreads();\n"
+    "        dconv3_cuda(f, whole(at, f->sites2));\n"
+    "        __syncthreads();\n"
+    "        dconv3_weight_cuda(f, whole(at, f->sites2));\n"
+    "        dconv3_bias_shares_cuda(f, whole(at, f->sites2));\n"
+    "        dleaky_relu2_cuda(f, whole(at, f->sites2));\n"
+    "        __syncthreads();\n"
+    "        dconv3_bias_cuda(f, whole(at, f->sites2));\n"
+    "        dconv2_weight_shares_cuda(f, whole(at, f->sites2));\n"
+    "        dconv2_bias_shares_cuda(f, whole(at, f->sites2));\n"
+    "        dleaky_relu1_cuda(f, whole(at, f->sites2));\n"
+    "        __syncthreads();\n"
+    "        dconv2_weight_cuda(f, whole(at, f->sites2));\n"
+    "        dconv2_bias_cuda(f, whole(at, f->sites2));\n"
+    "        dconv1_cuda(f, whole(at, f->sites1));\n"
+    "        __syncthreads();\n"
+    "        dconv1_weight_shares_cuda(f, whole(at, f->sites1));\n"
+    "        __syncthreads();\n"
+    "        dconv1_weight_cuda(f, whole(at, f->sites1));\n"
+    "        __syncthreads();\n"
+    "    }\n"
+    "}\n"
+    "\n"
+    "ENTRY detect_st_vjp(const __grid_constant__ Frame frame)\n"
+    "{\n"
+    "    extern __shared__ double shared[];\n"
+    "    const Frame *f = &frame;\n"
+    "    Block at = block_of(f, shared, 0);\n"
+    "    clear_sums(f, at);\n"
+    "    for (; at.sample < f->batch; at.sample += gridDim.x) {\n"
+    "        read_flux_cuda(f, whole(at, f->sites1));\n"
+    "        read_dsigmoid1_cuda(f, whole(at, f->sites0));\n"
+    "        __syncthreads();\n"
+    "        conv1_cuda(f, whole(at, f->sites1));\n"
+    "        __syncthreads();\n"
+    "        max_pool1_2_cuda(f, whole(at, f->sites2));\n"
+    "        __syncthreads();\n"
+    "        conv2_2_cuda(f, whole(at, f->sites2));\n"
+    "        __syncthreads();\n"
+    "        conv3_2_cuda(f, whole(at, f->sites2));\n"
+    "        __syncthreads();\n"
+    "        global_max_pool1_shares_2_cuda(f, whole(at, f->sites2));\n"
+    "        __syncthreads();\n"
+    "        global_max_pool1_2_cuda(f, whole(at, f->sites2));\n"
+    "        __syncthreads();\n"
+    "        leaky_relu3_cuda(f, whole(at, f->sites0));\n"
+    "        __syncthreads();\n"
+    "        linear1_cuda(f, whole(at, f->sites0));\n"
+    "        __syncthreads();\n"
+    "        linear2_cuda(f, whole(at, f->sites0));\n"
+    "        __syncthreads();\n"
+    "        dlinear2_2_cuda(f, whole(at, f->sites0));\n"
+    "        __syncthreads();\n"
+    "        if (f->sums) {\n"
+    "            dlinear2_weight_cuda(f, whole(at, f->sites0));\n"
+    "            dlinear2_bias_cuda(f, whole(at, f->sites0));\n"
+    "        }\n"
+    "        dlinear1_cuda(f, whole(at, f->sites0));\n"
+    "        __syncthreads();\n"
+    "        if (f->sums) {\n"
+    "            dlinear1_weight_cuda(f, whole(at, f->sites0));\n"
+    "        }\n"
+    "        dleaky_relu3_cuda(f, whole(at, f->sites0));\n"
+    "        __syncthreads();\n"
+    "        dconv3_cuda(f, whole(at, f->sites2));\n"
+    "        __syncthreads();\n"
+    "        if (f->sums) {\n"
+    "            dconv3_weight_cuda(f, whole(at, f->sites2));\n"
+    "            dconv3_bias_shares_cuda(f, whole(at, f->sites2));\n"
+    "        }\n"
+    "        dleaky_relu2_cuda(f, whole(at, f->sites2));\n"
+    "        __syncthreads();\n"
+    "        if (f->sums) {\n"
+    "            dconv3_bias_cuda(f, whole(at, f->sites2));\n"
+    "            dconv2_weight_shares_cuda(f, whole(at, f->sites2));\n"
+    "            dconv2_bias_shares_cuda(f, whole(at, f->sites2));\n"
+    "        }\n"
+    "        dleaky_relu1_cuda(f, whole(at, f->sites2));\n"
+    "        __syncthreads();\n"
+    "        if (f->sums) {\n"
+    "            dconv2_weight_cuda(f, whole(at, f->sites2));\n"
+    "            dconv2_bias_cuda(f, whole(at, f->sites2));\n"
+    "        }\n"
+    "        dconv1_2_cuda(f, whole(at, f->sites1));\n"
+    "        __syncthreads();\n"
+    "        if (f->sums) {\n"
+    "            dconv1_weight_shares_2_cuda(f, whole(at, f->sites1));\n"
+    "        }\n"
+    "        if (f->dx) {\n"
+    "            dflux_cuda(f, whole(at, f->sites1));\n"
+    "        }\n"
+    "        __syncthreads();\n"
+    "        if (f->sums) {\n"
+    "            dconv1_weight_cuda(f, whole(at, f->sites1));\n"
+    "        }\n"
+    "        if (f->dx) {\n"
+    "            write_dflux_cuda(f, whole(at, f->sites1));\n"
+    "        }\n"
+    "        __syncthreads();\n"
+    "    }\n"
+    "}\n"
+    "\n"
+    "#endif\n"
+    "\n"
+    "/* Tiles of some samples in all blocks, one pass after the other. */\n"
+    "#ifndef ARCH_ONLY_BLOCK\n"
+    "GRID_ENTRY detect_st_forward_0(const __grid_constant__ Frame frame)\n"
+    "{\n"
+    "    extern __shared__ double shared[];\n"
+    "    const Frame *f = &frame;\n"
+    "    Block at = block_of(f, shared, 0);\n"
+    "    for (int64 tile = blockIdx.x; find_tile(f, &at, tile, f->sites1); tile += gridDim.x) {\n"
     "        read_flux_cuda(f, at);\n"
     "        __syncthreads();\n"
+    "    }\n"
+    "}\n"
+    "\n"
+    "GRID_ENTRY detect_st_forward_1(const __grid_constant__ Frame frame)\n"
+    "{\n"
+    "    extern __shared__ double shared[];\n"
+    "    const Frame *f = &frame;\n"
+    "    Block at = block_of(f, shared, 0);\n"
+    "    for (int64 tile = blockIdx.x; find_tile(f, &at, tile, f->sites1); tile += gridDim.x) {\n"
     "        conv1_cuda(f, at);\n"
-    "        __syncthreads();\n"
+    "    }\n"
+    "}\n"
+    "\n"
+    "GRID_ENTRY detect_st_forward_2(const __grid_constant__ Frame frame)\n"
+    "{\n"
+    "    extern __shared__ double shared[];\n"
+    "    const Frame *f = &frame;\n"
+    "    Block at = block_of(f, shared, 0);\n"
+    "    for (int64 tile = blockIdx.x; find_tile(f, &at, tile, f->sites2); tile += gridDim.x) {\n"
     "        max_pool1_cuda(f, at);\n"
     "        __syncthreads();\n"
     "        conv2_cuda(f, at);\n"
@@ -10134,7 +11041,20 @@ static const char cuda_source[] =
     "        __syncthreads();\n"
     "        global_max_pool1_shares_cuda(f, at);\n"
     "        __syncthreads();\n"
-    "        global_max_pool1_cuda(f, at);\n"
+    "        global_max_pool1_tile_cuda(f, at);\n"
+    "        __syncthreads();\n"
+    "    }\n"
+    "}\n"
+    "\n"
+    "GRID_ENTRY detect_st_forward_3(const __grid_constant__ Frame frame)\n"
+    "{\n"
+    "    extern __shared__ double shared[];\n"
+    "    const Frame *f = &frame;\n"
+    "    Block at = block_of(f, shared, 0);\n"
+    "    for (int64 tile = blockIdx.x; find_tile(f, &at, tile, f->sites0); tile += gridDim.x) {\n"
+    "        global_max_pool1_tiles_cuda(f, at);\n"
+    "        __syncthreads();\n"
+    "        global_max_pool1_all_cuda(f, at);\n"
     "        __syncthreads();\n"
     "        leaky_relu3_cuda(f, at);\n"
     "        __syncthreads();\n"
@@ -10147,39 +11067,58 @@ static const char cuda_source[] =
     "    }\n"
     "}\n"
     "\n"
-    "#ifndef ARCH_ONLY_GLOBAL\n"
-    "ENTRY detect_st_forward_shared(const __grid_constant__ Frame frame)\n"
+    "GRID_ENTRY detect_st_gradient_0(const __grid_constant__ Frame frame)\n"
     "{\n"
     "    extern __shared__ double shared[];\n"
-    "    forward(&frame, (real *)shared, 0);\n"
-    "}\n"
-    "#endif\n"
-    "\n"
-    "#ifndef ARCH_ONLY_SHARED\n"
-    "ENTRY detect_st_forward_global(const __grid_constant__ Frame frame)\n"
-    "{\n"
-    "    forward(&frame, frame.work + instance_block() * frame.fields, 0);\n"
-    "}\n"
-    "#endif\n"
-    "\n"
-    "DEVICE void gradient(const Frame *f, real *field, double *scratch)\n"
-    "{\n"
-    "    Block at = block_of(f, field, scratch);\n"
-    "    clear_sums(f, at);\n"
-    "    for (; at.sample < f->batch; at.sample += gridDim.x) {\n"
+    "    const Frame *f = &frame;\n"
+    "    Block at = block_of(f, shared, THREADS);\n"
+    "    if (f->first == 0) {\n"
+    "        clear_sums(f, at);\n"
+    "    }\n"
+    "    for (int64 tile = blockIdx.x; find_tile(f, &at, tile, f->sites1); tile += gridDim.x) {\n"
     "        read_flux_cuda(f, at);\n"
     "        __syncthreads();\n"
+    "    }\n"
+    "}\n"
+    "\n"
+    "GRID_ENTRY detect_st_gradient_1(const __grid_constant__ Frame frame)\n"
+    "{\n"
+    "    extern __shared__ double shared[];\n"
+    "    const Frame *f = &frame;\n"
+    "    Block at = block_of(f, shared, THREADS);\n"
+    "    for (int64 tile = blockIdx.x; find_tile(f, &at, tile, f->sites1); tile += gridDim.x) {\n"
     "        conv1_cuda(f, at);\n"
-    "        __syncthreads();\n"
+    "    }\n"
+    "}\n"
+    "\n"
+    "GRID_ENTRY detect_st_gradient_2(const __grid_constant__ Frame frame)\n"
+    "{\n"
+    "    extern __shared__ double shared[];\n"
+    "    const Frame *f = &frame;\n"
+    "    Block at = block_of(f, shared, THREADS);\n"
+    "    for (int64 tile = blockIdx.x; find_tile(f, &at, tile, f->sites2); tile += gridDim.x) {\n"
     "        max_pool1_2_cuda(f, at);\n"
     "        __syncthreads();\n"
-    "        conv2_cuda(f, at);\n"
+    "        conv2_2_cuda(f, at);\n"
     "        __syncthreads();\n"
-    "        conv3_cuda(f, at);\n"
+    "        conv3_2_cuda(f, at);\n"
     "        __syncthreads();\n"
     "        global_max_pool1_shares_2_cuda(f, at);\n"
     "        __syncthreads();\n"
-    "        global_max_pool1_2_cuda(f, at);\n"
+    "        global_max_pool1_tile_2_cuda(f, at);\n"
+    "        __syncthreads();\n"
+    "    }\n"
+    "}\n"
+    "\n"
+    "GRID_ENTRY detect_st_gradient_3(const __grid_constant__ Frame frame)\n"
+    "{\n"
+    "    extern __shared__ double shared[];\n"
+    "    const Frame *f = &frame;\n"
+    "    Block at = block_of(f, shared, THREADS);\n"
+    "    for (int64 tile = blockIdx.x; find_tile(f, &at, tile, f->sites0); tile += gridDim.x) {\n"
+    "        global_max_pool1_tiles_2_cuda(f, at);\n"
+    "        __syncthreads();\n"
+    "        global_max_pool1_all_2_cuda(f, at);\n"
     "        __syncthreads();\n"
     "        leaky_relu3_cuda(f, at);\n"
     "        __syncthreads();\n"
@@ -10197,6 +11136,15 @@ static const char cuda_source[] =
     "        dlinear1_weight_cuda(f, at);\n"
     "        dleaky_relu3_cuda(f, at);\n"
     "        __syncthreads();\n"
+    "    }\n"
+    "}\n"
+    "\n"
+    "GRID_ENTRY detect_st_gradient_4(const __grid_constant__ Frame frame)\n"
+    "{\n"
+    "    extern __shared__ double shared[];\n"
+    "    const Frame *f = &frame;\n"
+    "    Block at = block_of(f, shared, THREADS);\n"
+    "    for (int64 tile = blockIdx.x; find_tile(f, &at, tile, f->sites2); tile += gridDim.x) {\n"
     "        dconv3_cuda(f, at);\n"
     "        __syncthreads();\n"
     "        dconv3_weight_cuda(f, at);\n"
@@ -10210,6 +11158,16 @@ static const char cuda_source[] =
     "        __syncthreads();\n"
     "        dconv2_weight_cuda(f, at);\n"
     "        dconv2_bias_cuda(f, at);\n"
+    "        __syncthreads();\n"
+    "    }\n"
+    "}\n"
+    "\n"
+    "GRID_ENTRY detect_st_gradient_5(const __grid_constant__ Frame frame)\n"
+    "{\n"
+    "    extern __shared__ double shared[];\n"
+    "    const Frame *f = &frame;\n"
+    "    Block at = block_of(f, shared, THREADS);\n"
+    "    for (int64 tile = blockIdx.x; find_tile(f, &at, tile, f->sites1); tile += gridDim.x) {\n"
     "        dconv1_cuda(f, at);\n"
     "        __syncthreads();\n"
     "        dconv1_weight_shares_cuda(f, at);\n"
@@ -10219,41 +11177,69 @@ static const char cuda_source[] =
     "    }\n"
     "}\n"
     "\n"
-    "#ifndef ARCH_ONLY_GLOBAL\n"
-    "ENTRY detect_st_gradient_shared(const __grid_constant__ Frame frame)\n"
+    "GRID_ENTRY detect_st_vjp_0(const __grid_constant__ Frame frame)\n"
     "{\n"
     "    extern __shared__ double shared[];\n"
-    "    gradient(&frame, (real *)(shared + THREADS), shared);\n"
-    "}\n"
-    "#endif\n"
-    "\n"
-    "#ifndef ARCH_ONLY_SHARED\n"
-    "ENTRY detect_st_gradient_global(const __grid_constant__ Frame frame)\n"
-    "{\n"
-    "    extern __shared__ double shared[];\n"
-    "    gradient(&frame, frame.work + instance_block() * frame.fields, shared);\n"
-    "}\n"
-    "#endif\n"
-    "\n"
-    "DEVICE void vjp(const Frame *f, real *field, double *scratch)\n"
-    "{\n"
-    "    Block at = block_of(f, field, scratch);\n"
-    "    clear_sums(f, at);\n"
-    "    for (; at.sample < f->batch; at.sample += gridDim.x) {\n"
-    "        read_flux_cuda(f, at);\n"
+    "    const Frame *f = &frame;\n"
+    "    Block at = block_of(f, shared, 0);\n"
+    "    if (f->first == 0) {\n"
+    "        clear_sums(f, at);\n"
+    "    }\n"
+    "    for (int64 tile = blockIdx.x; find_tile(f, &at, tile, f->sites0); tile += gridDim.x) {\n"
     "        read_dsigmoid1_cuda(f, at);\n"
     "        __syncthreads();\n"
-    "        conv1_cuda(f, at);\n"
+    "    }\n"
+    "}\n"
+    "\n"
+    "GRID_ENTRY detect_st_vjp_1(const __grid_constant__ Frame frame)\n"
+    "{\n"
+    "    extern __shared__ double shared[];\n"
+    "    const Frame *f = &frame;\n"
+    "    Block at = block_of(f, shared, 0);\n"
+    "    for (int64 tile = blockIdx.x; find_tile(f, &at, tile, f->sites1); tile += gridDim.x) {\n"
+    "        read_flux_cuda(f, at);\n"
     "        __syncthreads();\n"
+    "    }\n"
+    "}\n"
+    "\n"
+    "GRID_ENTRY detect_st_vjp_2(const __grid_constant__ Frame frame)\n"
+    "{\n"
+    "    extern __shared__ double shared[];\n"
+    "    const Frame *f = &frame;\n"
+    "    Block at = block_of(f, shared, 0);\n"
+    "    for (int64 tile = blockIdx.x; find_tile(f, &at, tile, f->sites1); tile += gridDim.x) {\n"
+    "        conv1_cuda(f, at);\n"
+    "    }\n"
+    "}\n"
+    "\n"
+    "GRID_ENTRY detect_st_vjp_3(const __grid_constant__ Frame frame)\n"
+    "{\n"
+    "    extern __shared__ double shared[];\n"
+    "    const Frame *f = &frame;\n"
+    "    Block at = block_of(f, shared, 0);\n"
+    "    for (int64 tile = blockIdx.x; find_tile(f, &at, tile, f->sites2); tile += gridDim.x) {\n"
     "        max_pool1_2_cuda(f, at);\n"
     "        __syncthreads();\n"
-    "        conv2_cuda(f, at);\n"
+    "        conv2_2_cuda(f, at);\n"
     "        __syncthreads();\n"
-    "        conv3_cuda(f, at);\n"
+    "        conv3_2_cuda(f, at);\n"
     "        __syncthreads();\n"
     "        global_max_pool1_shares_2_cuda(f, at);\n"
     "        __syncthreads();\n"
-    "        global_max_pool1_2_cuda(f, at);\n"
+    "        global_max_pool1_tile_2_cuda(f, at);\n"
+    "        __syncthreads();\n"
+    "    }\n"
+    "}\n"
+    "\n"
+    "GRID_ENTRY detect_st_vjp_4(const __grid_constant__ Frame frame)\n"
+    "{\n"
+    "    extern __shared__ double shared[];\n"
+    "    const Frame *f = &frame;\n"
+    "    Block at = block_of(f, shared, 0);\n"
+    "    for (int64 tile = blockIdx.x; find_tile(f, &at, tile, f->sites0); tile += gridDim.x) {\n"
+    "        global_max_pool1_tiles_2_cuda(f, at);\n"
+    "        __syncthreads();\n"
+    "        global_max_pool1_all_2_cuda(f, at);\n"
     "        __syncthreads();\n"
     "        leaky_relu3_cuda(f, at);\n"
     "        __syncthreads();\n"
@@ -10274,6 +11260,15 @@ static const char cuda_source[] =
     "        }\n"
     "        dleaky_relu3_cuda(f, at);\n"
     "        __syncthreads();\n"
+    "    }\n"
+    "}\n"
+    "\n"
+    "GRID_ENTRY detect_st_vjp_5(const __grid_constant__ Frame frame)\n"
+    "{\n"
+    "    extern __shared__ double shared[];\n"
+    "    const Frame *f = &frame;\n"
+    "    Block at = block_of(f, shared, 0);\n"
+    "    for (int64 tile = blockIdx.x; find_tile(f, &at, tile, f->sites2); tile += gridDim.x) {\n"
     "        dconv3_cuda(f, at);\n"
     "        __syncthreads();\n"
     "        if (f->sums) {\n"
@@ -10293,18 +11288,39 @@ static const char cuda_source[] =
     "            dconv2_weight_cuda(f, at);\n"
     "            dconv2_bias_cuda(f, at);\n"
     "        }\n"
-    "        dconv1_cuda(f, at);\n"
+    "        __syncthreads();\n"
+    "    }\n"
+    "}\n"
+    "\n"
+    "GRID_ENTRY detect_st_vjp_6(const __grid_constant__ Frame frame)\n"
+    "{\n"
+    "    extern __shared__ double shared[];\n"
+    "    const Frame *f = &frame;\n"
+    "    Block at = block_of(f, shared, 0);\n"
+    "    for (int64 tile = blockIdx.x; find_tile(f, &at, tile, f->sites1); tile += gridDim.x) {\n"
+    "        dconv1_2_cuda(f, at);\n"
     "        __syncthreads();\n"
     "        if (f->sums) {\n"
-    "            dconv1_weight_shares_cuda(f, at);\n"
-    "        }\n"
-    "        if (f->dx) {\n"
-    "            dflux_cuda(f, at);\n"
+    "            dconv1_weight_shares_2_cuda(f, at);\n"
     "        }\n"
     "        __syncthreads();\n"
     "        if (f->sums) {\n"
     "            dconv1_weight_cuda(f, at);\n"
     "        }\n"
+    "        __syncthreads();\n"
+    "    }\n"
+    "}\n"
+    "\n"
+    "GRID_ENTRY detect_st_vjp_7(const __grid_constant__ Frame frame)\n"
+    "{\n"
+    "    extern __shared__ double shared[];\n"
+    "    const Frame *f = &frame;\n"
+    "    Block at = block_of(f, shared, 0);\n"
+    "    for (int64 tile = blockIdx.x; find_tile(f, &at, tile, f->sites1); tile += gridDim.x) {\n"
+    "        if (f->dx) {\n"
+    "            dflux_cuda(f, at);\n"
+    "        }\n"
+    "        __syncthreads();\n"
     "        if (f->dx) {\n"
     "            write_dflux_cuda(f, at);\n"
     "        }\n"
@@ -10312,19 +11328,6 @@ static const char cuda_source[] =
     "    }\n"
     "}\n"
     "\n"
-    "#ifndef ARCH_ONLY_GLOBAL\n"
-    "ENTRY detect_st_vjp_shared(const __grid_constant__ Frame frame)\n"
-    "{\n"
-    "    extern __shared__ double shared[];\n"
-    "    vjp(&frame, (real *)shared, 0);\n"
-    "}\n"
-    "#endif\n"
-    "\n"
-    "#ifndef ARCH_ONLY_SHARED\n"
-    "ENTRY detect_st_vjp_global(const __grid_constant__ Frame frame)\n"
-    "{\n"
-    "    vjp(&frame, frame.work + instance_block() * frame.fields, 0);\n"
-    "}\n"
     "#endif\n"
     "\n"
     "ENTRY detect_st_reduce(const __grid_constant__ Frame frame)\n"

@@ -14,12 +14,15 @@ enum { AXES = 2, PACKED = 1904, PARAMS = 953 };
 
 /* ---- CUDA C; also what NVRTC compiles: no header is included ---- */
 
-/* Up to 256 threads; what is in registers stays there, however few blocks fit beside. */
+/* Up to 256 threads.  A sample in a block: what is in registers stays there, however few
+ * blocks fit beside.  On the grid: two blocks beside each other. */
 #ifdef __cplusplus
-#define ENTRY extern "C" __global__ void __launch_bounds__(256, 1)
+#define KERNEL extern "C" __global__ void
 #else
-#define ENTRY __global__ void __launch_bounds__(256, 1)
+#define KERNEL __global__ void
 #endif
+#define ENTRY KERNEL __launch_bounds__(256, 1)
+#define GRID_ENTRY KERNEL __launch_bounds__(256, 2)
 #define DEVICE static __device__ __forceinline__
 #define THREAD ((int)threadIdx.x)
 #define THREADS ((int)blockDim.x)
@@ -72,54 +75,65 @@ typedef struct Frame {
     const real *params, *target, *dy;
     real *packed, *y, *dx, *dparams, *sums, *work;
     double *losses, *loss, terms;
-    int64 batch, blocks, fields, index_stride, x_stride[6];
+    int64 batch, blocks, index_stride, x_stride[6];
+    int64 first, round, room, fields; /* samples of this launch, of any; numbers of each */
     int *near1; /* [4][sites1] */
     int *near2; /* [4][sites2] */
     int *cover2; /* [1][sites1] */
     int *cover_tap2; /* [1][sites1] */
     int *back1; /* [4][sites1] */
-    int x_type, extent[4];
+    int tile, x_type, extent[4];
     int extent0[4], sites0;
     int extent1[4], sites1;
     int extent2[4], sites2;
-    int flux; /* [sites1][4], 4 apart */
-    int conv1; /* [sites1][16], 20 apart */
+    int flux; /* [sites1][4], 4 apart, far */
+    int conv1; /* [sites1][16], 20 apart, far */
     int leaky_relu1; /* [sites2][16], 20 apart */
     int leaky_relu2; /* [sites2][16], 20 apart */
     int conv3; /* [sites2][8], 12 apart */
     int global_max_pool1_shares; /* [sites0][256], 256 apart */
     int global_max_pool1; /* [sites0][8], 8 apart */
+    int global_max_pool1_parts; /* [tiles2][8], 8 apart, far */
+    int global_max_pool1_tiles; /* [sites0][256], 256 apart */
     int leaky_relu3; /* [sites0][8], 8 apart */
     int linear1; /* [sites0][32], 32 apart */
     int sigmoid1; /* [sites0][1], 1 apart */
-    int max_pool1_arg; /* [sites2 + 1][16], 20 apart */
+    int max_pool1_arg; /* [sites2 + 1][16], 20 apart, far */
+    int leaky_relu1_2; /* [sites2][16], 20 apart, far */
+    int leaky_relu2_2; /* [sites2][16], 20 apart, far */
     int global_max_pool1_where; /* [sites0][256], 256 apart */
-    int global_max_pool1_arg; /* [sites0][8], 8 apart */
+    int global_max_pool1_arg; /* [sites0][8], 8 apart, far */
+    int global_max_pool1_parts_where; /* [tiles2][8], 8 apart, far */
+    int global_max_pool1_tiles_where; /* [sites0][256], 256 apart */
     int linear2; /* [sites0][1], 1 apart */
     int dlinear2; /* [sites0][1], 1 apart */
     int dlinear1; /* [sites0][32], 32 apart */
-    int dglobal_max_pool1; /* [sites0][8], 8 apart */
+    int dglobal_max_pool1; /* [sites0][8], 8 apart, far */
     int dconv3; /* [sites2][8], 12 apart */
     int dconv3_bias_shares; /* [sites0][256], 256 apart */
     int dconv2; /* [sites2][16], 20 apart */
     int dconv2_weight_shares; /* [sites0][1024], 1024 apart */
     int dconv2_bias_shares; /* [sites0][256], 256 apart */
-    int dmax_pool1; /* [sites2 + 1][16], 20 apart */
+    int dmax_pool1; /* [sites2 + 1][16], 20 apart, far */
     int dconv1; /* [sites1][16], 20 apart */
     int dconv1_weight_shares; /* [sites0][1024], 1024 apart */
-    int dsigmoid1; /* [sites0][1], 1 apart */
+    int dsigmoid1; /* [sites0][1], 1 apart, far */
+    int dconv1_2; /* [sites1][16], 20 apart, far */
     int dflux; /* [sites1][4], 4 apart */
 } Frame;
 
-/* ---- a block of threads: one sample after the other, of one instance of the network ---- */
+/* ---- a block of threads: one sample, or one tile of it, after the other, of one instance
+ * of the network ---- */
 
 typedef struct Block {
     const real *packed;
-    real *field;     /* the values of the network lie here, in shared or global memory */
-    real *sums;      /* gradients of the parameters, of all samples of this block      */
+    real *near;      /* values of this sample or tile, in shared memory                */
+    real *far;       /* ... of this sample: in global memory, or where the others are  */
+    real *sums;      /* gradients of the parameters, of all that this block has done   */
     double *loss;    /* likewise                                                       */
     double *scratch; /* [threads], shared                                              */
     int64 sample;
+    int tile, site, sites; /* its number, its first site, how many                     */
 } Block;
 
 DEVICE int64 instance_block(void)
@@ -127,16 +141,45 @@ DEVICE int64 instance_block(void)
     return (int64)blockIdx.y * gridDim.x + blockIdx.x;
 }
 
-DEVICE Block block_of(const Frame *f, real *field, double *scratch)
+DEVICE Block block_of(const Frame *f, double *shared_memory, int scratch)
 {
     Block at;
     at.packed = f->packed + (int64)blockIdx.y * PACKED;
-    at.field = field;
+    at.near = (real *)(shared_memory + scratch);
+    at.far = at.near;
     at.sums = f->sums ? f->sums + instance_block() * PARAMS : f->sums;
     at.loss = f->losses + instance_block();
-    at.scratch = scratch;
+    at.scratch = shared_memory;
     at.sample = blockIdx.x;
+    at.tile = at.site = at.sites = 0;
     return at;
+}
+
+/* All sites of a lattice are one tile. */
+DEVICE Block whole(Block at, int sites)
+{
+    at.sites = sites;
+    return at;
+}
+
+DEVICE int tiles_of(const Frame *f, int sites)
+{
+    return (sites + f->tile - 1) / f->tile;
+}
+
+/* Moves to tile `number` of all samples of this round; 0 if there is none. */
+DEVICE int find_tile(const Frame *f, Block *at, int64 number, int sites)
+{
+    const int tiles = tiles_of(f, sites);
+    const int64 sample = number / tiles;
+    if (sample >= f->round)
+        return 0;
+    at->sample = f->first + sample;
+    at->far = f->work + (blockIdx.y * f->room + sample) * f->fields;
+    at->tile = (int)(number - sample * tiles);
+    at->site = at->tile * f->tile;
+    at->sites = sites - at->site < f->tile ? sites - at->site : f->tile;
+    return 1;
 }
 
 DEVICE void clear_sums(const Frame *f, Block at)
@@ -166,14 +209,16 @@ DEVICE real element(const void *x, int type, int64 at)
     return (real)((const double *)x)[at];
 }
 
+/* The sites of a tile; `sites` are all of the lattice. */
 DEVICE void read_input(const Frame *f, Block at, const void *x, real *to, int channels,
                        int pitch, int sites)
 {
+    (void)sites;
     const int64 row = row_of(f, at.sample) * f->x_stride[0];
-    for (int i = THREAD; i < channels * sites; i += THREADS) {
-        const int c = i / sites, s = i - c * sites;
+    for (int i = THREAD; i < channels * at.sites; i += THREADS) {
+        const int c = i / at.sites, s = i - c * at.sites;
         int64 from = row + c * f->x_stride[1];
-        for (int axis = AXES - 1, left = s; axis >= 0; axis--) {
+        for (int axis = AXES - 1, left = at.site + s; axis >= 0; axis--) {
             const int next = left / f->extent[axis];
             from += (left - next * f->extent[axis]) * f->x_stride[2 + axis];
             left = next;
@@ -192,9 +237,9 @@ DEVICE void read_field(const Frame *f, Block at, const real *x, real *to, int ch
                        int pitch, int sites)
 {
     x += sample_of(f, at, (int64)channels * sites);
-    for (int i = THREAD; i < channels * sites; i += THREADS) {
-        const int c = i / sites, s = i - c * sites;
-        to[s * pitch + c] = x[i];
+    for (int i = THREAD; i < channels * at.sites; i += THREADS) {
+        const int c = i / at.sites, s = i - c * at.sites;
+        to[s * pitch + c] = x[(int64)c * sites + at.site + s];
     }
 }
 
@@ -202,15 +247,15 @@ DEVICE void write_field(const Frame *f, Block at, real *y, const real *from, int
                         int pitch, int sites)
 {
     y += sample_of(f, at, (int64)channels * sites);
-    for (int i = THREAD; i < channels * sites; i += THREADS) {
-        const int c = i / sites, s = i - c * sites;
-        y[i] = from[s * pitch + c];
+    for (int i = THREAD; i < channels * at.sites; i += THREADS) {
+        const int c = i / at.sites, s = i - c * at.sites;
+        y[(int64)c * sites + at.site + s] = from[s * pitch + c];
     }
 }
 
-/* ---- losses: summed over outputs; targets (rows, outputs) ---- */
+/* ---- losses: summed over outputs, those of a tile; targets (rows, outputs) ---- */
 
-DEVICE const real *target_of(const Frame *f, Block at, int size)
+DEVICE const real *target_of(const Frame *f, Block at, int64 size)
 {
     return f->target + row_of(f, at.sample) * size;
 }
@@ -234,11 +279,11 @@ DEVICE void add_loss(Block at, double part)
 /* sum (y - t)^2 */
 DEVICE void mse(const Frame *f, Block at, const real *y, int channels, int pitch, int sites)
 {
-    const real *target = target_of(f, at, channels * sites);
+    const real *target = target_of(f, at, (int64)channels * sites);
     double sum = 0;
-    for (int i = THREAD; i < channels * sites; i += THREADS) {
-        const int c = i / sites, s = i - c * sites;
-        const double d = (double)y[s * pitch + c] - target[i];
+    for (int i = THREAD; i < channels * at.sites; i += THREADS) {
+        const int c = i / at.sites, s = i - c * at.sites;
+        const double d = (double)y[s * pitch + c] - target[(int64)c * sites + at.site + s];
         sum += d * d;
     }
     add_loss(at, sum);
@@ -248,23 +293,23 @@ DEVICE void mse(const Frame *f, Block at, const real *y, int channels, int pitch
 DEVICE void mse_dx(const Frame *f, Block at, const real *y, int channels, int pitch,
                    int sites, real *dy)
 {
-    const real *target = target_of(f, at, channels * sites);
-    for (int i = THREAD; i < channels * sites; i += THREADS) {
-        const int c = i / sites, s = i - c * sites;
-        dy[s * pitch + c] = 2 * (y[s * pitch + c] - target[i]);
+    const real *target = target_of(f, at, (int64)channels * sites);
+    for (int i = THREAD; i < channels * at.sites; i += THREADS) {
+        const int c = i / at.sites, s = i - c * at.sites;
+        dy[s * pitch + c] = 2 * (y[s * pitch + c] - target[(int64)c * sites + at.site + s]);
     }
 }
 
 /* sum softplus(x) - t x: the binary cross entropy of sigmoid(x), safe at any x. */
 DEVICE void bce(const Frame *f, Block at, const real *x, int channels, int pitch, int sites)
 {
-    const real *target = target_of(f, at, channels * sites);
+    const real *target = target_of(f, at, (int64)channels * sites);
     double sum = 0;
-    for (int i = THREAD; i < channels * sites; i += THREADS) {
-        const int c = i / sites, s = i - c * sites;
+    for (int i = THREAD; i < channels * at.sites; i += THREADS) {
+        const int c = i / at.sites, s = i - c * at.sites;
         const double v = x[s * pitch + c];
         const double softplus = (v > 0 ? v : 0) + log1p(exp(-fabs(v)));
-        sum += softplus - target[i] * v;
+        sum += softplus - target[(int64)c * sites + at.site + s] * v;
     }
     add_loss(at, sum);
 }
@@ -273,10 +318,10 @@ DEVICE void bce(const Frame *f, Block at, const real *x, int channels, int pitch
 DEVICE void bce_dx(const Frame *f, Block at, const real *x, int channels, int pitch,
                    int sites, real *dx)
 {
-    const real *target = target_of(f, at, channels * sites);
-    for (int i = THREAD; i < channels * sites; i += THREADS) {
-        const int c = i / sites, s = i - c * sites;
-        dx[s * pitch + c] = (real)(1 / (1 + exp(-(double)x[s * pitch + c])) - target[i]);
+    const real *target = target_of(f, at, (int64)channels * sites);
+    for (int i = THREAD; i < channels * at.sites; i += THREADS) {
+        const int c = i / at.sites, s = i - c * at.sites;
+        dx[s * pitch + c] = (real)(1 / (1 + exp(-(double)x[s * pitch + c])) - target[(int64)c * sites + at.site + s]);
     }
 }
 
@@ -428,26 +473,26 @@ DEVICE void add_blocks(const Frame *f)
 /* flux, st.arch:4 */
 DEVICE void read_flux_cuda(const Frame *f, Block at)
 {
-    read_input(f, at, f->x, at.field + f->flux, 4, 4, f->sites1);
+    read_input(f, at, f->x, at.far + f->flux + at.site * 4, 4, 4, f->sites1);
 }
 
 /* conv1, st.arch:7
  * y[o,p] = b[o] + sum over taps k and channels c of w[o,c,k] x[c,near[k][p]]; 256 multiply-adds a site */
 DEVICE void conv1_cuda(const Frame *f, Block at)
 {
-    const int tiles = (f->sites1 + 1) / 2;
+    const int tiles = (at.sites + 1) / 2;
     for (int item = THREAD; item < tiles * 2; item += THREADS) { /* tiles, one to a thread */
         const int block = item / tiles;
         const int s0 = item - block * tiles;
-        const int s1 = (s0 + tiles < f->sites1 - 1 ? s0 + tiles : f->sites1 - 1);
+        const int s1 = (s0 + tiles < at.sites - 1 ? s0 + tiles : at.sites - 1);
         real y_0_0 = 0; real y_0_1 = 0; real y_1_0 = 0; real y_1_1 = 0; real y_2_0 = 0;
         real y_2_1 = 0; real y_3_0 = 0; real y_3_1 = 0; real y_4_0 = 0; real y_4_1 = 0;
         real y_5_0 = 0; real y_5_1 = 0; real y_6_0 = 0; real y_6_1 = 0; real y_7_0 = 0;
         real y_7_1 = 0;
         const real *w = ALIGNED(at.packed + block * 128);
         for (int tap = 0; tap < 4; tap++) { /* taps */
-            const real *x_0 = ALIGNED(at.field + f->flux + f->near1[tap * f->sites1 + s0] * 4);
-            const real *x_1 = ALIGNED(at.field + f->flux + f->near1[tap * f->sites1 + s1] * 4);
+            const real *x_0 = ALIGNED(at.far + f->flux + f->near1[tap * f->sites1 + at.site + s0] * 4);
+            const real *x_1 = ALIGNED(at.far + f->flux + f->near1[tap * f->sites1 + at.site + s1] * 4);
             {
                 real v_0_0 = x_0[0]; real v_0_1 = x_1[0]; real u_0_0 = w[tap * 32];
                 y_0_0 = real_fma(u_0_0, v_0_0, y_0_0); y_0_1 = real_fma(u_0_0, v_0_1, y_0_1);
@@ -503,8 +548,8 @@ DEVICE void conv1_cuda(const Frame *f, Block at)
                 y_7_1 = real_fma(u_3_7, v_3_1, y_7_1);
             }
         }
-        real *to_conv1_0 = at.field + f->conv1 + s0 * 20 + block * 8;
-        real *to_conv1_1 = at.field + f->conv1 + s1 * 20 + block * 8;
+        real *to_conv1_0 = at.far + f->conv1 + at.site * 20 + s0 * 20 + block * 8;
+        real *to_conv1_1 = at.far + f->conv1 + at.site * 20 + s1 * 20 + block * 8;
         to_conv1_0[0] = y_0_0; to_conv1_1[0] = y_0_1; to_conv1_0[1] = y_1_0; to_conv1_1[1] = y_1_1;
         to_conv1_0[2] = y_2_0; to_conv1_1[2] = y_2_1; to_conv1_0[3] = y_3_0; to_conv1_1[3] = y_3_1;
         to_conv1_0[4] = y_4_0; to_conv1_1[4] = y_4_1; to_conv1_0[5] = y_5_0; to_conv1_1[5] = y_5_1;
@@ -515,19 +560,19 @@ DEVICE void conv1_cuda(const Frame *f, Block at)
 /* max_pool1 -> leaky_relu1, st.arch:8 */
 DEVICE void max_pool1_cuda(const Frame *f, Block at)
 {
-    for (int item = THREAD; item < f->sites2 * 16; item += THREADS) { /* tiles, one to a thread */
+    for (int item = THREAD; item < at.sites * 16; item += THREADS) { /* tiles, one to a thread */
         const int s = item / 16;
         const int c = item - s * 16;
-        const real *x = at.field + f->conv1;
-        real y = x[f->near2[s] * 20 + c];
-        real next_1 = x[f->near2[f->sites2 + s] * 20 + c];
+        const real *x = at.far + f->conv1;
+        real y = x[f->near2[at.site + s] * 20 + c];
+        real next_1 = x[f->near2[f->sites2 + at.site + s] * 20 + c];
         y = (next_1 > y ? next_1 : y);
-        real next_2 = x[f->near2[f->sites2 * 2 + s] * 20 + c];
+        real next_2 = x[f->near2[f->sites2 * 2 + at.site + s] * 20 + c];
         y = (next_2 > y ? next_2 : y);
-        real next_3 = x[f->near2[f->sites2 * 3 + s] * 20 + c];
+        real next_3 = x[f->near2[f->sites2 * 3 + at.site + s] * 20 + c];
         y = (next_3 > y ? next_3 : y);
         y = real_max(y, (y * (real)0.01));
-        real *to_leaky_relu1 = at.field + f->leaky_relu1 + s * 20 + c;
+        real *to_leaky_relu1 = at.near + f->leaky_relu1 + s * 20 + c;
         to_leaky_relu1[0] = y;
     }
 }
@@ -536,11 +581,11 @@ DEVICE void max_pool1_cuda(const Frame *f, Block at)
  * y[o,p] = b[o] + sum over taps k and channels c of w[o,c,k] x[c,near[k][p]]; 256 multiply-adds a site */
 DEVICE void conv2_cuda(const Frame *f, Block at)
 {
-    const int tiles = (f->sites2 + 1) / 2;
+    const int tiles = (at.sites + 1) / 2;
     for (int item = THREAD; item < tiles * 2; item += THREADS) { /* tiles, one to a thread */
         const int block = item / tiles;
         const int s0 = item - block * tiles;
-        const int s1 = (s0 + tiles < f->sites2 - 1 ? s0 + tiles : f->sites2 - 1);
+        const int s1 = (s0 + tiles < at.sites - 1 ? s0 + tiles : at.sites - 1);
         const real *bias = at.packed + block * 8 + 512;
         real y_0_0 = bias[0]; real y_0_1 = bias[0]; real y_1_0 = bias[1]; real y_1_1 = bias[1];
         real y_2_0 = bias[2]; real y_2_1 = bias[2]; real y_3_0 = bias[3]; real y_3_1 = bias[3];
@@ -548,8 +593,8 @@ DEVICE void conv2_cuda(const Frame *f, Block at)
         real y_6_0 = bias[6]; real y_6_1 = bias[6]; real y_7_0 = bias[7]; real y_7_1 = bias[7];
         const real *w = ALIGNED(at.packed + block * 128 + 256);
         {
-            const real *x_0 = ALIGNED(at.field + f->leaky_relu1 + s0 * 20);
-            const real *x_1 = ALIGNED(at.field + f->leaky_relu1 + s1 * 20);
+            const real *x_0 = ALIGNED(at.near + f->leaky_relu1 + s0 * 20);
+            const real *x_1 = ALIGNED(at.near + f->leaky_relu1 + s1 * 20);
             for (int c = 0; c < 16; c += 4) { /* channels read */
                 real v_0_0 = x_0[c]; real v_0_1 = x_1[c]; real u_0_0 = w[c * 8];
                 y_0_0 = real_fma(u_0_0, v_0_0, y_0_0); y_0_1 = real_fma(u_0_0, v_0_1, y_0_1);
@@ -621,8 +666,8 @@ DEVICE void conv2_cuda(const Frame *f, Block at)
         y_6_1 = real_max(y_6_1, (y_6_1 * (real)0.01));
         y_7_0 = real_max(y_7_0, (y_7_0 * (real)0.01));
         y_7_1 = real_max(y_7_1, (y_7_1 * (real)0.01));
-        real *to_leaky_relu2_0 = at.field + f->leaky_relu2 + s0 * 20 + block * 8;
-        real *to_leaky_relu2_1 = at.field + f->leaky_relu2 + s1 * 20 + block * 8;
+        real *to_leaky_relu2_0 = at.near + f->leaky_relu2 + s0 * 20 + block * 8;
+        real *to_leaky_relu2_1 = at.near + f->leaky_relu2 + s1 * 20 + block * 8;
         to_leaky_relu2_0[0] = y_0_0; to_leaky_relu2_1[0] = y_0_1; to_leaky_relu2_0[1] = y_1_0;
         to_leaky_relu2_1[1] = y_1_1; to_leaky_relu2_0[2] = y_2_0; to_leaky_relu2_1[2] = y_2_1;
         to_leaky_relu2_0[3] = y_3_0; to_leaky_relu2_1[3] = y_3_1; to_leaky_relu2_0[4] = y_4_0;
@@ -636,9 +681,9 @@ DEVICE void conv2_cuda(const Frame *f, Block at)
  * y[o,p] = b[o] + sum over taps k and channels c of w[o,c,k] x[c,near[k][p]]; 128 multiply-adds a site */
 DEVICE void conv3_cuda(const Frame *f, Block at)
 {
-    const int tiles = (f->sites2 + 1) / 2;
+    const int tiles = (at.sites + 1) / 2;
     for (int item = THREAD; item < tiles; item += THREADS) { /* tiles, one to a thread */
-        const int s1 = (item + tiles < f->sites2 - 1 ? item + tiles : f->sites2 - 1);
+        const int s1 = (item + tiles < at.sites - 1 ? item + tiles : at.sites - 1);
         const real *bias = at.packed + 656;
         real y_0_0 = bias[0]; real y_0_1 = bias[0]; real y_1_0 = bias[1]; real y_1_1 = bias[1];
         real y_2_0 = bias[2]; real y_2_1 = bias[2]; real y_3_0 = bias[3]; real y_3_1 = bias[3];
@@ -646,8 +691,8 @@ DEVICE void conv3_cuda(const Frame *f, Block at)
         real y_6_0 = bias[6]; real y_6_1 = bias[6]; real y_7_0 = bias[7]; real y_7_1 = bias[7];
         const real *w = ALIGNED(at.packed + 528);
         {
-            const real *x_0 = ALIGNED(at.field + f->leaky_relu2 + item * 20);
-            const real *x_1 = ALIGNED(at.field + f->leaky_relu2 + s1 * 20);
+            const real *x_0 = ALIGNED(at.near + f->leaky_relu2 + item * 20);
+            const real *x_1 = ALIGNED(at.near + f->leaky_relu2 + s1 * 20);
             for (int c = 0; c < 16; c += 4) { /* channels read */
                 real v_0_0 = x_0[c]; real v_0_1 = x_1[c]; real u_0_0 = w[c * 8];
                 y_0_0 = real_fma(u_0_0, v_0_0, y_0_0); y_0_1 = real_fma(u_0_0, v_0_1, y_0_1);
@@ -703,8 +748,8 @@ DEVICE void conv3_cuda(const Frame *f, Block at)
                 y_7_1 = real_fma(u_3_7, v_3_1, y_7_1);
             }
         }
-        real *to_conv3_0 = at.field + f->conv3 + item * 12;
-        real *to_conv3_1 = at.field + f->conv3 + s1 * 12;
+        real *to_conv3_0 = at.near + f->conv3 + item * 12;
+        real *to_conv3_1 = at.near + f->conv3 + s1 * 12;
         to_conv3_0[0] = y_0_0; to_conv3_1[0] = y_0_1; to_conv3_0[1] = y_1_0; to_conv3_1[1] = y_1_1;
         to_conv3_0[2] = y_2_0; to_conv3_1[2] = y_2_1; to_conv3_0[3] = y_3_0; to_conv3_1[3] = y_3_1;
         to_conv3_0[4] = y_4_0; to_conv3_1[4] = y_4_1; to_conv3_0[5] = y_5_0; to_conv3_1[5] = y_5_1;
@@ -715,16 +760,16 @@ DEVICE void conv3_cuda(const Frame *f, Block at)
 /* global_max_pool1, st.arch:11 */
 DEVICE void global_max_pool1_shares_cuda(const Frame *f, Block at)
 {
-    const int shares = shares_of(f->sites2, 8);
+    const int shares = shares_of(at.sites, 8);
     for (int item = THREAD; item < shares * 8; item += THREADS) { /* tiles, one to a thread */
         const int share = item / 8;
         const int n = item - share * 8;
-        const int size = (f->sites2 + shares - 1) / shares;
-        const int first = (share * size < f->sites2 ? share * size : f->sites2);
-        const int last = (first + size < f->sites2 ? first + size : f->sites2);
-        real *part = at.field + f->global_max_pool1_shares;
-        const real *x = at.field + f->conv3 + n;
-        const int begin = (first < f->sites2 - 1 ? first : f->sites2 - 1);
+        const int size = (at.sites + shares - 1) / shares;
+        const int first = (share * size < at.sites ? share * size : at.sites);
+        const int last = (first + size < at.sites ? first + size : at.sites);
+        real *part = at.near + f->global_max_pool1_shares;
+        const real *x = at.near + f->conv3 + n;
+        const int begin = (first < at.sites - 1 ? first : at.sites - 1);
         real max = x[begin * 12];
         for (int s = first; s < last; s++) { /* sites */
             real next = x[s * 12];
@@ -737,15 +782,71 @@ DEVICE void global_max_pool1_shares_cuda(const Frame *f, Block at)
 /* global_max_pool1, st.arch:11 */
 DEVICE void global_max_pool1_cuda(const Frame *f, Block at)
 {
-    const int shares = shares_of(f->sites2, 8);
+    const int shares = shares_of(at.sites, 8);
     for (int item = THREAD; item < 8; item += THREADS) { /* tiles, one to a thread */
-        const real *part = at.field + f->global_max_pool1_shares;
+        const real *part = at.near + f->global_max_pool1_shares;
         real max = part[item];
         for (int share = 1; share < shares; share++) { /* shares of the sum */
             real next = part[share * 8 + item];
             max = (next > max ? next : max);
         }
-        real *y = at.field + f->global_max_pool1;
+        real *y = at.near + f->global_max_pool1;
+        y[item] = max;
+    }
+}
+
+/* global_max_pool1, st.arch:11 */
+DEVICE void global_max_pool1_tile_cuda(const Frame *f, Block at)
+{
+    const int shares = shares_of(at.sites, 8);
+    for (int item = THREAD; item < 8; item += THREADS) { /* tiles, one to a thread */
+        const real *part = at.near + f->global_max_pool1_shares;
+        real max = part[item];
+        for (int share = 1; share < shares; share++) { /* shares of the sum */
+            real next = part[share * 8 + item];
+            max = (next > max ? next : max);
+        }
+        real *from = at.far + f->global_max_pool1_parts + at.tile * 8;
+        from[item] = max;
+    }
+}
+
+/* global_max_pool1, st.arch:11 */
+DEVICE void global_max_pool1_tiles_cuda(const Frame *f, Block at)
+{
+    const int shares = shares_of(tiles_of(f, f->sites2), 8);
+    for (int item = THREAD; item < shares * 8; item += THREADS) { /* tiles, one to a thread */
+        const int share = item / 8;
+        const int n = item - share * 8;
+        const int size = (tiles_of(f, f->sites2) + shares - 1) / shares;
+        const int first = (share * size < tiles_of(f, f->sites2) ? share * size : tiles_of(f,
+        f->sites2));
+        const int last = (first + size < tiles_of(f, f->sites2) ? first + size : tiles_of(f,
+        f->sites2));
+        real *part = at.near + f->global_max_pool1_tiles;
+        const real *from = at.far + f->global_max_pool1_parts + n;
+        const int begin = (first < tiles_of(f, f->sites2) - 1 ? first : tiles_of(f, f->sites2) - 1);
+        real max = from[begin * 8];
+        for (int s = first; s < last; s++) { /* sites */
+            real next = from[s * 8];
+            max = (next > max ? next : max);
+        }
+        part[item] = max;
+    }
+}
+
+/* global_max_pool1, st.arch:11 */
+DEVICE void global_max_pool1_all_cuda(const Frame *f, Block at)
+{
+    const int shares = shares_of(tiles_of(f, f->sites2), 8);
+    for (int item = THREAD; item < 8; item += THREADS) { /* tiles, one to a thread */
+        const real *part = at.near + f->global_max_pool1_tiles;
+        real max = part[item];
+        for (int share = 1; share < shares; share++) { /* shares of the sum */
+            real next = part[share * 8 + item];
+            max = (next > max ? next : max);
+        }
+        real *y = at.near + f->global_max_pool1;
         y[item] = max;
     }
 }
@@ -754,10 +855,10 @@ DEVICE void global_max_pool1_cuda(const Frame *f, Block at)
 DEVICE void leaky_relu3_cuda(const Frame *f, Block at)
 {
     for (int item = THREAD; item < 8; item += THREADS) { /* tiles, one to a thread */
-        const real *x = at.field + f->global_max_pool1;
+        const real *x = at.near + f->global_max_pool1;
         real y = x[item];
         y = real_max(y, (y * (real)0.01));
-        real *to_leaky_relu3 = at.field + f->leaky_relu3 + item;
+        real *to_leaky_relu3 = at.near + f->leaky_relu3 + item;
         to_leaky_relu3[0] = y;
     }
 }
@@ -771,7 +872,7 @@ DEVICE void linear1_cuda(const Frame *f, Block at)
         real y_6 = 0; real y_7 = 0;
         const real *w = ALIGNED(at.packed + item * 64 + 672);
         {
-            const real *x = ALIGNED(at.field + f->leaky_relu3);
+            const real *x = ALIGNED(at.near + f->leaky_relu3);
             for (int c = 0; c < 8; c += 4) { /* channels read */
                 real v_0 = x[c]; real u_0_0 = w[c * 8]; y_0 = real_fma(u_0_0, v_0, y_0);
                 real u_0_1 = w[c * 8 + 1]; y_1 = real_fma(u_0_1, v_0, y_1);
@@ -807,7 +908,7 @@ DEVICE void linear1_cuda(const Frame *f, Block at)
                 real u_3_7 = w[c * 8 + 31]; y_7 = real_fma(u_3_7, v_3, y_7);
             }
         }
-        real *to_linear1 = at.field + f->linear1 + item * 8;
+        real *to_linear1 = at.near + f->linear1 + item * 8;
         to_linear1[0] = y_0; to_linear1[1] = y_1; to_linear1[2] = y_2; to_linear1[3] = y_3;
         to_linear1[4] = y_4; to_linear1[5] = y_5; to_linear1[6] = y_6; to_linear1[7] = y_7;
     }
@@ -822,7 +923,7 @@ DEVICE void linear2_cuda(const Frame *f, Block at)
         real y = bias[0];
         const real *w = at.packed + 928;
         {
-            const real *x = ALIGNED(at.field + f->linear1);
+            const real *x = ALIGNED(at.near + f->linear1);
             for (int c = 0; c < 32; c += 4) { /* channels read */
                 real v_0 = x[c]; real u_0 = w[c]; y = real_fma(u_0, v_0, y);
                 real v_1 = x[c + 1]; real u_1 = w[c + 1]; y = real_fma(u_1, v_1, y);
@@ -831,7 +932,7 @@ DEVICE void linear2_cuda(const Frame *f, Block at)
             }
         }
         y = real_sigmoid(y);
-        real *to_sigmoid1 = at.field + f->sigmoid1;
+        real *to_sigmoid1 = at.near + f->sigmoid1;
         to_sigmoid1[0] = y;
     }
 }
@@ -839,58 +940,238 @@ DEVICE void linear2_cuda(const Frame *f, Block at)
 /* sigmoid1, st.arch:14 */
 DEVICE void write_sigmoid1_cuda(const Frame *f, Block at)
 {
-    write_field(f, at, f->y, at.field + f->sigmoid1, 1, 1, 1);
+    write_field(f, at, f->y, at.near + f->sigmoid1, 1, 1, 1);
 }
 
 /* max_pool1 -> leaky_relu1, st.arch:8 */
 DEVICE void max_pool1_2_cuda(const Frame *f, Block at)
 {
-    for (int item = THREAD; item < f->sites2 * 16; item += THREADS) { /* tiles, one to a thread */
+    for (int item = THREAD; item < at.sites * 16; item += THREADS) { /* tiles, one to a thread */
         const int s = item / 16;
         const int c = item - s * 16;
-        const real *x = at.field + f->conv1;
-        real y = x[f->near2[s] * 20 + c];
+        const real *x = at.far + f->conv1;
+        real y = x[f->near2[at.site + s] * 20 + c];
         real where = 0;
-        real next_1 = x[f->near2[f->sites2 + s] * 20 + c];
+        real next_1 = x[f->near2[f->sites2 + at.site + s] * 20 + c];
         where = (next_1 > y ? (real)1 : where);
         y = (next_1 > y ? next_1 : y);
-        real next_2 = x[f->near2[f->sites2 * 2 + s] * 20 + c];
+        real next_2 = x[f->near2[f->sites2 * 2 + at.site + s] * 20 + c];
         where = (next_2 > y ? (real)2 : where);
         y = (next_2 > y ? next_2 : y);
-        real next_3 = x[f->near2[f->sites2 * 3 + s] * 20 + c];
+        real next_3 = x[f->near2[f->sites2 * 3 + at.site + s] * 20 + c];
         where = (next_3 > y ? (real)3 : where);
         y = (next_3 > y ? next_3 : y);
-        real *arg = at.field + f->max_pool1_arg;
-        arg[s * 20 + c] = where;
+        real *arg = at.far + f->max_pool1_arg;
+        arg[at.site * 20 + s * 20 + c] = where;
         y = real_max(y, (y * (real)0.01));
-        real *to_leaky_relu1 = at.field + f->leaky_relu1 + s * 20 + c;
+        real *to_leaky_relu1 = at.far + f->leaky_relu1_2 + at.site * 20 + s * 20 + c;
         to_leaky_relu1[0] = y;
     }
-    real *ghost_max_pool1_arg = at.field + f->max_pool1_arg + f->sites2 * 20;
+    real *ghost_max_pool1_arg = at.far + f->max_pool1_arg + f->sites2 * 20;
     for (int o = THREAD; o < 16; o += THREADS) { /* channels made */
         ghost_max_pool1_arg[o] = 0;
+    }
+}
+
+/* conv2 -> leaky_relu2, st.arch:9
+ * y[o,p] = b[o] + sum over taps k and channels c of w[o,c,k] x[c,near[k][p]]; 256 multiply-adds a site */
+DEVICE void conv2_2_cuda(const Frame *f, Block at)
+{
+    const int tiles = (at.sites + 1) / 2;
+    for (int item = THREAD; item < tiles * 2; item += THREADS) { /* tiles, one to a thread */
+        const int block = item / tiles;
+        const int s0 = item - block * tiles;
+        const int s1 = (s0 + tiles < at.sites - 1 ? s0 + tiles : at.sites - 1);
+        const real *bias = at.packed + block * 8 + 512;
+        real y_0_0 = bias[0]; real y_0_1 = bias[0]; real y_1_0 = bias[1]; real y_1_1 = bias[1];
+        real y_2_0 = bias[2]; real y_2_1 = bias[2]; real y_3_0 = bias[3]; real y_3_1 = bias[3];
+        real y_4_0 = bias[4]; real y_4_1 = bias[4]; real y_5_0 = bias[5]; real y_5_1 = bias[5];
+        real y_6_0 = bias[6]; real y_6_1 = bias[6]; real y_7_0 = bias[7]; real y_7_1 = bias[7];
+        const real *w = ALIGNED(at.packed + block * 128 + 256);
+        {
+            const real *x_0 = ALIGNED(at.far + f->leaky_relu1_2 + at.site * 20 + s0 * 20);
+            const real *x_1 = ALIGNED(at.far + f->leaky_relu1_2 + at.site * 20 + s1 * 20);
+            for (int c = 0; c < 16; c += 4) { /* channels read */
+                real v_0_0 = x_0[c]; real v_0_1 = x_1[c]; real u_0_0 = w[c * 8];
+                y_0_0 = real_fma(u_0_0, v_0_0, y_0_0); y_0_1 = real_fma(u_0_0, v_0_1, y_0_1);
+                real u_0_1 = w[c * 8 + 1]; y_1_0 = real_fma(u_0_1, v_0_0, y_1_0);
+                y_1_1 = real_fma(u_0_1, v_0_1, y_1_1); real u_0_2 = w[c * 8 + 2];
+                y_2_0 = real_fma(u_0_2, v_0_0, y_2_0); y_2_1 = real_fma(u_0_2, v_0_1, y_2_1);
+                real u_0_3 = w[c * 8 + 3]; y_3_0 = real_fma(u_0_3, v_0_0, y_3_0);
+                y_3_1 = real_fma(u_0_3, v_0_1, y_3_1); real u_0_4 = w[c * 8 + 4];
+                y_4_0 = real_fma(u_0_4, v_0_0, y_4_0); y_4_1 = real_fma(u_0_4, v_0_1, y_4_1);
+                real u_0_5 = w[c * 8 + 5]; y_5_0 = real_fma(u_0_5, v_0_0, y_5_0);
+                y_5_1 = real_fma(u_0_5, v_0_1, y_5_1); real u_0_6 = w[c * 8 + 6];
+                y_6_0 = real_fma(u_0_6, v_0_0, y_6_0); y_6_1 = real_fma(u_0_6, v_0_1, y_6_1);
+                real u_0_7 = w[c * 8 + 7]; y_7_0 = real_fma(u_0_7, v_0_0, y_7_0);
+                y_7_1 = real_fma(u_0_7, v_0_1, y_7_1);
+                real v_1_0 = x_0[c + 1]; real v_1_1 = x_1[c + 1]; real u_1_0 = w[c * 8 + 8];
+                y_0_0 = real_fma(u_1_0, v_1_0, y_0_0); y_0_1 = real_fma(u_1_0, v_1_1, y_0_1);
+                real u_1_1 = w[c * 8 + 9]; y_1_0 = real_fma(u_1_1, v_1_0, y_1_0);
+                y_1_1 = real_fma(u_1_1, v_1_1, y_1_1); real u_1_2 = w[c * 8 + 10];
+                y_2_0 = real_fma(u_1_2, v_1_0, y_2_0); y_2_1 = real_fma(u_1_2, v_1_1, y_2_1);
+                real u_1_3 = w[c * 8 + 11]; y_3_0 = real_fma(u_1_3, v_1_0, y_3_0);
+                y_3_1 = real_fma(u_1_3, v_1_1, y_3_1); real u_1_4 = w[c * 8 + 12];
+                y_4_0 = real_fma(u_1_4, v_1_0, y_4_0); y_4_1 = real_fma(u_1_4, v_1_1, y_4_1);
+                real u_1_5 = w[c * 8 + 13]; y_5_0 = real_fma(u_1_5, v_1_0, y_5_0);
+                y_5_1 = real_fma(u_1_5, v_1_1, y_5_1); real u_1_6 = w[c * 8 + 14];
+                y_6_0 = real_fma(u_1_6, v_1_0, y_6_0); y_6_1 = real_fma(u_1_6, v_1_1, y_6_1);
+                real u_1_7 = w[c * 8 + 15]; y_7_0 = real_fma(u_1_7, v_1_0, y_7_0);
+                y_7_1 = real_fma(u_1_7, v_1_1, y_7_1);
+                real v_2_0 = x_0[c + 2]; real v_2_1 = x_1[c + 2]; real u_2_0 = w[c * 8 + 16];
+                y_0_0 = real_fma(u_2_0, v_2_0, y_0_0); y_0_1 = real_fma(u_2_0, v_2_1, y_0_1);
+                real u_2_1 = w[c * 8 + 17]; y_1_0 = real_fma(u_2_1, v_2_0, y_1_0);
+                y_1_1 = real_fma(u_2_1, v_2_1, y_1_1); real u_2_2 = w[c * 8 + 18];
+                y_2_0 = real_fma(u_2_2, v_2_0, y_2_0); y_2_1 = real_fma(u_2_2, v_2_1, y_2_1);
+                real u_2_3 = w[c * 8 + 19]; y_3_0 = real_fma(u_2_3, v_2_0, y_3_0);
+                y_3_1 = real_fma(u_2_3, v_2_1, y_3_1); real u_2_4 = w[c * 8 + 20];
+                y_4_0 = real_fma(u_2_4, v_2_0, y_4_0); y_4_1 = real_fma(u_2_4, v_2_1, y_4_1);
+                real u_2_5 = w[c * 8 + 21]; y_5_0 = real_fma(u_2_5, v_2_0, y_5_0);
+                y_5_1 = real_fma(u_2_5, v_2_1, y_5_1); real u_2_6 = w[c * 8 + 22];
+                y_6_0 = real_fma(u_2_6, v_2_0, y_6_0); y_6_1 = real_fma(u_2_6, v_2_1, y_6_1);
+                real u_2_7 = w[c * 8 + 23]; y_7_0 = real_fma(u_2_7, v_2_0, y_7_0);
+                y_7_1 = real_fma(u_2_7, v_2_1, y_7_1);
+                real v_3_0 = x_0[c + 3]; real v_3_1 = x_1[c + 3]; real u_3_0 = w[c * 8 + 24];
+                y_0_0 = real_fma(u_3_0, v_3_0, y_0_0); y_0_1 = real_fma(u_3_0, v_3_1, y_0_1);
+                real u_3_1 = w[c * 8 + 25]; y_1_0 = real_fma(u_3_1, v_3_0, y_1_0);
+                y_1_1 = real_fma(u_3_1, v_3_1, y_1_1); real u_3_2 = w[c * 8 + 26];
+                y_2_0 = real_fma(u_3_2, v_3_0, y_2_0); y_2_1 = real_fma(u_3_2, v_3_1, y_2_1);
+                real u_3_3 = w[c * 8 + 27]; y_3_0 = real_fma(u_3_3, v_3_0, y_3_0);
+                y_3_1 = real_fma(u_3_3, v_3_1, y_3_1); real u_3_4 = w[c * 8 + 28];
+                y_4_0 = real_fma(u_3_4, v_3_0, y_4_0); y_4_1 = real_fma(u_3_4, v_3_1, y_4_1);
+                real u_3_5 = w[c * 8 + 29]; y_5_0 = real_fma(u_3_5, v_3_0, y_5_0);
+                y_5_1 = real_fma(u_3_5, v_3_1, y_5_1); real u_3_6 = w[c * 8 + 30];
+                y_6_0 = real_fma(u_3_6, v_3_0, y_6_0); y_6_1 = real_fma(u_3_6, v_3_1, y_6_1);
+                real u_3_7 = w[c * 8 + 31]; y_7_0 = real_fma(u_3_7, v_3_0, y_7_0);
+                y_7_1 = real_fma(u_3_7, v_3_1, y_7_1);
+            }
+        }
+        y_0_0 = real_max(y_0_0, (y_0_0 * (real)0.01));
+        y_0_1 = real_max(y_0_1, (y_0_1 * (real)0.01));
+        y_1_0 = real_max(y_1_0, (y_1_0 * (real)0.01));
+        y_1_1 = real_max(y_1_1, (y_1_1 * (real)0.01));
+        y_2_0 = real_max(y_2_0, (y_2_0 * (real)0.01));
+        y_2_1 = real_max(y_2_1, (y_2_1 * (real)0.01));
+        y_3_0 = real_max(y_3_0, (y_3_0 * (real)0.01));
+        y_3_1 = real_max(y_3_1, (y_3_1 * (real)0.01));
+        y_4_0 = real_max(y_4_0, (y_4_0 * (real)0.01));
+        y_4_1 = real_max(y_4_1, (y_4_1 * (real)0.01));
+        y_5_0 = real_max(y_5_0, (y_5_0 * (real)0.01));
+        y_5_1 = real_max(y_5_1, (y_5_1 * (real)0.01));
+        y_6_0 = real_max(y_6_0, (y_6_0 * (real)0.01));
+        y_6_1 = real_max(y_6_1, (y_6_1 * (real)0.01));
+        y_7_0 = real_max(y_7_0, (y_7_0 * (real)0.01));
+        y_7_1 = real_max(y_7_1, (y_7_1 * (real)0.01));
+        real *to_leaky_relu2_0 = at.far + f->leaky_relu2_2 + at.site * 20 + s0 * 20 + block * 8;
+        real *to_leaky_relu2_1 = at.far + f->leaky_relu2_2 + at.site * 20 + s1 * 20 + block * 8;
+        to_leaky_relu2_0[0] = y_0_0; to_leaky_relu2_1[0] = y_0_1; to_leaky_relu2_0[1] = y_1_0;
+        to_leaky_relu2_1[1] = y_1_1; to_leaky_relu2_0[2] = y_2_0; to_leaky_relu2_1[2] = y_2_1;
+        to_leaky_relu2_0[3] = y_3_0; to_leaky_relu2_1[3] = y_3_1; to_leaky_relu2_0[4] = y_4_0;
+        to_leaky_relu2_1[4] = y_4_1; to_leaky_relu2_0[5] = y_5_0; to_leaky_relu2_1[5] = y_5_1;
+        to_leaky_relu2_0[6] = y_6_0; to_leaky_relu2_1[6] = y_6_1; to_leaky_relu2_0[7] = y_7_0;
+        to_leaky_relu2_1[7] = y_7_1;
+    }
+}
+
+/* conv3, st.arch:10
+ * y[o,p] = b[o] + sum over taps k and channels c of w[o,c,k] x[c,near[k][p]]; 128 multiply-adds a site */
+DEVICE void conv3_2_cuda(const Frame *f, Block at)
+{
+    const int tiles = (at.sites + 1) / 2;
+    for (int item = THREAD; item < tiles; item += THREADS) { /* tiles, one to a thread */
+        const int s1 = (item + tiles < at.sites - 1 ? item + tiles : at.sites - 1);
+        const real *bias = at.packed + 656;
+        real y_0_0 = bias[0]; real y_0_1 = bias[0]; real y_1_0 = bias[1]; real y_1_1 = bias[1];
+        real y_2_0 = bias[2]; real y_2_1 = bias[2]; real y_3_0 = bias[3]; real y_3_1 = bias[3];
+        real y_4_0 = bias[4]; real y_4_1 = bias[4]; real y_5_0 = bias[5]; real y_5_1 = bias[5];
+        real y_6_0 = bias[6]; real y_6_1 = bias[6]; real y_7_0 = bias[7]; real y_7_1 = bias[7];
+        const real *w = ALIGNED(at.packed + 528);
+        {
+            const real *x_0 = ALIGNED(at.far + f->leaky_relu2_2 + at.site * 20 + item * 20);
+            const real *x_1 = ALIGNED(at.far + f->leaky_relu2_2 + at.site * 20 + s1 * 20);
+            for (int c = 0; c < 16; c += 4) { /* channels read */
+                real v_0_0 = x_0[c]; real v_0_1 = x_1[c]; real u_0_0 = w[c * 8];
+                y_0_0 = real_fma(u_0_0, v_0_0, y_0_0); y_0_1 = real_fma(u_0_0, v_0_1, y_0_1);
+                real u_0_1 = w[c * 8 + 1]; y_1_0 = real_fma(u_0_1, v_0_0, y_1_0);
+                y_1_1 = real_fma(u_0_1, v_0_1, y_1_1); real u_0_2 = w[c * 8 + 2];
+                y_2_0 = real_fma(u_0_2, v_0_0, y_2_0); y_2_1 = real_fma(u_0_2, v_0_1, y_2_1);
+                real u_0_3 = w[c * 8 + 3]; y_3_0 = real_fma(u_0_3, v_0_0, y_3_0);
+                y_3_1 = real_fma(u_0_3, v_0_1, y_3_1); real u_0_4 = w[c * 8 + 4];
+                y_4_0 = real_fma(u_0_4, v_0_0, y_4_0); y_4_1 = real_fma(u_0_4, v_0_1, y_4_1);
+                real u_0_5 = w[c * 8 + 5]; y_5_0 = real_fma(u_0_5, v_0_0, y_5_0);
+                y_5_1 = real_fma(u_0_5, v_0_1, y_5_1); real u_0_6 = w[c * 8 + 6];
+                y_6_0 = real_fma(u_0_6, v_0_0, y_6_0); y_6_1 = real_fma(u_0_6, v_0_1, y_6_1);
+                real u_0_7 = w[c * 8 + 7]; y_7_0 = real_fma(u_0_7, v_0_0, y_7_0);
+                y_7_1 = real_fma(u_0_7, v_0_1, y_7_1);
+                real v_1_0 = x_0[c + 1]; real v_1_1 = x_1[c + 1]; real u_1_0 = w[c * 8 + 8];
+                y_0_0 = real_fma(u_1_0, v_1_0, y_0_0); y_0_1 = real_fma(u_1_0, v_1_1, y_0_1);
+                real u_1_1 = w[c * 8 + 9]; y_1_0 = real_fma(u_1_1, v_1_0, y_1_0);
+                y_1_1 = real_fma(u_1_1, v_1_1, y_1_1); real u_1_2 = w[c * 8 + 10];
+                y_2_0 = real_fma(u_1_2, v_1_0, y_2_0); y_2_1 = real_fma(u_1_2, v_1_1, y_2_1);
+                real u_1_3 = w[c * 8 + 11]; y_3_0 = real_fma(u_1_3, v_1_0, y_3_0);
+                y_3_1 = real_fma(u_1_3, v_1_1, y_3_1); real u_1_4 = w[c * 8 + 12];
+                y_4_0 = real_fma(u_1_4, v_1_0, y_4_0); y_4_1 = real_fma(u_1_4, v_1_1, y_4_1);
+                real u_1_5 = w[c * 8 + 13]; y_5_0 = real_fma(u_1_5, v_1_0, y_5_0);
+                y_5_1 = real_fma(u_1_5, v_1_1, y_5_1); real u_1_6 = w[c * 8 + 14];
+                y_6_0 = real_fma(u_1_6, v_1_0, y_6_0); y_6_1 = real_fma(u_1_6, v_1_1, y_6_1);
+                real u_1_7 = w[c * 8 + 15]; y_7_0 = real_fma(u_1_7, v_1_0, y_7_0);
+                y_7_1 = real_fma(u_1_7, v_1_1, y_7_1);
+                real v_2_0 = x_0[c + 2]; real v_2_1 = x_1[c + 2]; real u_2_0 = w[c * 8 + 16];
+                y_0_0 = real_fma(u_2_0, v_2_0, y_0_0); y_0_1 = real_fma(u_2_0, v_2_1, y_0_1);
+                real u_2_1 = w[c * 8 + 17]; y_1_0 = real_fma(u_2_1, v_2_0, y_1_0);
+                y_1_1 = real_fma(u_2_1, v_2_1, y_1_1); real u_2_2 = w[c * 8 + 18];
+                y_2_0 = real_fma(u_2_2, v_2_0, y_2_0); y_2_1 = real_fma(u_2_2, v_2_1, y_2_1);
+                real u_2_3 = w[c * 8 + 19]; y_3_0 = real_fma(u_2_3, v_2_0, y_3_0);
+                y_3_1 = real_fma(u_2_3, v_2_1, y_3_1); real u_2_4 = w[c * 8 + 20];
+                y_4_0 = real_fma(u_2_4, v_2_0, y_4_0); y_4_1 = real_fma(u_2_4, v_2_1, y_4_1);
+                real u_2_5 = w[c * 8 + 21]; y_5_0 = real_fma(u_2_5, v_2_0, y_5_0);
+                y_5_1 = real_fma(u_2_5, v_2_1, y_5_1); real u_2_6 = w[c * 8 + 22];
+                y_6_0 = real_fma(u_2_6, v_2_0, y_6_0); y_6_1 = real_fma(u_2_6, v_2_1, y_6_1);
+                real u_2_7 = w[c * 8 + 23]; y_7_0 = real_fma(u_2_7, v_2_0, y_7_0);
+                y_7_1 = real_fma(u_2_7, v_2_1, y_7_1);
+                real v_3_0 = x_0[c + 3]; real v_3_1 = x_1[c + 3]; real u_3_0 = w[c * 8 + 24];
+                y_0_0 = real_fma(u_3_0, v_3_0, y_0_0); y_0_1 = real_fma(u_3_0, v_3_1, y_0_1);
+                real u_3_1 = w[c * 8 + 25]; y_1_0 = real_fma(u_3_1, v_3_0, y_1_0);
+                y_1_1 = real_fma(u_3_1, v_3_1, y_1_1); real u_3_2 = w[c * 8 + 26];
+                y_2_0 = real_fma(u_3_2, v_3_0, y_2_0); y_2_1 = real_fma(u_3_2, v_3_1, y_2_1);
+                real u_3_3 = w[c * 8 + 27]; y_3_0 = real_fma(u_3_3, v_3_0, y_3_0);
+                y_3_1 = real_fma(u_3_3, v_3_1, y_3_1); real u_3_4 = w[c * 8 + 28];
+                y_4_0 = real_fma(u_3_4, v_3_0, y_4_0); y_4_1 = real_fma(u_3_4, v_3_1, y_4_1);
+                real u_3_5 = w[c * 8 + 29]; y_5_0 = real_fma(u_3_5, v_3_0, y_5_0);
+                y_5_1 = real_fma(u_3_5, v_3_1, y_5_1); real u_3_6 = w[c * 8 + 30];
+                y_6_0 = real_fma(u_3_6, v_3_0, y_6_0); y_6_1 = real_fma(u_3_6, v_3_1, y_6_1);
+                real u_3_7 = w[c * 8 + 31]; y_7_0 = real_fma(u_3_7, v_3_0, y_7_0);
+                y_7_1 = real_fma(u_3_7, v_3_1, y_7_1);
+            }
+        }
+        real *to_conv3_0 = at.near + f->conv3 + item * 12;
+        real *to_conv3_1 = at.near + f->conv3 + s1 * 12;
+        to_conv3_0[0] = y_0_0; to_conv3_1[0] = y_0_1; to_conv3_0[1] = y_1_0; to_conv3_1[1] = y_1_1;
+        to_conv3_0[2] = y_2_0; to_conv3_1[2] = y_2_1; to_conv3_0[3] = y_3_0; to_conv3_1[3] = y_3_1;
+        to_conv3_0[4] = y_4_0; to_conv3_1[4] = y_4_1; to_conv3_0[5] = y_5_0; to_conv3_1[5] = y_5_1;
+        to_conv3_0[6] = y_6_0; to_conv3_1[6] = y_6_1; to_conv3_0[7] = y_7_0; to_conv3_1[7] = y_7_1;
     }
 }
 
 /* global_max_pool1, st.arch:11 */
 DEVICE void global_max_pool1_shares_2_cuda(const Frame *f, Block at)
 {
-    const int shares = shares_of(f->sites2, 8);
+    const int shares = shares_of(at.sites, 8);
     for (int item = THREAD; item < shares * 8; item += THREADS) { /* tiles, one to a thread */
         const int share = item / 8;
         const int n = item - share * 8;
-        const int size = (f->sites2 + shares - 1) / shares;
-        const int first = (share * size < f->sites2 ? share * size : f->sites2);
-        const int last = (first + size < f->sites2 ? first + size : f->sites2);
-        real *part = at.field + f->global_max_pool1_shares;
-        real *part_where = at.field + f->global_max_pool1_where;
-        const real *x = at.field + f->conv3 + n;
-        const int begin = (first < f->sites2 - 1 ? first : f->sites2 - 1);
+        const int size = (at.sites + shares - 1) / shares;
+        const int first = (share * size < at.sites ? share * size : at.sites);
+        const int last = (first + size < at.sites ? first + size : at.sites);
+        real *part = at.near + f->global_max_pool1_shares;
+        real *part_where = at.near + f->global_max_pool1_where;
+        const real *x = at.near + f->conv3 + n;
+        const int begin = (first < at.sites - 1 ? first : at.sites - 1);
         real max = x[begin * 12];
-        real where = (real)(begin);
+        real where = (real)(at.site + begin);
         for (int s = first; s < last; s++) { /* sites */
             real next = x[s * 12];
-            where = (next > max ? (real)(s) : where);
+            where = (next > max ? (real)(at.site + s) : where);
             max = (next > max ? next : max);
         }
         part[item] = max;
@@ -901,10 +1182,10 @@ DEVICE void global_max_pool1_shares_2_cuda(const Frame *f, Block at)
 /* global_max_pool1, st.arch:11 */
 DEVICE void global_max_pool1_2_cuda(const Frame *f, Block at)
 {
-    const int shares = shares_of(f->sites2, 8);
+    const int shares = shares_of(at.sites, 8);
     for (int item = THREAD; item < 8; item += THREADS) { /* tiles, one to a thread */
-        const real *part = at.field + f->global_max_pool1_shares;
-        const real *part_where = at.field + f->global_max_pool1_where;
+        const real *part = at.near + f->global_max_pool1_shares;
+        const real *part_where = at.near + f->global_max_pool1_where;
         real max = part[item];
         real where = part_where[item];
         for (int share = 1; share < shares; share++) { /* shares of the sum */
@@ -912,8 +1193,79 @@ DEVICE void global_max_pool1_2_cuda(const Frame *f, Block at)
             where = (next > max ? part_where[share * 8 + item] : where);
             max = (next > max ? next : max);
         }
-        real *y = at.field + f->global_max_pool1;
-        real *arg = at.field + f->global_max_pool1_arg;
+        real *y = at.near + f->global_max_pool1;
+        real *arg = at.far + f->global_max_pool1_arg;
+        y[item] = max;
+        arg[item] = where;
+    }
+}
+
+/* global_max_pool1, st.arch:11 */
+DEVICE void global_max_pool1_tile_2_cuda(const Frame *f, Block at)
+{
+    const int shares = shares_of(at.sites, 8);
+    for (int item = THREAD; item < 8; item += THREADS) { /* tiles, one to a thread */
+        const real *part = at.near + f->global_max_pool1_shares;
+        const real *part_where = at.near + f->global_max_pool1_where;
+        real max = part[item];
+        real where = part_where[item];
+        for (int share = 1; share < shares; share++) { /* shares of the sum */
+            real next = part[share * 8 + item];
+            where = (next > max ? part_where[share * 8 + item] : where);
+            max = (next > max ? next : max);
+        }
+        real *from = at.far + f->global_max_pool1_parts + at.tile * 8;
+        real *from_where = at.far + f->global_max_pool1_parts_where + at.tile * 8;
+        from[item] = max;
+        from_where[item] = where;
+    }
+}
+
+/* global_max_pool1, st.arch:11 */
+DEVICE void global_max_pool1_tiles_2_cuda(const Frame *f, Block at)
+{
+    const int shares = shares_of(tiles_of(f, f->sites2), 8);
+    for (int item = THREAD; item < shares * 8; item += THREADS) { /* tiles, one to a thread */
+        const int share = item / 8;
+        const int n = item - share * 8;
+        const int size = (tiles_of(f, f->sites2) + shares - 1) / shares;
+        const int first = (share * size < tiles_of(f, f->sites2) ? share * size : tiles_of(f,
+        f->sites2));
+        const int last = (first + size < tiles_of(f, f->sites2) ? first + size : tiles_of(f,
+        f->sites2));
+        real *part = at.near + f->global_max_pool1_tiles;
+        real *part_where = at.near + f->global_max_pool1_tiles_where;
+        const real *from = at.far + f->global_max_pool1_parts + n;
+        const real *from_where = at.far + f->global_max_pool1_parts_where + n;
+        const int begin = (first < tiles_of(f, f->sites2) - 1 ? first : tiles_of(f, f->sites2) - 1);
+        real max = from[begin * 8];
+        real where = from_where[begin * 8];
+        for (int s = first; s < last; s++) { /* sites */
+            real next = from[s * 8];
+            where = (next > max ? from_where[s * 8] : where);
+            max = (next > max ? next : max);
+        }
+        part[item] = max;
+        part_where[item] = where;
+    }
+}
+
+/* global_max_pool1, st.arch:11 */
+DEVICE void global_max_pool1_all_2_cuda(const Frame *f, Block at)
+{
+    const int shares = shares_of(tiles_of(f, f->sites2), 8);
+    for (int item = THREAD; item < 8; item += THREADS) { /* tiles, one to a thread */
+        const real *part = at.near + f->global_max_pool1_tiles;
+        const real *part_where = at.near + f->global_max_pool1_tiles_where;
+        real max = part[item];
+        real where = part_where[item];
+        for (int share = 1; share < shares; share++) { /* shares of the sum */
+            real next = part[share * 8 + item];
+            where = (next > max ? part_where[share * 8 + item] : where);
+            max = (next > max ? next : max);
+        }
+        real *y = at.near + f->global_max_pool1;
+        real *arg = at.far + f->global_max_pool1_arg;
         y[item] = max;
         arg[item] = where;
     }
@@ -928,7 +1280,7 @@ DEVICE void linear2_2_cuda(const Frame *f, Block at)
         real y = bias[0];
         const real *w = at.packed + 928;
         {
-            const real *x = ALIGNED(at.field + f->linear1);
+            const real *x = ALIGNED(at.near + f->linear1);
             for (int c = 0; c < 32; c += 4) { /* channels read */
                 real v_0 = x[c]; real u_0 = w[c]; y = real_fma(u_0, v_0, y);
                 real v_1 = x[c + 1]; real u_1 = w[c + 1]; y = real_fma(u_1, v_1, y);
@@ -936,7 +1288,7 @@ DEVICE void linear2_2_cuda(const Frame *f, Block at)
                 real v_3 = x[c + 3]; real u_3 = w[c + 3]; y = real_fma(u_3, v_3, y);
             }
         }
-        real *to_linear2 = at.field + f->linear2;
+        real *to_linear2 = at.near + f->linear2;
         to_linear2[0] = y;
     }
 }
@@ -944,13 +1296,13 @@ DEVICE void linear2_2_cuda(const Frame *f, Block at)
 /* loss */
 DEVICE void loss_cuda(const Frame *f, Block at)
 {
-    bce(f, at, at.field + f->linear2, 1, 1, 1);
+    bce(f, at, at.near + f->linear2, 1, 1, 1);
 }
 
 /* dlinear2, st.arch:13 */
 DEVICE void dlinear2_cuda(const Frame *f, Block at)
 {
-    bce_dx(f, at, at.field + f->linear2, 1, 1, 1, at.field + f->dlinear2);
+    bce_dx(f, at, at.near + f->linear2, 1, 1, 1, at.near + f->dlinear2);
 }
 
 /* dlinear2_weight, st.arch:13
@@ -965,8 +1317,8 @@ DEVICE void dlinear2_weight_cuda(const Frame *f, Block at)
             const int to = 1;
             real strip = 0;
             for (int s = 0; s < to; s++) { /* sites */
-                const real *dy = at.field + f->dlinear2 + row;
-                const real *x = at.field + f->linear1 + column;
+                const real *dy = at.near + f->dlinear2 + row;
+                const real *x = at.near + f->linear1 + column;
                 real v = x[0];
                 real u = dy[0]; strip = real_fma(u, v, strip);
             }
@@ -986,7 +1338,7 @@ DEVICE void dlinear2_bias_cuda(const Frame *f, Block at)
             const int to = 1;
             real strip = 0;
             for (int s = 0; s < to; s++) { /* sites */
-                const real *dy = at.field + f->dlinear2 + item;
+                const real *dy = at.near + f->dlinear2 + item;
                 real u = dy[0]; strip = (strip + u);
             }
             sum = (sum + strip);
@@ -1005,7 +1357,7 @@ DEVICE void dlinear1_cuda(const Frame *f, Block at)
         real y_6 = 0; real y_7 = 0;
         const real *w = ALIGNED(at.packed + item * 8 + 976);
         {
-            const real *x = at.field + f->dlinear2;
+            const real *x = at.near + f->dlinear2;
             real v = x[0]; real u_0 = w[0]; y_0 = real_fma(u_0, v, y_0); real u_1 = w[1];
             y_1 = real_fma(u_1, v, y_1); real u_2 = w[2]; y_2 = real_fma(u_2, v, y_2);
             real u_3 = w[3]; y_3 = real_fma(u_3, v, y_3); real u_4 = w[4];
@@ -1013,7 +1365,7 @@ DEVICE void dlinear1_cuda(const Frame *f, Block at)
             real u_6 = w[6]; y_6 = real_fma(u_6, v, y_6); real u_7 = w[7];
             y_7 = real_fma(u_7, v, y_7);
         }
-        real *to_dlinear1 = at.field + f->dlinear1 + item * 8;
+        real *to_dlinear1 = at.near + f->dlinear1 + item * 8;
         to_dlinear1[0] = y_0; to_dlinear1[1] = y_1; to_dlinear1[2] = y_2; to_dlinear1[3] = y_3;
         to_dlinear1[4] = y_4; to_dlinear1[5] = y_5; to_dlinear1[6] = y_6; to_dlinear1[7] = y_7;
     }
@@ -1033,8 +1385,8 @@ DEVICE void dlinear1_weight_cuda(const Frame *f, Block at)
             real strip_0_0 = 0; real strip_0_1 = 0;
             real strip_1_0 = 0; real strip_1_1 = 0;
             for (int s = 0; s < to; s++) { /* sites */
-                const real *dy = at.field + f->dlinear1 + row * 2;
-                const real *x = at.field + f->leaky_relu3 + column * 2;
+                const real *dy = at.near + f->dlinear1 + row * 2;
+                const real *x = at.near + f->leaky_relu3 + column * 2;
                 real v_0 = x[0]; real v_1 = x[1];
                 real u_0 = dy[0]; strip_0_0 = real_fma(u_0, v_0, strip_0_0);
                 strip_0_1 = real_fma(u_0, v_1, strip_0_1);
@@ -1061,7 +1413,7 @@ DEVICE void dleaky_relu3_cuda(const Frame *f, Block at)
         real y_6 = 0; real y_7 = 0;
         const real *w = ALIGNED(at.packed + 1008);
         {
-            const real *x = ALIGNED(at.field + f->dlinear1);
+            const real *x = ALIGNED(at.near + f->dlinear1);
             for (int c = 0; c < 32; c += 4) { /* channels read */
                 real v_0 = x[c]; real u_0_0 = w[c * 8]; y_0 = real_fma(u_0_0, v_0, y_0);
                 real u_0_1 = w[c * 8 + 1]; y_1 = real_fma(u_0_1, v_0, y_1);
@@ -1097,7 +1449,7 @@ DEVICE void dleaky_relu3_cuda(const Frame *f, Block at)
                 real u_3_7 = w[c * 8 + 31]; y_7 = real_fma(u_3_7, v_3, y_7);
             }
         }
-        const real *of_leaky_relu3 = at.field + f->leaky_relu3;
+        const real *of_leaky_relu3 = at.near + f->leaky_relu3;
         y_0 = (of_leaky_relu3[0] > 0 ? y_0 : (y_0 * (real)0.01));
         y_1 = (of_leaky_relu3[1] > 0 ? y_1 : (y_1 * (real)0.01));
         y_2 = (of_leaky_relu3[2] > 0 ? y_2 : (y_2 * (real)0.01));
@@ -1106,7 +1458,7 @@ DEVICE void dleaky_relu3_cuda(const Frame *f, Block at)
         y_5 = (of_leaky_relu3[5] > 0 ? y_5 : (y_5 * (real)0.01));
         y_6 = (of_leaky_relu3[6] > 0 ? y_6 : (y_6 * (real)0.01));
         y_7 = (of_leaky_relu3[7] > 0 ? y_7 : (y_7 * (real)0.01));
-        real *to_dglobal_max_pool1 = at.field + f->dglobal_max_pool1;
+        real *to_dglobal_max_pool1 = at.far + f->dglobal_max_pool1;
         to_dglobal_max_pool1[0] = y_0; to_dglobal_max_pool1[1] = y_1; to_dglobal_max_pool1[2] = y_2;
         to_dglobal_max_pool1[3] = y_3; to_dglobal_max_pool1[4] = y_4; to_dglobal_max_pool1[5] = y_5;
         to_dglobal_max_pool1[6] = y_6; to_dglobal_max_pool1[7] = y_7;
@@ -1116,13 +1468,13 @@ DEVICE void dleaky_relu3_cuda(const Frame *f, Block at)
 /* dconv3, st.arch:10 */
 DEVICE void dconv3_cuda(const Frame *f, Block at)
 {
-    for (int item = THREAD; item < f->sites2 * 8; item += THREADS) { /* tiles, one to a thread */
+    for (int item = THREAD; item < at.sites * 8; item += THREADS) { /* tiles, one to a thread */
         const int s = item / 8;
         const int c = item - s * 8;
-        const real *x = at.field + f->dglobal_max_pool1;
-        const real *arg = at.field + f->global_max_pool1_arg;
-        real y = (arg[c] == (real)(s) ? x[c] : 0);
-        real *to_dconv3 = at.field + f->dconv3 + s * 12 + c;
+        const real *x = at.far + f->dglobal_max_pool1;
+        const real *arg = at.far + f->global_max_pool1_arg;
+        real y = (arg[c] == (real)(at.site + s) ? x[c] : 0);
+        real *to_dconv3 = at.near + f->dconv3 + s * 12 + c;
         to_dconv3[0] = y;
     }
 }
@@ -1135,12 +1487,12 @@ DEVICE void dconv3_weight_cuda(const Frame *f, Block at)
         const int row = item / 16;
         const int column = item - row * 16;
         real sum = 0;
-        for (int from = 0; from + 64 <= f->sites2 + 63; from += 64) { /* strips of sites */
-            const int to = (from + 64 < f->sites2 ? from + 64 : f->sites2);
+        for (int from = 0; from + 64 <= at.sites + 63; from += 64) { /* strips of sites */
+            const int to = (from + 64 < at.sites ? from + 64 : at.sites);
             real strip = 0;
             for (int s = from; s < to; s++) { /* sites */
-                const real *dy = at.field + f->dconv3 + s * 12 + row;
-                const real *x = at.field + f->leaky_relu2 + s * 20 + column;
+                const real *dy = at.near + f->dconv3 + s * 12 + row;
+                const real *x = at.far + f->leaky_relu2_2 + at.site * 20 + s * 20 + column;
                 real v = x[0];
                 real u = dy[0]; strip = real_fma(u, v, strip);
             }
@@ -1154,24 +1506,24 @@ DEVICE void dconv3_weight_cuda(const Frame *f, Block at)
 /* dconv3_bias, st.arch:10 */
 DEVICE void dconv3_bias_shares_cuda(const Frame *f, Block at)
 {
-    const int shares = shares_of(f->sites2, 8);
+    const int shares = shares_of(at.sites, 8);
     for (int item = THREAD; item < shares * 8; item += THREADS) { /* tiles, one to a thread */
         const int share = item / 8;
         const int n = item - share * 8;
-        const int size = (f->sites2 + shares - 1) / shares;
-        const int first = (share * size < f->sites2 ? share * size : f->sites2);
-        const int last = (first + size < f->sites2 ? first + size : f->sites2);
+        const int size = (at.sites + shares - 1) / shares;
+        const int first = (share * size < at.sites ? share * size : at.sites);
+        const int last = (first + size < at.sites ? first + size : at.sites);
         real sum = 0;
         for (int from = first; from + 64 <= last + 63; from += 64) { /* strips of sites */
             const int to = (from + 64 < last ? from + 64 : last);
             real strip = 0;
             for (int s = from; s < to; s++) { /* sites */
-                const real *dy = at.field + f->dconv3 + s * 12 + n;
+                const real *dy = at.near + f->dconv3 + s * 12 + n;
                 real u = dy[0]; strip = (strip + u);
             }
             sum = (sum + strip);
         }
-        real *part = at.field + f->dconv3_bias_shares + item;
+        real *part = at.near + f->dconv3_bias_shares + item;
         part[0] = sum;
     }
 }
@@ -1179,15 +1531,17 @@ DEVICE void dconv3_bias_shares_cuda(const Frame *f, Block at)
 /* dconv3_bias, st.arch:10 */
 DEVICE void dconv3_bias_cuda(const Frame *f, Block at)
 {
-    const int shares = shares_of(f->sites2, 8);
+    const int shares = shares_of(at.sites, 8);
     for (int item = THREAD; item < 8; item += THREADS) { /* tiles, one to a thread */
-        const real *part = at.field + f->dconv3_bias_shares + item;
+        const int element = item / 8;
+        const int n = item - element * 8;
+        const real *part = at.near + f->dconv3_bias_shares + element * (shares * 8) + n;
         real sum = 0;
         for (int share = 0; share < shares; share++) { /* shares of the sum */
             sum = (sum + part[share * 8]);
         }
         real *sums = at.sums;
-        sums[item + 656] = (sums[item + 656] + sum);
+        sums[n + element + 656] = (sums[n + element + 656] + sum);
     }
 }
 
@@ -1195,19 +1549,19 @@ DEVICE void dconv3_bias_cuda(const Frame *f, Block at)
  * dx[c,q] = sum over taps k and channels o of w[o,c,k] dy[o,back[k][q]]; 128 multiply-adds a site */
 DEVICE void dleaky_relu2_cuda(const Frame *f, Block at)
 {
-    const int tiles = (f->sites2 + 1) / 2;
+    const int tiles = (at.sites + 1) / 2;
     for (int item = THREAD; item < tiles * 2; item += THREADS) { /* tiles, one to a thread */
         const int block = item / tiles;
         const int s0 = item - block * tiles;
-        const int s1 = (s0 + tiles < f->sites2 - 1 ? s0 + tiles : f->sites2 - 1);
+        const int s1 = (s0 + tiles < at.sites - 1 ? s0 + tiles : at.sites - 1);
         real y_0_0 = 0; real y_0_1 = 0; real y_1_0 = 0; real y_1_1 = 0; real y_2_0 = 0;
         real y_2_1 = 0; real y_3_0 = 0; real y_3_1 = 0; real y_4_0 = 0; real y_4_1 = 0;
         real y_5_0 = 0; real y_5_1 = 0; real y_6_0 = 0; real y_6_1 = 0; real y_7_0 = 0;
         real y_7_1 = 0;
         const real *w = ALIGNED(at.packed + block * 64 + 1264);
         {
-            const real *x_0 = ALIGNED(at.field + f->dconv3 + s0 * 12);
-            const real *x_1 = ALIGNED(at.field + f->dconv3 + s1 * 12);
+            const real *x_0 = ALIGNED(at.near + f->dconv3 + s0 * 12);
+            const real *x_1 = ALIGNED(at.near + f->dconv3 + s1 * 12);
             for (int c = 0; c < 8; c += 4) { /* channels read */
                 real v_0_0 = x_0[c]; real v_0_1 = x_1[c]; real u_0_0 = w[c * 8];
                 y_0_0 = real_fma(u_0_0, v_0_0, y_0_0); y_0_1 = real_fma(u_0_0, v_0_1, y_0_1);
@@ -1263,8 +1617,8 @@ DEVICE void dleaky_relu2_cuda(const Frame *f, Block at)
                 y_7_1 = real_fma(u_3_7, v_3_1, y_7_1);
             }
         }
-        const real *of_leaky_relu2_0 = at.field + f->leaky_relu2 + s0 * 20 + block * 8;
-        const real *of_leaky_relu2_1 = at.field + f->leaky_relu2 + s1 * 20 + block * 8;
+        const real *of_leaky_relu2_0 = at.far + f->leaky_relu2_2 + at.site * 20 + s0 * 20 + block * 8;
+        const real *of_leaky_relu2_1 = at.far + f->leaky_relu2_2 + at.site * 20 + s1 * 20 + block * 8;
         y_0_0 = (of_leaky_relu2_0[0] > 0 ? y_0_0 : (y_0_0 * (real)0.01));
         y_0_1 = (of_leaky_relu2_1[0] > 0 ? y_0_1 : (y_0_1 * (real)0.01));
         y_1_0 = (of_leaky_relu2_0[1] > 0 ? y_1_0 : (y_1_0 * (real)0.01));
@@ -1281,8 +1635,8 @@ DEVICE void dleaky_relu2_cuda(const Frame *f, Block at)
         y_6_1 = (of_leaky_relu2_1[6] > 0 ? y_6_1 : (y_6_1 * (real)0.01));
         y_7_0 = (of_leaky_relu2_0[7] > 0 ? y_7_0 : (y_7_0 * (real)0.01));
         y_7_1 = (of_leaky_relu2_1[7] > 0 ? y_7_1 : (y_7_1 * (real)0.01));
-        real *to_dconv2_0 = at.field + f->dconv2 + s0 * 20 + block * 8;
-        real *to_dconv2_1 = at.field + f->dconv2 + s1 * 20 + block * 8;
+        real *to_dconv2_0 = at.near + f->dconv2 + s0 * 20 + block * 8;
+        real *to_dconv2_1 = at.near + f->dconv2 + s1 * 20 + block * 8;
         to_dconv2_0[0] = y_0_0; to_dconv2_1[0] = y_0_1; to_dconv2_0[1] = y_1_0;
         to_dconv2_1[1] = y_1_1; to_dconv2_0[2] = y_2_0; to_dconv2_1[2] = y_2_1;
         to_dconv2_0[3] = y_3_0; to_dconv2_1[3] = y_3_1; to_dconv2_0[4] = y_4_0;
@@ -1296,13 +1650,13 @@ DEVICE void dleaky_relu2_cuda(const Frame *f, Block at)
  * dw[o,c,k] += sum over sites p of dy[o,p] x[c,near[k][p]]; 256 multiply-adds a site */
 DEVICE void dconv2_weight_shares_cuda(const Frame *f, Block at)
 {
-    const int shares = shares_of(f->sites2, 64);
+    const int shares = shares_of(at.sites, 64);
     for (int item = THREAD; item < shares * 64; item += THREADS) { /* tiles, one to a thread */
         const int share = item / 64;
         const int n = item - share * 64;
-        const int size = (f->sites2 + shares - 1) / shares;
-        const int first = (share * size < f->sites2 ? share * size : f->sites2);
-        const int last = (first + size < f->sites2 ? first + size : f->sites2);
+        const int size = (at.sites + shares - 1) / shares;
+        const int first = (share * size < at.sites ? share * size : at.sites);
+        const int last = (first + size < at.sites ? first + size : at.sites);
         const int row = n / 8;
         const int column = n - row * 8;
         real sum_0_0 = 0; real sum_0_1 = 0;
@@ -1312,8 +1666,8 @@ DEVICE void dconv2_weight_shares_cuda(const Frame *f, Block at)
             real strip_0_0 = 0; real strip_0_1 = 0;
             real strip_1_0 = 0; real strip_1_1 = 0;
             for (int s = from; s < to; s++) { /* sites */
-                const real *dy = at.field + f->dconv2 + s * 20 + row * 2;
-                const real *x = at.field + f->leaky_relu1 + s * 20 + column * 2;
+                const real *dy = at.near + f->dconv2 + s * 20 + row * 2;
+                const real *x = at.far + f->leaky_relu1_2 + at.site * 20 + s * 20 + column * 2;
                 real v_0 = x[0]; real v_1 = x[1];
                 real u_0 = dy[0]; strip_0_0 = real_fma(u_0, v_0, strip_0_0);
                 strip_0_1 = real_fma(u_0, v_1, strip_0_1);
@@ -1323,7 +1677,7 @@ DEVICE void dconv2_weight_shares_cuda(const Frame *f, Block at)
             sum_0_0 = (sum_0_0 + strip_0_0); sum_0_1 = (sum_0_1 + strip_0_1);
             sum_1_0 = (sum_1_0 + strip_1_0); sum_1_1 = (sum_1_1 + strip_1_1);
         }
-        real *part = at.field + f->dconv2_weight_shares + item;
+        real *part = at.near + f->dconv2_weight_shares + item;
         part[0] = sum_0_0; part[shares * 64] = sum_0_1;
         part[shares * 128] = sum_1_0; part[shares * 192] = sum_1_1;
     }
@@ -1333,11 +1687,11 @@ DEVICE void dconv2_weight_shares_cuda(const Frame *f, Block at)
  * dw[o,c,k] += sum over sites p of dy[o,p] x[c,near[k][p]]; 256 multiply-adds a site */
 DEVICE void dconv2_weight_cuda(const Frame *f, Block at)
 {
-    const int shares = shares_of(f->sites2, 64);
+    const int shares = shares_of(at.sites, 64);
     for (int item = THREAD; item < 256; item += THREADS) { /* tiles, one to a thread */
         const int element = item / 64;
         const int n = item - element * 64;
-        const real *part = at.field + f->dconv2_weight_shares + element * (shares * 64) + n;
+        const real *part = at.near + f->dconv2_weight_shares + element * (shares * 64) + n;
         real sum = 0;
         for (int share = 0; share < shares; share++) { /* shares of the sum */
             sum = (sum + part[share * 64]);
@@ -1354,24 +1708,24 @@ DEVICE void dconv2_weight_cuda(const Frame *f, Block at)
 /* dconv2_bias, st.arch:9 */
 DEVICE void dconv2_bias_shares_cuda(const Frame *f, Block at)
 {
-    const int shares = shares_of(f->sites2, 16);
+    const int shares = shares_of(at.sites, 16);
     for (int item = THREAD; item < shares * 16; item += THREADS) { /* tiles, one to a thread */
         const int share = item / 16;
         const int n = item - share * 16;
-        const int size = (f->sites2 + shares - 1) / shares;
-        const int first = (share * size < f->sites2 ? share * size : f->sites2);
-        const int last = (first + size < f->sites2 ? first + size : f->sites2);
+        const int size = (at.sites + shares - 1) / shares;
+        const int first = (share * size < at.sites ? share * size : at.sites);
+        const int last = (first + size < at.sites ? first + size : at.sites);
         real sum = 0;
         for (int from = first; from + 64 <= last + 63; from += 64) { /* strips of sites */
             const int to = (from + 64 < last ? from + 64 : last);
             real strip = 0;
             for (int s = from; s < to; s++) { /* sites */
-                const real *dy = at.field + f->dconv2 + s * 20 + n;
+                const real *dy = at.near + f->dconv2 + s * 20 + n;
                 real u = dy[0]; strip = (strip + u);
             }
             sum = (sum + strip);
         }
-        real *part = at.field + f->dconv2_bias_shares + item;
+        real *part = at.near + f->dconv2_bias_shares + item;
         part[0] = sum;
     }
 }
@@ -1379,15 +1733,17 @@ DEVICE void dconv2_bias_shares_cuda(const Frame *f, Block at)
 /* dconv2_bias, st.arch:9 */
 DEVICE void dconv2_bias_cuda(const Frame *f, Block at)
 {
-    const int shares = shares_of(f->sites2, 16);
+    const int shares = shares_of(at.sites, 16);
     for (int item = THREAD; item < 16; item += THREADS) { /* tiles, one to a thread */
-        const real *part = at.field + f->dconv2_bias_shares + item;
+        const int element = item / 16;
+        const int n = item - element * 16;
+        const real *part = at.near + f->dconv2_bias_shares + element * (shares * 16) + n;
         real sum = 0;
         for (int share = 0; share < shares; share++) { /* shares of the sum */
             sum = (sum + part[share * 16]);
         }
         real *sums = at.sums;
-        sums[item + 512] = (sums[item + 512] + sum);
+        sums[n + element + 512] = (sums[n + element + 512] + sum);
     }
 }
 
@@ -1395,19 +1751,19 @@ DEVICE void dconv2_bias_cuda(const Frame *f, Block at)
  * dx[c,q] = sum over taps k and channels o of w[o,c,k] dy[o,back[k][q]]; 256 multiply-adds a site */
 DEVICE void dleaky_relu1_cuda(const Frame *f, Block at)
 {
-    const int tiles = (f->sites2 + 1) / 2;
+    const int tiles = (at.sites + 1) / 2;
     for (int item = THREAD; item < tiles * 2; item += THREADS) { /* tiles, one to a thread */
         const int block = item / tiles;
         const int s0 = item - block * tiles;
-        const int s1 = (s0 + tiles < f->sites2 - 1 ? s0 + tiles : f->sites2 - 1);
+        const int s1 = (s0 + tiles < at.sites - 1 ? s0 + tiles : at.sites - 1);
         real y_0_0 = 0; real y_0_1 = 0; real y_1_0 = 0; real y_1_1 = 0; real y_2_0 = 0;
         real y_2_1 = 0; real y_3_0 = 0; real y_3_1 = 0; real y_4_0 = 0; real y_4_1 = 0;
         real y_5_0 = 0; real y_5_1 = 0; real y_6_0 = 0; real y_6_1 = 0; real y_7_0 = 0;
         real y_7_1 = 0;
         const real *w = ALIGNED(at.packed + block * 128 + 1392);
         {
-            const real *x_0 = ALIGNED(at.field + f->dconv2 + s0 * 20);
-            const real *x_1 = ALIGNED(at.field + f->dconv2 + s1 * 20);
+            const real *x_0 = ALIGNED(at.near + f->dconv2 + s0 * 20);
+            const real *x_1 = ALIGNED(at.near + f->dconv2 + s1 * 20);
             for (int c = 0; c < 16; c += 4) { /* channels read */
                 real v_0_0 = x_0[c]; real v_0_1 = x_1[c]; real u_0_0 = w[c * 8];
                 y_0_0 = real_fma(u_0_0, v_0_0, y_0_0); y_0_1 = real_fma(u_0_0, v_0_1, y_0_1);
@@ -1463,8 +1819,8 @@ DEVICE void dleaky_relu1_cuda(const Frame *f, Block at)
                 y_7_1 = real_fma(u_3_7, v_3_1, y_7_1);
             }
         }
-        const real *of_leaky_relu1_0 = at.field + f->leaky_relu1 + s0 * 20 + block * 8;
-        const real *of_leaky_relu1_1 = at.field + f->leaky_relu1 + s1 * 20 + block * 8;
+        const real *of_leaky_relu1_0 = at.far + f->leaky_relu1_2 + at.site * 20 + s0 * 20 + block * 8;
+        const real *of_leaky_relu1_1 = at.far + f->leaky_relu1_2 + at.site * 20 + s1 * 20 + block * 8;
         y_0_0 = (of_leaky_relu1_0[0] > 0 ? y_0_0 : (y_0_0 * (real)0.01));
         y_0_1 = (of_leaky_relu1_1[0] > 0 ? y_0_1 : (y_0_1 * (real)0.01));
         y_1_0 = (of_leaky_relu1_0[1] > 0 ? y_1_0 : (y_1_0 * (real)0.01));
@@ -1481,8 +1837,8 @@ DEVICE void dleaky_relu1_cuda(const Frame *f, Block at)
         y_6_1 = (of_leaky_relu1_1[6] > 0 ? y_6_1 : (y_6_1 * (real)0.01));
         y_7_0 = (of_leaky_relu1_0[7] > 0 ? y_7_0 : (y_7_0 * (real)0.01));
         y_7_1 = (of_leaky_relu1_1[7] > 0 ? y_7_1 : (y_7_1 * (real)0.01));
-        real *to_dmax_pool1_0 = at.field + f->dmax_pool1 + s0 * 20 + block * 8;
-        real *to_dmax_pool1_1 = at.field + f->dmax_pool1 + s1 * 20 + block * 8;
+        real *to_dmax_pool1_0 = at.far + f->dmax_pool1 + at.site * 20 + s0 * 20 + block * 8;
+        real *to_dmax_pool1_1 = at.far + f->dmax_pool1 + at.site * 20 + s1 * 20 + block * 8;
         to_dmax_pool1_0[0] = y_0_0; to_dmax_pool1_1[0] = y_0_1; to_dmax_pool1_0[1] = y_1_0;
         to_dmax_pool1_1[1] = y_1_1; to_dmax_pool1_0[2] = y_2_0; to_dmax_pool1_1[2] = y_2_1;
         to_dmax_pool1_0[3] = y_3_0; to_dmax_pool1_1[3] = y_3_1; to_dmax_pool1_0[4] = y_4_0;
@@ -1490,7 +1846,7 @@ DEVICE void dleaky_relu1_cuda(const Frame *f, Block at)
         to_dmax_pool1_0[6] = y_6_0; to_dmax_pool1_1[6] = y_6_1; to_dmax_pool1_0[7] = y_7_0;
         to_dmax_pool1_1[7] = y_7_1;
     }
-    real *ghost_dmax_pool1 = at.field + f->dmax_pool1 + f->sites2 * 20;
+    real *ghost_dmax_pool1 = at.far + f->dmax_pool1 + f->sites2 * 20;
     for (int o = THREAD; o < 16; o += THREADS) { /* channels made */
         ghost_dmax_pool1[o] = 0;
     }
@@ -1499,13 +1855,13 @@ DEVICE void dleaky_relu1_cuda(const Frame *f, Block at)
 /* dconv1, st.arch:7 */
 DEVICE void dconv1_cuda(const Frame *f, Block at)
 {
-    for (int item = THREAD; item < f->sites1 * 16; item += THREADS) { /* tiles, one to a thread */
+    for (int item = THREAD; item < at.sites * 16; item += THREADS) { /* tiles, one to a thread */
         const int s = item / 16;
         const int c = item - s * 16;
-        const real *x = at.field + f->dmax_pool1;
-        const real *arg = at.field + f->max_pool1_arg;
-        real y = (arg[f->cover2[s] * 20 + c] == (real)(f->cover_tap2[s]) ? x[f->cover2[s] * 20 + c] : 0);
-        real *to_dconv1 = at.field + f->dconv1 + s * 20 + c;
+        const real *x = at.far + f->dmax_pool1;
+        const real *arg = at.far + f->max_pool1_arg;
+        real y = (arg[f->cover2[at.site + s] * 20 + c] == (real)(f->cover_tap2[at.site + s]) ? x[f->cover2[at.site + s] * 20 + c] : 0);
+        real *to_dconv1 = at.near + f->dconv1 + s * 20 + c;
         to_dconv1[0] = y;
     }
 }
@@ -1514,13 +1870,13 @@ DEVICE void dconv1_cuda(const Frame *f, Block at)
  * dw[o,c,k] += sum over sites p of dy[o,p] x[c,near[k][p]]; 256 multiply-adds a site */
 DEVICE void dconv1_weight_shares_cuda(const Frame *f, Block at)
 {
-    const int shares = shares_of(f->sites1, 64);
+    const int shares = shares_of(at.sites, 64);
     for (int item = THREAD; item < shares * 64; item += THREADS) { /* tiles, one to a thread */
         const int share = item / 64;
         const int n = item - share * 64;
-        const int size = (f->sites1 + shares - 1) / shares;
-        const int first = (share * size < f->sites1 ? share * size : f->sites1);
-        const int last = (first + size < f->sites1 ? first + size : f->sites1);
+        const int size = (at.sites + shares - 1) / shares;
+        const int first = (share * size < at.sites ? share * size : at.sites);
+        const int last = (first + size < at.sites ? first + size : at.sites);
         const int row = n / 2;
         const int column = n - row * 2;
         const int tap = row / 8;
@@ -1532,8 +1888,8 @@ DEVICE void dconv1_weight_shares_cuda(const Frame *f, Block at)
             real strip_0_0 = 0; real strip_0_1 = 0;
             real strip_1_0 = 0; real strip_1_1 = 0;
             for (int s = from; s < to; s++) { /* sites */
-                const real *dy = at.field + f->dconv1 + s * 20 + o * 2;
-                const real *x = at.field + f->flux + f->near1[tap * f->sites1 + s] * 4 + column * 2;
+                const real *dy = at.near + f->dconv1 + s * 20 + o * 2;
+                const real *x = at.far + f->flux + f->near1[tap * f->sites1 + at.site + s] * 4 + column * 2;
                 real v_0 = x[0]; real v_1 = x[1];
                 real u_0 = dy[0]; strip_0_0 = real_fma(u_0, v_0, strip_0_0);
                 strip_0_1 = real_fma(u_0, v_1, strip_0_1);
@@ -1543,7 +1899,7 @@ DEVICE void dconv1_weight_shares_cuda(const Frame *f, Block at)
             sum_0_0 = (sum_0_0 + strip_0_0); sum_0_1 = (sum_0_1 + strip_0_1);
             sum_1_0 = (sum_1_0 + strip_1_0); sum_1_1 = (sum_1_1 + strip_1_1);
         }
-        real *part = at.field + f->dconv1_weight_shares + item;
+        real *part = at.near + f->dconv1_weight_shares + item;
         part[0] = sum_0_0; part[shares * 64] = sum_0_1;
         part[shares * 128] = sum_1_0; part[shares * 192] = sum_1_1;
     }
@@ -1553,11 +1909,11 @@ DEVICE void dconv1_weight_shares_cuda(const Frame *f, Block at)
  * dw[o,c,k] += sum over sites p of dy[o,p] x[c,near[k][p]]; 256 multiply-adds a site */
 DEVICE void dconv1_weight_cuda(const Frame *f, Block at)
 {
-    const int shares = shares_of(f->sites1, 64);
+    const int shares = shares_of(at.sites, 64);
     for (int item = THREAD; item < 256; item += THREADS) { /* tiles, one to a thread */
         const int element = item / 64;
         const int n = item - element * 64;
-        const real *part = at.field + f->dconv1_weight_shares + element * (shares * 64) + n;
+        const real *part = at.near + f->dconv1_weight_shares + element * (shares * 64) + n;
         real sum = 0;
         for (int share = 0; share < shares; share++) { /* shares of the sum */
             sum = (sum + part[share * 64]);
@@ -1576,19 +1932,72 @@ DEVICE void dconv1_weight_cuda(const Frame *f, Block at)
 /* dsigmoid1, st.arch:14 */
 DEVICE void read_dsigmoid1_cuda(const Frame *f, Block at)
 {
-    read_field(f, at, f->dy, at.field + f->dsigmoid1, 1, 1, 1);
+    read_field(f, at, f->dy, at.far + f->dsigmoid1, 1, 1, 1);
 }
 
 /* dsigmoid1 -> dlinear2, st.arch:14 */
 DEVICE void dlinear2_2_cuda(const Frame *f, Block at)
 {
     for (int item = THREAD; item < 1; item += THREADS) { /* tiles, one to a thread */
-        const real *x = at.field + f->dsigmoid1;
+        const real *x = at.far + f->dsigmoid1;
         real y = x[item];
-        const real *of_sigmoid1 = at.field + f->sigmoid1 + item;
+        const real *of_sigmoid1 = at.near + f->sigmoid1 + item;
         y = (y * (of_sigmoid1[0] * ((real)1 - of_sigmoid1[0])));
-        real *to_dlinear2 = at.field + f->dlinear2 + item;
+        real *to_dlinear2 = at.near + f->dlinear2 + item;
         to_dlinear2[0] = y;
+    }
+}
+
+/* dconv1, st.arch:7 */
+DEVICE void dconv1_2_cuda(const Frame *f, Block at)
+{
+    for (int item = THREAD; item < at.sites * 16; item += THREADS) { /* tiles, one to a thread */
+        const int s = item / 16;
+        const int c = item - s * 16;
+        const real *x = at.far + f->dmax_pool1;
+        const real *arg = at.far + f->max_pool1_arg;
+        real y = (arg[f->cover2[at.site + s] * 20 + c] == (real)(f->cover_tap2[at.site + s]) ? x[f->cover2[at.site + s] * 20 + c] : 0);
+        real *to_dconv1 = at.far + f->dconv1_2 + at.site * 20 + s * 20 + c;
+        to_dconv1[0] = y;
+    }
+}
+
+/* dconv1_weight, st.arch:7
+ * dw[o,c,k] += sum over sites p of dy[o,p] x[c,near[k][p]]; 256 multiply-adds a site */
+DEVICE void dconv1_weight_shares_2_cuda(const Frame *f, Block at)
+{
+    const int shares = shares_of(at.sites, 64);
+    for (int item = THREAD; item < shares * 64; item += THREADS) { /* tiles, one to a thread */
+        const int share = item / 64;
+        const int n = item - share * 64;
+        const int size = (at.sites + shares - 1) / shares;
+        const int first = (share * size < at.sites ? share * size : at.sites);
+        const int last = (first + size < at.sites ? first + size : at.sites);
+        const int row = n / 2;
+        const int column = n - row * 2;
+        const int tap = row / 8;
+        const int o = row - tap * 8;
+        real sum_0_0 = 0; real sum_0_1 = 0;
+        real sum_1_0 = 0; real sum_1_1 = 0;
+        for (int from = first; from + 64 <= last + 63; from += 64) { /* strips of sites */
+            const int to = (from + 64 < last ? from + 64 : last);
+            real strip_0_0 = 0; real strip_0_1 = 0;
+            real strip_1_0 = 0; real strip_1_1 = 0;
+            for (int s = from; s < to; s++) { /* sites */
+                const real *dy = at.far + f->dconv1_2 + at.site * 20 + s * 20 + o * 2;
+                const real *x = at.far + f->flux + f->near1[tap * f->sites1 + at.site + s] * 4 + column * 2;
+                real v_0 = x[0]; real v_1 = x[1];
+                real u_0 = dy[0]; strip_0_0 = real_fma(u_0, v_0, strip_0_0);
+                strip_0_1 = real_fma(u_0, v_1, strip_0_1);
+                real u_1 = dy[1]; strip_1_0 = real_fma(u_1, v_0, strip_1_0);
+                strip_1_1 = real_fma(u_1, v_1, strip_1_1);
+            }
+            sum_0_0 = (sum_0_0 + strip_0_0); sum_0_1 = (sum_0_1 + strip_0_1);
+            sum_1_0 = (sum_1_0 + strip_1_0); sum_1_1 = (sum_1_1 + strip_1_1);
+        }
+        real *part = at.near + f->dconv1_weight_shares + item;
+        part[0] = sum_0_0; part[shares * 64] = sum_0_1;
+        part[shares * 128] = sum_1_0; part[shares * 192] = sum_1_1;
     }
 }
 
@@ -1596,15 +2005,15 @@ DEVICE void dlinear2_2_cuda(const Frame *f, Block at)
  * dx[c,q] = sum over taps k and channels o of w[o,c,k] dy[o,back[k][q]]; 256 multiply-adds a site */
 DEVICE void dflux_cuda(const Frame *f, Block at)
 {
-    const int tiles = (f->sites1 + 1) / 2;
+    const int tiles = (at.sites + 1) / 2;
     for (int item = THREAD; item < tiles; item += THREADS) { /* tiles, one to a thread */
-        const int s1 = (item + tiles < f->sites1 - 1 ? item + tiles : f->sites1 - 1);
+        const int s1 = (item + tiles < at.sites - 1 ? item + tiles : at.sites - 1);
         real y_0_0 = 0; real y_0_1 = 0; real y_1_0 = 0; real y_1_1 = 0; real y_2_0 = 0;
         real y_2_1 = 0; real y_3_0 = 0; real y_3_1 = 0;
         const real *w = ALIGNED(at.packed + 1648);
         for (int tap = 0; tap < 4; tap++) { /* taps */
-            const real *x_0 = ALIGNED(at.field + f->dconv1 + f->back1[tap * f->sites1 + item] * 20);
-            const real *x_1 = ALIGNED(at.field + f->dconv1 + f->back1[tap * f->sites1 + s1] * 20);
+            const real *x_0 = ALIGNED(at.far + f->dconv1_2 + f->back1[tap * f->sites1 + at.site + item] * 20);
+            const real *x_1 = ALIGNED(at.far + f->dconv1_2 + f->back1[tap * f->sites1 + at.site + s1] * 20);
             for (int c = 0; c < 16; c += 4) { /* channels read */
                 real v_0_0 = x_0[c]; real v_0_1 = x_1[c]; real u_0_0 = w[tap * 64 + c * 4];
                 y_0_0 = real_fma(u_0_0, v_0_0, y_0_0); y_0_1 = real_fma(u_0_0, v_0_1, y_0_1);
@@ -1636,8 +2045,8 @@ DEVICE void dflux_cuda(const Frame *f, Block at)
                 y_3_0 = real_fma(u_3_3, v_3_0, y_3_0); y_3_1 = real_fma(u_3_3, v_3_1, y_3_1);
             }
         }
-        real *to_dflux_0 = at.field + f->dflux + item * 4;
-        real *to_dflux_1 = at.field + f->dflux + s1 * 4;
+        real *to_dflux_0 = at.near + f->dflux + item * 4;
+        real *to_dflux_1 = at.near + f->dflux + s1 * 4;
         to_dflux_0[0] = y_0_0; to_dflux_1[0] = y_0_1; to_dflux_0[1] = y_1_0; to_dflux_1[1] = y_1_1;
         to_dflux_0[2] = y_2_0; to_dflux_1[2] = y_2_1; to_dflux_0[3] = y_3_0; to_dflux_1[3] = y_3_1;
     }
@@ -1647,20 +2056,213 @@ DEVICE void dflux_cuda(const Frame *f, Block at)
  * dx[c,q] = sum over taps k and channels o of w[o,c,k] dy[o,back[k][q]]; 256 multiply-adds a site */
 DEVICE void write_dflux_cuda(const Frame *f, Block at)
 {
-    write_field(f, at, f->dx, at.field + f->dflux, 4, 4, f->sites1);
+    write_field(f, at, f->dx, at.near + f->dflux, 4, 4, f->sites1);
 }
 
-/* ---- kernels: grid (blocks, instances).  ARCH_ONLY_SHARED, ARCH_ONLY_GLOBAL: only those
- * that have their values there, to compile in half the time ---- */
+/* ---- kernels: grid (blocks, instances) ---- */
 
-DEVICE void forward(const Frame *f, real *field, double *scratch)
+/* A sample in a block. */
+#ifndef ARCH_ONLY_GRID
+ENTRY detect_st_forward(const __grid_constant__ Frame frame)
 {
-    Block at = block_of(f, field, scratch);
+    extern __shared__ double shared[];
+    const Frame *f = &frame;
+    Block at = block_of(f, shared, 0);
     for (; at.sample < f->batch; at.sample += gridDim.x) {
+        read_flux_cuda(f, whole(at, f->sites1));
+        __syncthreads();
+        conv1_cuda(f, whole(at, f->sites1));
+        __syncthreads();
+        max_pool1_cuda(f, whole(at, f->sites2));
+        __syncthreads();
+        conv2_cuda(f, whole(at, f->sites2));
+        __syncthreads();
+        conv3_cuda(f, whole(at, f->sites2));
+        __syncthreads();
+        global_max_pool1_shares_cuda(f, whole(at, f->sites2));
+        __syncthreads();
+        global_max_pool1_cuda(f, whole(at, f->sites2));
+        __syncthreads();
+        leaky_relu3_cuda(f, whole(at, f->sites0));
+        __syncthreads();
+        linear1_cuda(f, whole(at, f->sites0));
+        __syncthreads();
+        linear2_cuda(f, whole(at, f->sites0));
+        __syncthreads();
+        write_sigmoid1_cuda(f, whole(at, f->sites0));
+        __syncthreads();
+    }
+}
+
+ENTRY detect_st_gradient(const __grid_constant__ Frame frame)
+{
+    extern __shared__ double shared[];
+    const Frame *f = &frame;
+    Block at = block_of(f, shared, THREADS);
+    clear_sums(f, at);
+    for (; at.sample < f->batch; at.sample += gridDim.x) {
+        read_flux_cuda(f, whole(at, f->sites1));
+        __syncthreads();
+        conv1_cuda(f, whole(at, f->sites1));
+        __syncthreads();
+        max_pool1_2_cuda(f, whole(at, f->sites2));
+        __syncthreads();
+        conv2_2_cuda(f, whole(at, f->sites2));
+        __syncthreads();
+        conv3_2_cuda(f, whole(at, f->sites2));
+        __syncthreads();
+        global_max_pool1_shares_2_cuda(f, whole(at, f->sites2));
+        __syncthreads();
+        global_max_pool1_2_cuda(f, whole(at, f->sites2));
+        __syncthreads();
+        leaky_relu3_cuda(f, whole(at, f->sites0));
+        __syncthreads();
+        linear1_cuda(f, whole(at, f->sites0));
+        __syncthreads();
+        linear2_2_cuda(f, whole(at, f->sites0));
+        __syncthreads();
+        loss_cuda(f, whole(at, f->sites0));
+        dlinear2_cuda(f, whole(at, f->sites0));
+        __syncthreads();
+        dlinear2_weight_cuda(f, whole(at, f->sites0));
+        dlinear2_bias_cuda(f, whole(at, f->sites0));
+        dlinear1_cuda(f, whole(at, f->sites0));
+        __syncthreads();
+        dlinear1_weight_cuda(f, whole(at, f->sites0));
+        dleaky_relu3_cuda(f, whole(at, f->sites0));
+        __syncthreads();
+        dconv3_cuda(f, whole(at, f->sites2));
+        __syncthreads();
+        dconv3_weight_cuda(f, whole(at, f->sites2));
+        dconv3_bias_shares_cuda(f, whole(at, f->sites2));
+        dleaky_relu2_cuda(f, whole(at, f->sites2));
+        __syncthreads();
+        dconv3_bias_cuda(f, whole(at, f->sites2));
+        dconv2_weight_shares_cuda(f, whole(at, f->sites2));
+        dconv2_bias_shares_cuda(f, whole(at, f->sites2));
+        dleaky_relu1_cuda(f, whole(at, f->sites2));
+        __syncthreads();
+        dconv2_weight_cuda(f, whole(at, f->sites2));
+        dconv2_bias_cuda(f, whole(at, f->sites2));
+        dconv1_cuda(f, whole(at, f->sites1));
+        __syncthreads();
+        dconv1_weight_shares_cuda(f, whole(at, f->sites1));
+        __syncthreads();
+        dconv1_weight_cuda(f, whole(at, f->sites1));
+        __syncthreads();
+    }
+}
+
+ENTRY detect_st_vjp(const __grid_constant__ Frame frame)
+{
+    extern __shared__ double shared[];
+    const Frame *f = &frame;
+    Block at = block_of(f, shared, 0);
+    clear_sums(f, at);
+    for (; at.sample < f->batch; at.sample += gridDim.x) {
+        read_flux_cuda(f, whole(at, f->sites1));
+        read_dsigmoid1_cuda(f, whole(at, f->sites0));
+        __syncthreads();
+        conv1_cuda(f, whole(at, f->sites1));
+        __syncthreads();
+        max_pool1_2_cuda(f, whole(at, f->sites2));
+        __syncthreads();
+        conv2_2_cuda(f, whole(at, f->sites2));
+        __syncthreads();
+        conv3_2_cuda(f, whole(at, f->sites2));
+        __syncthreads();
+        global_max_pool1_shares_2_cuda(f, whole(at, f->sites2));
+        __syncthreads();
+        global_max_pool1_2_cuda(f, whole(at, f->sites2));
+        __syncthreads();
+        leaky_relu3_cuda(f, whole(at, f->sites0));
+        __syncthreads();
+        linear1_cuda(f, whole(at, f->sites0));
+        __syncthreads();
+        linear2_cuda(f, whole(at, f->sites0));
+        __syncthreads();
+        dlinear2_2_cuda(f, whole(at, f->sites0));
+        __syncthreads();
+        if (f->sums) {
+            dlinear2_weight_cuda(f, whole(at, f->sites0));
+            dlinear2_bias_cuda(f, whole(at, f->sites0));
+        }
+        dlinear1_cuda(f, whole(at, f->sites0));
+        __syncthreads();
+        if (f->sums) {
+            dlinear1_weight_cuda(f, whole(at, f->sites0));
+        }
+        dleaky_relu3_cuda(f, whole(at, f->sites0));
+        __syncthreads();
+        dconv3_cuda(f, whole(at, f->sites2));
+        __syncthreads();
+        if (f->sums) {
+            dconv3_weight_cuda(f, whole(at, f->sites2));
+            dconv3_bias_shares_cuda(f, whole(at, f->sites2));
+        }
+        dleaky_relu2_cuda(f, whole(at, f->sites2));
+        __syncthreads();
+        if (f->sums) {
+            dconv3_bias_cuda(f, whole(at, f->sites2));
+            dconv2_weight_shares_cuda(f, whole(at, f->sites2));
+            dconv2_bias_shares_cuda(f, whole(at, f->sites2));
+        }
+        dleaky_relu1_cuda(f, whole(at, f->sites2));
+        __syncthreads();
+        if (f->sums) {
+            dconv2_weight_cuda(f, whole(at, f->sites2));
+            dconv2_bias_cuda(f, whole(at, f->sites2));
+        }
+        dconv1_2_cuda(f, whole(at, f->sites1));
+        __syncthreads();
+        if (f->sums) {
+            dconv1_weight_shares_2_cuda(f, whole(at, f->sites1));
+        }
+        if (f->dx) {
+            dflux_cuda(f, whole(at, f->sites1));
+        }
+        __syncthreads();
+        if (f->sums) {
+            dconv1_weight_cuda(f, whole(at, f->sites1));
+        }
+        if (f->dx) {
+            write_dflux_cuda(f, whole(at, f->sites1));
+        }
+        __syncthreads();
+    }
+}
+
+#endif
+
+/* Tiles of some samples in all blocks, one pass after the other. */
+#ifndef ARCH_ONLY_BLOCK
+GRID_ENTRY detect_st_forward_0(const __grid_constant__ Frame frame)
+{
+    extern __shared__ double shared[];
+    const Frame *f = &frame;
+    Block at = block_of(f, shared, 0);
+    for (int64 tile = blockIdx.x; find_tile(f, &at, tile, f->sites1); tile += gridDim.x) {
         read_flux_cuda(f, at);
         __syncthreads();
+    }
+}
+
+GRID_ENTRY detect_st_forward_1(const __grid_constant__ Frame frame)
+{
+    extern __shared__ double shared[];
+    const Frame *f = &frame;
+    Block at = block_of(f, shared, 0);
+    for (int64 tile = blockIdx.x; find_tile(f, &at, tile, f->sites1); tile += gridDim.x) {
         conv1_cuda(f, at);
-        __syncthreads();
+    }
+}
+
+GRID_ENTRY detect_st_forward_2(const __grid_constant__ Frame frame)
+{
+    extern __shared__ double shared[];
+    const Frame *f = &frame;
+    Block at = block_of(f, shared, 0);
+    for (int64 tile = blockIdx.x; find_tile(f, &at, tile, f->sites2); tile += gridDim.x) {
         max_pool1_cuda(f, at);
         __syncthreads();
         conv2_cuda(f, at);
@@ -1669,7 +2271,20 @@ DEVICE void forward(const Frame *f, real *field, double *scratch)
         __syncthreads();
         global_max_pool1_shares_cuda(f, at);
         __syncthreads();
-        global_max_pool1_cuda(f, at);
+        global_max_pool1_tile_cuda(f, at);
+        __syncthreads();
+    }
+}
+
+GRID_ENTRY detect_st_forward_3(const __grid_constant__ Frame frame)
+{
+    extern __shared__ double shared[];
+    const Frame *f = &frame;
+    Block at = block_of(f, shared, 0);
+    for (int64 tile = blockIdx.x; find_tile(f, &at, tile, f->sites0); tile += gridDim.x) {
+        global_max_pool1_tiles_cuda(f, at);
+        __syncthreads();
+        global_max_pool1_all_cuda(f, at);
         __syncthreads();
         leaky_relu3_cuda(f, at);
         __syncthreads();
@@ -1682,39 +2297,58 @@ DEVICE void forward(const Frame *f, real *field, double *scratch)
     }
 }
 
-#ifndef ARCH_ONLY_GLOBAL
-ENTRY detect_st_forward_shared(const __grid_constant__ Frame frame)
+GRID_ENTRY detect_st_gradient_0(const __grid_constant__ Frame frame)
 {
     extern __shared__ double shared[];
-    forward(&frame, (real *)shared, 0);
-}
-#endif
-
-#ifndef ARCH_ONLY_SHARED
-ENTRY detect_st_forward_global(const __grid_constant__ Frame frame)
-{
-    forward(&frame, frame.work + instance_block() * frame.fields, 0);
-}
-#endif
-
-DEVICE void gradient(const Frame *f, real *field, double *scratch)
-{
-    Block at = block_of(f, field, scratch);
-    clear_sums(f, at);
-    for (; at.sample < f->batch; at.sample += gridDim.x) {
+    const Frame *f = &frame;
+    Block at = block_of(f, shared, THREADS);
+    if (f->first == 0) {
+        clear_sums(f, at);
+    }
+    for (int64 tile = blockIdx.x; find_tile(f, &at, tile, f->sites1); tile += gridDim.x) {
         read_flux_cuda(f, at);
         __syncthreads();
+    }
+}
+
+GRID_ENTRY detect_st_gradient_1(const __grid_constant__ Frame frame)
+{
+    extern __shared__ double shared[];
+    const Frame *f = &frame;
+    Block at = block_of(f, shared, THREADS);
+    for (int64 tile = blockIdx.x; find_tile(f, &at, tile, f->sites1); tile += gridDim.x) {
         conv1_cuda(f, at);
-        __syncthreads();
+    }
+}
+
+GRID_ENTRY detect_st_gradient_2(const __grid_constant__ Frame frame)
+{
+    extern __shared__ double shared[];
+    const Frame *f = &frame;
+    Block at = block_of(f, shared, THREADS);
+    for (int64 tile = blockIdx.x; find_tile(f, &at, tile, f->sites2); tile += gridDim.x) {
         max_pool1_2_cuda(f, at);
         __syncthreads();
-        conv2_cuda(f, at);
+        conv2_2_cuda(f, at);
         __syncthreads();
-        conv3_cuda(f, at);
+        conv3_2_cuda(f, at);
         __syncthreads();
         global_max_pool1_shares_2_cuda(f, at);
         __syncthreads();
-        global_max_pool1_2_cuda(f, at);
+        global_max_pool1_tile_2_cuda(f, at);
+        __syncthreads();
+    }
+}
+
+GRID_ENTRY detect_st_gradient_3(const __grid_constant__ Frame frame)
+{
+    extern __shared__ double shared[];
+    const Frame *f = &frame;
+    Block at = block_of(f, shared, THREADS);
+    for (int64 tile = blockIdx.x; find_tile(f, &at, tile, f->sites0); tile += gridDim.x) {
+        global_max_pool1_tiles_2_cuda(f, at);
+        __syncthreads();
+        global_max_pool1_all_2_cuda(f, at);
         __syncthreads();
         leaky_relu3_cuda(f, at);
         __syncthreads();
@@ -1732,6 +2366,15 @@ DEVICE void gradient(const Frame *f, real *field, double *scratch)
         dlinear1_weight_cuda(f, at);
         dleaky_relu3_cuda(f, at);
         __syncthreads();
+    }
+}
+
+GRID_ENTRY detect_st_gradient_4(const __grid_constant__ Frame frame)
+{
+    extern __shared__ double shared[];
+    const Frame *f = &frame;
+    Block at = block_of(f, shared, THREADS);
+    for (int64 tile = blockIdx.x; find_tile(f, &at, tile, f->sites2); tile += gridDim.x) {
         dconv3_cuda(f, at);
         __syncthreads();
         dconv3_weight_cuda(f, at);
@@ -1745,6 +2388,16 @@ DEVICE void gradient(const Frame *f, real *field, double *scratch)
         __syncthreads();
         dconv2_weight_cuda(f, at);
         dconv2_bias_cuda(f, at);
+        __syncthreads();
+    }
+}
+
+GRID_ENTRY detect_st_gradient_5(const __grid_constant__ Frame frame)
+{
+    extern __shared__ double shared[];
+    const Frame *f = &frame;
+    Block at = block_of(f, shared, THREADS);
+    for (int64 tile = blockIdx.x; find_tile(f, &at, tile, f->sites1); tile += gridDim.x) {
         dconv1_cuda(f, at);
         __syncthreads();
         dconv1_weight_shares_cuda(f, at);
@@ -1754,41 +2407,69 @@ DEVICE void gradient(const Frame *f, real *field, double *scratch)
     }
 }
 
-#ifndef ARCH_ONLY_GLOBAL
-ENTRY detect_st_gradient_shared(const __grid_constant__ Frame frame)
+GRID_ENTRY detect_st_vjp_0(const __grid_constant__ Frame frame)
 {
     extern __shared__ double shared[];
-    gradient(&frame, (real *)(shared + THREADS), shared);
-}
-#endif
-
-#ifndef ARCH_ONLY_SHARED
-ENTRY detect_st_gradient_global(const __grid_constant__ Frame frame)
-{
-    extern __shared__ double shared[];
-    gradient(&frame, frame.work + instance_block() * frame.fields, shared);
-}
-#endif
-
-DEVICE void vjp(const Frame *f, real *field, double *scratch)
-{
-    Block at = block_of(f, field, scratch);
-    clear_sums(f, at);
-    for (; at.sample < f->batch; at.sample += gridDim.x) {
-        read_flux_cuda(f, at);
+    const Frame *f = &frame;
+    Block at = block_of(f, shared, 0);
+    if (f->first == 0) {
+        clear_sums(f, at);
+    }
+    for (int64 tile = blockIdx.x; find_tile(f, &at, tile, f->sites0); tile += gridDim.x) {
         read_dsigmoid1_cuda(f, at);
         __syncthreads();
-        conv1_cuda(f, at);
+    }
+}
+
+GRID_ENTRY detect_st_vjp_1(const __grid_constant__ Frame frame)
+{
+    extern __shared__ double shared[];
+    const Frame *f = &frame;
+    Block at = block_of(f, shared, 0);
+    for (int64 tile = blockIdx.x; find_tile(f, &at, tile, f->sites1); tile += gridDim.x) {
+        read_flux_cuda(f, at);
         __syncthreads();
+    }
+}
+
+GRID_ENTRY detect_st_vjp_2(const __grid_constant__ Frame frame)
+{
+    extern __shared__ double shared[];
+    const Frame *f = &frame;
+    Block at = block_of(f, shared, 0);
+    for (int64 tile = blockIdx.x; find_tile(f, &at, tile, f->sites1); tile += gridDim.x) {
+        conv1_cuda(f, at);
+    }
+}
+
+GRID_ENTRY detect_st_vjp_3(const __grid_constant__ Frame frame)
+{
+    extern __shared__ double shared[];
+    const Frame *f = &frame;
+    Block at = block_of(f, shared, 0);
+    for (int64 tile = blockIdx.x; find_tile(f, &at, tile, f->sites2); tile += gridDim.x) {
         max_pool1_2_cuda(f, at);
         __syncthreads();
-        conv2_cuda(f, at);
+        conv2_2_cuda(f, at);
         __syncthreads();
-        conv3_cuda(f, at);
+        conv3_2_cuda(f, at);
         __syncthreads();
         global_max_pool1_shares_2_cuda(f, at);
         __syncthreads();
-        global_max_pool1_2_cuda(f, at);
+        global_max_pool1_tile_2_cuda(f, at);
+        __syncthreads();
+    }
+}
+
+GRID_ENTRY detect_st_vjp_4(const __grid_constant__ Frame frame)
+{
+    extern __shared__ double shared[];
+    const Frame *f = &frame;
+    Block at = block_of(f, shared, 0);
+    for (int64 tile = blockIdx.x; find_tile(f, &at, tile, f->sites0); tile += gridDim.x) {
+        global_max_pool1_tiles_2_cuda(f, at);
+        __syncthreads();
+        global_max_pool1_all_2_cuda(f, at);
         __syncthreads();
         leaky_relu3_cuda(f, at);
         __syncthreads();
@@ -1809,6 +2490,15 @@ DEVICE void vjp(const Frame *f, real *field, double *scratch)
         }
         dleaky_relu3_cuda(f, at);
         __syncthreads();
+    }
+}
+
+GRID_ENTRY detect_st_vjp_5(const __grid_constant__ Frame frame)
+{
+    extern __shared__ double shared[];
+    const Frame *f = &frame;
+    Block at = block_of(f, shared, 0);
+    for (int64 tile = blockIdx.x; find_tile(f, &at, tile, f->sites2); tile += gridDim.x) {
         dconv3_cuda(f, at);
         __syncthreads();
         if (f->sums) {
@@ -1828,18 +2518,39 @@ DEVICE void vjp(const Frame *f, real *field, double *scratch)
             dconv2_weight_cuda(f, at);
             dconv2_bias_cuda(f, at);
         }
-        dconv1_cuda(f, at);
+        __syncthreads();
+    }
+}
+
+GRID_ENTRY detect_st_vjp_6(const __grid_constant__ Frame frame)
+{
+    extern __shared__ double shared[];
+    const Frame *f = &frame;
+    Block at = block_of(f, shared, 0);
+    for (int64 tile = blockIdx.x; find_tile(f, &at, tile, f->sites1); tile += gridDim.x) {
+        dconv1_2_cuda(f, at);
         __syncthreads();
         if (f->sums) {
-            dconv1_weight_shares_cuda(f, at);
-        }
-        if (f->dx) {
-            dflux_cuda(f, at);
+            dconv1_weight_shares_2_cuda(f, at);
         }
         __syncthreads();
         if (f->sums) {
             dconv1_weight_cuda(f, at);
         }
+        __syncthreads();
+    }
+}
+
+GRID_ENTRY detect_st_vjp_7(const __grid_constant__ Frame frame)
+{
+    extern __shared__ double shared[];
+    const Frame *f = &frame;
+    Block at = block_of(f, shared, 0);
+    for (int64 tile = blockIdx.x; find_tile(f, &at, tile, f->sites1); tile += gridDim.x) {
+        if (f->dx) {
+            dflux_cuda(f, at);
+        }
+        __syncthreads();
         if (f->dx) {
             write_dflux_cuda(f, at);
         }
@@ -1847,19 +2558,6 @@ DEVICE void vjp(const Frame *f, real *field, double *scratch)
     }
 }
 
-#ifndef ARCH_ONLY_GLOBAL
-ENTRY detect_st_vjp_shared(const __grid_constant__ Frame frame)
-{
-    extern __shared__ double shared[];
-    vjp(&frame, (real *)shared, 0);
-}
-#endif
-
-#ifndef ARCH_ONLY_SHARED
-ENTRY detect_st_vjp_global(const __grid_constant__ Frame frame)
-{
-    vjp(&frame, frame.work + instance_block() * frame.fields, 0);
-}
 #endif
 
 ENTRY detect_st_reduce(const __grid_constant__ Frame frame)

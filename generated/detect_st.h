@@ -101,10 +101,17 @@ typedef struct ArchCudaPlan {
     ArchWhat what;
     int threads;                       /* of a block                                       */
     int64_t blocks;                    /* for one instance                                 */
-    int in_shared;                     /* the network's values: else they are in `work`    */
+    int in_shared;                     /* a sample has a block to itself, the network's
+                                          values being in shared memory; else tiles of its
+                                          lattice are dealt to all blocks, and what passes
+                                          hand on is in `work`                             */
+    int64_t round;                     /* samples spread at once over the grid             */
+    int tile;                          /* sites of a tile, at most                         */
     int passes;                        /* launches of stage RUN, at least 1                */
     size_t shared_bytes;               /* of a block                                       */
-    size_t table_bytes, work_bytes;    /* of the device's memory                           */
+    size_t table_bytes, work_bytes;    /* of the device's memory: work_bytes is at most what
+                                          the sums of `blocks` blocks take, and the values
+                                          of one sample of each instance or 256 MiB        */
 } ArchCudaPlan;
 
 /* In the order in which they are launched.  PACK: after every change of the weights;

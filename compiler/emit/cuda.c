@@ -27,74 +27,96 @@ static void text(Writer *w, const char *prelude)
 
 static const char *const condition[] = {"", "if (f->dx)", "if (f->sums)"};
 
-static void phases(Writer *w, const Program *p, const Kernel *k)
+/* The phases of one pass, each on its own lattice, or all on the tile the block is at. */
+static void phases(Writer *w, const Program *p, const Schedule *k, int pass, bool grid)
 {
-    for (int i = 0; i < k->blocks; i++) {
-        const PhaseUse *use = &k->block[i], *next = use + 1;
+    for (int i = 0; i < k->uses; i++) {
+        if (k->pass[i] != pass)
+            continue;
+        const PhaseUse *use = &k->use[i], *next = use + 1;
+        const Phase *phase = &p->phase[use->phase];
         bool first = i == 0 || k->epoch[i - 1] != k->epoch[i];
-        bool last = i + 1 == k->blocks || k->epoch[i + 1] != k->epoch[i];
+        bool last = i + 1 == k->uses || k->epoch[i + 1] != k->epoch[i];
         bool conditional = use->when != WHEN_ALWAYS;
         if (conditional && (first || use[-1].when != use->when))
             w_open(w, "%s", condition[use->when]);
-        w_line(w, "%s_cuda(f, at);", p->phase[use->phase].name);
+        if (grid)
+            w_line(w, "%s_cuda(f, at);", phase->name);
+        else
+            w_line(w, "%s_cuda(f, whole(at, f->sites%d));", phase->name,
+                   phase->lattice);
         if (conditional && (last || next->when != use->when))
             w_close(w, "");
-        if (last)
+        if (last && !(grid && k->of_pass[pass].apart))
             w_line(w, "__syncthreads();");
     }
 }
 
-static void body(Writer *w, const Program *p, const Kernel *k)
+static void on_block(Writer *w, const EmitInput *in, const Kernel *k)
 {
-    w_line(w, "DEVICE void %s(const Frame *f, real *field, double *scratch)",
-           plan_what_name[k->what]);
+    const char *what = plan_what_name[k->what];
+    bool scratch = k->what == WHAT_GRADIENT;
+    w_line(w, "ENTRY %s_%s(const __grid_constant__ Frame frame)", in->name, what);
     w_brace(w);
-    w_line(w, "Block at = block_of(f, field, scratch);");
+    w_line(w, "extern __shared__ double shared[];");
+    w_line(w, "const Frame *f = &frame;");
+    w_line(w, "Block at = block_of(f, shared, %s);", scratch ? "THREADS" : "0");
     if (k->what != WHAT_FORWARD)
         w_line(w, "clear_sums(f, at);");
     w_open(w, "for (; at.sample < f->batch; at.sample += gridDim.x)");
-    phases(w, p, k);
+    phases(w, in->cuda, k->spread[SPREAD_BLOCK], 0, false);
     w_close(w, "");
     w_close(w, "");
     w_blank(w);
 }
 
-static void entry(Writer *w, const EmitInput *in, const Kernel *k, bool in_shared)
+static void on_grid(Writer *w, const EmitInput *in, const Kernel *k, int pass)
 {
+    const Schedule *s = k->spread[SPREAD_GRID];
+    const char *what = plan_what_name[k->what];
     bool scratch = k->what == WHAT_GRADIENT;
-    w_line(w, "#ifndef ARCH_ONLY_%s", in_shared ? "GLOBAL" : "SHARED");
-    w_line(w, "ENTRY %s_%s_%s(const __grid_constant__ Frame frame)", in->name,
-           plan_what_name[k->what], in_shared ? "shared" : "global");
+    w_line(w, "GRID_ENTRY %s_%s_%d(const __grid_constant__ Frame frame)", in->name,
+           what, pass);
     w_brace(w);
-    if (in_shared || scratch)
-        w_line(w, "extern __shared__ double shared[];");
-    const char *field = in_shared
-                            ? scratch ? "(real *)(shared + THREADS)" : "(real *)shared"
-                            : "frame.work + instance_block() * frame.fields";
-    w_line(w, "%s(&frame, %s, %s);", plan_what_name[k->what], field,
-           scratch ? "shared" : "0");
+    w_line(w, "extern __shared__ double shared[];");
+    w_line(w, "const Frame *f = &frame;");
+    w_line(w, "Block at = block_of(f, shared, %s);", scratch ? "THREADS" : "0");
+    if (k->what != WHAT_FORWARD && pass == 0) {
+        w_open(w, "if (f->first == 0)");
+        w_line(w, "clear_sums(f, at);");
+        w_close(w, "");
+    }
+    w_open(w,
+           "for (int64 tile = blockIdx.x; find_tile(f, &at, tile, f->sites%d);"
+           " tile += gridDim.x)",
+           s->of_pass[pass].lattice);
+    phases(w, in->cuda, s, pass, true);
     w_close(w, "");
-    w_line(w, "#endif");
+    w_close(w, "");
     w_blank(w);
 }
 
 static void kernels(Writer *w, const EmitInput *in)
 {
     const Program *p = in->cuda;
-    w_line(
-        w,
-        "/* ---- kernels: grid (blocks, instances).  ARCH_ONLY_SHARED, ARCH_ONLY_GLOBAL: "
-        "only those");
-    w_line(w, " * that have their values there, to compile in half the time ---- */");
+    w_line(w, "/* ---- kernels: grid (blocks, instances) ---- */");
     w_blank(w);
-    for (int what = 0; what < WHAT_COUNT; what++) {
-        const Kernel *k = &p->kernel[what];
-        if (!k->used)
-            continue;
-        body(w, p, k);
-        entry(w, in, k, true);
-        entry(w, in, k, false);
-    }
+    w_line(w, "/* A sample in a block. */");
+    w_line(w, "#ifndef ARCH_ONLY_GRID");
+    for (int what = 0; what < WHAT_COUNT; what++)
+        if (p->kernel[what].used)
+            on_block(w, in, &p->kernel[what]);
+    w_line(w, "#endif");
+    w_blank(w);
+    w_line(w, "/* Tiles of some samples in all blocks, one pass after the other. */");
+    w_line(w, "#ifndef ARCH_ONLY_BLOCK");
+    for (int what = 0; what < WHAT_COUNT; what++)
+        for (int i = 0;
+             p->kernel[what].used && i < p->kernel[what].spread[SPREAD_GRID]->passes;
+             i++)
+            on_grid(w, in, &p->kernel[what], i);
+    w_line(w, "#endif");
+    w_blank(w);
     w_line(w, "ENTRY %s_reduce(const __grid_constant__ Frame frame)", in->name);
     w_brace(w);
     w_line(w, "add_blocks(&frame);");

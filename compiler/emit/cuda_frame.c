@@ -17,8 +17,10 @@ static void fields(Writer *w, const Program *p)
     for (int i = 1; i < p->buffers; i++) {
         const Buffer *b = &p->buffer[i];
         if (b->space == SPACE_WORK)
-            w_line(w, "int %s; /* [sites%d%s][%d], %d apart */", b->name, b->lattice,
-                   b->zero_site ? " + 1" : "", b->channels, b->pitch);
+            w_line(w, "int %s; /* [%s%d%s][%d], %d apart%s */", b->name,
+                   b->by_tile ? "tiles" : "sites", b->lattice,
+                   b->zero_site ? " + 1" : "", b->channels, b->pitch,
+                   b->far ? ", far" : "");
     }
 }
 
@@ -39,13 +41,16 @@ void emit_cuda_frame(Writer *w, const Program *p, bool host)
     w_line(w, "const real *params, *target, *dy;");
     w_line(w, "real *packed, *y, *dx, *dparams, *sums, *work;");
     w_line(w, "double *losses, *loss, terms;");
-    w_line(w, "%s batch, blocks, fields, index_stride, x_stride[%d];", wide,
-           2 + AXES_MAX);
+    w_line(w, "%s batch, blocks, index_stride, x_stride[%d];", wide, 2 + AXES_MAX);
+    w_line(w,
+           "%s first, round, room, fields; /* samples of this launch, of any; numbers "
+           "of each */",
+           wide);
     for (int i = 1; i < p->buffers; i++)
         if (p->buffer[i].space == SPACE_TABLE)
             w_line(w, "int *%s; /* [%d][sites%d] */", p->buffer[i].name,
                    (int)p->buffer[i].count, p->buffer[i].lattice);
-    w_line(w, "int x_type, extent[%d];", AXES_MAX);
+    w_line(w, "int tile, x_type, extent[%d];", AXES_MAX);
     for (int i = 0; i < p->lattices; i++)
         w_line(w, "int extent%d[%d], sites%d;", i, AXES_MAX, i);
     fields(w, p);

@@ -59,39 +59,101 @@ static void tables(Writer *w, const Program *p)
     w_blank(w);
 }
 
-static void kernel_fields(Writer *w, const Program *p, const Kernel *k)
+/* How many sites, or tiles, of its lattice a field has. */
+static const char *field_sites(Writer *w, const Buffer *b, bool near)
 {
+    const char *sites = arena_printf(w->arena, "f->sites%d", b->lattice);
+    if (b->by_tile)
+        sites = arena_printf(w->arena, "cuda_tiles(f->tile, %s)", sites);
+    else if (near)
+        sites = arena_printf(w->arena, "cuda_tile(f->tile, %s)", sites);
+    return b->zero_site ? arena_printf(w->arena, "(%s + 1)", sites) : sites;
+}
+
+static void place(Writer *w, const Program *p, const Kernel *k, Spread to, bool far)
+{
+    const Schedule *s = k->spread[to];
     int count = 0;
     w_open(w, "case %s:", emit_what_enum[k->what]);
-    w_open(w, "CudaField field[] =");
     for (int i = 1; i < p->buffers; i++) {
         const Buffer *b = &p->buffer[i];
-        if (b->space != SPACE_WORK || !k->life[i].used)
+        if (b->space != SPACE_WORK || !s->life[i].used ||
+            (to == SPREAD_GRID && b->far != far))
             continue;
-        w_line(w, "{%d, %d, %d * ((int64_t)f->sites%d%s), &f->%s},", k->life[i].first,
-               k->life[i].last, b->pitch, b->lattice, b->zero_site ? " + 1" : "",
+        if (count++ == 0)
+            w_open(w, "CudaField field[] =");
+        w_line(w, "{%d, %d, (int64_t)%d * %s, &f->%s},", s->life[i].first,
+               s->life[i].last, b->pitch, field_sites(w, b, to == SPREAD_GRID && !far),
                b->name);
-        count++;
     }
-    w_close(w, ";");
-    w_line(w, "return cuda_place(field, %d);", count);
+    if (count) {
+        w_close(w, ";");
+        w_line(w, "return cuda_place(field, %d);", count);
+    } else {
+        w_line(w, "return cuda_place(NULL, 0);");
+    }
     w_close(w, "");
 }
 
-static void fields(Writer *w, const Program *p)
+static void place_kernels(Writer *w, const Program *p, const char *name, Spread to,
+                          bool far)
 {
-    w_line(
-        w,
-        "/* Numbers of the fields of one block: from which phase to which, size. */");
-    w_line(w, "static int64_t cuda_fields(CudaFrame *f, ArchWhat what)");
+    w_line(w, "static int64_t %s(CudaFrame *f, ArchWhat what)", name);
     w_brace(w);
     w_open(w, "switch (what)");
     for (int what = 0; what < WHAT_COUNT; what++)
         if (p->kernel[what].used)
-            kernel_fields(w, p, &p->kernel[what]);
+            place(w, p, &p->kernel[what], to, far);
         else
             w_line(w, "case %s: return 0;", emit_what_enum[what]);
     w_close(w, "");
+    w_line(w, "return 0;");
+    w_close(w, "");
+    w_blank(w);
+}
+
+static void fields(Writer *w, const Program *p)
+{
+    w_line(w, "/* Numbers of the fields of one sample in a block: from which epoch to "
+              "which, size. */");
+    place_kernels(w, p, "cuda_fields", SPREAD_BLOCK, false);
+    w_line(w,
+           "/* On the grid: of one tile in a block, by epochs; of a sample, by passes. "
+           "*/");
+    place_kernels(w, p, "cuda_near", SPREAD_GRID, false);
+    place_kernels(w, p, "cuda_far", SPREAD_GRID, true);
+}
+
+static void sites_most(Writer *w, const Program *p)
+{
+    w_line(w, "/* Of the largest lattice. */");
+    w_line(w, "static int cuda_sites_most(const CudaFrame *f)");
+    w_brace(w);
+    w_line(w, "int most = 1;");
+    for (int i = 0; i < p->lattices; i++)
+        w_line(w, "most = f->sites%d > most ? f->sites%d : most;", i, i);
+    w_line(w, "return most;");
+    w_close(w, "");
+    w_blank(w);
+}
+
+static void work(Writer *w, const Program *p)
+{
+    w_line(w, "/* Multiply-adds of one sample. */");
+    w_line(w, "static double cuda_fma(const CudaFrame *f, ArchWhat what)");
+    w_brace(w);
+    w_open(w, "switch (what)");
+    for (int what = 0; what < WHAT_COUNT; what++) {
+        const Kernel *k = &p->kernel[what];
+        const char *sum = "0";
+        for (int i = 0; i < k->lattices; i++)
+            if (k->fma[i] > 0)
+                sum = arena_printf(w->arena, "%s + %.0f. * f->sites%d", sum, k->fma[i],
+                                   i);
+        w_line(w, "case %s: return %s;", emit_what_enum[what], sum);
+    }
+    w_close(w, "");
+    w_line(w, "(void)f;");
     w_line(w, "return 0;");
     w_close(w, "");
     w_blank(w);
@@ -128,13 +190,36 @@ static void names(Writer *w, const EmitInput *in)
     w_line(w, "static const char cuda_kernel_pack[] = \"%s_pack\";", in->name);
     w_line(w, "static const char cuda_kernel_tables[] = \"%s_tables\";", in->name);
     w_line(w, "static const char cuda_kernel_reduce[] = \"%s_reduce\";", in->name);
-    w_open(w, "static const char *const cuda_kernel[][2] =");
-    for (int what = 0; what < WHAT_COUNT; what++) {
-        const char *verb = plan_what_name[what];
+    w_open(w, "static const char *const cuda_kernel[] =");
+    for (int what = 0; what < WHAT_COUNT; what++)
         if (in->cuda->kernel[what].used)
-            w_line(w, "[%s] = {\"%s_%s_global\", \"%s_%s_shared\"},",
-                   emit_what_enum[what], in->name, verb, in->name, verb);
+            w_line(w, "[%s] = \"%s_%s\",", emit_what_enum[what], in->name,
+                   plan_what_name[what]);
+    w_close(w, ";");
+    w_blank(w);
+}
+
+/* The passes of each kernel, and for which result they are. */
+static void passes(Writer *w, const EmitInput *in)
+{
+    static const char *const when[] = {"CUDA_ALWAYS", "CUDA_DX", "CUDA_DPARAMS"};
+    for (int what = 0; what < WHAT_COUNT; what++) {
+        const Kernel *k = &in->cuda->kernel[what];
+        if (!k->used)
+            continue;
+        const Schedule *s = k->spread[SPREAD_GRID];
+        w_open(w, "static const CudaPass cuda_passes_%s[] =", plan_what_name[what]);
+        for (int i = 0; i < s->passes; i++)
+            w_line(w, "{\"%s_%s_%d\", %s},", in->name, plan_what_name[what], i,
+                   when[s->of_pass[i].when]);
+        w_close(w, ";");
     }
+    w_open(w, "static const CudaPasses cuda_pass[] =");
+    for (int what = 0; what < WHAT_COUNT; what++)
+        if (in->cuda->kernel[what].used)
+            w_line(w, "[%s] = {cuda_passes_%s, %d},", emit_what_enum[what],
+                   plan_what_name[what],
+                   in->cuda->kernel[what].spread[SPREAD_GRID]->passes);
     w_close(w, ";");
     w_blank(w);
 }
@@ -165,12 +250,15 @@ void emit_cuda_host(Writer *w, const EmitInput *in)
     tables(w, p);
     fields(w, p);
     items(w, p);
+    work(w, p);
     w_line(w, "static double cuda_output(const CudaFrame *f)");
     w_brace(w);
     w_line(w, "return f->sites%d;", lattice_of(p, y));
     w_close(w, "");
     w_blank(w);
+    sites_most(w, p);
     names(w, in);
+    passes(w, in);
     w_text(w, prelude_cuda_launch);
     w_blank(w);
 }

@@ -16,9 +16,9 @@
 typedef struct Dialect {
     const char *vx[VX_OPS];
     const char *store;
-    const char *field, *packed, *sums, *stack; /* where a buffer begins           */
-    const char *aligned;                       /* a pointer to four numbers     */
-    const char *index;                         /* the type of an index          */
+    const char *field, *far, *packed, *sums, *stack; /* where a buffer begins     */
+    const char *aligned;                             /* a pointer to four numbers     */
+    const char *index;                               /* the type of an index          */
     const char *table_cast;
     const char *item; /* a loop over threads: $p from 0 below $1 */
     const char *word; /* an argument that every phase has         */

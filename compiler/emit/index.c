@@ -109,6 +109,10 @@ static Linear linear_of(const Scope *scope, const Ix *i)
             return number(a.constant / b.constant);
         return atom(arena_printf(scope->arena, "%s / %s", in_parentheses(scope, &a),
                                  in_parentheses(scope, &b)));
+    case IX_WORD: return atom(i->word);
+    case IX_TILES:
+        return atom(
+            arena_printf(scope->arena, "tiles_of(f, f->sites%" PRId64 ")", i->value));
     case IX_SHARES:
         return atom(arena_printf(scope->arena, "shares_of(%s, %" PRId64 ")",
                                  linear_text(scope, &a), i->value));

@@ -88,6 +88,7 @@ static const char *text_of_buffer(const Emitter *e, BufId buf)
     const char *pattern = b->space == SPACE_STACK    ? e->dialect->stack
                           : b->space == SPACE_PACKED ? e->dialect->packed
                           : b->space == SPACE_SUM    ? e->dialect->sums
+                          : b->far                   ? e->dialect->far
                                                      : e->dialect->field;
     return dialect_spell(pattern, &(Spelling){.p = b->name}, e->scope.arena);
 }

@@ -35,6 +35,8 @@ const Ix *ix_min(Build *b, const Ix *l, const Ix *r);
 const Ix *ix_div(Build *b, const Ix *l, const Ix *r);
 const Ix *ix_shares(Build *b, const Ix *sites, int64_t at_once);
 const Ix *ix_table(Build *b, BufId table, const Ix *at);
+const Ix *ix_word(Build *b, const char *word);
+const Ix *ix_tiles(Build *b, int lattice);
 bool ix_is(const Ix *i, int64_t value);
 /* The index of an element of an array of `count` registers or pointers; NULL where one
  * will do. */

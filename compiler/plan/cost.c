@@ -41,7 +41,9 @@ static int64_t value_of(const Walk *z, const Ix *i)
         return a < b ? a : b;
     }
     case IX_TABLE: return 0;
-    case IX_SHARES: break; /* of threads */
+    case IX_WORD: /* these are of threads */
+    case IX_TILES:
+    case IX_SHARES: break;
     }
     unreachable();
 }

@@ -2,82 +2,20 @@
 
 #include "grad/grad.h"
 #include "opt/opt.h"
-#include "plan/memory.h"
 
 const Target plan_cuda_target = {.name = "cuda", .vector = "real", .registers = 255};
 
 typedef struct Uses {
-    Kernel *kernel;
+    CudaUse *use;
+    int uses, cap;
     Arena *arena;
-    int cap;
 } Uses;
 
-static void use_phase(void *to, int phase, When when)
+static void add_use(void *to, CudaUse use)
 {
-    Uses *uses = to;
-    Kernel *k = uses->kernel;
-    GROW(uses->arena, k->block, k->blocks, uses->cap);
-    k->block[k->blocks++] = (PhaseUse){.phase = phase, .when = when};
-}
-
-/* ---- epochs: phases between two barriers ---- */
-
-/* What a phase reads is made by the phase that touches it first; to the gradient of a
- * parameter several may add. */
-static int epoch_of(const Program *p, const Kernel *k, bool **touched, int phase)
-{
-    int epoch = 0;
-    for (int i = 1; i < p->buffers; i++) {
-        Space space = p->buffer[i].space;
-        if (!touched[phase][i] || (space != SPACE_WORK && space != SPACE_SUM))
-            continue;
-        int first = 0;
-        while (!touched[first][i])
-            first++;
-        for (int other = first; other < phase; other++)
-            if (touched[other][i] && (other == first || space == SPACE_SUM) &&
-                k->epoch[other] >= epoch)
-                epoch = k->epoch[other] + 1;
-    }
-    return epoch;
-}
-
-static void sort_by_epoch(Kernel *k, Arena *a)
-{
-    PhaseUse *block = NEW_ARRAY(a, PhaseUse, k->blocks + 1);
-    int *epochs = NEW_ARRAY(a, int, k->blocks + 1), count = 0;
-    for (int epoch = 0; count < k->blocks; epoch++)
-        for (int i = 0; i < k->blocks; i++)
-            if (k->epoch[i] == epoch) {
-                epochs[count] = epoch;
-                block[count++] = k->block[i];
-            }
-    k->block = block;
-    k->epoch = epochs;
-}
-
-/* Each phase as early as what it reads allows, and from which epoch to which a field must
- * keep its place. */
-static void find_epochs(const Program *p, Kernel *k, Arena *a)
-{
-    bool **touched = NEW_ARRAY(a, bool *, k->blocks + 1);
-    k->epoch = NEW_ARRAY(a, int, k->blocks + 1);
-    k->life = NEW_ARRAY(a, Lifetime, p->buffers);
-    for (int i = 0; i < k->blocks; i++) {
-        touched[i] = NEW_ARRAY(a, bool, p->buffers);
-        memory_touched(&p->phase[k->block[i].phase], touched[i]);
-        int epoch = k->epoch[i] = epoch_of(p, k, touched, i);
-        for (int buf = 1; buf < p->buffers; buf++) {
-            Lifetime *life = &k->life[buf];
-            if (!touched[i][buf])
-                continue;
-            if (!life->used)
-                *life = (Lifetime){true, epoch, epoch};
-            if (life->last < epoch)
-                life->last = epoch;
-        }
-    }
-    sort_by_epoch(k, a);
+    Uses *all = to;
+    GROW(all->arena, all->use, all->uses, all->cap);
+    all->use[all->uses++] = use;
 }
 
 /* Multiply-adds per site of each lattice, and for how many threads there is work. */
@@ -104,15 +42,17 @@ static void count_fma(Build *b, const CudaSteps *f, Kernel *k)
     }
 }
 
-static void make_kernel(Build *b, const Graph *g, What what)
+/* Its phases; in which order they run is found when all buffers are known. */
+static void make_kernel(Build *b, const Graph *g, Cuda *z, Uses *uses, What what)
 {
     Kernel *k = &b->p->kernel[what];
     *k = (Kernel){.what = what, .graph = g, .used = true};
     const CudaSteps *f = cuda_steps(g, what, b->arena);
-    Cuda z = {.b = b, .g = g, .steps = f};
-    Uses uses = {.kernel = k, .arena = b->arena};
+    *z = (Cuda){.b = b, .g = g, .steps = f};
+    z->passes = cuda_passes(z, b->arena);
+    *uses = (Uses){.arena = b->arena};
     for (int i = 0; i < f->steps; i++)
-        cuda_phases(&z, &f->step[i], use_phase, &uses);
+        cuda_phases(z, &f->step[i], add_use, uses);
     count_fma(b, f, k);
 }
 
@@ -127,13 +67,19 @@ Program *plan_cuda(const Graph *g, const PlanOptions *options, Arena *a)
     build_lattice(&b, &(Shape){.rank = 0});
     build_lattice(&b, &graph_node(g, g->input)->shape);
     const Graph *moved = opt_reorder(g, a);
-    make_kernel(&b, opt_run(moved, a), WHAT_FORWARD);
+    const Graph *graph[WHAT_COUNT] = {moved};
     if (g->loss != LOSS_NONE)
-        make_kernel(&b, opt_run(grad_reverse(moved, GRAD_LOSS, a), a), WHAT_GRADIENT);
-    make_kernel(&b, opt_run(grad_reverse(moved, GRAD_VJP, a), a), WHAT_VJP);
+        graph[WHAT_GRADIENT] = grad_reverse(moved, GRAD_LOSS, a);
+    graph[WHAT_VJP] = grad_reverse(moved, GRAD_VJP, a);
+    Cuda z[WHAT_COUNT];
+    Uses uses[WHAT_COUNT];
     for (int what = 0; what < WHAT_COUNT; what++)
-        if (p->kernel[what].used)
-            find_epochs(p, &p->kernel[what], a);
+        if (graph[what])
+            make_kernel(&b, opt_run(graph[what], a), &z[what], &uses[what], (What)what);
+    for (int what = 0; what < WHAT_COUNT; what++)
+        for (Spread to = SPREAD_BLOCK; graph[what] && to < SPREADS; to++)
+            p->kernel[what].spread[to] = cuda_schedule(
+                p, uses[what].use, uses[what].uses, to, z[what].passes, a);
     if (!plan_verify(p, stderr))
         unreachable();
     return p;

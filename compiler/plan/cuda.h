@@ -1,16 +1,23 @@
 /* cuda.h - from a Graph to a Program for a GPU.
  *
- * One sample per thread block, its fields in shared memory or, where they do not fit, in a
- * region of global memory that is the block's own:
+ * A phase is a loop over independent items, a tile of sites x channels each, dealt to the
+ * threads of a block.  It writes every number once, by one thread, and reads only what
+ * earlier epochs made: in which order threads run is of no consequence.
  *
  *     field:   [site][channel], `pitch` numbers from one site to the next
- *     phase:   a loop over independent items - a tile of sites x channels each - dealt to
- *              the threads of the block
  *     epoch:   phases that do not read what another of them makes; a barrier stands behind
+ *     pass:    phases that read what others of them made at the same site alone
  *
- * A phase writes every number once, by one thread, and reads only what earlier epochs made:
- * in which order threads run is of no consequence.  Sums over sites are cut into shares,
- * one item each, whose partial sums another phase adds in order. */
+ * The same phases run in two ways (Spread).  On a *block* a sample has a block to itself
+ * and all its fields in shared memory; barriers are all that stands between phases.  On the
+ * *grid* the lattice of a sample is cut into tiles, which are dealt to all blocks; each
+ * pass is a launch.  What only the tile of one pass needs is *near*, in shared memory; what
+ * a window reaches from other tiles, and what later passes read, is *far*, in global
+ * memory.  On a block there is one tile, the whole lattice, and far is where near is.
+ *
+ * Sums over sites are cut into shares, one item each, whose partial sums another phase adds
+ * in order.  On the grid a pool makes a partial sum for every tile, which a later pass adds;
+ * gradients of weights are added up by every block, and by the last launch over blocks. */
 #ifndef ARCHC_PLAN_CUDA_H
 #define ARCHC_PLAN_CUDA_H
 
@@ -18,9 +25,10 @@
 
 enum {
     CUDA_THREADS =
-        256,          /* at most, in a block                                          */
-    CUDA_STRIP = 64,  /* sites summed before their sum is added to the rest           */
-    CUDA_DIRECT = 128 /* items that need no shares: threads have enough to do         */
+        256,         /* at most, in a block                                          */
+    CUDA_STRIP = 64, /* sites summed before their sum is added to the rest           */
+    CUDA_DIRECT = 128, /* items that need no shares: threads have enough to do        */
+    CUDA_NEAR = 4096 /* numbers of a vector that is near                             */
 };
 
 typedef enum CudaKind {
@@ -57,15 +65,40 @@ typedef struct CudaSteps {
 
 CudaSteps *cuda_steps(const Graph *g, What what, Arena *a);
 
+/* In which pass each step is, and what has to be far. */
+typedef struct CudaPasses {
+    int *of_step; /* [steps]                                         */
+    int *pool;    /* [steps] of a pool: where its tiles are added    */
+    int *lattice; /* [passes] whose tiles it walks                   */
+    int passes;
+    bool *far; /* [nodes] */
+} CudaPasses;
+
 typedef struct Cuda {
     Build *b;
     const Graph *g;
     const CudaSteps *steps;
+    const CudaPasses *passes;
 } Cuda;
 
+CudaPasses *cuda_passes(Cuda *z, Arena *a);
+int cuda_walk(Cuda *z, const CudaStep *step); /* the lattice whose sites a step walks */
+
 /* cuda_phase.c: the phases of one step, as uses of a kernel. */
-typedef void CudaUse(void *to, int phase, When when);
-void cuda_phases(Cuda *z, const CudaStep *step, CudaUse *use, void *to);
+enum { ON_BLOCK = 1 << SPREAD_BLOCK, ON_GRID = 1 << SPREAD_GRID };
+
+typedef struct CudaUse {
+    PhaseUse use;
+    int spreads; /* ON_BLOCK, ON_GRID */
+    int pass;    /* on the grid       */
+} CudaUse;
+
+typedef void CudaUser(void *to, CudaUse use);
+void cuda_phases(Cuda *z, const CudaStep *step, CudaUser *user, void *to);
+
+/* cuda_epoch.c: in which order the phases run. */
+Schedule *cuda_schedule(const Program *p, const CudaUse *use, int uses, Spread spread,
+                        const CudaPasses *passes, Arena *a);
 
 /* cuda_value.c: where values lie. */
 int cuda_pitch(int channels);
@@ -73,8 +106,14 @@ BufId cuda_buffer(Cuda *z, Val v);
 int cuda_lattice(Cuda *z, Val v);
 const Ix *cuda_sites(Cuda *z, Val v);
 int cuda_taps(const Node *window, const Shape *of);
-/* site * pitch + channel */
-const Ix *cuda_index(Cuda *z, Val v, const Ix *site, const Ix *channel);
+/* The tile of the lattice of v: how many sites, and which site of the lattice site `s` of
+ * the tile is. */
+const Ix *cuda_tile(Cuda *z, Val v);
+const Ix *cuda_site(Cuda *z, Val v, const Ix *s);
+/* Where the channel of a field is, at site `s` of the tile; at any site of the lattice,
+ * where the field is far. */
+const Ix *cuda_here(Cuda *z, Val v, const Ix *s, const Ix *channel);
+const Ix *cuda_there(Cuda *z, Val v, const Ix *site, const Ix *channel);
 BufId cuda_table(Cuda *z, GeometryKind kind, const Node *window, Val from, Val to);
 bool cuda_same_site(const Node *window, const Shape *of);
 bool cuda_can_miss(GeometryKind kind, const Node *window, const Shape *of);
@@ -104,12 +143,22 @@ void cuda_chain(Cuda *z, const CudaStep *step, const CudaTile *t);
 void cuda_conv(Cuda *z, const CudaStep *step);
 void cuda_point(Cuda *z, const CudaStep *step);
 
+/* A pool: the shares of a tile; their sum, which is the pool on a block and a part of it on
+ * the grid; there the shares of the parts, and their sum. */
+typedef enum CudaPoolPart {
+    POOL_SHARES,
+    POOL_ADD,
+    POOL_TILE,
+    POOL_TILES,
+    POOL_ADD_TILES
+} CudaPoolPart;
+
 /* Sums over sites: what each share sums, then the shares together.  With few items both
  * are phases of their own; a direct sum is one. */
 bool cuda_sum_is_direct(Cuda *z, const CudaStep *step);
 void cuda_sum(Cuda *z, const CudaStep *step);
 void cuda_sum_shares(Cuda *z, const CudaStep *step);
-void cuda_pool_max(Cuda *z, const CudaStep *step);
-void cuda_pool_max_shares(Cuda *z, const CudaStep *step);
+void cuda_pool(Cuda *z, const CudaStep *step, CudaPoolPart part);
+void cuda_pool_max(Cuda *z, const CudaStep *step, CudaPoolPart part);
 
 #endif

@@ -14,7 +14,7 @@ static Ptr point_at(Cuda *z, Val v, const CudaTile *t, const char *name)
     Ptr p = ptr_new(b, name);
     for (int s = 0; s < t->sites; s++)
         put_point(b, p, ix_element(ix(b, s), t->sites), cuda_buffer(z, v),
-                  cuda_index(z, v, t->site[s], t->channel));
+                  cuda_here(z, v, t->site[s], t->channel));
     return p;
 }
 

@@ -8,7 +8,7 @@ typedef struct Conv {
     BufId table;     /* near[tap][site], or none for a 1x1 convolution         */
     int64_t weights; /* offset in the packed parameters                        */
     int64_t bias;    /* likewise, -1: none                                     */
-    const Ix *sites, *tiles;
+    const Ix *sites, *tiles; /* of the block's part of the lattice             */
 } Conv;
 
 static int64_t pack_weights(Cuda *z, const Node *n, const Conv *c)
@@ -47,7 +47,7 @@ static Conv conv_of(Cuda *z, const CudaStep *step)
                              step->value);
     c.weights = pack_weights(z, n, &c);
     c.bias = pack_bias(z, n, c.out);
-    c.sites = cuda_sites(z, step->value);
+    c.sites = cuda_tile(z, step->value);
     return c;
 }
 
@@ -73,10 +73,13 @@ static Ptr point_at_taps(Cuda *z, const Conv *c, const CudaTile *t, const Ix *ta
     Build *b = z->b;
     Ptr x = ptr_new(b, "x");
     for (int s = 0; s < t->sites; s++) {
-        const Ix *site = t->site[s];
-        if (c->table.i)
-            site = ix_table(b, c->table, ix_add(b, ix_mul(b, tap, c->sites), site));
-        const Ix *at = cuda_index(z, c->x, site, ix(b, 0));
+        const Ix *at = cuda_here(z, c->x, t->site[s], ix(b, 0));
+        if (c->table.i) {
+            const Ix *row = ix_mul(b, tap, cuda_sites(z, c->step->value));
+            const Ix *site = cuda_site(z, c->step->value, t->site[s]);
+            at = cuda_there(z, c->x, ix_table(b, c->table, ix_add(b, row, site)),
+                            ix(b, 0));
+        }
         if (c->in >= 4)
             put_point_aligned(b, x, ix_element(ix(b, s), t->sites),
                               cuda_buffer(z, c->x), at);

@@ -48,8 +48,8 @@ static const char *formula(Cuda *z, const CudaStep *step)
 
 /* ---- calls of the prelude ---- */
 
-static void field_call(Cuda *z, const char *function, const char *array, Val v,
-                       const Ix *extra)
+/* A function of the prelude, which moves the sites of a tile. */
+static void field_call(Cuda *z, const char *function, const char *array, Val v)
 {
     Build *b = z->b;
     BufId buf = cuda_buffer(z, v);
@@ -57,12 +57,11 @@ static void field_call(Cuda *z, const char *function, const char *array, Val v,
     CallArg arg[] = {arg_word("f"),
                      arg_word("at"),
                      arg_word(array),
-                     arg_buf(b, buf, NULL),
+                     arg_buf(b, buf, cuda_here(z, v, ix(b, 0), ix(b, 0))),
                      arg_int(b, field->channels),
                      arg_int(b, field->pitch),
-                     arg_ix(cuda_sites(z, v)),
-                     extra ? arg_ix(extra) : arg_int(b, 0)};
-    put_call(b, function, extra ? 8 : 7, arg);
+                     arg_ix(cuda_sites(z, v))};
+    put_call(b, function, 7, arg);
 }
 
 static void transfer(Cuda *z, const CudaStep *step)
@@ -70,11 +69,11 @@ static void transfer(Cuda *z, const CudaStep *step)
     Op op = graph_node(z->g, step->value)->op;
     if (step->kind == CUDA_WRITE)
         field_call(z, "write_field", z->steps->what == WHAT_FORWARD ? "f->y" : "f->dx",
-                   step->value, NULL);
+                   step->value);
     else if (op == OP_SEED)
-        field_call(z, "read_field", "f->dy", step->value, NULL);
+        field_call(z, "read_field", "f->dy", step->value);
     else
-        field_call(z, "read_input", "f->x", step->value, NULL);
+        field_call(z, "read_input", "f->x", step->value);
 }
 
 static void loss(Cuda *z, const CudaStep *step)
@@ -87,11 +86,12 @@ static void loss(Cuda *z, const CudaStep *step)
     bool derivative = n->op == OP_MSE_DX || n->op == OP_BCE_DX;
     CallArg arg[] = {arg_word("f"),
                      arg_word("at"),
-                     arg_buf(b, of, NULL),
+                     arg_buf(b, of, cuda_here(z, y, ix(b, 0), ix(b, 0))),
                      arg_int(b, field->channels),
                      arg_int(b, field->pitch),
                      arg_ix(cuda_sites(z, y)),
-                     derivative ? arg_buf(b, cuda_buffer(z, step->value), NULL)
+                     derivative ? arg_buf(b, cuda_buffer(z, step->value),
+                                          cuda_here(z, step->value, ix(b, 0), ix(b, 0)))
                                 : arg_int(b, 0)};
     put_call(b, op_info[n->op].name, derivative ? 7 : 6, arg);
 }
@@ -108,12 +108,12 @@ static void move(Cuda *z, const CudaStep *step)
     Ptr from = ptr_new(b, "from"), to = ptr_new(b, "to");
     put_point(b, from, NULL, cuda_buffer(z, n->arg[0]), ix(b, 0));
     put_point(b, to, NULL, cuda_buffer(z, step->value), ix(b, 0));
-    Var item =
-        put_loop(b, LOOP_THREADS, "item", ix(b, 0), ix_mul(b, sites, channels), 1);
+    const Ix *count = ix_mul(b, cuda_tile(z, field), channels);
+    Var item = put_loop(b, LOOP_THREADS, "item", ix(b, 0), count, 1);
     const Ix *s = cuda_quotient(z, "s", ix_var(b, item), channels);
     const Ix *c = cuda_rest(z, "c", ix_var(b, item), s, channels);
-    const Ix *in_field = cuda_index(z, field, s, c);
-    const Ix *in_vector = ix_add(b, ix_mul(b, c, sites), s);
+    const Ix *in_field = cuda_here(z, field, s, c);
+    const Ix *in_vector = ix_add(b, ix_mul(b, c, sites), cuda_site(z, field, s));
     put_store(b, to, NULL, flatten ? in_vector : in_field,
               vx_load(b, from, NULL, flatten ? in_field : in_vector));
     put_end(b);
@@ -136,10 +136,8 @@ static void begin(Cuda *z, const CudaStep *step, const char *behind)
 {
     Build *b = z->b;
     const Node *n = graph_node(z->g, step->value);
-    bool of_weights = step->kind == CUDA_WEIGHT || step->kind == CUDA_BIAS;
     phase_begin(b, arena_printf(b->arena, "%s%s", step_name(z, step), behind),
-                step_note(z, step),
-                cuda_lattice(z, of_weights ? n->arg[0] : step->value));
+                step_note(z, step), cuda_walk(z, step));
     b->phase.formula = formula(z, step);
     b->phase.span = n->span;
 }
@@ -157,11 +155,6 @@ static void body(Cuda *z, const CudaStep *step)
     case CUDA_READ:
     case CUDA_WRITE: transfer(z, step); break;
     case CUDA_POOL:
-        if (op == OP_GLOBAL_MAX)
-            cuda_pool_max(z, step);
-        else
-            cuda_sum(z, step);
-        break;
     case CUDA_WEIGHT:
     case CUDA_BIAS: cuda_sum(z, step); break;
     case CUDA_MOVE: move(z, step); break;
@@ -169,21 +162,64 @@ static void body(Cuda *z, const CudaStep *step)
     }
 }
 
-void cuda_phases(Cuda *z, const CudaStep *step, CudaUse *use, void *to)
+typedef struct User {
+    CudaUser *user;
+    void *to;
+    const CudaStep *step;
+    int pass;
+} User;
+
+static void end(Cuda *z, const User *u, int spreads)
 {
-    bool sum =
-        step->kind == CUDA_POOL || step->kind == CUDA_WEIGHT || step->kind == CUDA_BIAS;
+    clear_ghosts(z, u->step);
+    CudaUse use = {
+        .use = {.phase = phase_end(z->b), .when = u->step->when},
+        .spreads = spreads,
+        .pass = u->pass
+    };
+    u->user(u->to, use);
+}
+
+static void pool(Cuda *z, User *u, int pass_of_tiles)
+{
+    static const struct {
+        const char *behind;
+        int spreads;
+    } part[] = {
+        [POOL_SHARES] = {"_shares", ON_BLOCK | ON_GRID},
+        [POOL_ADD] = {"",        ON_BLOCK          },
+        [POOL_TILE] = {"_tile",   ON_GRID           },
+        [POOL_TILES] = {"_tiles",  ON_GRID           },
+        [POOL_ADD_TILES] = {"_all",    ON_GRID           },
+    };
+    for (CudaPoolPart k = POOL_SHARES; k <= POOL_ADD_TILES; k++) {
+        if (k == POOL_TILES)
+            u->pass = pass_of_tiles;
+        begin(z, u->step, part[k].behind);
+        if (graph_node(z->g, u->step->value)->op == OP_GLOBAL_MAX)
+            cuda_pool_max(z, u->step, k);
+        else
+            cuda_pool(z, u->step, k);
+        end(z, u, part[k].spreads);
+    }
+}
+
+void cuda_phases(Cuda *z, const CudaStep *step, CudaUser *user, void *to)
+{
+    ptrdiff_t n = step - z->steps->step;
+    User u = {user, to, step, z->passes->of_step[n]};
+    if (step->kind == CUDA_POOL) {
+        pool(z, &u, z->passes->pool[n]);
+        return;
+    }
+    bool sum = step->kind == CUDA_WEIGHT || step->kind == CUDA_BIAS;
     bool shared = sum && !cuda_sum_is_direct(z, step);
     begin(z, step, shared ? "_shares" : "");
     body(z, step);
-    clear_ghosts(z, step);
-    use(to, phase_end(z->b), step->when);
+    end(z, &u, ON_BLOCK | ON_GRID);
     if (!shared)
         return;
     begin(z, step, "");
-    if (graph_node(z->g, step->value)->op == OP_GLOBAL_MAX)
-        cuda_pool_max_shares(z, step);
-    else
-        cuda_sum_shares(z, step);
-    use(to, phase_end(z->b), step->when);
+    cuda_sum_shares(z, step);
+    end(z, &u, ON_BLOCK | ON_GRID);
 }

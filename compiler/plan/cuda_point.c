@@ -25,13 +25,14 @@ static const Ix *entry(Cuda *z, BufId table, int row, const Spot *at)
 {
     Build *b = z->b;
     const Ix *sites = cuda_sites(z, at->step->value);
-    return ix_table(b, table, ix_add(b, ix_scale(b, sites, row), at->s));
+    const Ix *site = cuda_site(z, at->step->value, at->s);
+    return ix_table(b, table, ix_add(b, ix_scale(b, sites, row), site));
 }
 
-/* x[k]: operand `k` of the root at this channel, at the site that row `row` names. */
+/* A value at this channel, at any site. */
 static const Vx *read(Cuda *z, const Spot *at, Ptr p, Val v, const Ix *site)
 {
-    return vx_load(z->b, p, NULL, cuda_index(z, v, site, at->c));
+    return vx_load(z->b, p, NULL, cuda_there(z, v, site, at->c));
 }
 
 static Ptr point(Cuda *z, Val v, const char *name)
@@ -84,7 +85,7 @@ static void make_max(Cuda *z, const Spot *at, Reg y)
     if (!arg.i)
         return;
     Ptr to = point(z, arg, "arg");
-    put_store(b, to, NULL, cuda_index(z, arg, at->s, at->c),
+    put_store(b, to, NULL, cuda_here(z, arg, at->s, at->c),
               vx_reg(b, where, NULL, NULL));
 }
 
@@ -121,7 +122,8 @@ static void make_root(Cuda *z, const Spot *at, Reg y)
     const Node *n = at->node;
     if (at->step->load) {
         Ptr x = point(z, at->step->value, "x");
-        put_declare(b, y, NULL, NULL, read(z, at, x, at->step->value, at->s));
+        put_declare(b, y, NULL, NULL,
+                    vx_load(b, x, NULL, cuda_here(z, at->step->value, at->s, at->c)));
         return;
     }
     switch (n->op) {
@@ -141,8 +143,8 @@ static void make_root(Cuda *z, const Spot *at, Reg y)
         Ptr x = point(z, n->arg[0], "x"), arg = point(z, n->arg[1], "arg");
         put_declare(b, y, NULL, NULL,
                     vx_op4(b, VX_EQ, read(z, at, arg, n->arg[1], NULL),
-                           vx_index(b, at->s), read(z, at, x, n->arg[0], NULL),
-                           vx_zero(b)));
+                           vx_index(b, cuda_site(z, at->step->value, at->s)),
+                           read(z, at, x, n->arg[0], NULL), vx_zero(b)));
         return;
     }
     /* Phases of their own, and what is made along with another. */
@@ -165,7 +167,7 @@ void cuda_point(Cuda *z, const CudaStep *step)
     Build *b = z->b;
     Spot at = {.step = step, .node = graph_node(z->g, step->value)};
     const Ix *channels = ix(b, at.node->shape.channels);
-    const Ix *count = ix_mul(b, cuda_sites(z, step->value), channels);
+    const Ix *count = ix_mul(b, cuda_tile(z, step->value), channels);
     Var i = put_loop(b, LOOP_THREADS, "item", ix(b, 0), count, 1);
     const Ix *item = ix_var(b, i);
     bool single = at.node->shape.rank == 0;

@@ -31,10 +31,11 @@ static void choose_tile(Sum *s)
 Sum cuda_sum_of(Cuda *z, const CudaStep *step)
 {
     const Node *n = graph_node(z->g, step->value);
-    Sum s = {.dy = n->arg[0], .in = 1, .taps = 1, .rows = 1, .columns = 1};
+    Sum s = {
+        .dy = n->arg[0], .in = 1, .taps = 1, .rows = 1, .columns = 1, .of = "shares"};
     const Shape *shape = &graph_node(z->g, s.dy)->shape;
     s.out = shape->channels;
-    s.sites = cuda_sites(z, s.dy);
+    s.sites = cuda_tile(z, s.dy);
     s.items = s.out;
     if (step->kind == CUDA_WEIGHT) {
         s.x = n->arg[1];
@@ -78,12 +79,10 @@ static void find_item(Cuda *z, Sum *s, const Ix *item)
     s->o = ix_scale(b, s->o, s->rows);
 }
 
-static Ptr point_at(Cuda *z, const char *name, Val v, const Ix *site, const Ix *channel,
-                    int count)
+static Ptr point_at(Cuda *z, const char *name, Val v, const Ix *at, int count)
 {
     Build *b = z->b;
     Ptr p = ptr_new(b, name);
-    const Ix *at = cuda_index(z, v, site, channel);
     if (count == 4 && graph_node(z->g, v)->shape.rank > 0)
         put_point_aligned(b, p, NULL, cuda_buffer(z, v), at);
     else
@@ -119,17 +118,33 @@ static const Vx *with_strip(Cuda *z, const Sum *s, const Ix *i, const Ix *j)
                  vx_reg(z->b, s->strip, i, j));
 }
 
+static Ptr point_at_dy(Cuda *z, const Sum *s, const Ix *site)
+{
+    Build *b = z->b;
+    if (!s->parts.i)
+        return point_at(z, "dy", s->dy, cuda_here(z, s->dy, site, s->o), s->rows);
+    Ptr p = ptr_new(b, "dy");
+    put_point(b, p, NULL, s->parts, ix_add(b, ix_scale(b, site, s->out), s->o));
+    return p;
+}
+
+static const Ix *index_of_x(Cuda *z, const Sum *s, const Ix *site)
+{
+    Build *b = z->b;
+    if (!s->table.i)
+        return cuda_here(z, s->x, site, s->c);
+    const Ix *row = ix_mul(b, s->tap, cuda_sites(z, s->dy));
+    const Ix *at = ix_add(b, row, cuda_site(z, s->dy, site));
+    return cuda_there(z, s->x, ix_table(b, s->table, at), s->c);
+}
+
 /* strip[i][j] += dy[o+i] x[c+j] at one site. */
 static void add_site(Cuda *z, const Sum *s, const Ix *site)
 {
     Build *b = z->b;
-    Ptr dy = point_at(z, "dy", s->dy, site, s->o, s->rows), x = {0};
-    if (s->x.i) {
-        const Ix *there = site;
-        if (s->table.i)
-            there = ix_table(b, s->table, ix_add(b, ix_mul(b, s->tap, s->sites), site));
-        x = point_at(z, "x", s->x, there, s->c, s->columns);
-    }
+    Ptr dy = point_at_dy(z, s, site), x = {0};
+    if (s->x.i)
+        x = point_at(z, "x", s->x, index_of_x(z, s, site), s->columns);
     Reg u = reg_new(b, "u"), v = reg_new(b, "v");
     Var j = put_unroll(b, "j", s->x.i ? s->columns : 0);
     put_declare(b, v, ix_element(ix_var(b, j), s->columns), NULL,
@@ -227,41 +242,52 @@ const Ix *cuda_share_count(Cuda *z, const Sum *s)
     return ix_var(b, put_let(b, "shares", ix_shares(b, s->sites, s->items)));
 }
 
-void cuda_sum(Cuda *z, const CudaStep *step)
+void cuda_put_shares(Cuda *z, const CudaStep *step, Sum *s)
 {
     Build *b = z->b;
-    Sum s = cuda_sum_of(z, step);
-    if (cuda_sum_is_direct(z, step)) {
-        direct(z, step, &s);
-        return;
-    }
-    const Ix *shares = cuda_share_count(z, &s), *count = ix_scale(b, shares, s.items);
+    const Ix *shares = cuda_share_count(z, s), *count = ix_scale(b, shares, s->items);
     Var loop = put_loop(b, LOOP_THREADS, "item", ix(b, 0), count, 1);
     const Ix *item = ix_var(b, loop);
-    find_item(z, &s, cuda_find_share(z, &s, shares, item));
-    add_sites(z, &s);
+    find_item(z, s, cuda_find_share(z, s, shares, item));
+    add_sites(z, s);
     Ptr p = ptr_new(b, "part");
-    put_point(b, p, NULL, cuda_shares_buffer(z, step, &s, "shares"), item);
-    Var i = put_unroll(b, "i", s.rows), j = put_unroll(b, "j", s.columns);
-    const Ix *element = ix_add(b, ix_scale(b, ix_var(b, i), s.columns), ix_var(b, j));
+    put_point(b, p, NULL, cuda_shares_buffer(z, step, s, s->of), item);
+    Var i = put_unroll(b, "i", s->rows), j = put_unroll(b, "j", s->columns);
+    const Ix *element = ix_add(b, ix_scale(b, ix_var(b, i), s->columns), ix_var(b, j));
     put_store(b, p, NULL, ix_mul(b, element, count),
-              vx_reg(b, s.sum, ix_element(ix_var(b, i), s.rows),
-                     ix_element(ix_var(b, j), s.columns)));
+              vx_reg(b, s->sum, ix_element(ix_var(b, i), s->rows),
+                     ix_element(ix_var(b, j), s->columns)));
     put_end(b);
     put_end(b);
     put_end(b);
 }
 
+void cuda_sum(Cuda *z, const CudaStep *step)
+{
+    Sum s = cuda_sum_of(z, step);
+    if (cuda_sum_is_direct(z, step))
+        direct(z, step, &s);
+    else
+        cuda_put_shares(z, step, &s);
+}
+
 /* sum = part[0] + part[1] + .. */
-static void add_shares(Cuda *z, const Sum *s, Ptr part, Reg sum, const Ix *shares)
+Reg cuda_add_shares(Cuda *z, const CudaStep *step, const Sum *s, const Ix *element,
+                    const Ix *n, const Ix *shares)
 {
     Build *b = z->b;
+    Ptr part = ptr_new(b, "part");
+    Reg sum = reg_new(b, "sum");
+    const Ix *first = ix_mul(b, element, ix_scale(b, shares, s->items));
+    put_point(b, part, NULL, cuda_shares_buffer(z, step, s, s->of),
+              ix_add(b, first, n));
     put_declare(b, sum, NULL, NULL, vx_zero(b));
     Var share = put_for(b, "share", ix(b, 0), shares, 1);
     put_set(b, sum, NULL, NULL,
             vx_op(b, VX_ADD, vx_reg(b, sum, NULL, NULL),
                   vx_load(b, part, NULL, ix_scale(b, ix_var(b, share), s->items))));
     put_end(b);
+    return sum;
 }
 
 void cuda_sum_shares(Cuda *z, const CudaStep *step)
@@ -272,32 +298,15 @@ void cuda_sum_shares(Cuda *z, const CudaStep *step)
     int elements = s.rows * s.columns;
     Var loop =
         put_loop(b, LOOP_THREADS, "item", ix(b, 0), ix(b, s.items * elements), 1);
-    const Ix *element = ix(b, 0), *n = ix_var(b, loop);
-    if (elements > 1) {
-        element = cuda_quotient(z, "element", ix_var(b, loop), items);
-        n = cuda_rest(z, "n", ix_var(b, loop), element, items);
-    }
-    Ptr part = ptr_new(b, "part");
-    Reg sum = reg_new(b, "sum");
-    put_point(b, part, NULL, cuda_shares_buffer(z, step, &s, "shares"),
-              ix_add(b, ix_mul(b, element, ix_mul(b, shares, items)), n));
-    add_shares(z, &s, part, sum, shares);
-    const Vx *value = vx_reg(b, sum, NULL, NULL);
-    if (step->kind == CUDA_POOL) {
-        if (graph_node(z->g, step->value)->op == OP_GLOBAL_AVG)
-            value = vx_op(b, VX_DIV, value, vx_index(b, s.sites));
-        Ptr y = ptr_new(b, "y");
-        put_point(b, y, NULL, cuda_buffer(z, step->value), n);
-        put_store(b, y, NULL, ix(b, 0), value);
-    } else {
-        find_item(z, &s, n);
-        const Ix *columns = ix(b, s.columns);
-        const Ix *i = cuda_quotient(z, "i", element, columns);
-        const Ix *j = cuda_rest(z, "j", element, i, columns);
-        Ptr p = ptr_new(b, "sums");
-        put_point(b, p, NULL, cuda_sums(z, graph_node(z->g, step->value)->param),
-                  ix(b, 0));
-        add_to(z, p, weight_index(z, step, &s, i, j), value);
-    }
+    const Ix *element = cuda_quotient(z, "element", ix_var(b, loop), items);
+    const Ix *n = cuda_rest(z, "n", ix_var(b, loop), element, items);
+    Reg sum = cuda_add_shares(z, step, &s, element, n, shares);
+    find_item(z, &s, n);
+    const Ix *columns = ix(b, s.columns);
+    const Ix *i = cuda_quotient(z, "i", element, columns);
+    const Ix *j = cuda_rest(z, "j", element, i, columns);
+    Ptr p = ptr_new(b, "sums");
+    put_point(b, p, NULL, cuda_sums(z, graph_node(z->g, step->value)->param), ix(b, 0));
+    add_to(z, p, weight_index(z, step, &s, i, j), vx_reg(b, sum, NULL, NULL));
     put_end(b);
 }

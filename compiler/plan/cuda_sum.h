@@ -15,8 +15,10 @@ typedef struct Sum {
     int out, in, taps;
     int rows, columns; /* divide out and in           */
     int items;
-    BufId table, shares;
-    const Ix *sites;
+    BufId table;
+    BufId parts;            /* instead of dy: [tile][out]  */
+    const char *of;         /* names the shares            */
+    const Ix *sites;        /* of a tile; or all parts     */
     const Ix *tap, *o, *c;  /* of the item                 */
     const Ix *first, *last; /* the sites it sums           */
     Reg sum, strip;         /* [rows][columns]             */
@@ -26,6 +28,15 @@ Sum cuda_sum_of(Cuda *z, const CudaStep *step);
 
 /* The partial sums, [row][column][share][item]. */
 BufId cuda_shares_buffer(Cuda *z, const CudaStep *step, const Sum *s, const char *of);
+/* The sums of tiles, [tile][channel]. */
+BufId cuda_parts(Cuda *z, const CudaStep *step, const char *of);
+/* What a part of a pool sums over. */
+Sum cuda_pool_sum(Cuda *z, const CudaStep *step, CudaPoolPart part);
+
+/* Stores the sum of every share; sums them, for the item at `n` of the first share. */
+void cuda_put_shares(Cuda *z, const CudaStep *step, Sum *s);
+Reg cuda_add_shares(Cuda *z, const CudaStep *step, const Sum *s, const Ix *element,
+                    const Ix *n, const Ix *shares);
 
 const Ix *cuda_share_count(Cuda *z, const Sum *s);
 /* Finds the sites of the share that the item is in; returns its number in the share. */

@@ -32,20 +32,39 @@ BufId cuda_buffer(Cuda *z, Val v)
     BufId buf = build_buffer(z->b, (Buffer){.name = value_name(z->g, v, z->b->arena),
                                             .space = SPACE_WORK,
                                             .channels = n->shape.channels,
-                                            .lattice = cuda_lattice(z, v)});
+                                            .lattice = cuda_lattice(z, v),
+                                            .far = z->passes->far[v.i]});
     Buffer *b = &z->b->p->buffer[buf.i];
     b->pitch = is_site(&n->shape) ? b->channels : cuda_pitch(b->channels);
     b->zero_site |= z->steps->ghost[v.i];
     return buf;
 }
 
-const Ix *cuda_index(Cuda *z, Val v, const Ix *site, const Ix *channel)
+const Ix *cuda_tile(Cuda *z, Val v)
+{
+    return is_site(&graph_node(z->g, v)->shape) ? ix(z->b, 1)
+                                                : ix_word(z->b, "at.sites");
+}
+
+const Ix *cuda_site(Cuda *z, Val v, const Ix *s)
+{
+    return is_site(&graph_node(z->g, v)->shape)
+               ? s
+               : ix_add(z->b, ix_word(z->b, "at.site"), s);
+}
+
+const Ix *cuda_there(Cuda *z, Val v, const Ix *site, const Ix *channel)
 {
     Build *b = z->b;
     const Shape *s = &graph_node(z->g, v)->shape;
     if (is_site(s))
         return channel;
     return ix_add(b, ix_scale(b, site, cuda_pitch(s->channels)), channel);
+}
+
+const Ix *cuda_here(Cuda *z, Val v, const Ix *s, const Ix *channel)
+{
+    return cuda_there(z, v, z->passes->far[v.i] ? cuda_site(z, v, s) : s, channel);
 }
 
 int cuda_taps(const Node *window, const Shape *of)
@@ -107,7 +126,7 @@ void cuda_clear_ghost(Cuda *z, Val v)
     Ptr ghost =
         ptr_new(b, arena_printf(b->arena, "ghost_%s", value_name(z->g, v, b->arena)));
     put_point(b, ghost, NULL, cuda_buffer(z, v),
-              cuda_index(z, v, cuda_sites(z, v), ix(b, 0)));
+              cuda_there(z, v, cuda_sites(z, v), ix(b, 0)));
     int channels = graph_node(z->g, v)->shape.channels;
     Var o = put_loop(b, LOOP_THREADS, "o", ix(b, 0), ix(b, channels), 1);
     put_store(b, ghost, NULL, ix_var(b, o), vx_zero(b));

@@ -83,6 +83,16 @@ const Ix *ix_div(Build *b, const Ix *l, const Ix *r)
     return ix_new(b, (Ix){.kind = IX_DIV, .a = l, .b = r});
 }
 
+const Ix *ix_word(Build *b, const char *word)
+{
+    return ix_new(b, (Ix){.kind = IX_WORD, .word = word});
+}
+
+const Ix *ix_tiles(Build *b, int lattice)
+{
+    return ix_new(b, (Ix){.kind = IX_TILES, .value = lattice});
+}
+
 const Ix *ix_shares(Build *b, const Ix *sites, int64_t at_once)
 {
     return ix_new(b, (Ix){.kind = IX_SHARES, .a = sites, .value = at_once});

@@ -74,6 +74,8 @@ typedef enum IxKind {
     IX_MIN,   /* the smaller of a and b                */
     IX_DIV,   /* a / b, rounded down                   */
     IX_TABLE, /* buf[a], a table of int32              */
+    IX_WORD,  /* word: a number that every phase has   */
+    IX_TILES, /* CUDA: tiles of `value` lattice        */
     IX_SHARES /* into how many shares the threads of a block cut a sum over a sites that
                  `value` of them can do at once        */
 } IxKind;
@@ -83,6 +85,7 @@ typedef struct Ix {
     int64_t value;
     Var var;
     BufId buf;
+    const char *word;
     const struct Ix *a, *b;
 } Ix;
 
@@ -221,6 +224,8 @@ typedef struct Buffer {
     int geometry;   /* TABLE                                             */
     int pitch;      /* CUDA: numbers from one site to the next           */
     bool zero_site; /* CUDA: behind the sites one of zeros              */
+    bool far;       /* CUDA: what one pass makes another reads          */
+    bool by_tile;   /* CUDA: far; one site for every tile of `lattice`  */
 } Buffer;
 
 /* A set of sites: extents as functions of the input's.  Lattice 0 is a single site,
@@ -286,11 +291,32 @@ typedef struct Slot {
     int bufs;
 } Slot;
 
-/* CUDA: the epochs from which to which a buffer is in use. */
+/* CUDA: from when to when a buffer is in use. */
 typedef struct Lifetime {
     bool used;
     int first, last;
 } Lifetime;
+
+/* CUDA: one launch of a kernel whose samples are spread over the grid. */
+typedef struct Pass {
+    int lattice; /* whose tiles are dealt to the blocks                    */
+    When when;   /* when there is anything to do                           */
+    bool apart;  /* its threads share nothing: there is no barrier in it   */
+} Pass;
+
+/* CUDA: in which order phases run, and what stands between them. */
+typedef struct Schedule {
+    PhaseUse *use;
+    int *pass;  /* [uses] rising                                             */
+    int *epoch; /* [uses] rising, through all passes; behind each a barrier  */
+    int uses;
+    Pass *of_pass;
+    int passes;
+    Lifetime *life; /* [buffers] in epochs; of far ones in passes                */
+} Schedule;
+
+/* CUDA: a sample in one thread block, its values near; or its tiles in all of them. */
+typedef enum Spread { SPREAD_BLOCK, SPREAD_GRID, SPREADS } Spread;
 
 typedef struct Kernel {
     What what;
@@ -299,10 +325,9 @@ typedef struct Kernel {
     int begins, blocks, ends;
     Slot *slot;
     int slots;
-    int *epoch;     /* CUDA: [blocks], rising; behind each stands a barrier */
-    Lifetime *life; /* CUDA: [buffers], instead of slots          */
-    int *wide;      /* CUDA: [lattices] items per tile of sites   */
-    double *fma;    /* [lattices] multiply-adds per site                  */
+    Schedule *spread[SPREADS]; /* CUDA, instead of blocks and slots               */
+    int *wide;                 /* CUDA: [lattices] items per tile of sites        */
+    double *fma;               /* [lattices] multiply-adds per site               */
     int lattices;
     bool used; /* false: the gradient of a model without loss        */
 } Kernel;

@@ -1,5 +1,6 @@
 #include <inttypes.h>
 
+#include "plan/memory.h"
 #include "plan/plan.h"
 #include "plan/print_cost.h"
 
@@ -35,6 +36,8 @@ static void print_ix(const Printer *z, const Ix *i)
     case IX_CONST: fprintf(out, "%" PRId64, i->value); return;
     case IX_VAR: fprintf(out, "%s%d", z->phase->var_name[i->var.i], i->var.i); return;
     case IX_SITES: fprintf(out, "sites%" PRId64, i->value); return;
+    case IX_WORD: fputs(i->word, out); return;
+    case IX_TILES: fprintf(out, "tiles%" PRId64, i->value); return;
     case IX_TABLE:
         fprintf(out, "%s[", plan_buffer(z->p, i->buf)->name);
         print_ix(z, i->a);
@@ -260,6 +263,8 @@ static void print_buffers(const Program *p, FILE *out)
         if (b->pitch)
             fprintf(out, ", %d apart%s", b->pitch,
                     b->zero_site ? ", zeros behind" : "");
+        if (b->far)
+            fputs(b->by_tile ? ", far, by tile" : ", far", out);
         if (b->count)
             fprintf(out, ", %" PRId64, b->count);
         fputs(b->around ? ", ghost and halo\n" : "\n", out);
@@ -293,25 +298,58 @@ static void print_uses(const Program *p, const char *when, const PhaseUse *use,
     }
 }
 
-/* CUDA: what stands between two barriers, and from which epoch to which fields live. */
-static void print_epochs(const Program *p, const Kernel *k, FILE *out)
+/* CUDA: what is done in which launch, and between which barriers. */
+static void print_grid(const Program *p, const Schedule *s, FILE *out)
 {
-    for (int i = 0; i < k->blocks; i++)
-        fprintf(out, "  epoch %d %s%s\n", k->epoch[i], p->phase[k->block[i].phase].name,
-                when_name[k->block[i].when]);
+    for (int i = 0; i < s->uses; i++)
+        fprintf(out, "  pass %d, lattice %d, epoch %d %s%s\n", s->pass[i],
+                s->of_pass[s->pass[i]].lattice, s->epoch[i],
+                p->phase[s->use[i].phase].name, when_name[s->use[i].when]);
     for (int i = 1; i < p->buffers; i++)
-        if (p->buffer[i].space == SPACE_WORK && k->life[i].used)
-            fprintf(out, "  life %d .. %d: %s\n", k->life[i].first, k->life[i].last,
+        if (p->buffer[i].space == SPACE_WORK && s->life[i].used)
+            fprintf(out, "  %s %d .. %d: %s\n", p->buffer[i].far ? "passes" : "epochs",
+                    s->life[i].first, s->life[i].last, p->buffer[i].name);
+}
+
+/* What a pass reads from and writes to global memory at least: channels of a site, or tile. */
+static void print_moved(const Program *p, const Schedule *s, int pass, FILE *out)
+{
+    Arena *a = arena_new();
+    bool *touched = NEW_ARRAY(a, bool, p->buffers);
+    for (int i = 0; i < s->uses; i++)
+        if (s->pass[i] == pass)
+            memory_touched(&p->phase[s->use[i].phase], touched);
+    fprintf(out, "  pass %d moves", pass);
+    for (int i = 1; i < p->buffers; i++)
+        if (touched[i] && p->buffer[i].far)
+            fprintf(out, " %s[%d]", p->buffer[i].name, p->buffer[i].channels);
+    fputc('\n', out);
+    arena_free(a);
+}
+
+static void print_block(const Program *p, const Schedule *s, FILE *out)
+{
+    for (int i = 0; i < s->uses; i++)
+        fprintf(out, "  epoch %d %s%s\n", s->epoch[i], p->phase[s->use[i].phase].name,
+                when_name[s->use[i].when]);
+    for (int i = 1; i < p->buffers; i++)
+        if (p->buffer[i].space == SPACE_WORK && s->life[i].used)
+            fprintf(out, "  life %d .. %d: %s\n", s->life[i].first, s->life[i].last,
                     p->buffer[i].name);
 }
 
 static void print_kernel(const Program *p, const Kernel *k, FILE *out)
 {
     fprintf(out, "kernel %s\n", plan_what_name[k->what]);
-    if (k->epoch)
-        print_epochs(p, k, out);
+    if (k->spread[SPREAD_BLOCK]) {
+        print_block(p, k->spread[SPREAD_BLOCK], out);
+        fprintf(out, "kernel %s on the grid\n", plan_what_name[k->what]);
+        print_grid(p, k->spread[SPREAD_GRID], out);
+        for (int pass = 0; pass < k->spread[SPREAD_GRID]->passes; pass++)
+            print_moved(p, k->spread[SPREAD_GRID], pass, out);
+    }
     print_uses(p, "begin", k->begin, k->begins, out);
-    print_uses(p, "block", k->block, k->epoch ? 0 : k->blocks, out);
+    print_uses(p, "block", k->block, k->blocks, out);
     print_uses(p, "end  ", k->end, k->ends, out);
     for (int i = 0; i < k->slots; i++) {
         fprintf(out, "  slot %d:", i);

@@ -41,7 +41,7 @@ static bool buffer_equal(const Buffer *a, const Buffer *b)
 {
     return !strcmp(a->name, b->name) && a->space == b->space &&
            a->channels == b->channels && a->lattice == b->lattice &&
-           a->count == b->count && a->geometry == b->geometry;
+           a->count == b->count && a->geometry == b->geometry && a->far == b->far;
 }
 
 BufId build_buffer(Build *b, Buffer buffer)

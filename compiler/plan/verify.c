@@ -162,26 +162,50 @@ static bool check_slots(const Program *p, const Kernel *k, FILE *err)
 
 /* What a phase reads must have been made whenever that phase runs: a buffer that is first
  * touched only on a condition is touched later only on the same. */
-static bool check_conditions(const Program *p, const Kernel *k, FILE *err)
+static bool check_conditions(const Program *p, const PhaseUse *use, int uses, FILE *err)
 {
     Arena *a = arena_new();
     When *made = NEW_ARRAY(a, When, p->buffers);
     bool *known = NEW_ARRAY(a, bool, p->buffers), good = true;
-    for (int i = 0; i < k->blocks; i++) {
+    for (int i = 0; i < uses; i++) {
         bool *touched = NEW_ARRAY(a, bool, p->buffers);
-        memory_touched(&p->phase[k->block[i].phase], touched);
+        memory_touched(&p->phase[use[i].phase], touched);
         for (int buf = 1; buf < p->buffers; buf++) {
             if (!touched[buf] || p->buffer[buf].space != SPACE_WORK)
                 continue;
             if (!known[buf])
-                made[buf] = k->block[i].when;
+                made[buf] = use[i].when;
             known[buf] = true;
-            if (made[buf] == WHEN_ALWAYS || made[buf] == k->block[i].when)
+            if (made[buf] == WHEN_ALWAYS || made[buf] == use[i].when)
                 continue;
             fprintf(err, "plan: %s: phase %s reads %s, which is not always made\n",
-                    p->graph->name, p->phase[k->block[i].phase].name,
-                    p->buffer[buf].name);
+                    p->graph->name, p->phase[use[i].phase].name, p->buffer[buf].name);
             good = false;
+        }
+    }
+    arena_free(a);
+    return good;
+}
+
+/* Only what is far is read by another pass than the one that made it. */
+static bool check_schedule(const Program *p, const Schedule *s, FILE *err)
+{
+    Arena *a = arena_new();
+    int *made = NEW_ARRAY(a, int, p->buffers);
+    bool good = check_conditions(p, s->use, s->uses, err);
+    for (int i = 0; i < s->uses; i++) {
+        bool *touched = NEW_ARRAY(a, bool, p->buffers);
+        memory_touched(&p->phase[s->use[i].phase], touched);
+        for (int buf = 1; buf < p->buffers; buf++) {
+            const Buffer *b = &p->buffer[buf];
+            if (!touched[buf] || b->space != SPACE_WORK || b->far)
+                continue;
+            if (made[buf] && made[buf] != s->pass[i] + 1) {
+                fprintf(err, "plan: %s: phase %s reads %s, which is of another pass\n",
+                        p->graph->name, p->phase[s->use[i].phase].name, b->name);
+                good = false;
+            }
+            made[buf] = s->pass[i] + 1;
         }
     }
     arena_free(a);
@@ -193,9 +217,12 @@ bool plan_verify(const Program *p, FILE *err)
     bool good = true;
     for (int i = 0; i < p->phases; i++)
         good &= check_phase(p, &p->phase[i], err);
-    for (int what = 0; what < WHAT_COUNT; what++)
-        if (p->kernel[what].used)
-            good &= check_slots(p, &p->kernel[what], err) &
-                    check_conditions(p, &p->kernel[what], err);
+    for (int what = 0; what < WHAT_COUNT; what++) {
+        const Kernel *k = &p->kernel[what];
+        good &= check_slots(p, k, err) & check_conditions(p, k->block, k->blocks, err);
+        for (Spread to = SPREAD_BLOCK; to < SPREADS; to++)
+            if (k->spread[to])
+                good &= check_schedule(p, k->spread[to], err);
+    }
     return good;
 }

@@ -1,11 +1,14 @@
 /* ---- CUDA C; also what NVRTC compiles: no header is included ---- */
 
-/* Up to 256 threads; what is in registers stays there, however few blocks fit beside. */
+/* Up to 256 threads.  A sample in a block: what is in registers stays there, however few
+ * blocks fit beside.  On the grid: two blocks beside each other. */
 #ifdef __cplusplus
-#define ENTRY extern "C" __global__ void __launch_bounds__(256, 1)
+#define KERNEL extern "C" __global__ void
 #else
-#define ENTRY __global__ void __launch_bounds__(256, 1)
+#define KERNEL __global__ void
 #endif
+#define ENTRY KERNEL __launch_bounds__(256, 1)
+#define GRID_ENTRY KERNEL __launch_bounds__(256, 2)
 #define DEVICE static __device__ __forceinline__
 #define THREAD ((int)threadIdx.x)
 #define THREADS ((int)blockDim.x)

@@ -1,6 +1,6 @@
-/* ---- losses: summed over outputs; targets (rows, outputs) ---- */
+/* ---- losses: summed over outputs, those of a tile; targets (rows, outputs) ---- */
 
-DEVICE const real *target_of(const Frame *f, Block at, int size)
+DEVICE const real *target_of(const Frame *f, Block at, int64 size)
 {
     return f->target + row_of(f, at.sample) * size;
 }
@@ -24,11 +24,11 @@ DEVICE void add_loss(Block at, double part)
 /* sum (y - t)^2 */
 DEVICE void mse(const Frame *f, Block at, const real *y, int channels, int pitch, int sites)
 {
-    const real *target = target_of(f, at, channels * sites);
+    const real *target = target_of(f, at, (int64)channels * sites);
     double sum = 0;
-    for (int i = THREAD; i < channels * sites; i += THREADS) {
-        const int c = i / sites, s = i - c * sites;
-        const double d = (double)y[s * pitch + c] - target[i];
+    for (int i = THREAD; i < channels * at.sites; i += THREADS) {
+        const int c = i / at.sites, s = i - c * at.sites;
+        const double d = (double)y[s * pitch + c] - target[(int64)c * sites + at.site + s];
         sum += d * d;
     }
     add_loss(at, sum);
@@ -38,23 +38,23 @@ DEVICE void mse(const Frame *f, Block at, const real *y, int channels, int pitch
 DEVICE void mse_dx(const Frame *f, Block at, const real *y, int channels, int pitch,
                    int sites, real *dy)
 {
-    const real *target = target_of(f, at, channels * sites);
-    for (int i = THREAD; i < channels * sites; i += THREADS) {
-        const int c = i / sites, s = i - c * sites;
-        dy[s * pitch + c] = 2 * (y[s * pitch + c] - target[i]);
+    const real *target = target_of(f, at, (int64)channels * sites);
+    for (int i = THREAD; i < channels * at.sites; i += THREADS) {
+        const int c = i / at.sites, s = i - c * at.sites;
+        dy[s * pitch + c] = 2 * (y[s * pitch + c] - target[(int64)c * sites + at.site + s]);
     }
 }
 
 /* sum softplus(x) - t x: the binary cross entropy of sigmoid(x), safe at any x. */
 DEVICE void bce(const Frame *f, Block at, const real *x, int channels, int pitch, int sites)
 {
-    const real *target = target_of(f, at, channels * sites);
+    const real *target = target_of(f, at, (int64)channels * sites);
     double sum = 0;
-    for (int i = THREAD; i < channels * sites; i += THREADS) {
-        const int c = i / sites, s = i - c * sites;
+    for (int i = THREAD; i < channels * at.sites; i += THREADS) {
+        const int c = i / at.sites, s = i - c * at.sites;
         const double v = x[s * pitch + c];
         const double softplus = (v > 0 ? v : 0) + log1p(exp(-fabs(v)));
-        sum += softplus - target[i] * v;
+        sum += softplus - target[(int64)c * sites + at.site + s] * v;
     }
     add_loss(at, sum);
 }
@@ -63,9 +63,9 @@ DEVICE void bce(const Frame *f, Block at, const real *x, int channels, int pitch
 DEVICE void bce_dx(const Frame *f, Block at, const real *x, int channels, int pitch,
                    int sites, real *dx)
 {
-    const real *target = target_of(f, at, channels * sites);
-    for (int i = THREAD; i < channels * sites; i += THREADS) {
-        const int c = i / sites, s = i - c * sites;
-        dx[s * pitch + c] = (real)(1 / (1 + exp(-(double)x[s * pitch + c])) - target[i]);
+    const real *target = target_of(f, at, (int64)channels * sites);
+    for (int i = THREAD; i < channels * at.sites; i += THREADS) {
+        const int c = i / at.sites, s = i - c * at.sites;
+        dx[s * pitch + c] = (real)(1 / (1 + exp(-(double)x[s * pitch + c])) - target[(int64)c * sites + at.site + s]);
     }
 }

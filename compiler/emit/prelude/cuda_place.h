@@ -1,6 +1,6 @@
-/* ---- CUDA: where the fields of a block lie ---- */
+/* ---- CUDA: where fields lie ---- */
 
-/* Of `size` numbers, in use from phase `first` to phase `last`. */
+/* Of `size` numbers, in use from epoch or pass `first` to `last`. */
 typedef struct CudaField {
     int first, last;
     int64_t size;
@@ -13,6 +13,17 @@ INLINE int cuda_sites(int axes, const int *extent)
     for (int axis = 0; axis < axes && sites; axis++)
         sites = extent[axis] < 1 || extent[axis] > (1 << 30) / sites ? 0 : sites * extent[axis];
     return (int)sites;
+}
+
+/* Sites of a tile, and tiles, where a lattice is cut into tiles of `tile` sites. */
+INLINE int64_t cuda_tile(int tile, int sites)
+{
+    return sites < tile ? sites : tile;
+}
+
+INLINE int64_t cuda_tiles(int tile, int sites)
+{
+    return ((int64_t)sites + tile - 1) / tile;
 }
 
 /* The end of the first field in the way of `f` at `offset`, or -1. */
@@ -53,3 +64,14 @@ INLINE int64_t cuda_place(CudaField *field, int count)
     }
     return (used + 15) / 16 * 16;
 }
+
+/* A launch of a call whose samples are spread over the grid. */
+typedef struct CudaPass {
+    const char *kernel;
+    enum { CUDA_ALWAYS, CUDA_DX, CUDA_DPARAMS } when; /* what has to be asked for */
+} CudaPass;
+
+typedef struct CudaPasses {
+    const CudaPass *pass;
+    int count;
+} CudaPasses;

@@ -1,8 +1,8 @@
 /* check_cuda [-barriers|-exact] TxX,.. FILE.arch LIBRARY MODEL [KERNELS]
  *
  * The CUDA text of a model against the double-precision oracle: forward, gradient and vjp,
- * with the values in shared and in global memory, one network and three, and in every order
- * of threads to the same bits.  With -exact weights are small integers, and many maxima
+ * a sample in a block and spread over the grid, one network and three, and in every order of
+ * threads and blocks to the same bits.  With -exact weights are small integers, and many maxima
  * equal; with -barriers, a barrier left out must show. */
 #include <float.h>
 #include <math.h>
@@ -18,7 +18,8 @@ typedef struct Check {
     const Graph *g, *loss, *vjp; /* loss NULL: it has none */
     const ArchModel *m;
     double worst[3];
-    bool barriers; /* leave out one after the other */
+    bool barriers; /* leave out one after the other  */
+    int spread;    /* calls that were, over the grid */
     Values values;
 
     /* What is being checked now. */
@@ -37,9 +38,9 @@ static const char *where(const Check *k)
         used += snprintf(text + used, sizeof text - (size_t)used, "%s%lld",
                          d ? "x" : " ", (long long)b->call.extent[d]);
     snprintf(text + used, sizeof text - (size_t)used,
-             ", batch %lld, instances %lld, %d threads, %s memory", (long long)b->batch,
-             (long long)b->instances, b->device.threads,
-             b->device.shared_block ? "shared" : "global");
+             ", batch %lld, instances %lld, %d threads, %lld bytes near",
+             (long long)b->batch, (long long)b->instances, b->device.threads,
+             (long long)b->device.shared_block);
     return text;
 }
 
@@ -140,20 +141,6 @@ static void check_orders(Check *k, ArchWhat what, const Answer *wanted)
     k->b.order = ORDER_FORWARD;
 }
 
-/* In global memory: with as many blocks the same sums in the same order. */
-static void check_global(Check *k, ArchWhat what, const Answer *wanted)
-{
-    size_t shared = k->b.device.shared_block;
-    k->b.device.shared_block = 0;
-    Answer a = answer_of(&k->b, what, PARTS_ALL);
-    if (a.blocks == wanted->blocks)
-        tally(&k->tally, answer_equal(&k->b, what, wanted, &a), "%s: %s has other bits",
-              where(k), what_name[what]);
-    compare_all(k, what, &a);
-    answer_free(&a);
-    k->b.device.shared_block = shared;
-}
-
 /* dx without dparams, and the other way round. */
 static void check_halves(Check *k, const Answer *wanted)
 {
@@ -165,6 +152,37 @@ static void check_halves(Check *k, const Answer *wanted)
     dx.good &= dparams.good;
     same(k, ARCH_VJP, wanted, dx, "if dx and dparams are asked for alone");
     answer_free(&dparams);
+}
+
+/* With the least shared memory that will do: tiles of samples spread over the grid. */
+static bool spread(Check *k, ArchWhat what)
+{
+    ArchCudaPlan plan;
+    for (size_t bytes = 512; bytes <= machine_device().shared_block;
+         bytes += bytes / 4) {
+        k->b.device.shared_block = bytes;
+        k->b.device.shared_total = 2 * bytes + 2048;
+        if (k->m->cuda_plan(&k->b.call, what, &k->b.device, &plan))
+            return !plan.in_shared;
+    }
+    return false;
+}
+
+/* Forward and back, small tiles and large ones, and every order of threads and blocks. */
+static void check_grid(Check *k, ArchWhat what, bool thorough)
+{
+    ArchCudaDevice device = k->b.device;
+    if (spread(k, what)) {
+        k->spread++;
+        Answer a = answer_of(&k->b, what, PARTS_ALL);
+        compare_all(k, what, &a);
+        if (thorough)
+            check_orders(k, what, &a);
+        if (thorough && what == ARCH_VJP)
+            check_halves(k, &a);
+        answer_free(&a);
+    }
+    k->b.device = device;
 }
 
 /* Every type of x, rows in any order, and numbers that lie apart: the same bits. */
@@ -239,49 +257,91 @@ static void check_rows(Check *k)
     answer_free(&own);
 }
 
-/* ---- without a barrier ---- */
+/* ---- without a barrier, without the end of a launch ---- */
 
-/* True if some order of threads has other bits than with all barriers. */
-static bool is_missed(Check *k, ArchWhat what, int line, const Answer *wanted)
+/* True if some order of threads and blocks has other bits than `wanted`. */
+static bool is_missed(Check *k, ArchWhat what, const Answer *wanted)
 {
     bool missed = false;
-    machine_without(line);
     for (k->b.order = ORDER_FORWARD; k->b.order <= ORDER_SHUFFLED && !missed;
          k->b.order++) {
         Answer a = answer_of(&k->b, what, PARTS_ALL);
         missed = !answer_equal(&k->b, what, wanted, &a);
         answer_free(&a);
     }
-    machine_without(0);
     k->b.order = ORDER_FORWARD;
     return missed;
 }
 
-/* Not all are missed: a thread may read what it has made itself. */
+typedef struct Missed {
+    int all, missed;
+} Missed;
+
+static void count(Missed *m, bool missed, ArchWhat what, const char *thing, int number)
+{
+    if (!missed)
+        printf("%s: the %s %d is not missed\n", what_name[what], thing, number);
+    m->missed += missed;
+    m->all++;
+}
+
+static void leave_out_barriers(Check *k, ArchWhat what, Missed *m)
+{
+    int line[FIBERS_BARRIERS];
+    machine_barriers(line);
+    Answer wanted = answer_of(&k->b, what, PARTS_ALL);
+    int lines = machine_barriers(line);
+    for (int i = 0; i < lines; i++) {
+        machine_without(line[i]);
+        count(m, is_missed(k, what, &wanted), what, "barrier in line", line[i]);
+        machine_without(0);
+    }
+    answer_free(&wanted);
+}
+
+static void leave_out_ends(Check *k, ArchWhat what, Missed *m)
+{
+    Answer wanted = answer_of(&k->b, what, PARTS_ALL);
+    for (int pass = 0; pass + 1 < wanted.plan.passes; pass++) {
+        k->b.joined = pass;
+        count(m, is_missed(k, what, &wanted), what, "end of pass", pass);
+        k->b.joined = -1;
+    }
+    answer_free(&wanted);
+}
+
+static void judge_missed(Check *k, const Missed *m, double least, const char *things)
+{
+    tally(&k->tally, m->all > 0 && m->missed >= m->all * least,
+          "%d of %d %s are missed", m->missed, m->all, things);
+    printf("%d of %d %s are missed\n", m->missed, m->all, things);
+}
+
+/* Not all are missed: a thread may read what it has made itself, a tile may leave nothing
+ * that the next one needs, and two passes of one level do not read each other's. */
 static void check_barriers(Check *k)
 {
-    int line[FIBERS_BARRIERS], all = 0, missed = 0;
-    k->b.device.multiprocessors = 1; /* one block for all samples */
-    k->b.device.shared_total = 0;
+    Missed barriers = {0, 0}, tiles = {0, 0}, ends = {0, 0};
+    ArchCudaDevice device = k->b.device;
     for (int what = 0; what < 3; what++) {
         if (what == ARCH_GRADIENT && !k->loss)
             continue;
-        machine_barriers(line);
-        Answer wanted = answer_of(&k->b, (ArchWhat)what, PARTS_ALL);
-        int count = machine_barriers(line);
-        for (int i = 0; i < count; i++) {
-            bool found = is_missed(k, (ArchWhat)what, line[i], &wanted);
-            if (!found)
-                printf("%s: the barrier in line %d is not missed\n", what_name[what],
-                       line[i]);
-            missed += found;
-        }
-        all += count;
-        answer_free(&wanted);
+        k->b.device.multiprocessors = 1; /* one block for all samples */
+        k->b.device.shared_total = 0;
+        leave_out_barriers(k, (ArchWhat)what, &barriers);
+        k->b.device = device;
+        if (!spread(k, (ArchWhat)what))
+            continue;
+        k->spread++;
+        leave_out_ends(k, (ArchWhat)what, &ends);
+        k->b.device.multiprocessors = 1;
+        k->b.device.shared_total = 0;
+        leave_out_barriers(k, (ArchWhat)what, &tiles);
+        k->b.device = device;
     }
-    tally(&k->tally, all > 0 && missed * 3 >= all * 2, "%d of %d barriers are missed",
-          missed, all);
-    printf("%d of %d barriers are missed\n", missed, all);
+    judge_missed(k, &barriers, 0.66, "barriers on a block");
+    judge_missed(k, &tiles, 0.5, "barriers on the grid");
+    judge_missed(k, &ends, 0.8, "ends of a pass");
 }
 
 /* ---- cases ---- */
@@ -298,8 +358,8 @@ static void check_whats(Check *k, bool thorough)
             check_orders(k, what, &a);
         if (thorough && what == ARCH_VJP)
             check_halves(k, &a);
-        check_global(k, what, &a);
         answer_free(&a);
+        check_grid(k, what, thorough);
     }
 }
 
@@ -350,6 +410,34 @@ static void check_lattice(Check *k, const int64_t *extent, bool first)
     case_free(&k->c[0]);
 }
 
+/* On a device with 132 multiprocessors: many small lattices have a block each; a large one is
+ * spread, and so are many of them, a few at a time. */
+static void check_choice(Check *k)
+{
+    const ArchCudaDevice device = {132, 1024, 227 << 10, 228 << 10};
+    ArchCall call = {
+        .size = sizeof call, .extent = {8, 8},
+              .batch = 10000
+    };
+    ArchCudaPlan plan;
+    if (k->m->rank != 2 || k->m->fixed_extent[0])
+        return;
+    bool good = k->m->cuda_plan(&call, ARCH_VJP, &device, &plan);
+    tally(&k->tally, good && plan.in_shared && plan.passes == 1, "8x8 is spread");
+    call.extent[0] = call.extent[1] = 512;
+    for (call.batch = 1; call.batch <= 10000; call.batch *= 100) {
+        good = k->m->cuda_plan(&call, ARCH_VJP, &device, &plan);
+        size_t sums =
+            real_size(k->m) * (size_t)(plan.blocks * k->m->param_count) + 4096;
+        size_t one = (plan.work_bytes - sums) / (size_t)plan.round;
+        tally(&k->tally, good && !plan.in_shared && plan.blocks >= 132,
+              "512x512 is on %lld blocks", (long long)plan.blocks);
+        tally(&k->tally, plan.round == 1 || one * (size_t)plan.round <= 256u << 20,
+              "%lld samples of 512x512 take %zu bytes", (long long)call.batch,
+              plan.work_bytes);
+    }
+}
+
 static void check_lattices(Check *k, const char *text)
 {
     for (bool first = true; *text; first = false) {
@@ -385,7 +473,10 @@ int main(int argc, char **argv)
     k.tally.name = k.m->name;
     k.vjp = grad_reverse(k.g, GRAD_VJP, a);
     k.loss = k.g->loss ? grad_reverse(k.g, GRAD_LOSS, a) : NULL;
+    check_choice(&k);
     check_lattices(&k, argv[1]);
+    tally(&k.tally, k.spread > 0, "nothing was spread over the grid");
+    printf("%d calls spread over the grid\n", k.spread);
     for (int what = 0; what < 3 && !k.barriers; what++)
         printf("%s: worst ratio %.2g\n", what_name[what], k.worst[what]);
     arena_free(a);

@@ -126,12 +126,12 @@ static void run_threads(void)
 
 /* ---- blocks ---- */
 
-static void make_order(Order how)
+static void make_order(int *order, int count, Order how)
 {
     static uint32_t state = 1;
-    for (int i = 0; i < threads; i++)
-        order[i] = how == ORDER_REVERSED ? threads - 1 - i : i;
-    for (int i = threads - 1; how == ORDER_SHUFFLED && i > 0; i--) {
+    for (int i = 0; i < count; i++)
+        order[i] = how == ORDER_REVERSED ? count - 1 - i : i;
+    for (int i = count - 1; how == ORDER_SHUFFLED && i > 0; i--) {
         state = state * 1664525u + 1013904223u;
         const int j = (int)(state >> 8) % (i + 1), other = order[j];
         order[j] = order[i];
@@ -156,13 +156,13 @@ static void start(Fiber *f)
 static bool run_block(Order how)
 {
     begun = done = 0;
-    make_order(how);
+    make_order(order, threads, how);
     for (int i = 0; begun < threads; i++) {
         start(&fiber[i]);
         resume(&fiber[i]);
     }
     while (done == 0) {
-        make_order(how);
+        make_order(order, threads, how);
         for (int i = 0; i < threads; i++) {
             threadIdx.x = (unsigned)order[i];
             resume(fiber_of[order[i]]);
@@ -184,19 +184,34 @@ static void clear_shared(size_t bytes)
 #endif
 }
 
+static bool run_launch(const FibersLaunch *launch, unsigned block)
+{
+    memcpy(&kernel, &launch->kernel, sizeof kernel);
+    argument = launch->argument;
+    threads = (int)launch->threads;
+    blockDim = (CudaIndex){launch->threads, 1, 1};
+    gridDim = (CudaIndex){launch->grid[0], launch->grid[1], 1};
+    blockIdx = (CudaIndex){block % launch->grid[0], block / launch->grid[0], 0};
+    clear_shared(launch->shared_bytes);
+    return run_block(launch->order);
+}
+
+bool fibers_launches(const FibersLaunch *launch, int launches)
+{
+    int blocks = (int)(launch->grid[0] * launch->grid[1]);
+    int *turn = malloc((size_t)blocks * sizeof *turn);
+    if (!turn)
+        abort();
+    make_order(turn, blocks, launch->order);
+    bool good = true;
+    for (int i = 0; i < blocks; i++)
+        for (int k = 0; k < launches; k++)
+            good &= run_launch(&launch[k], (unsigned)turn[i]);
+    free(turn);
+    return good;
+}
+
 bool fibers_launch(FibersLaunch launch)
 {
-    memcpy(&kernel, &launch.kernel, sizeof kernel);
-    argument = launch.argument;
-    threads = (int)launch.threads;
-    blockDim = (CudaIndex){launch.threads, 1, 1};
-    gridDim = (CudaIndex){launch.grid[0], launch.grid[1], 1};
-    bool good = true;
-    for (unsigned y = 0; y < launch.grid[1]; y++)
-        for (unsigned x = 0; x < launch.grid[0]; x++) {
-            blockIdx = (CudaIndex){x, y, 0};
-            clear_shared(launch.shared_bytes);
-            good &= run_block(launch.order);
-        }
-    return good;
+    return fibers_launches(&launch, 1);
 }

@@ -1,8 +1,8 @@
 /* fibers.h - a grid of CUDA threads on a CPU, of kernels that were compiled with shim.h.
  *
  * Threads that meet a barrier are fibers.  Between two barriers the threads run one after the
- * other, in an order that the caller chooses: where results depend on it, a barrier is
- * missing.  Shared memory holds NaN when a block begins, and under AddressSanitizer ends
+ * other, and so do blocks, in an order that the caller chooses: where results depend on it,
+ * a barrier is missing, or the end of a launch.  Shared memory holds NaN when a block begins, and under AddressSanitizer ends
  * where the launch says.  A library with kernels finds the shim's variables here. */
 #ifndef TESTS_CUDA_FIBERS_H
 #define TESTS_CUDA_FIBERS_H
@@ -25,6 +25,8 @@ typedef struct FibersLaunch {
 
 /* False if some threads of a block wait at a barrier and others do not. */
 bool fibers_launch(FibersLaunch launch);
+/* Of one grid: each block does all of them before the next begins, as launches do not. */
+bool fibers_launches(const FibersLaunch *launch, int launches);
 
 /* A test of the tests: the barrier at `line` of the text does nothing; 0: all do.
  * fibers_barriers: the lines of all barriers met since its last call. */

@@ -27,22 +27,32 @@ static bool launch(const Batch *b, const ArchCudaPlan *plan,
         return true;
     if (stage != ARCH_CUDA_RUN)
         l.grid[0] = 2; /* their loops take any grid */
-    return machine_launch(&l, b->order);
+    return machine_launch(&l, 1, b->order);
 }
 
 static bool launch_passes(const Batch *b, const ArchCudaPlan *plan,
                           const ArchCudaArrays *arrays)
 {
     bool good = plan->passes >= 1;
-    for (int pass = 0; pass < plan->passes; pass++)
-        good &= launch(b, plan, arrays, ARCH_CUDA_RUN, pass);
+    for (int pass = 0; pass < plan->passes; pass++) {
+        ArchCudaLaunch l[2];
+        int n = 0;
+        bool two = pass == b->joined && pass + 1 < plan->passes;
+        for (int k = pass; k <= pass + two; k++)
+            n +=
+                b->m->cuda_launch(&b->call, plan, arrays, ARCH_CUDA_RUN, k, &l[n]) != 0;
+        machine_joined(two);
+        good &= machine_launch(l, n, b->order);
+        machine_joined(false);
+        pass += two;
+    }
     return good;
 }
 
 Batch batch_new(const ArchModel *m, const Case *c, int64_t batch, int64_t instances,
                 int threads)
 {
-    Batch b = {.m = m, .c = c, .batch = batch, .instances = instances};
+    Batch b = {.m = m, .c = c, .batch = batch, .instances = instances, .joined = -1};
     size_t size = real_size(m);
     int64_t out = batch * c->out, count = m->param_count;
     void *params = real_new(m, count * instances), *dy = real_new(m, out * instances);
@@ -99,7 +109,7 @@ Answer answer_of(const Batch *b, ArchWhat what, Parts parts)
     ArchCudaPlan plan;
     if (!b->m->cuda_plan(&b->call, what, &b->device, &plan))
         return a;
-    a.blocks = plan.blocks;
+    a.plan = plan;
     ArchCudaArrays r = b->arrays;
     r.tables = machine_new(plan.table_bytes);
     r.work = machine_new(plan.work_bytes);

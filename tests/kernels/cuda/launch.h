@@ -16,6 +16,7 @@ typedef struct Batch {
     ArchCudaDevice device;
     ArchCudaArrays arrays; /* params, packed, target, dy are the machine's */
     Order order;
+    int joined; /* this pass and the next are one launch: a test of the test; -1: none */
 } Batch;
 
 Batch batch_new(const ArchModel *m, const Case *c, int64_t batch, int64_t instances,
@@ -27,7 +28,7 @@ typedef struct Answer {
     int64_t y_count, dx_count, params;
     void *y, *dx, *dparams;
     double loss[INSTANCES_MAX];
-    int64_t blocks;
+    ArchCudaPlan plan;
     bool good; /* there was a plan, and all threads came to their end */
 } Answer;
 

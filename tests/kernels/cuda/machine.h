@@ -22,8 +22,13 @@ void *machine_copy_of(const void *from, size_t bytes);
 void machine_fetch(void *to, const void *from, size_t bytes);
 void machine_free(void *p);
 
-/* False if some threads of a block wait at a barrier and others do not. */
-bool machine_launch(const ArchCudaLaunch *launch, Order order);
+/* Launches of one grid, one after the other.  False if some threads of a block wait at a
+ * barrier and others do not. */
+bool machine_launch(const ArchCudaLaunch *launch, int launches, Order order);
+
+/* A test of the tests, on a CPU: from now on a block does all launches of a call of
+ * machine_launch before the next block begins. */
+void machine_joined(bool joined);
 
 /* As fibers_without() and fibers_barriers(); a device does not tell. */
 void machine_without(int line);

@@ -50,7 +50,7 @@ void machine_free(void *p)
     free(p);
 }
 
-bool machine_launch(const ArchCudaLaunch *launch, Order order)
+static FibersLaunch find_kernel(const ArchCudaLaunch *launch, Order order)
 {
     void *kernel = dlsym(library, launch->kernel);
     if (!kernel || launch->shared_bytes > FIBERS_SHARED ||
@@ -59,14 +59,32 @@ bool machine_launch(const ArchCudaLaunch *launch, Order order)
                launch->threads, launch->shared_bytes);
         exit(1);
     }
-    return fibers_launch((FibersLaunch){
+    return (FibersLaunch){
         .kernel = kernel,
         .argument = launch->argument,
         .grid = {launch->grid[0], launch->grid[1]},
         .threads = (unsigned)launch->threads,
         .shared_bytes = launch->shared_bytes,
         .order = order
-    });
+    };
+}
+
+static bool joined;
+
+void machine_joined(bool value)
+{
+    joined = value;
+}
+
+bool machine_launch(const ArchCudaLaunch *launch, int launches, Order order)
+{
+    FibersLaunch all[2];
+    bool good = launches <= 2;
+    for (int k = 0; good && k < launches; k++)
+        all[k] = find_kernel(&launch[k], order);
+    for (int k = 0; good && k < launches; k += joined ? launches : 1)
+        good &= fibers_launches(&all[k], joined ? launches : 1);
+    return good;
 }
 
 void machine_without(int line)

@@ -88,9 +88,8 @@ void machine_free(void *p)
     *own = (GpuMemory){0};
 }
 
-bool machine_launch(const ArchCudaLaunch *launch, Order order)
+static void launch_one(const ArchCudaLaunch *launch)
 {
-    (void)order;
     ArchError e;
     GpuKernel kernel;
     uint64_t argument[sizeof launch->argument / sizeof *launch->argument];
@@ -102,13 +101,26 @@ bool machine_launch(const ArchCudaLaunch *launch, Order order)
     };
     must(gpu_kernel(gpu, module, launch->kernel, &kernel, &e) &&
              gpu_allow_shared(gpu, &kernel, shape.shared, &e) &&
-             gpu_launch(gpu, &kernel, shape, (void *[]){argument}, &e) &&
-             gpu_synchronize(gpu, &e),
+             gpu_launch(gpu, &kernel, shape, (void *[]){argument}, &e),
          &e);
+}
+
+bool machine_launch(const ArchCudaLaunch *launch, int launches, Order order)
+{
+    (void)order;
+    ArchError e;
+    for (int k = 0; k < launches; k++)
+        launch_one(&launch[k]);
+    must(gpu_synchronize(gpu, &e), &e);
     return true;
 }
 
 /* A device does not tell. */
+void machine_joined(bool joined)
+{
+    (void)joined;
+}
+
 void machine_without(int line)
 {
     (void)line;
