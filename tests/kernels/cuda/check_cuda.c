@@ -154,21 +154,28 @@ static void check_halves(Check *k, const Answer *wanted)
     answer_free(&dparams);
 }
 
-/* With the least shared memory that will do: tiles of samples spread over the grid. */
+/* With little shared memory: tiles of some sites, spread over the grid. */
 static bool spread(Check *k, ArchWhat what)
 {
     ArchCudaPlan plan;
+    size_t little = 0;
     for (size_t bytes = 512; bytes <= machine_device().shared_block;
          bytes += bytes / 4) {
         k->b.device.shared_block = bytes;
         k->b.device.shared_total = 2 * bytes + 2048;
-        if (k->m->cuda_plan(&k->b.call, what, &k->b.device, &plan))
-            return !plan.in_shared;
+        if (!k->m->cuda_plan(&k->b.call, what, &k->b.device, &plan))
+            continue;
+        if (plan.in_shared)
+            break;
+        little = bytes;
+        if (plan.tile >= 4)
+            break;
     }
-    return false;
+    k->b.device.shared_block = little;
+    k->b.device.shared_total = 2 * little + 2048;
+    return little > 0;
 }
 
-/* Forward and back, small tiles and large ones, and every order of threads and blocks. */
 static void check_grid(Check *k, ArchWhat what, bool thorough)
 {
     ArchCudaDevice device = k->b.device;
@@ -392,10 +399,12 @@ static void check_lattice(Check *k, const int64_t *extent, bool first)
     for (int i = 1; i < INSTANCES_MAX; i++)
         other_weights(&k->c[i], &k->c[0], (uint64_t)i);
     bool heavy = k->g->param_count * k->c[0].sites > 1000000;
-    k->b = batch_new(k->m, k->c, heavy ? 1 : BATCH_MAX, 1, first ? FIBERS_THREADS : 96);
     if (k->barriers) {
+        k->b = batch_new(k->m, k->c, 2, 1, 64);
         check_barriers(k);
     } else {
+        k->b = batch_new(k->m, k->c, heavy ? 1 : BATCH_MAX, 1,
+                         first ? FIBERS_THREADS : 96);
         check_whats(k, first);
         if (first)
             check_input(k);

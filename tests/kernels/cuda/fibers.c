@@ -126,16 +126,16 @@ static void run_threads(void)
 
 /* ---- blocks ---- */
 
-static void make_order(int *order, int count, Order how)
+static void make_order(int *turn, int count, Order how)
 {
     static uint32_t state = 1;
     for (int i = 0; i < count; i++)
-        order[i] = how == ORDER_REVERSED ? count - 1 - i : i;
+        turn[i] = how == ORDER_REVERSED ? count - 1 - i : i;
     for (int i = count - 1; how == ORDER_SHUFFLED && i > 0; i--) {
         state = state * 1664525u + 1013904223u;
-        const int j = (int)(state >> 8) % (i + 1), other = order[j];
-        order[j] = order[i];
-        order[i] = other;
+        const int j = (int)(state >> 8) % (i + 1), other = turn[j];
+        turn[j] = turn[i];
+        turn[i] = other;
     }
 }
 
