@@ -68,7 +68,7 @@ INLINE double cut_cost(const Cut *cut, const Parts *p)
     }
     const int64_t samples = p->samples < cut->samples ? p->samples : cut->samples;
     const double cost =
-        more * ((sites + 1) / 2 * 2 + 0.15 * (reached - sites)) / (double)samples;
+        more * (sites + 1 + 0.15 * (reached - sites)) / (double)samples;
     const double excess = log2(cut->bytes / (double)p->count / CACHE_BYTES);
     return excess > 0 ? cost * (1 + CACHE_MISS * excess) : cost;
 }
@@ -111,7 +111,8 @@ INLINE Parts choose_parts(int axes, const int64_t *extent, const Divisors *can, 
     return cut.best;
 }
 
-/* Extents and number of the tiles of 2 x 2 x .. sites; whether no site is left over. */
+/* Extents and number of the tiles of 2 x 2 x .. sites; whether no site is left over, and enough
+ * tiles are there: four are worked on at a time. */
 INLINE int cut_into_tiles(const int64_t *extent, int64_t *tiles, int64_t *count)
 {
     int even = 1;
@@ -121,7 +122,7 @@ INLINE int cut_into_tiles(const int64_t *extent, int64_t *tiles, int64_t *count)
         tiles[axis] = (extent[axis] + 1) / 2;
         *count *= tiles[axis];
     }
-    return even;
+    return even && *count >= 3;
 }
 
 /* ---- where a window looks: tables of site numbers, for any number of axes ---- */
@@ -1430,138 +1431,199 @@ TARGET_AVX512 static void read_flux_avx512(const Frame *f)
  * y[o,p] = b[o] + sum over taps k and channels c of w[o,c,k] x[c,near[k][p]]; 128 multiply-adds a site */
 TARGET_AVX512 static void conv1_avx512(const Frame *f)
 {
-    for (int64_t s = 0; s + 2 <= f->sites1; s += 2) { /* sites */
+    for (int64_t s = 0; s + 3 <= f->sites1; s += 3) { /* sites */
         real *leaky_relu1 = f->leaky_relu1 + s * 528;
         for (int64_t block = 0; block < 4; block++) { /* channels made, 8 at a time */
             vec512 y_0_0 = vec512_set(0); vec512_hold(y_0_0);
             vec512 y_0_1 = vec512_set(0); vec512_hold(y_0_1);
+            vec512 y_0_2 = vec512_set(0); vec512_hold(y_0_2);
             vec512 y_1_0 = vec512_set(0); vec512_hold(y_1_0);
             vec512 y_1_1 = vec512_set(0); vec512_hold(y_1_1);
+            vec512 y_1_2 = vec512_set(0); vec512_hold(y_1_2);
             vec512 y_2_0 = vec512_set(0); vec512_hold(y_2_0);
             vec512 y_2_1 = vec512_set(0); vec512_hold(y_2_1);
+            vec512 y_2_2 = vec512_set(0); vec512_hold(y_2_2);
             vec512 y_3_0 = vec512_set(0); vec512_hold(y_3_0);
             vec512 y_3_1 = vec512_set(0); vec512_hold(y_3_1);
+            vec512 y_3_2 = vec512_set(0); vec512_hold(y_3_2);
             vec512 y_4_0 = vec512_set(0); vec512_hold(y_4_0);
             vec512 y_4_1 = vec512_set(0); vec512_hold(y_4_1);
+            vec512 y_4_2 = vec512_set(0); vec512_hold(y_4_2);
             vec512 y_5_0 = vec512_set(0); vec512_hold(y_5_0);
             vec512 y_5_1 = vec512_set(0); vec512_hold(y_5_1);
+            vec512 y_5_2 = vec512_set(0); vec512_hold(y_5_2);
             vec512 y_6_0 = vec512_set(0); vec512_hold(y_6_0);
             vec512 y_6_1 = vec512_set(0); vec512_hold(y_6_1);
+            vec512 y_6_2 = vec512_set(0); vec512_hold(y_6_2);
             vec512 y_7_0 = vec512_set(0); vec512_hold(y_7_0);
             vec512 y_7_1 = vec512_set(0); vec512_hold(y_7_1);
+            vec512 y_7_2 = vec512_set(0); vec512_hold(y_7_2);
             const real *w = f->packed + block * 32;
             {
                 const real *x_0 = f->flux + s * 64; const real *x_1 = f->flux + s * 64 + 64;
+                const real *x_2 = f->flux + s * 64 + 128;
                 {
                     vec512 v_0_0 = vec512_load(x_0); vec512_hold(v_0_0);
                     vec512 v_0_1 = vec512_load(x_1); vec512_hold(v_0_1);
+                    vec512 v_0_2 = vec512_load(x_2); vec512_hold(v_0_2);
                     vec512 u_0_0 = vec512_set(w[0]); y_0_0 = vec512_fma(u_0_0, v_0_0, y_0_0);
-                    y_0_1 = vec512_fma(u_0_0, v_0_1, y_0_1); vec512 u_0_1 = vec512_set(w[1]);
+                    y_0_1 = vec512_fma(u_0_0, v_0_1, y_0_1);
+                    y_0_2 = vec512_fma(u_0_0, v_0_2, y_0_2); vec512 u_0_1 = vec512_set(w[1]);
                     y_1_0 = vec512_fma(u_0_1, v_0_0, y_1_0);
-                    y_1_1 = vec512_fma(u_0_1, v_0_1, y_1_1); vec512 u_0_2 = vec512_set(w[2]);
+                    y_1_1 = vec512_fma(u_0_1, v_0_1, y_1_1);
+                    y_1_2 = vec512_fma(u_0_1, v_0_2, y_1_2); vec512 u_0_2 = vec512_set(w[2]);
                     y_2_0 = vec512_fma(u_0_2, v_0_0, y_2_0);
-                    y_2_1 = vec512_fma(u_0_2, v_0_1, y_2_1); vec512 u_0_3 = vec512_set(w[3]);
+                    y_2_1 = vec512_fma(u_0_2, v_0_1, y_2_1);
+                    y_2_2 = vec512_fma(u_0_2, v_0_2, y_2_2); vec512 u_0_3 = vec512_set(w[3]);
                     y_3_0 = vec512_fma(u_0_3, v_0_0, y_3_0);
-                    y_3_1 = vec512_fma(u_0_3, v_0_1, y_3_1); vec512 u_0_4 = vec512_set(w[4]);
+                    y_3_1 = vec512_fma(u_0_3, v_0_1, y_3_1);
+                    y_3_2 = vec512_fma(u_0_3, v_0_2, y_3_2); vec512 u_0_4 = vec512_set(w[4]);
                     y_4_0 = vec512_fma(u_0_4, v_0_0, y_4_0);
-                    y_4_1 = vec512_fma(u_0_4, v_0_1, y_4_1); vec512 u_0_5 = vec512_set(w[5]);
+                    y_4_1 = vec512_fma(u_0_4, v_0_1, y_4_1);
+                    y_4_2 = vec512_fma(u_0_4, v_0_2, y_4_2); vec512 u_0_5 = vec512_set(w[5]);
                     y_5_0 = vec512_fma(u_0_5, v_0_0, y_5_0);
-                    y_5_1 = vec512_fma(u_0_5, v_0_1, y_5_1); vec512 u_0_6 = vec512_set(w[6]);
+                    y_5_1 = vec512_fma(u_0_5, v_0_1, y_5_1);
+                    y_5_2 = vec512_fma(u_0_5, v_0_2, y_5_2); vec512 u_0_6 = vec512_set(w[6]);
                     y_6_0 = vec512_fma(u_0_6, v_0_0, y_6_0);
-                    y_6_1 = vec512_fma(u_0_6, v_0_1, y_6_1); vec512 u_0_7 = vec512_set(w[7]);
+                    y_6_1 = vec512_fma(u_0_6, v_0_1, y_6_1);
+                    y_6_2 = vec512_fma(u_0_6, v_0_2, y_6_2); vec512 u_0_7 = vec512_set(w[7]);
                     y_7_0 = vec512_fma(u_0_7, v_0_0, y_7_0);
                     y_7_1 = vec512_fma(u_0_7, v_0_1, y_7_1);
+                    y_7_2 = vec512_fma(u_0_7, v_0_2, y_7_2);
                     vec512 v_1_0 = vec512_load(x_0 + 16); vec512_hold(v_1_0);
                     vec512 v_1_1 = vec512_load(x_1 + 16); vec512_hold(v_1_1);
+                    vec512 v_1_2 = vec512_load(x_2 + 16); vec512_hold(v_1_2);
                     vec512 u_1_0 = vec512_set(w[8]); y_0_0 = vec512_fma(u_1_0, v_1_0, y_0_0);
-                    y_0_1 = vec512_fma(u_1_0, v_1_1, y_0_1); vec512 u_1_1 = vec512_set(w[9]);
+                    y_0_1 = vec512_fma(u_1_0, v_1_1, y_0_1);
+                    y_0_2 = vec512_fma(u_1_0, v_1_2, y_0_2); vec512 u_1_1 = vec512_set(w[9]);
                     y_1_0 = vec512_fma(u_1_1, v_1_0, y_1_0);
-                    y_1_1 = vec512_fma(u_1_1, v_1_1, y_1_1); vec512 u_1_2 = vec512_set(w[10]);
+                    y_1_1 = vec512_fma(u_1_1, v_1_1, y_1_1);
+                    y_1_2 = vec512_fma(u_1_1, v_1_2, y_1_2); vec512 u_1_2 = vec512_set(w[10]);
                     y_2_0 = vec512_fma(u_1_2, v_1_0, y_2_0);
-                    y_2_1 = vec512_fma(u_1_2, v_1_1, y_2_1); vec512 u_1_3 = vec512_set(w[11]);
+                    y_2_1 = vec512_fma(u_1_2, v_1_1, y_2_1);
+                    y_2_2 = vec512_fma(u_1_2, v_1_2, y_2_2); vec512 u_1_3 = vec512_set(w[11]);
                     y_3_0 = vec512_fma(u_1_3, v_1_0, y_3_0);
-                    y_3_1 = vec512_fma(u_1_3, v_1_1, y_3_1); vec512 u_1_4 = vec512_set(w[12]);
+                    y_3_1 = vec512_fma(u_1_3, v_1_1, y_3_1);
+                    y_3_2 = vec512_fma(u_1_3, v_1_2, y_3_2); vec512 u_1_4 = vec512_set(w[12]);
                     y_4_0 = vec512_fma(u_1_4, v_1_0, y_4_0);
-                    y_4_1 = vec512_fma(u_1_4, v_1_1, y_4_1); vec512 u_1_5 = vec512_set(w[13]);
+                    y_4_1 = vec512_fma(u_1_4, v_1_1, y_4_1);
+                    y_4_2 = vec512_fma(u_1_4, v_1_2, y_4_2); vec512 u_1_5 = vec512_set(w[13]);
                     y_5_0 = vec512_fma(u_1_5, v_1_0, y_5_0);
-                    y_5_1 = vec512_fma(u_1_5, v_1_1, y_5_1); vec512 u_1_6 = vec512_set(w[14]);
+                    y_5_1 = vec512_fma(u_1_5, v_1_1, y_5_1);
+                    y_5_2 = vec512_fma(u_1_5, v_1_2, y_5_2); vec512 u_1_6 = vec512_set(w[14]);
                     y_6_0 = vec512_fma(u_1_6, v_1_0, y_6_0);
-                    y_6_1 = vec512_fma(u_1_6, v_1_1, y_6_1); vec512 u_1_7 = vec512_set(w[15]);
+                    y_6_1 = vec512_fma(u_1_6, v_1_1, y_6_1);
+                    y_6_2 = vec512_fma(u_1_6, v_1_2, y_6_2); vec512 u_1_7 = vec512_set(w[15]);
                     y_7_0 = vec512_fma(u_1_7, v_1_0, y_7_0);
                     y_7_1 = vec512_fma(u_1_7, v_1_1, y_7_1);
+                    y_7_2 = vec512_fma(u_1_7, v_1_2, y_7_2);
                     vec512 v_2_0 = vec512_load(x_0 + 32); vec512_hold(v_2_0);
                     vec512 v_2_1 = vec512_load(x_1 + 32); vec512_hold(v_2_1);
+                    vec512 v_2_2 = vec512_load(x_2 + 32); vec512_hold(v_2_2);
                     vec512 u_2_0 = vec512_set(w[16]); y_0_0 = vec512_fma(u_2_0, v_2_0, y_0_0);
-                    y_0_1 = vec512_fma(u_2_0, v_2_1, y_0_1); vec512 u_2_1 = vec512_set(w[17]);
+                    y_0_1 = vec512_fma(u_2_0, v_2_1, y_0_1);
+                    y_0_2 = vec512_fma(u_2_0, v_2_2, y_0_2); vec512 u_2_1 = vec512_set(w[17]);
                     y_1_0 = vec512_fma(u_2_1, v_2_0, y_1_0);
-                    y_1_1 = vec512_fma(u_2_1, v_2_1, y_1_1); vec512 u_2_2 = vec512_set(w[18]);
+                    y_1_1 = vec512_fma(u_2_1, v_2_1, y_1_1);
+                    y_1_2 = vec512_fma(u_2_1, v_2_2, y_1_2); vec512 u_2_2 = vec512_set(w[18]);
                     y_2_0 = vec512_fma(u_2_2, v_2_0, y_2_0);
-                    y_2_1 = vec512_fma(u_2_2, v_2_1, y_2_1); vec512 u_2_3 = vec512_set(w[19]);
+                    y_2_1 = vec512_fma(u_2_2, v_2_1, y_2_1);
+                    y_2_2 = vec512_fma(u_2_2, v_2_2, y_2_2); vec512 u_2_3 = vec512_set(w[19]);
                     y_3_0 = vec512_fma(u_2_3, v_2_0, y_3_0);
-                    y_3_1 = vec512_fma(u_2_3, v_2_1, y_3_1); vec512 u_2_4 = vec512_set(w[20]);
+                    y_3_1 = vec512_fma(u_2_3, v_2_1, y_3_1);
+                    y_3_2 = vec512_fma(u_2_3, v_2_2, y_3_2); vec512 u_2_4 = vec512_set(w[20]);
                     y_4_0 = vec512_fma(u_2_4, v_2_0, y_4_0);
-                    y_4_1 = vec512_fma(u_2_4, v_2_1, y_4_1); vec512 u_2_5 = vec512_set(w[21]);
+                    y_4_1 = vec512_fma(u_2_4, v_2_1, y_4_1);
+                    y_4_2 = vec512_fma(u_2_4, v_2_2, y_4_2); vec512 u_2_5 = vec512_set(w[21]);
                     y_5_0 = vec512_fma(u_2_5, v_2_0, y_5_0);
-                    y_5_1 = vec512_fma(u_2_5, v_2_1, y_5_1); vec512 u_2_6 = vec512_set(w[22]);
+                    y_5_1 = vec512_fma(u_2_5, v_2_1, y_5_1);
+                    y_5_2 = vec512_fma(u_2_5, v_2_2, y_5_2); vec512 u_2_6 = vec512_set(w[22]);
                     y_6_0 = vec512_fma(u_2_6, v_2_0, y_6_0);
-                    y_6_1 = vec512_fma(u_2_6, v_2_1, y_6_1); vec512 u_2_7 = vec512_set(w[23]);
+                    y_6_1 = vec512_fma(u_2_6, v_2_1, y_6_1);
+                    y_6_2 = vec512_fma(u_2_6, v_2_2, y_6_2); vec512 u_2_7 = vec512_set(w[23]);
                     y_7_0 = vec512_fma(u_2_7, v_2_0, y_7_0);
                     y_7_1 = vec512_fma(u_2_7, v_2_1, y_7_1);
+                    y_7_2 = vec512_fma(u_2_7, v_2_2, y_7_2);
                     vec512 v_3_0 = vec512_load(x_0 + 48); vec512_hold(v_3_0);
                     vec512 v_3_1 = vec512_load(x_1 + 48); vec512_hold(v_3_1);
+                    vec512 v_3_2 = vec512_load(x_2 + 48); vec512_hold(v_3_2);
                     vec512 u_3_0 = vec512_set(w[24]); y_0_0 = vec512_fma(u_3_0, v_3_0, y_0_0);
-                    y_0_1 = vec512_fma(u_3_0, v_3_1, y_0_1); vec512 u_3_1 = vec512_set(w[25]);
+                    y_0_1 = vec512_fma(u_3_0, v_3_1, y_0_1);
+                    y_0_2 = vec512_fma(u_3_0, v_3_2, y_0_2); vec512 u_3_1 = vec512_set(w[25]);
                     y_1_0 = vec512_fma(u_3_1, v_3_0, y_1_0);
-                    y_1_1 = vec512_fma(u_3_1, v_3_1, y_1_1); vec512 u_3_2 = vec512_set(w[26]);
+                    y_1_1 = vec512_fma(u_3_1, v_3_1, y_1_1);
+                    y_1_2 = vec512_fma(u_3_1, v_3_2, y_1_2); vec512 u_3_2 = vec512_set(w[26]);
                     y_2_0 = vec512_fma(u_3_2, v_3_0, y_2_0);
-                    y_2_1 = vec512_fma(u_3_2, v_3_1, y_2_1); vec512 u_3_3 = vec512_set(w[27]);
+                    y_2_1 = vec512_fma(u_3_2, v_3_1, y_2_1);
+                    y_2_2 = vec512_fma(u_3_2, v_3_2, y_2_2); vec512 u_3_3 = vec512_set(w[27]);
                     y_3_0 = vec512_fma(u_3_3, v_3_0, y_3_0);
-                    y_3_1 = vec512_fma(u_3_3, v_3_1, y_3_1); vec512 u_3_4 = vec512_set(w[28]);
+                    y_3_1 = vec512_fma(u_3_3, v_3_1, y_3_1);
+                    y_3_2 = vec512_fma(u_3_3, v_3_2, y_3_2); vec512 u_3_4 = vec512_set(w[28]);
                     y_4_0 = vec512_fma(u_3_4, v_3_0, y_4_0);
-                    y_4_1 = vec512_fma(u_3_4, v_3_1, y_4_1); vec512 u_3_5 = vec512_set(w[29]);
+                    y_4_1 = vec512_fma(u_3_4, v_3_1, y_4_1);
+                    y_4_2 = vec512_fma(u_3_4, v_3_2, y_4_2); vec512 u_3_5 = vec512_set(w[29]);
                     y_5_0 = vec512_fma(u_3_5, v_3_0, y_5_0);
-                    y_5_1 = vec512_fma(u_3_5, v_3_1, y_5_1); vec512 u_3_6 = vec512_set(w[30]);
+                    y_5_1 = vec512_fma(u_3_5, v_3_1, y_5_1);
+                    y_5_2 = vec512_fma(u_3_5, v_3_2, y_5_2); vec512 u_3_6 = vec512_set(w[30]);
                     y_6_0 = vec512_fma(u_3_6, v_3_0, y_6_0);
-                    y_6_1 = vec512_fma(u_3_6, v_3_1, y_6_1); vec512 u_3_7 = vec512_set(w[31]);
+                    y_6_1 = vec512_fma(u_3_6, v_3_1, y_6_1);
+                    y_6_2 = vec512_fma(u_3_6, v_3_2, y_6_2); vec512 u_3_7 = vec512_set(w[31]);
                     y_7_0 = vec512_fma(u_3_7, v_3_0, y_7_0);
                     y_7_1 = vec512_fma(u_3_7, v_3_1, y_7_1);
+                    y_7_2 = vec512_fma(u_3_7, v_3_2, y_7_2);
                 }
             }
             y_0_0 = vec512_max(y_0_0, vec512_mul(y_0_0, vec512_set((real)0.01)));
             y_0_1 = vec512_max(y_0_1, vec512_mul(y_0_1, vec512_set((real)0.01)));
+            y_0_2 = vec512_max(y_0_2, vec512_mul(y_0_2, vec512_set((real)0.01)));
             y_1_0 = vec512_max(y_1_0, vec512_mul(y_1_0, vec512_set((real)0.01)));
             y_1_1 = vec512_max(y_1_1, vec512_mul(y_1_1, vec512_set((real)0.01)));
+            y_1_2 = vec512_max(y_1_2, vec512_mul(y_1_2, vec512_set((real)0.01)));
             y_2_0 = vec512_max(y_2_0, vec512_mul(y_2_0, vec512_set((real)0.01)));
             y_2_1 = vec512_max(y_2_1, vec512_mul(y_2_1, vec512_set((real)0.01)));
+            y_2_2 = vec512_max(y_2_2, vec512_mul(y_2_2, vec512_set((real)0.01)));
             y_3_0 = vec512_max(y_3_0, vec512_mul(y_3_0, vec512_set((real)0.01)));
             y_3_1 = vec512_max(y_3_1, vec512_mul(y_3_1, vec512_set((real)0.01)));
+            y_3_2 = vec512_max(y_3_2, vec512_mul(y_3_2, vec512_set((real)0.01)));
             y_4_0 = vec512_max(y_4_0, vec512_mul(y_4_0, vec512_set((real)0.01)));
             y_4_1 = vec512_max(y_4_1, vec512_mul(y_4_1, vec512_set((real)0.01)));
+            y_4_2 = vec512_max(y_4_2, vec512_mul(y_4_2, vec512_set((real)0.01)));
             y_5_0 = vec512_max(y_5_0, vec512_mul(y_5_0, vec512_set((real)0.01)));
             y_5_1 = vec512_max(y_5_1, vec512_mul(y_5_1, vec512_set((real)0.01)));
+            y_5_2 = vec512_max(y_5_2, vec512_mul(y_5_2, vec512_set((real)0.01)));
             y_6_0 = vec512_max(y_6_0, vec512_mul(y_6_0, vec512_set((real)0.01)));
             y_6_1 = vec512_max(y_6_1, vec512_mul(y_6_1, vec512_set((real)0.01)));
+            y_6_2 = vec512_max(y_6_2, vec512_mul(y_6_2, vec512_set((real)0.01)));
             y_7_0 = vec512_max(y_7_0, vec512_mul(y_7_0, vec512_set((real)0.01)));
             y_7_1 = vec512_max(y_7_1, vec512_mul(y_7_1, vec512_set((real)0.01)));
+            y_7_2 = vec512_max(y_7_2, vec512_mul(y_7_2, vec512_set((real)0.01)));
             vec512_store(leaky_relu1 + block * 128, y_0_0);
             vec512_store(leaky_relu1 + block * 128 + 528, y_0_1);
+            vec512_store(leaky_relu1 + block * 128 + 1056, y_0_2);
             vec512_store(leaky_relu1 + block * 128 + 16, y_1_0);
             vec512_store(leaky_relu1 + block * 128 + 544, y_1_1);
+            vec512_store(leaky_relu1 + block * 128 + 1072, y_1_2);
             vec512_store(leaky_relu1 + block * 128 + 32, y_2_0);
             vec512_store(leaky_relu1 + block * 128 + 560, y_2_1);
+            vec512_store(leaky_relu1 + block * 128 + 1088, y_2_2);
             vec512_store(leaky_relu1 + block * 128 + 48, y_3_0);
             vec512_store(leaky_relu1 + block * 128 + 576, y_3_1);
+            vec512_store(leaky_relu1 + block * 128 + 1104, y_3_2);
             vec512_store(leaky_relu1 + block * 128 + 64, y_4_0);
             vec512_store(leaky_relu1 + block * 128 + 592, y_4_1);
+            vec512_store(leaky_relu1 + block * 128 + 1120, y_4_2);
             vec512_store(leaky_relu1 + block * 128 + 80, y_5_0);
             vec512_store(leaky_relu1 + block * 128 + 608, y_5_1);
+            vec512_store(leaky_relu1 + block * 128 + 1136, y_5_2);
             vec512_store(leaky_relu1 + block * 128 + 96, y_6_0);
             vec512_store(leaky_relu1 + block * 128 + 624, y_6_1);
+            vec512_store(leaky_relu1 + block * 128 + 1152, y_6_2);
             vec512_store(leaky_relu1 + block * 128 + 112, y_7_0);
             vec512_store(leaky_relu1 + block * 128 + 640, y_7_1);
+            vec512_store(leaky_relu1 + block * 128 + 1168, y_7_2);
         }
     }
-    for (int64_t s = f->sites1 / 2 * 2; s < f->sites1; s++) { /* sites */
+    for (int64_t s = f->sites1 / 3 * 3; s < f->sites1; s++) { /* sites */
         real *leaky_relu1 = f->leaky_relu1 + s * 528;
         for (int64_t block = 0; block < 4; block++) { /* channels made, 8 at a time */
             vec512 y_0 = vec512_set(0); vec512_hold(y_0);
@@ -1612,163 +1674,224 @@ TARGET_AVX512 static void conv1_avx512(const Frame *f)
 TARGET_AVX512 static void conv2_avx512(const Frame *f)
 {
     vec512_fill_halo(&f->near1_halo, f->leaky_relu1, 33, f->sites1);
-    for (int64_t s = 0; s + 2 <= f->sites1; s += 2) { /* sites */
+    for (int64_t s = 0; s + 3 <= f->sites1; s += 3) { /* sites */
         real *leaky_relu2 = f->leaky_relu2 + s * 128;
         {
             vec512 y_0_0 = vec512_set(0); vec512_hold(y_0_0);
             vec512 y_0_1 = vec512_set(0); vec512_hold(y_0_1);
+            vec512 y_0_2 = vec512_set(0); vec512_hold(y_0_2);
             vec512 y_1_0 = vec512_set(0); vec512_hold(y_1_0);
             vec512 y_1_1 = vec512_set(0); vec512_hold(y_1_1);
+            vec512 y_1_2 = vec512_set(0); vec512_hold(y_1_2);
             vec512 y_2_0 = vec512_set(0); vec512_hold(y_2_0);
             vec512 y_2_1 = vec512_set(0); vec512_hold(y_2_1);
+            vec512 y_2_2 = vec512_set(0); vec512_hold(y_2_2);
             vec512 y_3_0 = vec512_set(0); vec512_hold(y_3_0);
             vec512 y_3_1 = vec512_set(0); vec512_hold(y_3_1);
+            vec512 y_3_2 = vec512_set(0); vec512_hold(y_3_2);
             vec512 y_4_0 = vec512_set(0); vec512_hold(y_4_0);
             vec512 y_4_1 = vec512_set(0); vec512_hold(y_4_1);
+            vec512 y_4_2 = vec512_set(0); vec512_hold(y_4_2);
             vec512 y_5_0 = vec512_set(0); vec512_hold(y_5_0);
             vec512 y_5_1 = vec512_set(0); vec512_hold(y_5_1);
+            vec512 y_5_2 = vec512_set(0); vec512_hold(y_5_2);
             vec512 y_6_0 = vec512_set(0); vec512_hold(y_6_0);
             vec512 y_6_1 = vec512_set(0); vec512_hold(y_6_1);
+            vec512 y_6_2 = vec512_set(0); vec512_hold(y_6_2);
             vec512 y_7_0 = vec512_set(0); vec512_hold(y_7_0);
             vec512 y_7_1 = vec512_set(0); vec512_hold(y_7_1);
+            vec512 y_7_2 = vec512_set(0); vec512_hold(y_7_2);
             const real *w = f->packed + 128;
             for (int64_t tap = 0; tap < 4; tap++) { /* taps */
                 const real *x_0 = f->leaky_relu1 + (int64_t)f->near1[tap * f->sites1 + s] * 528;
                 const real *x_1 = f->leaky_relu1 + (int64_t)f->near1[tap * f->sites1 + s + 1] * 528;
+                const real *x_2 = f->leaky_relu1 + (int64_t)f->near1[tap * f->sites1 + s + 2] * 528;
                 for (int64_t c = 0; c < 32; c += 4) { /* channels read */
                     vec512 v_0_0 = vec512_load(x_0 + c * 16); vec512_hold(v_0_0);
                     vec512 v_0_1 = vec512_load(x_1 + c * 16); vec512_hold(v_0_1);
+                    vec512 v_0_2 = vec512_load(x_2 + c * 16); vec512_hold(v_0_2);
                     vec512 u_0_0 = vec512_set(w[tap * 256 + c * 8]);
                     y_0_0 = vec512_fma(u_0_0, v_0_0, y_0_0);
                     y_0_1 = vec512_fma(u_0_0, v_0_1, y_0_1);
+                    y_0_2 = vec512_fma(u_0_0, v_0_2, y_0_2);
                     vec512 u_0_1 = vec512_set(w[tap * 256 + c * 8 + 1]);
                     y_1_0 = vec512_fma(u_0_1, v_0_0, y_1_0);
                     y_1_1 = vec512_fma(u_0_1, v_0_1, y_1_1);
+                    y_1_2 = vec512_fma(u_0_1, v_0_2, y_1_2);
                     vec512 u_0_2 = vec512_set(w[tap * 256 + c * 8 + 2]);
                     y_2_0 = vec512_fma(u_0_2, v_0_0, y_2_0);
                     y_2_1 = vec512_fma(u_0_2, v_0_1, y_2_1);
+                    y_2_2 = vec512_fma(u_0_2, v_0_2, y_2_2);
                     vec512 u_0_3 = vec512_set(w[tap * 256 + c * 8 + 3]);
                     y_3_0 = vec512_fma(u_0_3, v_0_0, y_3_0);
                     y_3_1 = vec512_fma(u_0_3, v_0_1, y_3_1);
+                    y_3_2 = vec512_fma(u_0_3, v_0_2, y_3_2);
                     vec512 u_0_4 = vec512_set(w[tap * 256 + c * 8 + 4]);
                     y_4_0 = vec512_fma(u_0_4, v_0_0, y_4_0);
                     y_4_1 = vec512_fma(u_0_4, v_0_1, y_4_1);
+                    y_4_2 = vec512_fma(u_0_4, v_0_2, y_4_2);
                     vec512 u_0_5 = vec512_set(w[tap * 256 + c * 8 + 5]);
                     y_5_0 = vec512_fma(u_0_5, v_0_0, y_5_0);
                     y_5_1 = vec512_fma(u_0_5, v_0_1, y_5_1);
+                    y_5_2 = vec512_fma(u_0_5, v_0_2, y_5_2);
                     vec512 u_0_6 = vec512_set(w[tap * 256 + c * 8 + 6]);
                     y_6_0 = vec512_fma(u_0_6, v_0_0, y_6_0);
                     y_6_1 = vec512_fma(u_0_6, v_0_1, y_6_1);
+                    y_6_2 = vec512_fma(u_0_6, v_0_2, y_6_2);
                     vec512 u_0_7 = vec512_set(w[tap * 256 + c * 8 + 7]);
                     y_7_0 = vec512_fma(u_0_7, v_0_0, y_7_0);
                     y_7_1 = vec512_fma(u_0_7, v_0_1, y_7_1);
+                    y_7_2 = vec512_fma(u_0_7, v_0_2, y_7_2);
                     vec512 v_1_0 = vec512_load(x_0 + c * 16 + 16); vec512_hold(v_1_0);
                     vec512 v_1_1 = vec512_load(x_1 + c * 16 + 16); vec512_hold(v_1_1);
+                    vec512 v_1_2 = vec512_load(x_2 + c * 16 + 16); vec512_hold(v_1_2);
                     vec512 u_1_0 = vec512_set(w[tap * 256 + c * 8 + 8]);
                     y_0_0 = vec512_fma(u_1_0, v_1_0, y_0_0);
                     y_0_1 = vec512_fma(u_1_0, v_1_1, y_0_1);
+                    y_0_2 = vec512_fma(u_1_0, v_1_2, y_0_2);
                     vec512 u_1_1 = vec512_set(w[tap * 256 + c * 8 + 9]);
                     y_1_0 = vec512_fma(u_1_1, v_1_0, y_1_0);
                     y_1_1 = vec512_fma(u_1_1, v_1_1, y_1_1);
+                    y_1_2 = vec512_fma(u_1_1, v_1_2, y_1_2);
                     vec512 u_1_2 = vec512_set(w[tap * 256 + c * 8 + 10]);
                     y_2_0 = vec512_fma(u_1_2, v_1_0, y_2_0);
                     y_2_1 = vec512_fma(u_1_2, v_1_1, y_2_1);
+                    y_2_2 = vec512_fma(u_1_2, v_1_2, y_2_2);
                     vec512 u_1_3 = vec512_set(w[tap * 256 + c * 8 + 11]);
                     y_3_0 = vec512_fma(u_1_3, v_1_0, y_3_0);
                     y_3_1 = vec512_fma(u_1_3, v_1_1, y_3_1);
+                    y_3_2 = vec512_fma(u_1_3, v_1_2, y_3_2);
                     vec512 u_1_4 = vec512_set(w[tap * 256 + c * 8 + 12]);
                     y_4_0 = vec512_fma(u_1_4, v_1_0, y_4_0);
                     y_4_1 = vec512_fma(u_1_4, v_1_1, y_4_1);
+                    y_4_2 = vec512_fma(u_1_4, v_1_2, y_4_2);
                     vec512 u_1_5 = vec512_set(w[tap * 256 + c * 8 + 13]);
                     y_5_0 = vec512_fma(u_1_5, v_1_0, y_5_0);
                     y_5_1 = vec512_fma(u_1_5, v_1_1, y_5_1);
+                    y_5_2 = vec512_fma(u_1_5, v_1_2, y_5_2);
                     vec512 u_1_6 = vec512_set(w[tap * 256 + c * 8 + 14]);
                     y_6_0 = vec512_fma(u_1_6, v_1_0, y_6_0);
                     y_6_1 = vec512_fma(u_1_6, v_1_1, y_6_1);
+                    y_6_2 = vec512_fma(u_1_6, v_1_2, y_6_2);
                     vec512 u_1_7 = vec512_set(w[tap * 256 + c * 8 + 15]);
                     y_7_0 = vec512_fma(u_1_7, v_1_0, y_7_0);
                     y_7_1 = vec512_fma(u_1_7, v_1_1, y_7_1);
+                    y_7_2 = vec512_fma(u_1_7, v_1_2, y_7_2);
                     vec512 v_2_0 = vec512_load(x_0 + c * 16 + 32); vec512_hold(v_2_0);
                     vec512 v_2_1 = vec512_load(x_1 + c * 16 + 32); vec512_hold(v_2_1);
+                    vec512 v_2_2 = vec512_load(x_2 + c * 16 + 32); vec512_hold(v_2_2);
                     vec512 u_2_0 = vec512_set(w[tap * 256 + c * 8 + 16]);
                     y_0_0 = vec512_fma(u_2_0, v_2_0, y_0_0);
                     y_0_1 = vec512_fma(u_2_0, v_2_1, y_0_1);
+                    y_0_2 = vec512_fma(u_2_0, v_2_2, y_0_2);
                     vec512 u_2_1 = vec512_set(w[tap * 256 + c * 8 + 17]);
                     y_1_0 = vec512_fma(u_2_1, v_2_0, y_1_0);
                     y_1_1 = vec512_fma(u_2_1, v_2_1, y_1_1);
+                    y_1_2 = vec512_fma(u_2_1, v_2_2, y_1_2);
                     vec512 u_2_2 = vec512_set(w[tap * 256 + c * 8 + 18]);
                     y_2_0 = vec512_fma(u_2_2, v_2_0, y_2_0);
                     y_2_1 = vec512_fma(u_2_2, v_2_1, y_2_1);
+                    y_2_2 = vec512_fma(u_2_2, v_2_2, y_2_2);
                     vec512 u_2_3 = vec512_set(w[tap * 256 + c * 8 + 19]);
                     y_3_0 = vec512_fma(u_2_3, v_2_0, y_3_0);
                     y_3_1 = vec512_fma(u_2_3, v_2_1, y_3_1);
+                    y_3_2 = vec512_fma(u_2_3, v_2_2, y_3_2);
                     vec512 u_2_4 = vec512_set(w[tap * 256 + c * 8 + 20]);
                     y_4_0 = vec512_fma(u_2_4, v_2_0, y_4_0);
                     y_4_1 = vec512_fma(u_2_4, v_2_1, y_4_1);
+                    y_4_2 = vec512_fma(u_2_4, v_2_2, y_4_2);
                     vec512 u_2_5 = vec512_set(w[tap * 256 + c * 8 + 21]);
                     y_5_0 = vec512_fma(u_2_5, v_2_0, y_5_0);
                     y_5_1 = vec512_fma(u_2_5, v_2_1, y_5_1);
+                    y_5_2 = vec512_fma(u_2_5, v_2_2, y_5_2);
                     vec512 u_2_6 = vec512_set(w[tap * 256 + c * 8 + 22]);
                     y_6_0 = vec512_fma(u_2_6, v_2_0, y_6_0);
                     y_6_1 = vec512_fma(u_2_6, v_2_1, y_6_1);
+                    y_6_2 = vec512_fma(u_2_6, v_2_2, y_6_2);
                     vec512 u_2_7 = vec512_set(w[tap * 256 + c * 8 + 23]);
                     y_7_0 = vec512_fma(u_2_7, v_2_0, y_7_0);
                     y_7_1 = vec512_fma(u_2_7, v_2_1, y_7_1);
+                    y_7_2 = vec512_fma(u_2_7, v_2_2, y_7_2);
                     vec512 v_3_0 = vec512_load(x_0 + c * 16 + 48); vec512_hold(v_3_0);
                     vec512 v_3_1 = vec512_load(x_1 + c * 16 + 48); vec512_hold(v_3_1);
+                    vec512 v_3_2 = vec512_load(x_2 + c * 16 + 48); vec512_hold(v_3_2);
                     vec512 u_3_0 = vec512_set(w[tap * 256 + c * 8 + 24]);
                     y_0_0 = vec512_fma(u_3_0, v_3_0, y_0_0);
                     y_0_1 = vec512_fma(u_3_0, v_3_1, y_0_1);
+                    y_0_2 = vec512_fma(u_3_0, v_3_2, y_0_2);
                     vec512 u_3_1 = vec512_set(w[tap * 256 + c * 8 + 25]);
                     y_1_0 = vec512_fma(u_3_1, v_3_0, y_1_0);
                     y_1_1 = vec512_fma(u_3_1, v_3_1, y_1_1);
+                    y_1_2 = vec512_fma(u_3_1, v_3_2, y_1_2);
                     vec512 u_3_2 = vec512_set(w[tap * 256 + c * 8 + 26]);
                     y_2_0 = vec512_fma(u_3_2, v_3_0, y_2_0);
                     y_2_1 = vec512_fma(u_3_2, v_3_1, y_2_1);
+                    y_2_2 = vec512_fma(u_3_2, v_3_2, y_2_2);
                     vec512 u_3_3 = vec512_set(w[tap * 256 + c * 8 + 27]);
                     y_3_0 = vec512_fma(u_3_3, v_3_0, y_3_0);
                     y_3_1 = vec512_fma(u_3_3, v_3_1, y_3_1);
+                    y_3_2 = vec512_fma(u_3_3, v_3_2, y_3_2);
                     vec512 u_3_4 = vec512_set(w[tap * 256 + c * 8 + 28]);
                     y_4_0 = vec512_fma(u_3_4, v_3_0, y_4_0);
                     y_4_1 = vec512_fma(u_3_4, v_3_1, y_4_1);
+                    y_4_2 = vec512_fma(u_3_4, v_3_2, y_4_2);
                     vec512 u_3_5 = vec512_set(w[tap * 256 + c * 8 + 29]);
                     y_5_0 = vec512_fma(u_3_5, v_3_0, y_5_0);
                     y_5_1 = vec512_fma(u_3_5, v_3_1, y_5_1);
+                    y_5_2 = vec512_fma(u_3_5, v_3_2, y_5_2);
                     vec512 u_3_6 = vec512_set(w[tap * 256 + c * 8 + 30]);
                     y_6_0 = vec512_fma(u_3_6, v_3_0, y_6_0);
                     y_6_1 = vec512_fma(u_3_6, v_3_1, y_6_1);
+                    y_6_2 = vec512_fma(u_3_6, v_3_2, y_6_2);
                     vec512 u_3_7 = vec512_set(w[tap * 256 + c * 8 + 31]);
                     y_7_0 = vec512_fma(u_3_7, v_3_0, y_7_0);
                     y_7_1 = vec512_fma(u_3_7, v_3_1, y_7_1);
+                    y_7_2 = vec512_fma(u_3_7, v_3_2, y_7_2);
                 }
             }
             y_0_0 = vec512_max(y_0_0, vec512_mul(y_0_0, vec512_set((real)0.01)));
             y_0_1 = vec512_max(y_0_1, vec512_mul(y_0_1, vec512_set((real)0.01)));
+            y_0_2 = vec512_max(y_0_2, vec512_mul(y_0_2, vec512_set((real)0.01)));
             y_1_0 = vec512_max(y_1_0, vec512_mul(y_1_0, vec512_set((real)0.01)));
             y_1_1 = vec512_max(y_1_1, vec512_mul(y_1_1, vec512_set((real)0.01)));
+            y_1_2 = vec512_max(y_1_2, vec512_mul(y_1_2, vec512_set((real)0.01)));
             y_2_0 = vec512_max(y_2_0, vec512_mul(y_2_0, vec512_set((real)0.01)));
             y_2_1 = vec512_max(y_2_1, vec512_mul(y_2_1, vec512_set((real)0.01)));
+            y_2_2 = vec512_max(y_2_2, vec512_mul(y_2_2, vec512_set((real)0.01)));
             y_3_0 = vec512_max(y_3_0, vec512_mul(y_3_0, vec512_set((real)0.01)));
             y_3_1 = vec512_max(y_3_1, vec512_mul(y_3_1, vec512_set((real)0.01)));
+            y_3_2 = vec512_max(y_3_2, vec512_mul(y_3_2, vec512_set((real)0.01)));
             y_4_0 = vec512_max(y_4_0, vec512_mul(y_4_0, vec512_set((real)0.01)));
             y_4_1 = vec512_max(y_4_1, vec512_mul(y_4_1, vec512_set((real)0.01)));
+            y_4_2 = vec512_max(y_4_2, vec512_mul(y_4_2, vec512_set((real)0.01)));
             y_5_0 = vec512_max(y_5_0, vec512_mul(y_5_0, vec512_set((real)0.01)));
             y_5_1 = vec512_max(y_5_1, vec512_mul(y_5_1, vec512_set((real)0.01)));
+            y_5_2 = vec512_max(y_5_2, vec512_mul(y_5_2, vec512_set((real)0.01)));
             y_6_0 = vec512_max(y_6_0, vec512_mul(y_6_0, vec512_set((real)0.01)));
             y_6_1 = vec512_max(y_6_1, vec512_mul(y_6_1, vec512_set((real)0.01)));
+            y_6_2 = vec512_max(y_6_2, vec512_mul(y_6_2, vec512_set((real)0.01)));
             y_7_0 = vec512_max(y_7_0, vec512_mul(y_7_0, vec512_set((real)0.01)));
             y_7_1 = vec512_max(y_7_1, vec512_mul(y_7_1, vec512_set((real)0.01)));
+            y_7_2 = vec512_max(y_7_2, vec512_mul(y_7_2, vec512_set((real)0.01)));
             vec512_store(leaky_relu2, y_0_0); vec512_store(leaky_relu2 + 128, y_0_1);
+            vec512_store(leaky_relu2 + 256, y_0_2);
             vec512_store(leaky_relu2 + 16, y_1_0); vec512_store(leaky_relu2 + 144, y_1_1);
+            vec512_store(leaky_relu2 + 272, y_1_2);
             vec512_store(leaky_relu2 + 32, y_2_0); vec512_store(leaky_relu2 + 160, y_2_1);
+            vec512_store(leaky_relu2 + 288, y_2_2);
             vec512_store(leaky_relu2 + 48, y_3_0); vec512_store(leaky_relu2 + 176, y_3_1);
+            vec512_store(leaky_relu2 + 304, y_3_2);
             vec512_store(leaky_relu2 + 64, y_4_0); vec512_store(leaky_relu2 + 192, y_4_1);
+            vec512_store(leaky_relu2 + 320, y_4_2);
             vec512_store(leaky_relu2 + 80, y_5_0); vec512_store(leaky_relu2 + 208, y_5_1);
+            vec512_store(leaky_relu2 + 336, y_5_2);
             vec512_store(leaky_relu2 + 96, y_6_0); vec512_store(leaky_relu2 + 224, y_6_1);
+            vec512_store(leaky_relu2 + 352, y_6_2);
             vec512_store(leaky_relu2 + 112, y_7_0); vec512_store(leaky_relu2 + 240, y_7_1);
+            vec512_store(leaky_relu2 + 368, y_7_2);
         }
     }
-    for (int64_t s = f->sites1 / 2 * 2; s < f->sites1; s++) { /* sites */
+    for (int64_t s = f->sites1 / 3 * 3; s < f->sites1; s++) { /* sites */
         real *leaky_relu2 = f->leaky_relu2 + s * 128;
         {
             vec512 y_0 = vec512_set(0); vec512_hold(y_0);
@@ -1825,7 +1948,7 @@ TARGET_AVX512 static void conv2_avx512(const Frame *f)
  * y[o,p] = b[o] + sum over taps k and channels c of w[o,c,k] x[c,near[k][p]]; 640 multiply-adds a site */
 TARGET_AVX512 static void conv3_avx512(const Frame *f)
 {
-    real leaky_relu3_tile[2 * 17 * 16] __attribute__((aligned(64)));
+    real leaky_relu3_tile[3 * 17 * 16] __attribute__((aligned(64)));
     real global_sum_pool1_strip[1 * 8 * 16] __attribute__((aligned(64)));
     real leaky_relu3_tile_2[1 * 17 * 16] __attribute__((aligned(64)));
     vec512_fill_halo(&f->near1_halo, f->leaky_relu2, 8, f->sites1);
@@ -1833,324 +1956,438 @@ TARGET_AVX512 static void conv3_avx512(const Frame *f)
     for (int64_t from = 0; from + 64 <= f->sites1 + 63; from += 64) { /* strips of sites */
         const int64_t to = (from + 64 < f->sites1 ? from + 64 : f->sites1);
         clear(global_sum_pool1_strip, 128);
-        for (int64_t s = from; s + 2 <= to; s += 2) { /* sites */
+        for (int64_t s = from; s + 3 <= to; s += 3) { /* sites */
             real *leaky_relu3 = leaky_relu3_tile;
             real *global_sum_pool1 = global_sum_pool1_strip;
             for (int64_t block = 0; block < 2; block++) { /* channels made, 8 at a time */
                 vec512 y_0_0 = vec512_set(0); vec512_hold(y_0_0);
                 vec512 y_0_1 = vec512_set(0); vec512_hold(y_0_1);
+                vec512 y_0_2 = vec512_set(0); vec512_hold(y_0_2);
                 vec512 y_1_0 = vec512_set(0); vec512_hold(y_1_0);
                 vec512 y_1_1 = vec512_set(0); vec512_hold(y_1_1);
+                vec512 y_1_2 = vec512_set(0); vec512_hold(y_1_2);
                 vec512 y_2_0 = vec512_set(0); vec512_hold(y_2_0);
                 vec512 y_2_1 = vec512_set(0); vec512_hold(y_2_1);
+                vec512 y_2_2 = vec512_set(0); vec512_hold(y_2_2);
                 vec512 y_3_0 = vec512_set(0); vec512_hold(y_3_0);
                 vec512 y_3_1 = vec512_set(0); vec512_hold(y_3_1);
+                vec512 y_3_2 = vec512_set(0); vec512_hold(y_3_2);
                 vec512 y_4_0 = vec512_set(0); vec512_hold(y_4_0);
                 vec512 y_4_1 = vec512_set(0); vec512_hold(y_4_1);
+                vec512 y_4_2 = vec512_set(0); vec512_hold(y_4_2);
                 vec512 y_5_0 = vec512_set(0); vec512_hold(y_5_0);
                 vec512 y_5_1 = vec512_set(0); vec512_hold(y_5_1);
+                vec512 y_5_2 = vec512_set(0); vec512_hold(y_5_2);
                 vec512 y_6_0 = vec512_set(0); vec512_hold(y_6_0);
                 vec512 y_6_1 = vec512_set(0); vec512_hold(y_6_1);
+                vec512 y_6_2 = vec512_set(0); vec512_hold(y_6_2);
                 vec512 y_7_0 = vec512_set(0); vec512_hold(y_7_0);
                 vec512 y_7_1 = vec512_set(0); vec512_hold(y_7_1);
+                vec512 y_7_2 = vec512_set(0); vec512_hold(y_7_2);
                 const real *w = f->packed + block * 256 + 1152;
                 for (int64_t tap = 0; tap < 4; tap++) { /* taps */
                     const real *x_0 = f->leaky_relu2 + (int64_t)f->near1[tap * f->sites1 + s] * 128;
                     const real *x_1 = f->leaky_relu2 + (int64_t)f->near1[tap * f->sites1 + s + 1] * 128;
+                    const real *x_2 = f->leaky_relu2 + (int64_t)f->near1[tap * f->sites1 + s + 2] * 128;
                     for (int64_t c = 0; c < 8; c += 4) { /* channels read */
                         vec512 v_0_0 = vec512_load(x_0 + c * 16); vec512_hold(v_0_0);
                         vec512 v_0_1 = vec512_load(x_1 + c * 16); vec512_hold(v_0_1);
+                        vec512 v_0_2 = vec512_load(x_2 + c * 16); vec512_hold(v_0_2);
                         vec512 u_0_0 = vec512_set(w[tap * 64 + c * 8]);
                         y_0_0 = vec512_fma(u_0_0, v_0_0, y_0_0);
                         y_0_1 = vec512_fma(u_0_0, v_0_1, y_0_1);
+                        y_0_2 = vec512_fma(u_0_0, v_0_2, y_0_2);
                         vec512 u_0_1 = vec512_set(w[tap * 64 + c * 8 + 1]);
                         y_1_0 = vec512_fma(u_0_1, v_0_0, y_1_0);
                         y_1_1 = vec512_fma(u_0_1, v_0_1, y_1_1);
+                        y_1_2 = vec512_fma(u_0_1, v_0_2, y_1_2);
                         vec512 u_0_2 = vec512_set(w[tap * 64 + c * 8 + 2]);
                         y_2_0 = vec512_fma(u_0_2, v_0_0, y_2_0);
                         y_2_1 = vec512_fma(u_0_2, v_0_1, y_2_1);
+                        y_2_2 = vec512_fma(u_0_2, v_0_2, y_2_2);
                         vec512 u_0_3 = vec512_set(w[tap * 64 + c * 8 + 3]);
                         y_3_0 = vec512_fma(u_0_3, v_0_0, y_3_0);
                         y_3_1 = vec512_fma(u_0_3, v_0_1, y_3_1);
+                        y_3_2 = vec512_fma(u_0_3, v_0_2, y_3_2);
                         vec512 u_0_4 = vec512_set(w[tap * 64 + c * 8 + 4]);
                         y_4_0 = vec512_fma(u_0_4, v_0_0, y_4_0);
                         y_4_1 = vec512_fma(u_0_4, v_0_1, y_4_1);
+                        y_4_2 = vec512_fma(u_0_4, v_0_2, y_4_2);
                         vec512 u_0_5 = vec512_set(w[tap * 64 + c * 8 + 5]);
                         y_5_0 = vec512_fma(u_0_5, v_0_0, y_5_0);
                         y_5_1 = vec512_fma(u_0_5, v_0_1, y_5_1);
+                        y_5_2 = vec512_fma(u_0_5, v_0_2, y_5_2);
                         vec512 u_0_6 = vec512_set(w[tap * 64 + c * 8 + 6]);
                         y_6_0 = vec512_fma(u_0_6, v_0_0, y_6_0);
                         y_6_1 = vec512_fma(u_0_6, v_0_1, y_6_1);
+                        y_6_2 = vec512_fma(u_0_6, v_0_2, y_6_2);
                         vec512 u_0_7 = vec512_set(w[tap * 64 + c * 8 + 7]);
                         y_7_0 = vec512_fma(u_0_7, v_0_0, y_7_0);
                         y_7_1 = vec512_fma(u_0_7, v_0_1, y_7_1);
+                        y_7_2 = vec512_fma(u_0_7, v_0_2, y_7_2);
                         vec512 v_1_0 = vec512_load(x_0 + c * 16 + 16); vec512_hold(v_1_0);
                         vec512 v_1_1 = vec512_load(x_1 + c * 16 + 16); vec512_hold(v_1_1);
+                        vec512 v_1_2 = vec512_load(x_2 + c * 16 + 16); vec512_hold(v_1_2);
                         vec512 u_1_0 = vec512_set(w[tap * 64 + c * 8 + 8]);
                         y_0_0 = vec512_fma(u_1_0, v_1_0, y_0_0);
                         y_0_1 = vec512_fma(u_1_0, v_1_1, y_0_1);
+                        y_0_2 = vec512_fma(u_1_0, v_1_2, y_0_2);
                         vec512 u_1_1 = vec512_set(w[tap * 64 + c * 8 + 9]);
                         y_1_0 = vec512_fma(u_1_1, v_1_0, y_1_0);
                         y_1_1 = vec512_fma(u_1_1, v_1_1, y_1_1);
+                        y_1_2 = vec512_fma(u_1_1, v_1_2, y_1_2);
                         vec512 u_1_2 = vec512_set(w[tap * 64 + c * 8 + 10]);
                         y_2_0 = vec512_fma(u_1_2, v_1_0, y_2_0);
                         y_2_1 = vec512_fma(u_1_2, v_1_1, y_2_1);
+                        y_2_2 = vec512_fma(u_1_2, v_1_2, y_2_2);
                         vec512 u_1_3 = vec512_set(w[tap * 64 + c * 8 + 11]);
                         y_3_0 = vec512_fma(u_1_3, v_1_0, y_3_0);
                         y_3_1 = vec512_fma(u_1_3, v_1_1, y_3_1);
+                        y_3_2 = vec512_fma(u_1_3, v_1_2, y_3_2);
                         vec512 u_1_4 = vec512_set(w[tap * 64 + c * 8 + 12]);
                         y_4_0 = vec512_fma(u_1_4, v_1_0, y_4_0);
                         y_4_1 = vec512_fma(u_1_4, v_1_1, y_4_1);
+                        y_4_2 = vec512_fma(u_1_4, v_1_2, y_4_2);
                         vec512 u_1_5 = vec512_set(w[tap * 64 + c * 8 + 13]);
                         y_5_0 = vec512_fma(u_1_5, v_1_0, y_5_0);
                         y_5_1 = vec512_fma(u_1_5, v_1_1, y_5_1);
+                        y_5_2 = vec512_fma(u_1_5, v_1_2, y_5_2);
                         vec512 u_1_6 = vec512_set(w[tap * 64 + c * 8 + 14]);
                         y_6_0 = vec512_fma(u_1_6, v_1_0, y_6_0);
                         y_6_1 = vec512_fma(u_1_6, v_1_1, y_6_1);
+                        y_6_2 = vec512_fma(u_1_6, v_1_2, y_6_2);
                         vec512 u_1_7 = vec512_set(w[tap * 64 + c * 8 + 15]);
                         y_7_0 = vec512_fma(u_1_7, v_1_0, y_7_0);
                         y_7_1 = vec512_fma(u_1_7, v_1_1, y_7_1);
+                        y_7_2 = vec512_fma(u_1_7, v_1_2, y_7_2);
                         vec512 v_2_0 = vec512_load(x_0 + c * 16 + 32); vec512_hold(v_2_0);
                         vec512 v_2_1 = vec512_load(x_1 + c * 16 + 32); vec512_hold(v_2_1);
+                        vec512 v_2_2 = vec512_load(x_2 + c * 16 + 32); vec512_hold(v_2_2);
                         vec512 u_2_0 = vec512_set(w[tap * 64 + c * 8 + 16]);
                         y_0_0 = vec512_fma(u_2_0, v_2_0, y_0_0);
                         y_0_1 = vec512_fma(u_2_0, v_2_1, y_0_1);
+                        y_0_2 = vec512_fma(u_2_0, v_2_2, y_0_2);
                         vec512 u_2_1 = vec512_set(w[tap * 64 + c * 8 + 17]);
                         y_1_0 = vec512_fma(u_2_1, v_2_0, y_1_0);
                         y_1_1 = vec512_fma(u_2_1, v_2_1, y_1_1);
+                        y_1_2 = vec512_fma(u_2_1, v_2_2, y_1_2);
                         vec512 u_2_2 = vec512_set(w[tap * 64 + c * 8 + 18]);
                         y_2_0 = vec512_fma(u_2_2, v_2_0, y_2_0);
                         y_2_1 = vec512_fma(u_2_2, v_2_1, y_2_1);
+                        y_2_2 = vec512_fma(u_2_2, v_2_2, y_2_2);
                         vec512 u_2_3 = vec512_set(w[tap * 64 + c * 8 + 19]);
                         y_3_0 = vec512_fma(u_2_3, v_2_0, y_3_0);
                         y_3_1 = vec512_fma(u_2_3, v_2_1, y_3_1);
+                        y_3_2 = vec512_fma(u_2_3, v_2_2, y_3_2);
                         vec512 u_2_4 = vec512_set(w[tap * 64 + c * 8 + 20]);
                         y_4_0 = vec512_fma(u_2_4, v_2_0, y_4_0);
                         y_4_1 = vec512_fma(u_2_4, v_2_1, y_4_1);
+                        y_4_2 = vec512_fma(u_2_4, v_2_2, y_4_2);
                         vec512 u_2_5 = vec512_set(w[tap * 64 + c * 8 + 21]);
                         y_5_0 = vec512_fma(u_2_5, v_2_0, y_5_0);
                         y_5_1 = vec512_fma(u_2_5, v_2_1, y_5_1);
+                        y_5_2 = vec512_fma(u_2_5, v_2_2, y_5_2);
                         vec512 u_2_6 = vec512_set(w[tap * 64 + c * 8 + 22]);
                         y_6_0 = vec512_fma(u_2_6, v_2_0, y_6_0);
                         y_6_1 = vec512_fma(u_2_6, v_2_1, y_6_1);
+                        y_6_2 = vec512_fma(u_2_6, v_2_2, y_6_2);
                         vec512 u_2_7 = vec512_set(w[tap * 64 + c * 8 + 23]);
                         y_7_0 = vec512_fma(u_2_7, v_2_0, y_7_0);
                         y_7_1 = vec512_fma(u_2_7, v_2_1, y_7_1);
+                        y_7_2 = vec512_fma(u_2_7, v_2_2, y_7_2);
                         vec512 v_3_0 = vec512_load(x_0 + c * 16 + 48); vec512_hold(v_3_0);
                         vec512 v_3_1 = vec512_load(x_1 + c * 16 + 48); vec512_hold(v_3_1);
+                        vec512 v_3_2 = vec512_load(x_2 + c * 16 + 48); vec512_hold(v_3_2);
                         vec512 u_3_0 = vec512_set(w[tap * 64 + c * 8 + 24]);
                         y_0_0 = vec512_fma(u_3_0, v_3_0, y_0_0);
                         y_0_1 = vec512_fma(u_3_0, v_3_1, y_0_1);
+                        y_0_2 = vec512_fma(u_3_0, v_3_2, y_0_2);
                         vec512 u_3_1 = vec512_set(w[tap * 64 + c * 8 + 25]);
                         y_1_0 = vec512_fma(u_3_1, v_3_0, y_1_0);
                         y_1_1 = vec512_fma(u_3_1, v_3_1, y_1_1);
+                        y_1_2 = vec512_fma(u_3_1, v_3_2, y_1_2);
                         vec512 u_3_2 = vec512_set(w[tap * 64 + c * 8 + 26]);
                         y_2_0 = vec512_fma(u_3_2, v_3_0, y_2_0);
                         y_2_1 = vec512_fma(u_3_2, v_3_1, y_2_1);
+                        y_2_2 = vec512_fma(u_3_2, v_3_2, y_2_2);
                         vec512 u_3_3 = vec512_set(w[tap * 64 + c * 8 + 27]);
                         y_3_0 = vec512_fma(u_3_3, v_3_0, y_3_0);
                         y_3_1 = vec512_fma(u_3_3, v_3_1, y_3_1);
+                        y_3_2 = vec512_fma(u_3_3, v_3_2, y_3_2);
                         vec512 u_3_4 = vec512_set(w[tap * 64 + c * 8 + 28]);
                         y_4_0 = vec512_fma(u_3_4, v_3_0, y_4_0);
                         y_4_1 = vec512_fma(u_3_4, v_3_1, y_4_1);
+                        y_4_2 = vec512_fma(u_3_4, v_3_2, y_4_2);
                         vec512 u_3_5 = vec512_set(w[tap * 64 + c * 8 + 29]);
                         y_5_0 = vec512_fma(u_3_5, v_3_0, y_5_0);
                         y_5_1 = vec512_fma(u_3_5, v_3_1, y_5_1);
+                        y_5_2 = vec512_fma(u_3_5, v_3_2, y_5_2);
                         vec512 u_3_6 = vec512_set(w[tap * 64 + c * 8 + 30]);
                         y_6_0 = vec512_fma(u_3_6, v_3_0, y_6_0);
                         y_6_1 = vec512_fma(u_3_6, v_3_1, y_6_1);
+                        y_6_2 = vec512_fma(u_3_6, v_3_2, y_6_2);
                         vec512 u_3_7 = vec512_set(w[tap * 64 + c * 8 + 31]);
                         y_7_0 = vec512_fma(u_3_7, v_3_0, y_7_0);
                         y_7_1 = vec512_fma(u_3_7, v_3_1, y_7_1);
+                        y_7_2 = vec512_fma(u_3_7, v_3_2, y_7_2);
                     }
                 }
                 y_0_0 = vec512_max(y_0_0, vec512_mul(y_0_0, vec512_set((real)0.01)));
                 y_0_1 = vec512_max(y_0_1, vec512_mul(y_0_1, vec512_set((real)0.01)));
+                y_0_2 = vec512_max(y_0_2, vec512_mul(y_0_2, vec512_set((real)0.01)));
                 y_1_0 = vec512_max(y_1_0, vec512_mul(y_1_0, vec512_set((real)0.01)));
                 y_1_1 = vec512_max(y_1_1, vec512_mul(y_1_1, vec512_set((real)0.01)));
+                y_1_2 = vec512_max(y_1_2, vec512_mul(y_1_2, vec512_set((real)0.01)));
                 y_2_0 = vec512_max(y_2_0, vec512_mul(y_2_0, vec512_set((real)0.01)));
                 y_2_1 = vec512_max(y_2_1, vec512_mul(y_2_1, vec512_set((real)0.01)));
+                y_2_2 = vec512_max(y_2_2, vec512_mul(y_2_2, vec512_set((real)0.01)));
                 y_3_0 = vec512_max(y_3_0, vec512_mul(y_3_0, vec512_set((real)0.01)));
                 y_3_1 = vec512_max(y_3_1, vec512_mul(y_3_1, vec512_set((real)0.01)));
+                y_3_2 = vec512_max(y_3_2, vec512_mul(y_3_2, vec512_set((real)0.01)));
                 y_4_0 = vec512_max(y_4_0, vec512_mul(y_4_0, vec512_set((real)0.01)));
                 y_4_1 = vec512_max(y_4_1, vec512_mul(y_4_1, vec512_set((real)0.01)));
+                y_4_2 = vec512_max(y_4_2, vec512_mul(y_4_2, vec512_set((real)0.01)));
                 y_5_0 = vec512_max(y_5_0, vec512_mul(y_5_0, vec512_set((real)0.01)));
                 y_5_1 = vec512_max(y_5_1, vec512_mul(y_5_1, vec512_set((real)0.01)));
+                y_5_2 = vec512_max(y_5_2, vec512_mul(y_5_2, vec512_set((real)0.01)));
                 y_6_0 = vec512_max(y_6_0, vec512_mul(y_6_0, vec512_set((real)0.01)));
                 y_6_1 = vec512_max(y_6_1, vec512_mul(y_6_1, vec512_set((real)0.01)));
+                y_6_2 = vec512_max(y_6_2, vec512_mul(y_6_2, vec512_set((real)0.01)));
                 y_7_0 = vec512_max(y_7_0, vec512_mul(y_7_0, vec512_set((real)0.01)));
                 y_7_1 = vec512_max(y_7_1, vec512_mul(y_7_1, vec512_set((real)0.01)));
+                y_7_2 = vec512_max(y_7_2, vec512_mul(y_7_2, vec512_set((real)0.01)));
                 vec512_store(leaky_relu3 + block * 128, y_0_0);
                 vec512_store(leaky_relu3 + block * 128 + 272, y_0_1);
+                vec512_store(leaky_relu3 + block * 128 + 544, y_0_2);
                 vec512_store(leaky_relu3 + block * 128 + 16, y_1_0);
                 vec512_store(leaky_relu3 + block * 128 + 288, y_1_1);
+                vec512_store(leaky_relu3 + block * 128 + 560, y_1_2);
                 vec512_store(leaky_relu3 + block * 128 + 32, y_2_0);
                 vec512_store(leaky_relu3 + block * 128 + 304, y_2_1);
+                vec512_store(leaky_relu3 + block * 128 + 576, y_2_2);
                 vec512_store(leaky_relu3 + block * 128 + 48, y_3_0);
                 vec512_store(leaky_relu3 + block * 128 + 320, y_3_1);
+                vec512_store(leaky_relu3 + block * 128 + 592, y_3_2);
                 vec512_store(leaky_relu3 + block * 128 + 64, y_4_0);
                 vec512_store(leaky_relu3 + block * 128 + 336, y_4_1);
+                vec512_store(leaky_relu3 + block * 128 + 608, y_4_2);
                 vec512_store(leaky_relu3 + block * 128 + 80, y_5_0);
                 vec512_store(leaky_relu3 + block * 128 + 352, y_5_1);
+                vec512_store(leaky_relu3 + block * 128 + 624, y_5_2);
                 vec512_store(leaky_relu3 + block * 128 + 96, y_6_0);
                 vec512_store(leaky_relu3 + block * 128 + 368, y_6_1);
+                vec512_store(leaky_relu3 + block * 128 + 640, y_6_2);
                 vec512_store(leaky_relu3 + block * 128 + 112, y_7_0);
                 vec512_store(leaky_relu3 + block * 128 + 384, y_7_1);
+                vec512_store(leaky_relu3 + block * 128 + 656, y_7_2);
             }
             {
                 vec512 y_0_0 = vec512_set(0); vec512_hold(y_0_0);
                 vec512 y_0_1 = vec512_set(0); vec512_hold(y_0_1);
+                vec512 y_0_2 = vec512_set(0); vec512_hold(y_0_2);
                 vec512 y_1_0 = vec512_set(0); vec512_hold(y_1_0);
                 vec512 y_1_1 = vec512_set(0); vec512_hold(y_1_1);
+                vec512 y_1_2 = vec512_set(0); vec512_hold(y_1_2);
                 vec512 y_2_0 = vec512_set(0); vec512_hold(y_2_0);
                 vec512 y_2_1 = vec512_set(0); vec512_hold(y_2_1);
+                vec512 y_2_2 = vec512_set(0); vec512_hold(y_2_2);
                 vec512 y_3_0 = vec512_set(0); vec512_hold(y_3_0);
                 vec512 y_3_1 = vec512_set(0); vec512_hold(y_3_1);
+                vec512 y_3_2 = vec512_set(0); vec512_hold(y_3_2);
                 vec512 y_4_0 = vec512_set(0); vec512_hold(y_4_0);
                 vec512 y_4_1 = vec512_set(0); vec512_hold(y_4_1);
+                vec512 y_4_2 = vec512_set(0); vec512_hold(y_4_2);
                 vec512 y_5_0 = vec512_set(0); vec512_hold(y_5_0);
                 vec512 y_5_1 = vec512_set(0); vec512_hold(y_5_1);
+                vec512 y_5_2 = vec512_set(0); vec512_hold(y_5_2);
                 vec512 y_6_0 = vec512_set(0); vec512_hold(y_6_0);
                 vec512 y_6_1 = vec512_set(0); vec512_hold(y_6_1);
+                vec512 y_6_2 = vec512_set(0); vec512_hold(y_6_2);
                 vec512 y_7_0 = vec512_set(0); vec512_hold(y_7_0);
                 vec512 y_7_1 = vec512_set(0); vec512_hold(y_7_1);
+                vec512 y_7_2 = vec512_set(0); vec512_hold(y_7_2);
                 const real *w = f->packed + 1664;
                 {
                     const real *x_0 = leaky_relu3_tile; const real *x_1 = leaky_relu3_tile + 272;
+                    const real *x_2 = leaky_relu3_tile + 544;
                     for (int64_t c = 0; c < 16; c += 4) { /* channels read */
                         vec512 v_0_0 = vec512_load(x_0 + c * 16); vec512_hold(v_0_0);
                         vec512 v_0_1 = vec512_load(x_1 + c * 16); vec512_hold(v_0_1);
+                        vec512 v_0_2 = vec512_load(x_2 + c * 16); vec512_hold(v_0_2);
                         vec512 u_0_0 = vec512_set(w[c * 8]);
                         y_0_0 = vec512_fma(u_0_0, v_0_0, y_0_0);
                         y_0_1 = vec512_fma(u_0_0, v_0_1, y_0_1);
+                        y_0_2 = vec512_fma(u_0_0, v_0_2, y_0_2);
                         vec512 u_0_1 = vec512_set(w[c * 8 + 1]);
                         y_1_0 = vec512_fma(u_0_1, v_0_0, y_1_0);
                         y_1_1 = vec512_fma(u_0_1, v_0_1, y_1_1);
+                        y_1_2 = vec512_fma(u_0_1, v_0_2, y_1_2);
                         vec512 u_0_2 = vec512_set(w[c * 8 + 2]);
                         y_2_0 = vec512_fma(u_0_2, v_0_0, y_2_0);
                         y_2_1 = vec512_fma(u_0_2, v_0_1, y_2_1);
+                        y_2_2 = vec512_fma(u_0_2, v_0_2, y_2_2);
                         vec512 u_0_3 = vec512_set(w[c * 8 + 3]);
                         y_3_0 = vec512_fma(u_0_3, v_0_0, y_3_0);
                         y_3_1 = vec512_fma(u_0_3, v_0_1, y_3_1);
+                        y_3_2 = vec512_fma(u_0_3, v_0_2, y_3_2);
                         vec512 u_0_4 = vec512_set(w[c * 8 + 4]);
                         y_4_0 = vec512_fma(u_0_4, v_0_0, y_4_0);
                         y_4_1 = vec512_fma(u_0_4, v_0_1, y_4_1);
+                        y_4_2 = vec512_fma(u_0_4, v_0_2, y_4_2);
                         vec512 u_0_5 = vec512_set(w[c * 8 + 5]);
                         y_5_0 = vec512_fma(u_0_5, v_0_0, y_5_0);
                         y_5_1 = vec512_fma(u_0_5, v_0_1, y_5_1);
+                        y_5_2 = vec512_fma(u_0_5, v_0_2, y_5_2);
                         vec512 u_0_6 = vec512_set(w[c * 8 + 6]);
                         y_6_0 = vec512_fma(u_0_6, v_0_0, y_6_0);
                         y_6_1 = vec512_fma(u_0_6, v_0_1, y_6_1);
+                        y_6_2 = vec512_fma(u_0_6, v_0_2, y_6_2);
                         vec512 u_0_7 = vec512_set(w[c * 8 + 7]);
                         y_7_0 = vec512_fma(u_0_7, v_0_0, y_7_0);
                         y_7_1 = vec512_fma(u_0_7, v_0_1, y_7_1);
+                        y_7_2 = vec512_fma(u_0_7, v_0_2, y_7_2);
                         vec512 v_1_0 = vec512_load(x_0 + c * 16 + 16); vec512_hold(v_1_0);
                         vec512 v_1_1 = vec512_load(x_1 + c * 16 + 16); vec512_hold(v_1_1);
+                        vec512 v_1_2 = vec512_load(x_2 + c * 16 + 16); vec512_hold(v_1_2);
                         vec512 u_1_0 = vec512_set(w[c * 8 + 8]);
                         y_0_0 = vec512_fma(u_1_0, v_1_0, y_0_0);
                         y_0_1 = vec512_fma(u_1_0, v_1_1, y_0_1);
+                        y_0_2 = vec512_fma(u_1_0, v_1_2, y_0_2);
                         vec512 u_1_1 = vec512_set(w[c * 8 + 9]);
                         y_1_0 = vec512_fma(u_1_1, v_1_0, y_1_0);
                         y_1_1 = vec512_fma(u_1_1, v_1_1, y_1_1);
+                        y_1_2 = vec512_fma(u_1_1, v_1_2, y_1_2);
                         vec512 u_1_2 = vec512_set(w[c * 8 + 10]);
                         y_2_0 = vec512_fma(u_1_2, v_1_0, y_2_0);
                         y_2_1 = vec512_fma(u_1_2, v_1_1, y_2_1);
+                        y_2_2 = vec512_fma(u_1_2, v_1_2, y_2_2);
                         vec512 u_1_3 = vec512_set(w[c * 8 + 11]);
                         y_3_0 = vec512_fma(u_1_3, v_1_0, y_3_0);
                         y_3_1 = vec512_fma(u_1_3, v_1_1, y_3_1);
+                        y_3_2 = vec512_fma(u_1_3, v_1_2, y_3_2);
                         vec512 u_1_4 = vec512_set(w[c * 8 + 12]);
                         y_4_0 = vec512_fma(u_1_4, v_1_0, y_4_0);
                         y_4_1 = vec512_fma(u_1_4, v_1_1, y_4_1);
+                        y_4_2 = vec512_fma(u_1_4, v_1_2, y_4_2);
                         vec512 u_1_5 = vec512_set(w[c * 8 + 13]);
                         y_5_0 = vec512_fma(u_1_5, v_1_0, y_5_0);
                         y_5_1 = vec512_fma(u_1_5, v_1_1, y_5_1);
+                        y_5_2 = vec512_fma(u_1_5, v_1_2, y_5_2);
                         vec512 u_1_6 = vec512_set(w[c * 8 + 14]);
                         y_6_0 = vec512_fma(u_1_6, v_1_0, y_6_0);
                         y_6_1 = vec512_fma(u_1_6, v_1_1, y_6_1);
+                        y_6_2 = vec512_fma(u_1_6, v_1_2, y_6_2);
                         vec512 u_1_7 = vec512_set(w[c * 8 + 15]);
                         y_7_0 = vec512_fma(u_1_7, v_1_0, y_7_0);
                         y_7_1 = vec512_fma(u_1_7, v_1_1, y_7_1);
+                        y_7_2 = vec512_fma(u_1_7, v_1_2, y_7_2);
                         vec512 v_2_0 = vec512_load(x_0 + c * 16 + 32); vec512_hold(v_2_0);
                         vec512 v_2_1 = vec512_load(x_1 + c * 16 + 32); vec512_hold(v_2_1);
+                        vec512 v_2_2 = vec512_load(x_2 + c * 16 + 32); vec512_hold(v_2_2);
                         vec512 u_2_0 = vec512_set(w[c * 8 + 16]);
                         y_0_0 = vec512_fma(u_2_0, v_2_0, y_0_0);
                         y_0_1 = vec512_fma(u_2_0, v_2_1, y_0_1);
+                        y_0_2 = vec512_fma(u_2_0, v_2_2, y_0_2);
                         vec512 u_2_1 = vec512_set(w[c * 8 + 17]);
                         y_1_0 = vec512_fma(u_2_1, v_2_0, y_1_0);
                         y_1_1 = vec512_fma(u_2_1, v_2_1, y_1_1);
+                        y_1_2 = vec512_fma(u_2_1, v_2_2, y_1_2);
                         vec512 u_2_2 = vec512_set(w[c * 8 + 18]);
                         y_2_0 = vec512_fma(u_2_2, v_2_0, y_2_0);
                         y_2_1 = vec512_fma(u_2_2, v_2_1, y_2_1);
+                        y_2_2 = vec512_fma(u_2_2, v_2_2, y_2_2);
                         vec512 u_2_3 = vec512_set(w[c * 8 + 19]);
                         y_3_0 = vec512_fma(u_2_3, v_2_0, y_3_0);
                         y_3_1 = vec512_fma(u_2_3, v_2_1, y_3_1);
+                        y_3_2 = vec512_fma(u_2_3, v_2_2, y_3_2);
                         vec512 u_2_4 = vec512_set(w[c * 8 + 20]);
                         y_4_0 = vec512_fma(u_2_4, v_2_0, y_4_0);
                         y_4_1 = vec512_fma(u_2_4, v_2_1, y_4_1);
+                        y_4_2 = vec512_fma(u_2_4, v_2_2, y_4_2);
                         vec512 u_2_5 = vec512_set(w[c * 8 + 21]);
                         y_5_0 = vec512_fma(u_2_5, v_2_0, y_5_0);
                         y_5_1 = vec512_fma(u_2_5, v_2_1, y_5_1);
+                        y_5_2 = vec512_fma(u_2_5, v_2_2, y_5_2);
                         vec512 u_2_6 = vec512_set(w[c * 8 + 22]);
                         y_6_0 = vec512_fma(u_2_6, v_2_0, y_6_0);
                         y_6_1 = vec512_fma(u_2_6, v_2_1, y_6_1);
+                        y_6_2 = vec512_fma(u_2_6, v_2_2, y_6_2);
                         vec512 u_2_7 = vec512_set(w[c * 8 + 23]);
                         y_7_0 = vec512_fma(u_2_7, v_2_0, y_7_0);
                         y_7_1 = vec512_fma(u_2_7, v_2_1, y_7_1);
+                        y_7_2 = vec512_fma(u_2_7, v_2_2, y_7_2);
                         vec512 v_3_0 = vec512_load(x_0 + c * 16 + 48); vec512_hold(v_3_0);
                         vec512 v_3_1 = vec512_load(x_1 + c * 16 + 48); vec512_hold(v_3_1);
+                        vec512 v_3_2 = vec512_load(x_2 + c * 16 + 48); vec512_hold(v_3_2);
                         vec512 u_3_0 = vec512_set(w[c * 8 + 24]);
                         y_0_0 = vec512_fma(u_3_0, v_3_0, y_0_0);
                         y_0_1 = vec512_fma(u_3_0, v_3_1, y_0_1);
+                        y_0_2 = vec512_fma(u_3_0, v_3_2, y_0_2);
                         vec512 u_3_1 = vec512_set(w[c * 8 + 25]);
                         y_1_0 = vec512_fma(u_3_1, v_3_0, y_1_0);
                         y_1_1 = vec512_fma(u_3_1, v_3_1, y_1_1);
+                        y_1_2 = vec512_fma(u_3_1, v_3_2, y_1_2);
                         vec512 u_3_2 = vec512_set(w[c * 8 + 26]);
                         y_2_0 = vec512_fma(u_3_2, v_3_0, y_2_0);
                         y_2_1 = vec512_fma(u_3_2, v_3_1, y_2_1);
+                        y_2_2 = vec512_fma(u_3_2, v_3_2, y_2_2);
                         vec512 u_3_3 = vec512_set(w[c * 8 + 27]);
                         y_3_0 = vec512_fma(u_3_3, v_3_0, y_3_0);
                         y_3_1 = vec512_fma(u_3_3, v_3_1, y_3_1);
+                        y_3_2 = vec512_fma(u_3_3, v_3_2, y_3_2);
                         vec512 u_3_4 = vec512_set(w[c * 8 + 28]);
                         y_4_0 = vec512_fma(u_3_4, v_3_0, y_4_0);
                         y_4_1 = vec512_fma(u_3_4, v_3_1, y_4_1);
+                        y_4_2 = vec512_fma(u_3_4, v_3_2, y_4_2);
                         vec512 u_3_5 = vec512_set(w[c * 8 + 29]);
                         y_5_0 = vec512_fma(u_3_5, v_3_0, y_5_0);
                         y_5_1 = vec512_fma(u_3_5, v_3_1, y_5_1);
+                        y_5_2 = vec512_fma(u_3_5, v_3_2, y_5_2);
                         vec512 u_3_6 = vec512_set(w[c * 8 + 30]);
                         y_6_0 = vec512_fma(u_3_6, v_3_0, y_6_0);
                         y_6_1 = vec512_fma(u_3_6, v_3_1, y_6_1);
+                        y_6_2 = vec512_fma(u_3_6, v_3_2, y_6_2);
                         vec512 u_3_7 = vec512_set(w[c * 8 + 31]);
                         y_7_0 = vec512_fma(u_3_7, v_3_0, y_7_0);
                         y_7_1 = vec512_fma(u_3_7, v_3_1, y_7_1);
+                        y_7_2 = vec512_fma(u_3_7, v_3_2, y_7_2);
                     }
                 }
                 y_0_0 = vec512_max(y_0_0, vec512_mul(y_0_0, vec512_set((real)0.01)));
                 y_0_1 = vec512_max(y_0_1, vec512_mul(y_0_1, vec512_set((real)0.01)));
+                y_0_2 = vec512_max(y_0_2, vec512_mul(y_0_2, vec512_set((real)0.01)));
                 y_1_0 = vec512_max(y_1_0, vec512_mul(y_1_0, vec512_set((real)0.01)));
                 y_1_1 = vec512_max(y_1_1, vec512_mul(y_1_1, vec512_set((real)0.01)));
+                y_1_2 = vec512_max(y_1_2, vec512_mul(y_1_2, vec512_set((real)0.01)));
                 y_2_0 = vec512_max(y_2_0, vec512_mul(y_2_0, vec512_set((real)0.01)));
                 y_2_1 = vec512_max(y_2_1, vec512_mul(y_2_1, vec512_set((real)0.01)));
+                y_2_2 = vec512_max(y_2_2, vec512_mul(y_2_2, vec512_set((real)0.01)));
                 y_3_0 = vec512_max(y_3_0, vec512_mul(y_3_0, vec512_set((real)0.01)));
                 y_3_1 = vec512_max(y_3_1, vec512_mul(y_3_1, vec512_set((real)0.01)));
+                y_3_2 = vec512_max(y_3_2, vec512_mul(y_3_2, vec512_set((real)0.01)));
                 y_4_0 = vec512_max(y_4_0, vec512_mul(y_4_0, vec512_set((real)0.01)));
                 y_4_1 = vec512_max(y_4_1, vec512_mul(y_4_1, vec512_set((real)0.01)));
+                y_4_2 = vec512_max(y_4_2, vec512_mul(y_4_2, vec512_set((real)0.01)));
                 y_5_0 = vec512_max(y_5_0, vec512_mul(y_5_0, vec512_set((real)0.01)));
                 y_5_1 = vec512_max(y_5_1, vec512_mul(y_5_1, vec512_set((real)0.01)));
+                y_5_2 = vec512_max(y_5_2, vec512_mul(y_5_2, vec512_set((real)0.01)));
                 y_6_0 = vec512_max(y_6_0, vec512_mul(y_6_0, vec512_set((real)0.01)));
                 y_6_1 = vec512_max(y_6_1, vec512_mul(y_6_1, vec512_set((real)0.01)));
+                y_6_2 = vec512_max(y_6_2, vec512_mul(y_6_2, vec512_set((real)0.01)));
                 y_7_0 = vec512_max(y_7_0, vec512_mul(y_7_0, vec512_set((real)0.01)));
                 y_7_1 = vec512_max(y_7_1, vec512_mul(y_7_1, vec512_set((real)0.01)));
-                vec512_store(global_sum_pool1, vec512_add(vec512_load(global_sum_pool1), vec512_add(y_0_0, y_0_1)));
-                vec512_store(global_sum_pool1 + 16, vec512_add(vec512_load(global_sum_pool1 + 16), vec512_add(y_1_0, y_1_1)));
-                vec512_store(global_sum_pool1 + 32, vec512_add(vec512_load(global_sum_pool1 + 32), vec512_add(y_2_0, y_2_1)));
-                vec512_store(global_sum_pool1 + 48, vec512_add(vec512_load(global_sum_pool1 + 48), vec512_add(y_3_0, y_3_1)));
-                vec512_store(global_sum_pool1 + 64, vec512_add(vec512_load(global_sum_pool1 + 64), vec512_add(y_4_0, y_4_1)));
-                vec512_store(global_sum_pool1 + 80, vec512_add(vec512_load(global_sum_pool1 + 80), vec512_add(y_5_0, y_5_1)));
-                vec512_store(global_sum_pool1 + 96, vec512_add(vec512_load(global_sum_pool1 + 96), vec512_add(y_6_0, y_6_1)));
-                vec512_store(global_sum_pool1 + 112, vec512_add(vec512_load(global_sum_pool1 + 112), vec512_add(y_7_0, y_7_1)));
+                y_7_2 = vec512_max(y_7_2, vec512_mul(y_7_2, vec512_set((real)0.01)));
+                vec512_store(global_sum_pool1, vec512_add(vec512_load(global_sum_pool1), vec512_add(y_0_0, vec512_add(y_0_1, y_0_2))));
+                vec512_store(global_sum_pool1 + 16, vec512_add(vec512_load(global_sum_pool1 + 16), vec512_add(y_1_0, vec512_add(y_1_1, y_1_2))));
+                vec512_store(global_sum_pool1 + 32, vec512_add(vec512_load(global_sum_pool1 + 32), vec512_add(y_2_0, vec512_add(y_2_1, y_2_2))));
+                vec512_store(global_sum_pool1 + 48, vec512_add(vec512_load(global_sum_pool1 + 48), vec512_add(y_3_0, vec512_add(y_3_1, y_3_2))));
+                vec512_store(global_sum_pool1 + 64, vec512_add(vec512_load(global_sum_pool1 + 64), vec512_add(y_4_0, vec512_add(y_4_1, y_4_2))));
+                vec512_store(global_sum_pool1 + 80, vec512_add(vec512_load(global_sum_pool1 + 80), vec512_add(y_5_0, vec512_add(y_5_1, y_5_2))));
+                vec512_store(global_sum_pool1 + 96, vec512_add(vec512_load(global_sum_pool1 + 96), vec512_add(y_6_0, vec512_add(y_6_1, y_6_2))));
+                vec512_store(global_sum_pool1 + 112, vec512_add(vec512_load(global_sum_pool1 + 112), vec512_add(y_7_0, vec512_add(y_7_1, y_7_2))));
             }
         }
-        for (int64_t s = to / 2 * 2; s < to; s++) { /* sites */
+        for (int64_t s = from + (to - from) / 3 * 3; s < to; s++) { /* sites */
             real *leaky_relu3 = leaky_relu3_tile_2;
             real *global_sum_pool1 = global_sum_pool1_strip;
             for (int64_t block = 0; block < 2; block++) { /* channels made, 8 at a time */
@@ -2305,334 +2542,456 @@ TARGET_AVX512 static void conv3_2_avx512(const Frame *f)
     for (int64_t from = 0; from + 64 <= f->sites1 + 63; from += 64) { /* strips of sites */
         const int64_t to = (from + 64 < f->sites1 ? from + 64 : f->sites1);
         clear(global_sum_pool1_strip, 128);
-        for (int64_t s = from; s + 2 <= to; s += 2) { /* sites */
+        for (int64_t s = from; s + 3 <= to; s += 3) { /* sites */
             real *leaky_relu3 = f->leaky_relu3 + s * 272;
             real *leaky_relu4 = f->leaky_relu4 + s * 128;
             real *global_sum_pool1 = global_sum_pool1_strip;
             for (int64_t block = 0; block < 2; block++) { /* channels made, 8 at a time */
                 vec512 y_0_0 = vec512_set(0); vec512_hold(y_0_0);
                 vec512 y_0_1 = vec512_set(0); vec512_hold(y_0_1);
+                vec512 y_0_2 = vec512_set(0); vec512_hold(y_0_2);
                 vec512 y_1_0 = vec512_set(0); vec512_hold(y_1_0);
                 vec512 y_1_1 = vec512_set(0); vec512_hold(y_1_1);
+                vec512 y_1_2 = vec512_set(0); vec512_hold(y_1_2);
                 vec512 y_2_0 = vec512_set(0); vec512_hold(y_2_0);
                 vec512 y_2_1 = vec512_set(0); vec512_hold(y_2_1);
+                vec512 y_2_2 = vec512_set(0); vec512_hold(y_2_2);
                 vec512 y_3_0 = vec512_set(0); vec512_hold(y_3_0);
                 vec512 y_3_1 = vec512_set(0); vec512_hold(y_3_1);
+                vec512 y_3_2 = vec512_set(0); vec512_hold(y_3_2);
                 vec512 y_4_0 = vec512_set(0); vec512_hold(y_4_0);
                 vec512 y_4_1 = vec512_set(0); vec512_hold(y_4_1);
+                vec512 y_4_2 = vec512_set(0); vec512_hold(y_4_2);
                 vec512 y_5_0 = vec512_set(0); vec512_hold(y_5_0);
                 vec512 y_5_1 = vec512_set(0); vec512_hold(y_5_1);
+                vec512 y_5_2 = vec512_set(0); vec512_hold(y_5_2);
                 vec512 y_6_0 = vec512_set(0); vec512_hold(y_6_0);
                 vec512 y_6_1 = vec512_set(0); vec512_hold(y_6_1);
+                vec512 y_6_2 = vec512_set(0); vec512_hold(y_6_2);
                 vec512 y_7_0 = vec512_set(0); vec512_hold(y_7_0);
                 vec512 y_7_1 = vec512_set(0); vec512_hold(y_7_1);
+                vec512 y_7_2 = vec512_set(0); vec512_hold(y_7_2);
                 const real *w = f->packed + block * 256 + 1152;
                 for (int64_t tap = 0; tap < 4; tap++) { /* taps */
                     const real *x_0 = f->leaky_relu2 + (int64_t)f->near1[tap * f->sites1 + s] * 128;
                     const real *x_1 = f->leaky_relu2 + (int64_t)f->near1[tap * f->sites1 + s + 1] * 128;
+                    const real *x_2 = f->leaky_relu2 + (int64_t)f->near1[tap * f->sites1 + s + 2] * 128;
                     for (int64_t c = 0; c < 8; c += 4) { /* channels read */
                         vec512 v_0_0 = vec512_load(x_0 + c * 16); vec512_hold(v_0_0);
                         vec512 v_0_1 = vec512_load(x_1 + c * 16); vec512_hold(v_0_1);
+                        vec512 v_0_2 = vec512_load(x_2 + c * 16); vec512_hold(v_0_2);
                         vec512 u_0_0 = vec512_set(w[tap * 64 + c * 8]);
                         y_0_0 = vec512_fma(u_0_0, v_0_0, y_0_0);
                         y_0_1 = vec512_fma(u_0_0, v_0_1, y_0_1);
+                        y_0_2 = vec512_fma(u_0_0, v_0_2, y_0_2);
                         vec512 u_0_1 = vec512_set(w[tap * 64 + c * 8 + 1]);
                         y_1_0 = vec512_fma(u_0_1, v_0_0, y_1_0);
                         y_1_1 = vec512_fma(u_0_1, v_0_1, y_1_1);
+                        y_1_2 = vec512_fma(u_0_1, v_0_2, y_1_2);
                         vec512 u_0_2 = vec512_set(w[tap * 64 + c * 8 + 2]);
                         y_2_0 = vec512_fma(u_0_2, v_0_0, y_2_0);
                         y_2_1 = vec512_fma(u_0_2, v_0_1, y_2_1);
+                        y_2_2 = vec512_fma(u_0_2, v_0_2, y_2_2);
                         vec512 u_0_3 = vec512_set(w[tap * 64 + c * 8 + 3]);
                         y_3_0 = vec512_fma(u_0_3, v_0_0, y_3_0);
                         y_3_1 = vec512_fma(u_0_3, v_0_1, y_3_1);
+                        y_3_2 = vec512_fma(u_0_3, v_0_2, y_3_2);
                         vec512 u_0_4 = vec512_set(w[tap * 64 + c * 8 + 4]);
                         y_4_0 = vec512_fma(u_0_4, v_0_0, y_4_0);
                         y_4_1 = vec512_fma(u_0_4, v_0_1, y_4_1);
+                        y_4_2 = vec512_fma(u_0_4, v_0_2, y_4_2);
                         vec512 u_0_5 = vec512_set(w[tap * 64 + c * 8 + 5]);
                         y_5_0 = vec512_fma(u_0_5, v_0_0, y_5_0);
                         y_5_1 = vec512_fma(u_0_5, v_0_1, y_5_1);
+                        y_5_2 = vec512_fma(u_0_5, v_0_2, y_5_2);
                         vec512 u_0_6 = vec512_set(w[tap * 64 + c * 8 + 6]);
                         y_6_0 = vec512_fma(u_0_6, v_0_0, y_6_0);
                         y_6_1 = vec512_fma(u_0_6, v_0_1, y_6_1);
+                        y_6_2 = vec512_fma(u_0_6, v_0_2, y_6_2);
                         vec512 u_0_7 = vec512_set(w[tap * 64 + c * 8 + 7]);
                         y_7_0 = vec512_fma(u_0_7, v_0_0, y_7_0);
                         y_7_1 = vec512_fma(u_0_7, v_0_1, y_7_1);
+                        y_7_2 = vec512_fma(u_0_7, v_0_2, y_7_2);
                         vec512 v_1_0 = vec512_load(x_0 + c * 16 + 16); vec512_hold(v_1_0);
                         vec512 v_1_1 = vec512_load(x_1 + c * 16 + 16); vec512_hold(v_1_1);
+                        vec512 v_1_2 = vec512_load(x_2 + c * 16 + 16); vec512_hold(v_1_2);
                         vec512 u_1_0 = vec512_set(w[tap * 64 + c * 8 + 8]);
                         y_0_0 = vec512_fma(u_1_0, v_1_0, y_0_0);
                         y_0_1 = vec512_fma(u_1_0, v_1_1, y_0_1);
+                        y_0_2 = vec512_fma(u_1_0, v_1_2, y_0_2);
                         vec512 u_1_1 = vec512_set(w[tap * 64 + c * 8 + 9]);
                         y_1_0 = vec512_fma(u_1_1, v_1_0, y_1_0);
                         y_1_1 = vec512_fma(u_1_1, v_1_1, y_1_1);
+                        y_1_2 = vec512_fma(u_1_1, v_1_2, y_1_2);
                         vec512 u_1_2 = vec512_set(w[tap * 64 + c * 8 + 10]);
                         y_2_0 = vec512_fma(u_1_2, v_1_0, y_2_0);
                         y_2_1 = vec512_fma(u_1_2, v_1_1, y_2_1);
+                        y_2_2 = vec512_fma(u_1_2, v_1_2, y_2_2);
                         vec512 u_1_3 = vec512_set(w[tap * 64 + c * 8 + 11]);
                         y_3_0 = vec512_fma(u_1_3, v_1_0, y_3_0);
                         y_3_1 = vec512_fma(u_1_3, v_1_1, y_3_1);
+                        y_3_2 = vec512_fma(u_1_3, v_1_2, y_3_2);
                         vec512 u_1_4 = vec512_set(w[tap * 64 + c * 8 + 12]);
                         y_4_0 = vec512_fma(u_1_4, v_1_0, y_4_0);
                         y_4_1 = vec512_fma(u_1_4, v_1_1, y_4_1);
+                        y_4_2 = vec512_fma(u_1_4, v_1_2, y_4_2);
                         vec512 u_1_5 = vec512_set(w[tap * 64 + c * 8 + 13]);
                         y_5_0 = vec512_fma(u_1_5, v_1_0, y_5_0);
                         y_5_1 = vec512_fma(u_1_5, v_1_1, y_5_1);
+                        y_5_2 = vec512_fma(u_1_5, v_1_2, y_5_2);
                         vec512 u_1_6 = vec512_set(w[tap * 64 + c * 8 + 14]);
                         y_6_0 = vec512_fma(u_1_6, v_1_0, y_6_0);
                         y_6_1 = vec512_fma(u_1_6, v_1_1, y_6_1);
+                        y_6_2 = vec512_fma(u_1_6, v_1_2, y_6_2);
                         vec512 u_1_7 = vec512_set(w[tap * 64 + c * 8 + 15]);
                         y_7_0 = vec512_fma(u_1_7, v_1_0, y_7_0);
                         y_7_1 = vec512_fma(u_1_7, v_1_1, y_7_1);
+                        y_7_2 = vec512_fma(u_1_7, v_1_2, y_7_2);
                         vec512 v_2_0 = vec512_load(x_0 + c * 16 + 32); vec512_hold(v_2_0);
                         vec512 v_2_1 = vec512_load(x_1 + c * 16 + 32); vec512_hold(v_2_1);
+                        vec512 v_2_2 = vec512_load(x_2 + c * 16 + 32); vec512_hold(v_2_2);
                         vec512 u_2_0 = vec512_set(w[tap * 64 + c * 8 + 16]);
                         y_0_0 = vec512_fma(u_2_0, v_2_0, y_0_0);
                         y_0_1 = vec512_fma(u_2_0, v_2_1, y_0_1);
+                        y_0_2 = vec512_fma(u_2_0, v_2_2, y_0_2);
                         vec512 u_2_1 = vec512_set(w[tap * 64 + c * 8 + 17]);
                         y_1_0 = vec512_fma(u_2_1, v_2_0, y_1_0);
                         y_1_1 = vec512_fma(u_2_1, v_2_1, y_1_1);
+                        y_1_2 = vec512_fma(u_2_1, v_2_2, y_1_2);
                         vec512 u_2_2 = vec512_set(w[tap * 64 + c * 8 + 18]);
                         y_2_0 = vec512_fma(u_2_2, v_2_0, y_2_0);
                         y_2_1 = vec512_fma(u_2_2, v_2_1, y_2_1);
+                        y_2_2 = vec512_fma(u_2_2, v_2_2, y_2_2);
                         vec512 u_2_3 = vec512_set(w[tap * 64 + c * 8 + 19]);
                         y_3_0 = vec512_fma(u_2_3, v_2_0, y_3_0);
                         y_3_1 = vec512_fma(u_2_3, v_2_1, y_3_1);
+                        y_3_2 = vec512_fma(u_2_3, v_2_2, y_3_2);
                         vec512 u_2_4 = vec512_set(w[tap * 64 + c * 8 + 20]);
                         y_4_0 = vec512_fma(u_2_4, v_2_0, y_4_0);
                         y_4_1 = vec512_fma(u_2_4, v_2_1, y_4_1);
+                        y_4_2 = vec512_fma(u_2_4, v_2_2, y_4_2);
                         vec512 u_2_5 = vec512_set(w[tap * 64 + c * 8 + 21]);
                         y_5_0 = vec512_fma(u_2_5, v_2_0, y_5_0);
                         y_5_1 = vec512_fma(u_2_5, v_2_1, y_5_1);
+                        y_5_2 = vec512_fma(u_2_5, v_2_2, y_5_2);
                         vec512 u_2_6 = vec512_set(w[tap * 64 + c * 8 + 22]);
                         y_6_0 = vec512_fma(u_2_6, v_2_0, y_6_0);
                         y_6_1 = vec512_fma(u_2_6, v_2_1, y_6_1);
+                        y_6_2 = vec512_fma(u_2_6, v_2_2, y_6_2);
                         vec512 u_2_7 = vec512_set(w[tap * 64 + c * 8 + 23]);
                         y_7_0 = vec512_fma(u_2_7, v_2_0, y_7_0);
                         y_7_1 = vec512_fma(u_2_7, v_2_1, y_7_1);
+                        y_7_2 = vec512_fma(u_2_7, v_2_2, y_7_2);
                         vec512 v_3_0 = vec512_load(x_0 + c * 16 + 48); vec512_hold(v_3_0);
                         vec512 v_3_1 = vec512_load(x_1 + c * 16 + 48); vec512_hold(v_3_1);
+                        vec512 v_3_2 = vec512_load(x_2 + c * 16 + 48); vec512_hold(v_3_2);
                         vec512 u_3_0 = vec512_set(w[tap * 64 + c * 8 + 24]);
                         y_0_0 = vec512_fma(u_3_0, v_3_0, y_0_0);
                         y_0_1 = vec512_fma(u_3_0, v_3_1, y_0_1);
+                        y_0_2 = vec512_fma(u_3_0, v_3_2, y_0_2);
                         vec512 u_3_1 = vec512_set(w[tap * 64 + c * 8 + 25]);
                         y_1_0 = vec512_fma(u_3_1, v_3_0, y_1_0);
                         y_1_1 = vec512_fma(u_3_1, v_3_1, y_1_1);
+                        y_1_2 = vec512_fma(u_3_1, v_3_2, y_1_2);
                         vec512 u_3_2 = vec512_set(w[tap * 64 + c * 8 + 26]);
                         y_2_0 = vec512_fma(u_3_2, v_3_0, y_2_0);
                         y_2_1 = vec512_fma(u_3_2, v_3_1, y_2_1);
+                        y_2_2 = vec512_fma(u_3_2, v_3_2, y_2_2);
                         vec512 u_3_3 = vec512_set(w[tap * 64 + c * 8 + 27]);
                         y_3_0 = vec512_fma(u_3_3, v_3_0, y_3_0);
                         y_3_1 = vec512_fma(u_3_3, v_3_1, y_3_1);
+                        y_3_2 = vec512_fma(u_3_3, v_3_2, y_3_2);
                         vec512 u_3_4 = vec512_set(w[tap * 64 + c * 8 + 28]);
                         y_4_0 = vec512_fma(u_3_4, v_3_0, y_4_0);
                         y_4_1 = vec512_fma(u_3_4, v_3_1, y_4_1);
+                        y_4_2 = vec512_fma(u_3_4, v_3_2, y_4_2);
                         vec512 u_3_5 = vec512_set(w[tap * 64 + c * 8 + 29]);
                         y_5_0 = vec512_fma(u_3_5, v_3_0, y_5_0);
                         y_5_1 = vec512_fma(u_3_5, v_3_1, y_5_1);
+                        y_5_2 = vec512_fma(u_3_5, v_3_2, y_5_2);
                         vec512 u_3_6 = vec512_set(w[tap * 64 + c * 8 + 30]);
                         y_6_0 = vec512_fma(u_3_6, v_3_0, y_6_0);
                         y_6_1 = vec512_fma(u_3_6, v_3_1, y_6_1);
+                        y_6_2 = vec512_fma(u_3_6, v_3_2, y_6_2);
                         vec512 u_3_7 = vec512_set(w[tap * 64 + c * 8 + 31]);
                         y_7_0 = vec512_fma(u_3_7, v_3_0, y_7_0);
                         y_7_1 = vec512_fma(u_3_7, v_3_1, y_7_1);
+                        y_7_2 = vec512_fma(u_3_7, v_3_2, y_7_2);
                     }
                 }
                 y_0_0 = vec512_max(y_0_0, vec512_mul(y_0_0, vec512_set((real)0.01)));
                 y_0_1 = vec512_max(y_0_1, vec512_mul(y_0_1, vec512_set((real)0.01)));
+                y_0_2 = vec512_max(y_0_2, vec512_mul(y_0_2, vec512_set((real)0.01)));
                 y_1_0 = vec512_max(y_1_0, vec512_mul(y_1_0, vec512_set((real)0.01)));
                 y_1_1 = vec512_max(y_1_1, vec512_mul(y_1_1, vec512_set((real)0.01)));
+                y_1_2 = vec512_max(y_1_2, vec512_mul(y_1_2, vec512_set((real)0.01)));
                 y_2_0 = vec512_max(y_2_0, vec512_mul(y_2_0, vec512_set((real)0.01)));
                 y_2_1 = vec512_max(y_2_1, vec512_mul(y_2_1, vec512_set((real)0.01)));
+                y_2_2 = vec512_max(y_2_2, vec512_mul(y_2_2, vec512_set((real)0.01)));
                 y_3_0 = vec512_max(y_3_0, vec512_mul(y_3_0, vec512_set((real)0.01)));
                 y_3_1 = vec512_max(y_3_1, vec512_mul(y_3_1, vec512_set((real)0.01)));
+                y_3_2 = vec512_max(y_3_2, vec512_mul(y_3_2, vec512_set((real)0.01)));
                 y_4_0 = vec512_max(y_4_0, vec512_mul(y_4_0, vec512_set((real)0.01)));
                 y_4_1 = vec512_max(y_4_1, vec512_mul(y_4_1, vec512_set((real)0.01)));
+                y_4_2 = vec512_max(y_4_2, vec512_mul(y_4_2, vec512_set((real)0.01)));
                 y_5_0 = vec512_max(y_5_0, vec512_mul(y_5_0, vec512_set((real)0.01)));
                 y_5_1 = vec512_max(y_5_1, vec512_mul(y_5_1, vec512_set((real)0.01)));
+                y_5_2 = vec512_max(y_5_2, vec512_mul(y_5_2, vec512_set((real)0.01)));
                 y_6_0 = vec512_max(y_6_0, vec512_mul(y_6_0, vec512_set((real)0.01)));
                 y_6_1 = vec512_max(y_6_1, vec512_mul(y_6_1, vec512_set((real)0.01)));
+                y_6_2 = vec512_max(y_6_2, vec512_mul(y_6_2, vec512_set((real)0.01)));
                 y_7_0 = vec512_max(y_7_0, vec512_mul(y_7_0, vec512_set((real)0.01)));
                 y_7_1 = vec512_max(y_7_1, vec512_mul(y_7_1, vec512_set((real)0.01)));
+                y_7_2 = vec512_max(y_7_2, vec512_mul(y_7_2, vec512_set((real)0.01)));
                 vec512_store(leaky_relu3 + block * 128, y_0_0);
                 vec512_store(leaky_relu3 + block * 128 + 272, y_0_1);
+                vec512_store(leaky_relu3 + block * 128 + 544, y_0_2);
                 vec512_store(leaky_relu3 + block * 128 + 16, y_1_0);
                 vec512_store(leaky_relu3 + block * 128 + 288, y_1_1);
+                vec512_store(leaky_relu3 + block * 128 + 560, y_1_2);
                 vec512_store(leaky_relu3 + block * 128 + 32, y_2_0);
                 vec512_store(leaky_relu3 + block * 128 + 304, y_2_1);
+                vec512_store(leaky_relu3 + block * 128 + 576, y_2_2);
                 vec512_store(leaky_relu3 + block * 128 + 48, y_3_0);
                 vec512_store(leaky_relu3 + block * 128 + 320, y_3_1);
+                vec512_store(leaky_relu3 + block * 128 + 592, y_3_2);
                 vec512_store(leaky_relu3 + block * 128 + 64, y_4_0);
                 vec512_store(leaky_relu3 + block * 128 + 336, y_4_1);
+                vec512_store(leaky_relu3 + block * 128 + 608, y_4_2);
                 vec512_store(leaky_relu3 + block * 128 + 80, y_5_0);
                 vec512_store(leaky_relu3 + block * 128 + 352, y_5_1);
+                vec512_store(leaky_relu3 + block * 128 + 624, y_5_2);
                 vec512_store(leaky_relu3 + block * 128 + 96, y_6_0);
                 vec512_store(leaky_relu3 + block * 128 + 368, y_6_1);
+                vec512_store(leaky_relu3 + block * 128 + 640, y_6_2);
                 vec512_store(leaky_relu3 + block * 128 + 112, y_7_0);
                 vec512_store(leaky_relu3 + block * 128 + 384, y_7_1);
+                vec512_store(leaky_relu3 + block * 128 + 656, y_7_2);
             }
             {
                 vec512 y_0_0 = vec512_set(0); vec512_hold(y_0_0);
                 vec512 y_0_1 = vec512_set(0); vec512_hold(y_0_1);
+                vec512 y_0_2 = vec512_set(0); vec512_hold(y_0_2);
                 vec512 y_1_0 = vec512_set(0); vec512_hold(y_1_0);
                 vec512 y_1_1 = vec512_set(0); vec512_hold(y_1_1);
+                vec512 y_1_2 = vec512_set(0); vec512_hold(y_1_2);
                 vec512 y_2_0 = vec512_set(0); vec512_hold(y_2_0);
                 vec512 y_2_1 = vec512_set(0); vec512_hold(y_2_1);
+                vec512 y_2_2 = vec512_set(0); vec512_hold(y_2_2);
                 vec512 y_3_0 = vec512_set(0); vec512_hold(y_3_0);
                 vec512 y_3_1 = vec512_set(0); vec512_hold(y_3_1);
+                vec512 y_3_2 = vec512_set(0); vec512_hold(y_3_2);
                 vec512 y_4_0 = vec512_set(0); vec512_hold(y_4_0);
                 vec512 y_4_1 = vec512_set(0); vec512_hold(y_4_1);
+                vec512 y_4_2 = vec512_set(0); vec512_hold(y_4_2);
                 vec512 y_5_0 = vec512_set(0); vec512_hold(y_5_0);
                 vec512 y_5_1 = vec512_set(0); vec512_hold(y_5_1);
+                vec512 y_5_2 = vec512_set(0); vec512_hold(y_5_2);
                 vec512 y_6_0 = vec512_set(0); vec512_hold(y_6_0);
                 vec512 y_6_1 = vec512_set(0); vec512_hold(y_6_1);
+                vec512 y_6_2 = vec512_set(0); vec512_hold(y_6_2);
                 vec512 y_7_0 = vec512_set(0); vec512_hold(y_7_0);
                 vec512 y_7_1 = vec512_set(0); vec512_hold(y_7_1);
+                vec512 y_7_2 = vec512_set(0); vec512_hold(y_7_2);
                 const real *w = f->packed + 1664;
                 {
                     const real *x_0 = f->leaky_relu3 + s * 272;
                     const real *x_1 = f->leaky_relu3 + s * 272 + 272;
+                    const real *x_2 = f->leaky_relu3 + s * 272 + 544;
                     for (int64_t c = 0; c < 16; c += 4) { /* channels read */
                         vec512 v_0_0 = vec512_load(x_0 + c * 16); vec512_hold(v_0_0);
                         vec512 v_0_1 = vec512_load(x_1 + c * 16); vec512_hold(v_0_1);
+                        vec512 v_0_2 = vec512_load(x_2 + c * 16); vec512_hold(v_0_2);
                         vec512 u_0_0 = vec512_set(w[c * 8]);
                         y_0_0 = vec512_fma(u_0_0, v_0_0, y_0_0);
                         y_0_1 = vec512_fma(u_0_0, v_0_1, y_0_1);
+                        y_0_2 = vec512_fma(u_0_0, v_0_2, y_0_2);
                         vec512 u_0_1 = vec512_set(w[c * 8 + 1]);
                         y_1_0 = vec512_fma(u_0_1, v_0_0, y_1_0);
                         y_1_1 = vec512_fma(u_0_1, v_0_1, y_1_1);
+                        y_1_2 = vec512_fma(u_0_1, v_0_2, y_1_2);
                         vec512 u_0_2 = vec512_set(w[c * 8 + 2]);
                         y_2_0 = vec512_fma(u_0_2, v_0_0, y_2_0);
                         y_2_1 = vec512_fma(u_0_2, v_0_1, y_2_1);
+                        y_2_2 = vec512_fma(u_0_2, v_0_2, y_2_2);
                         vec512 u_0_3 = vec512_set(w[c * 8 + 3]);
                         y_3_0 = vec512_fma(u_0_3, v_0_0, y_3_0);
                         y_3_1 = vec512_fma(u_0_3, v_0_1, y_3_1);
+                        y_3_2 = vec512_fma(u_0_3, v_0_2, y_3_2);
                         vec512 u_0_4 = vec512_set(w[c * 8 + 4]);
                         y_4_0 = vec512_fma(u_0_4, v_0_0, y_4_0);
                         y_4_1 = vec512_fma(u_0_4, v_0_1, y_4_1);
+                        y_4_2 = vec512_fma(u_0_4, v_0_2, y_4_2);
                         vec512 u_0_5 = vec512_set(w[c * 8 + 5]);
                         y_5_0 = vec512_fma(u_0_5, v_0_0, y_5_0);
                         y_5_1 = vec512_fma(u_0_5, v_0_1, y_5_1);
+                        y_5_2 = vec512_fma(u_0_5, v_0_2, y_5_2);
                         vec512 u_0_6 = vec512_set(w[c * 8 + 6]);
                         y_6_0 = vec512_fma(u_0_6, v_0_0, y_6_0);
                         y_6_1 = vec512_fma(u_0_6, v_0_1, y_6_1);
+                        y_6_2 = vec512_fma(u_0_6, v_0_2, y_6_2);
                         vec512 u_0_7 = vec512_set(w[c * 8 + 7]);
                         y_7_0 = vec512_fma(u_0_7, v_0_0, y_7_0);
                         y_7_1 = vec512_fma(u_0_7, v_0_1, y_7_1);
+                        y_7_2 = vec512_fma(u_0_7, v_0_2, y_7_2);
                         vec512 v_1_0 = vec512_load(x_0 + c * 16 + 16); vec512_hold(v_1_0);
                         vec512 v_1_1 = vec512_load(x_1 + c * 16 + 16); vec512_hold(v_1_1);
+                        vec512 v_1_2 = vec512_load(x_2 + c * 16 + 16); vec512_hold(v_1_2);
                         vec512 u_1_0 = vec512_set(w[c * 8 + 8]);
                         y_0_0 = vec512_fma(u_1_0, v_1_0, y_0_0);
                         y_0_1 = vec512_fma(u_1_0, v_1_1, y_0_1);
+                        y_0_2 = vec512_fma(u_1_0, v_1_2, y_0_2);
                         vec512 u_1_1 = vec512_set(w[c * 8 + 9]);
                         y_1_0 = vec512_fma(u_1_1, v_1_0, y_1_0);
                         y_1_1 = vec512_fma(u_1_1, v_1_1, y_1_1);
+                        y_1_2 = vec512_fma(u_1_1, v_1_2, y_1_2);
                         vec512 u_1_2 = vec512_set(w[c * 8 + 10]);
                         y_2_0 = vec512_fma(u_1_2, v_1_0, y_2_0);
                         y_2_1 = vec512_fma(u_1_2, v_1_1, y_2_1);
+                        y_2_2 = vec512_fma(u_1_2, v_1_2, y_2_2);
                         vec512 u_1_3 = vec512_set(w[c * 8 + 11]);
                         y_3_0 = vec512_fma(u_1_3, v_1_0, y_3_0);
                         y_3_1 = vec512_fma(u_1_3, v_1_1, y_3_1);
+                        y_3_2 = vec512_fma(u_1_3, v_1_2, y_3_2);
                         vec512 u_1_4 = vec512_set(w[c * 8 + 12]);
                         y_4_0 = vec512_fma(u_1_4, v_1_0, y_4_0);
                         y_4_1 = vec512_fma(u_1_4, v_1_1, y_4_1);
+                        y_4_2 = vec512_fma(u_1_4, v_1_2, y_4_2);
                         vec512 u_1_5 = vec512_set(w[c * 8 + 13]);
                         y_5_0 = vec512_fma(u_1_5, v_1_0, y_5_0);
                         y_5_1 = vec512_fma(u_1_5, v_1_1, y_5_1);
+                        y_5_2 = vec512_fma(u_1_5, v_1_2, y_5_2);
                         vec512 u_1_6 = vec512_set(w[c * 8 + 14]);
                         y_6_0 = vec512_fma(u_1_6, v_1_0, y_6_0);
                         y_6_1 = vec512_fma(u_1_6, v_1_1, y_6_1);
+                        y_6_2 = vec512_fma(u_1_6, v_1_2, y_6_2);
                         vec512 u_1_7 = vec512_set(w[c * 8 + 15]);
                         y_7_0 = vec512_fma(u_1_7, v_1_0, y_7_0);
                         y_7_1 = vec512_fma(u_1_7, v_1_1, y_7_1);
+                        y_7_2 = vec512_fma(u_1_7, v_1_2, y_7_2);
                         vec512 v_2_0 = vec512_load(x_0 + c * 16 + 32); vec512_hold(v_2_0);
                         vec512 v_2_1 = vec512_load(x_1 + c * 16 + 32); vec512_hold(v_2_1);
+                        vec512 v_2_2 = vec512_load(x_2 + c * 16 + 32); vec512_hold(v_2_2);
                         vec512 u_2_0 = vec512_set(w[c * 8 + 16]);
                         y_0_0 = vec512_fma(u_2_0, v_2_0, y_0_0);
                         y_0_1 = vec512_fma(u_2_0, v_2_1, y_0_1);
+                        y_0_2 = vec512_fma(u_2_0, v_2_2, y_0_2);
                         vec512 u_2_1 = vec512_set(w[c * 8 + 17]);
                         y_1_0 = vec512_fma(u_2_1, v_2_0, y_1_0);
                         y_1_1 = vec512_fma(u_2_1, v_2_1, y_1_1);
+                        y_1_2 = vec512_fma(u_2_1, v_2_2, y_1_2);
                         vec512 u_2_2 = vec512_set(w[c * 8 + 18]);
                         y_2_0 = vec512_fma(u_2_2, v_2_0, y_2_0);
                         y_2_1 = vec512_fma(u_2_2, v_2_1, y_2_1);
+                        y_2_2 = vec512_fma(u_2_2, v_2_2, y_2_2);
                         vec512 u_2_3 = vec512_set(w[c * 8 + 19]);
                         y_3_0 = vec512_fma(u_2_3, v_2_0, y_3_0);
                         y_3_1 = vec512_fma(u_2_3, v_2_1, y_3_1);
+                        y_3_2 = vec512_fma(u_2_3, v_2_2, y_3_2);
                         vec512 u_2_4 = vec512_set(w[c * 8 + 20]);
                         y_4_0 = vec512_fma(u_2_4, v_2_0, y_4_0);
                         y_4_1 = vec512_fma(u_2_4, v_2_1, y_4_1);
+                        y_4_2 = vec512_fma(u_2_4, v_2_2, y_4_2);
                         vec512 u_2_5 = vec512_set(w[c * 8 + 21]);
                         y_5_0 = vec512_fma(u_2_5, v_2_0, y_5_0);
                         y_5_1 = vec512_fma(u_2_5, v_2_1, y_5_1);
+                        y_5_2 = vec512_fma(u_2_5, v_2_2, y_5_2);
                         vec512 u_2_6 = vec512_set(w[c * 8 + 22]);
                         y_6_0 = vec512_fma(u_2_6, v_2_0, y_6_0);
                         y_6_1 = vec512_fma(u_2_6, v_2_1, y_6_1);
+                        y_6_2 = vec512_fma(u_2_6, v_2_2, y_6_2);
                         vec512 u_2_7 = vec512_set(w[c * 8 + 23]);
                         y_7_0 = vec512_fma(u_2_7, v_2_0, y_7_0);
                         y_7_1 = vec512_fma(u_2_7, v_2_1, y_7_1);
+                        y_7_2 = vec512_fma(u_2_7, v_2_2, y_7_2);
                         vec512 v_3_0 = vec512_load(x_0 + c * 16 + 48); vec512_hold(v_3_0);
                         vec512 v_3_1 = vec512_load(x_1 + c * 16 + 48); vec512_hold(v_3_1);
+                        vec512 v_3_2 = vec512_load(x_2 + c * 16 + 48); vec512_hold(v_3_2);
                         vec512 u_3_0 = vec512_set(w[c * 8 + 24]);
                         y_0_0 = vec512_fma(u_3_0, v_3_0, y_0_0);
                         y_0_1 = vec512_fma(u_3_0, v_3_1, y_0_1);
+                        y_0_2 = vec512_fma(u_3_0, v_3_2, y_0_2);
                         vec512 u_3_1 = vec512_set(w[c * 8 + 25]);
                         y_1_0 = vec512_fma(u_3_1, v_3_0, y_1_0);
                         y_1_1 = vec512_fma(u_3_1, v_3_1, y_1_1);
+                        y_1_2 = vec512_fma(u_3_1, v_3_2, y_1_2);
                         vec512 u_3_2 = vec512_set(w[c * 8 + 26]);
                         y_2_0 = vec512_fma(u_3_2, v_3_0, y_2_0);
                         y_2_1 = vec512_fma(u_3_2, v_3_1, y_2_1);
+                        y_2_2 = vec512_fma(u_3_2, v_3_2, y_2_2);
                         vec512 u_3_3 = vec512_set(w[c * 8 + 27]);
                         y_3_0 = vec512_fma(u_3_3, v_3_0, y_3_0);
                         y_3_1 = vec512_fma(u_3_3, v_3_1, y_3_1);
+                        y_3_2 = vec512_fma(u_3_3, v_3_2, y_3_2);
                         vec512 u_3_4 = vec512_set(w[c * 8 + 28]);
                         y_4_0 = vec512_fma(u_3_4, v_3_0, y_4_0);
                         y_4_1 = vec512_fma(u_3_4, v_3_1, y_4_1);
+                        y_4_2 = vec512_fma(u_3_4, v_3_2, y_4_2);
                         vec512 u_3_5 = vec512_set(w[c * 8 + 29]);
                         y_5_0 = vec512_fma(u_3_5, v_3_0, y_5_0);
                         y_5_1 = vec512_fma(u_3_5, v_3_1, y_5_1);
+                        y_5_2 = vec512_fma(u_3_5, v_3_2, y_5_2);
                         vec512 u_3_6 = vec512_set(w[c * 8 + 30]);
                         y_6_0 = vec512_fma(u_3_6, v_3_0, y_6_0);
                         y_6_1 = vec512_fma(u_3_6, v_3_1, y_6_1);
+                        y_6_2 = vec512_fma(u_3_6, v_3_2, y_6_2);
                         vec512 u_3_7 = vec512_set(w[c * 8 + 31]);
                         y_7_0 = vec512_fma(u_3_7, v_3_0, y_7_0);
                         y_7_1 = vec512_fma(u_3_7, v_3_1, y_7_1);
+                        y_7_2 = vec512_fma(u_3_7, v_3_2, y_7_2);
                     }
                 }
                 y_0_0 = vec512_max(y_0_0, vec512_mul(y_0_0, vec512_set((real)0.01)));
                 y_0_1 = vec512_max(y_0_1, vec512_mul(y_0_1, vec512_set((real)0.01)));
+                y_0_2 = vec512_max(y_0_2, vec512_mul(y_0_2, vec512_set((real)0.01)));
                 y_1_0 = vec512_max(y_1_0, vec512_mul(y_1_0, vec512_set((real)0.01)));
                 y_1_1 = vec512_max(y_1_1, vec512_mul(y_1_1, vec512_set((real)0.01)));
+                y_1_2 = vec512_max(y_1_2, vec512_mul(y_1_2, vec512_set((real)0.01)));
                 y_2_0 = vec512_max(y_2_0, vec512_mul(y_2_0, vec512_set((real)0.01)));
                 y_2_1 = vec512_max(y_2_1, vec512_mul(y_2_1, vec512_set((real)0.01)));
+                y_2_2 = vec512_max(y_2_2, vec512_mul(y_2_2, vec512_set((real)0.01)));
                 y_3_0 = vec512_max(y_3_0, vec512_mul(y_3_0, vec512_set((real)0.01)));
                 y_3_1 = vec512_max(y_3_1, vec512_mul(y_3_1, vec512_set((real)0.01)));
+                y_3_2 = vec512_max(y_3_2, vec512_mul(y_3_2, vec512_set((real)0.01)));
                 y_4_0 = vec512_max(y_4_0, vec512_mul(y_4_0, vec512_set((real)0.01)));
                 y_4_1 = vec512_max(y_4_1, vec512_mul(y_4_1, vec512_set((real)0.01)));
+                y_4_2 = vec512_max(y_4_2, vec512_mul(y_4_2, vec512_set((real)0.01)));
                 y_5_0 = vec512_max(y_5_0, vec512_mul(y_5_0, vec512_set((real)0.01)));
                 y_5_1 = vec512_max(y_5_1, vec512_mul(y_5_1, vec512_set((real)0.01)));
+                y_5_2 = vec512_max(y_5_2, vec512_mul(y_5_2, vec512_set((real)0.01)));
                 y_6_0 = vec512_max(y_6_0, vec512_mul(y_6_0, vec512_set((real)0.01)));
                 y_6_1 = vec512_max(y_6_1, vec512_mul(y_6_1, vec512_set((real)0.01)));
+                y_6_2 = vec512_max(y_6_2, vec512_mul(y_6_2, vec512_set((real)0.01)));
                 y_7_0 = vec512_max(y_7_0, vec512_mul(y_7_0, vec512_set((real)0.01)));
                 y_7_1 = vec512_max(y_7_1, vec512_mul(y_7_1, vec512_set((real)0.01)));
+                y_7_2 = vec512_max(y_7_2, vec512_mul(y_7_2, vec512_set((real)0.01)));
                 vec512_store(leaky_relu4, y_0_0); vec512_store(leaky_relu4 + 128, y_0_1);
+                vec512_store(leaky_relu4 + 256, y_0_2);
                 vec512_store(leaky_relu4 + 16, y_1_0); vec512_store(leaky_relu4 + 144, y_1_1);
+                vec512_store(leaky_relu4 + 272, y_1_2);
                 vec512_store(leaky_relu4 + 32, y_2_0); vec512_store(leaky_relu4 + 160, y_2_1);
+                vec512_store(leaky_relu4 + 288, y_2_2);
                 vec512_store(leaky_relu4 + 48, y_3_0); vec512_store(leaky_relu4 + 176, y_3_1);
+                vec512_store(leaky_relu4 + 304, y_3_2);
                 vec512_store(leaky_relu4 + 64, y_4_0); vec512_store(leaky_relu4 + 192, y_4_1);
+                vec512_store(leaky_relu4 + 320, y_4_2);
                 vec512_store(leaky_relu4 + 80, y_5_0); vec512_store(leaky_relu4 + 208, y_5_1);
+                vec512_store(leaky_relu4 + 336, y_5_2);
                 vec512_store(leaky_relu4 + 96, y_6_0); vec512_store(leaky_relu4 + 224, y_6_1);
+                vec512_store(leaky_relu4 + 352, y_6_2);
                 vec512_store(leaky_relu4 + 112, y_7_0); vec512_store(leaky_relu4 + 240, y_7_1);
-                vec512_store(global_sum_pool1, vec512_add(vec512_load(global_sum_pool1), vec512_add(y_0_0, y_0_1)));
-                vec512_store(global_sum_pool1 + 16, vec512_add(vec512_load(global_sum_pool1 + 16), vec512_add(y_1_0, y_1_1)));
-                vec512_store(global_sum_pool1 + 32, vec512_add(vec512_load(global_sum_pool1 + 32), vec512_add(y_2_0, y_2_1)));
-                vec512_store(global_sum_pool1 + 48, vec512_add(vec512_load(global_sum_pool1 + 48), vec512_add(y_3_0, y_3_1)));
-                vec512_store(global_sum_pool1 + 64, vec512_add(vec512_load(global_sum_pool1 + 64), vec512_add(y_4_0, y_4_1)));
-                vec512_store(global_sum_pool1 + 80, vec512_add(vec512_load(global_sum_pool1 + 80), vec512_add(y_5_0, y_5_1)));
-                vec512_store(global_sum_pool1 + 96, vec512_add(vec512_load(global_sum_pool1 + 96), vec512_add(y_6_0, y_6_1)));
-                vec512_store(global_sum_pool1 + 112, vec512_add(vec512_load(global_sum_pool1 + 112), vec512_add(y_7_0, y_7_1)));
+                vec512_store(leaky_relu4 + 368, y_7_2);
+                vec512_store(global_sum_pool1, vec512_add(vec512_load(global_sum_pool1), vec512_add(y_0_0, vec512_add(y_0_1, y_0_2))));
+                vec512_store(global_sum_pool1 + 16, vec512_add(vec512_load(global_sum_pool1 + 16), vec512_add(y_1_0, vec512_add(y_1_1, y_1_2))));
+                vec512_store(global_sum_pool1 + 32, vec512_add(vec512_load(global_sum_pool1 + 32), vec512_add(y_2_0, vec512_add(y_2_1, y_2_2))));
+                vec512_store(global_sum_pool1 + 48, vec512_add(vec512_load(global_sum_pool1 + 48), vec512_add(y_3_0, vec512_add(y_3_1, y_3_2))));
+                vec512_store(global_sum_pool1 + 64, vec512_add(vec512_load(global_sum_pool1 + 64), vec512_add(y_4_0, vec512_add(y_4_1, y_4_2))));
+                vec512_store(global_sum_pool1 + 80, vec512_add(vec512_load(global_sum_pool1 + 80), vec512_add(y_5_0, vec512_add(y_5_1, y_5_2))));
+                vec512_store(global_sum_pool1 + 96, vec512_add(vec512_load(global_sum_pool1 + 96), vec512_add(y_6_0, vec512_add(y_6_1, y_6_2))));
+                vec512_store(global_sum_pool1 + 112, vec512_add(vec512_load(global_sum_pool1 + 112), vec512_add(y_7_0, vec512_add(y_7_1, y_7_2))));
             }
         }
-        for (int64_t s = to / 2 * 2; s < to; s++) { /* sites */
+        for (int64_t s = from + (to - from) / 3 * 3; s < to; s++) { /* sites */
             real *leaky_relu3 = f->leaky_relu3 + s * 272;
             real *leaky_relu4 = f->leaky_relu4 + s * 128;
             real *global_sum_pool1 = global_sum_pool1_strip;
@@ -2830,12 +3189,12 @@ TARGET_AVX512 static void dleaky_relu4_avx512(const Frame *f)
 {
     real dglobal_sum_pool1_all[1 * 8 * 16] __attribute__((aligned(64)));
     share(&f->parts, f->dglobal_sum_pool1, dglobal_sum_pool1_all, 8);
-    for (int64_t s = 0; s + 2 <= f->sites1; s += 2) { /* sites */
+    for (int64_t s = 0; s + 3 <= f->sites1; s += 3) { /* sites */
         const real *leaky_relu4 = f->leaky_relu4 + s * 128;
         real *dconv4 = f->dconv4 + s * 128;
         const real *leaky_relu3 = f->leaky_relu3 + s * 272;
         real *dconv3 = f->dconv3 + s * 272;
-        for (int64_t k = 0; k < 2; k++) { /* sites of the tile */
+        for (int64_t k = 0; k < 3; k++) { /* sites of the tile */
             const real *x = dglobal_sum_pool1_all;
             for (int64_t c = 0; c < 8; c++) { /* channels read */
                 vec512 y = vec512_load(x + c * 16);
@@ -2846,164 +3205,225 @@ TARGET_AVX512 static void dleaky_relu4_avx512(const Frame *f)
         for (int64_t block = 0; block < 2; block++) { /* channels made, 8 at a time */
             vec512 y_0_0 = vec512_set(0); vec512_hold(y_0_0);
             vec512 y_0_1 = vec512_set(0); vec512_hold(y_0_1);
+            vec512 y_0_2 = vec512_set(0); vec512_hold(y_0_2);
             vec512 y_1_0 = vec512_set(0); vec512_hold(y_1_0);
             vec512 y_1_1 = vec512_set(0); vec512_hold(y_1_1);
+            vec512 y_1_2 = vec512_set(0); vec512_hold(y_1_2);
             vec512 y_2_0 = vec512_set(0); vec512_hold(y_2_0);
             vec512 y_2_1 = vec512_set(0); vec512_hold(y_2_1);
+            vec512 y_2_2 = vec512_set(0); vec512_hold(y_2_2);
             vec512 y_3_0 = vec512_set(0); vec512_hold(y_3_0);
             vec512 y_3_1 = vec512_set(0); vec512_hold(y_3_1);
+            vec512 y_3_2 = vec512_set(0); vec512_hold(y_3_2);
             vec512 y_4_0 = vec512_set(0); vec512_hold(y_4_0);
             vec512 y_4_1 = vec512_set(0); vec512_hold(y_4_1);
+            vec512 y_4_2 = vec512_set(0); vec512_hold(y_4_2);
             vec512 y_5_0 = vec512_set(0); vec512_hold(y_5_0);
             vec512 y_5_1 = vec512_set(0); vec512_hold(y_5_1);
+            vec512 y_5_2 = vec512_set(0); vec512_hold(y_5_2);
             vec512 y_6_0 = vec512_set(0); vec512_hold(y_6_0);
             vec512 y_6_1 = vec512_set(0); vec512_hold(y_6_1);
+            vec512 y_6_2 = vec512_set(0); vec512_hold(y_6_2);
             vec512 y_7_0 = vec512_set(0); vec512_hold(y_7_0);
             vec512 y_7_1 = vec512_set(0); vec512_hold(y_7_1);
+            vec512 y_7_2 = vec512_set(0); vec512_hold(y_7_2);
             const real *w = f->packed + block * 64 + 1824;
             {
                 const real *x_0 = f->dconv4 + s * 128; const real *x_1 = f->dconv4 + s * 128 + 128;
+                const real *x_2 = f->dconv4 + s * 128 + 256;
                 for (int64_t c = 0; c < 8; c += 4) { /* channels read */
                     vec512 v_0_0 = vec512_load(x_0 + c * 16); vec512_hold(v_0_0);
                     vec512 v_0_1 = vec512_load(x_1 + c * 16); vec512_hold(v_0_1);
+                    vec512 v_0_2 = vec512_load(x_2 + c * 16); vec512_hold(v_0_2);
                     vec512 u_0_0 = vec512_set(w[c * 8]); y_0_0 = vec512_fma(u_0_0, v_0_0, y_0_0);
                     y_0_1 = vec512_fma(u_0_0, v_0_1, y_0_1);
+                    y_0_2 = vec512_fma(u_0_0, v_0_2, y_0_2);
                     vec512 u_0_1 = vec512_set(w[c * 8 + 1]);
                     y_1_0 = vec512_fma(u_0_1, v_0_0, y_1_0);
                     y_1_1 = vec512_fma(u_0_1, v_0_1, y_1_1);
+                    y_1_2 = vec512_fma(u_0_1, v_0_2, y_1_2);
                     vec512 u_0_2 = vec512_set(w[c * 8 + 2]);
                     y_2_0 = vec512_fma(u_0_2, v_0_0, y_2_0);
                     y_2_1 = vec512_fma(u_0_2, v_0_1, y_2_1);
+                    y_2_2 = vec512_fma(u_0_2, v_0_2, y_2_2);
                     vec512 u_0_3 = vec512_set(w[c * 8 + 3]);
                     y_3_0 = vec512_fma(u_0_3, v_0_0, y_3_0);
                     y_3_1 = vec512_fma(u_0_3, v_0_1, y_3_1);
+                    y_3_2 = vec512_fma(u_0_3, v_0_2, y_3_2);
                     vec512 u_0_4 = vec512_set(w[c * 8 + 4]);
                     y_4_0 = vec512_fma(u_0_4, v_0_0, y_4_0);
                     y_4_1 = vec512_fma(u_0_4, v_0_1, y_4_1);
+                    y_4_2 = vec512_fma(u_0_4, v_0_2, y_4_2);
                     vec512 u_0_5 = vec512_set(w[c * 8 + 5]);
                     y_5_0 = vec512_fma(u_0_5, v_0_0, y_5_0);
                     y_5_1 = vec512_fma(u_0_5, v_0_1, y_5_1);
+                    y_5_2 = vec512_fma(u_0_5, v_0_2, y_5_2);
                     vec512 u_0_6 = vec512_set(w[c * 8 + 6]);
                     y_6_0 = vec512_fma(u_0_6, v_0_0, y_6_0);
                     y_6_1 = vec512_fma(u_0_6, v_0_1, y_6_1);
+                    y_6_2 = vec512_fma(u_0_6, v_0_2, y_6_2);
                     vec512 u_0_7 = vec512_set(w[c * 8 + 7]);
                     y_7_0 = vec512_fma(u_0_7, v_0_0, y_7_0);
                     y_7_1 = vec512_fma(u_0_7, v_0_1, y_7_1);
+                    y_7_2 = vec512_fma(u_0_7, v_0_2, y_7_2);
                     vec512 v_1_0 = vec512_load(x_0 + c * 16 + 16); vec512_hold(v_1_0);
                     vec512 v_1_1 = vec512_load(x_1 + c * 16 + 16); vec512_hold(v_1_1);
+                    vec512 v_1_2 = vec512_load(x_2 + c * 16 + 16); vec512_hold(v_1_2);
                     vec512 u_1_0 = vec512_set(w[c * 8 + 8]);
                     y_0_0 = vec512_fma(u_1_0, v_1_0, y_0_0);
                     y_0_1 = vec512_fma(u_1_0, v_1_1, y_0_1);
+                    y_0_2 = vec512_fma(u_1_0, v_1_2, y_0_2);
                     vec512 u_1_1 = vec512_set(w[c * 8 + 9]);
                     y_1_0 = vec512_fma(u_1_1, v_1_0, y_1_0);
                     y_1_1 = vec512_fma(u_1_1, v_1_1, y_1_1);
+                    y_1_2 = vec512_fma(u_1_1, v_1_2, y_1_2);
                     vec512 u_1_2 = vec512_set(w[c * 8 + 10]);
                     y_2_0 = vec512_fma(u_1_2, v_1_0, y_2_0);
                     y_2_1 = vec512_fma(u_1_2, v_1_1, y_2_1);
+                    y_2_2 = vec512_fma(u_1_2, v_1_2, y_2_2);
                     vec512 u_1_3 = vec512_set(w[c * 8 + 11]);
                     y_3_0 = vec512_fma(u_1_3, v_1_0, y_3_0);
                     y_3_1 = vec512_fma(u_1_3, v_1_1, y_3_1);
+                    y_3_2 = vec512_fma(u_1_3, v_1_2, y_3_2);
                     vec512 u_1_4 = vec512_set(w[c * 8 + 12]);
                     y_4_0 = vec512_fma(u_1_4, v_1_0, y_4_0);
                     y_4_1 = vec512_fma(u_1_4, v_1_1, y_4_1);
+                    y_4_2 = vec512_fma(u_1_4, v_1_2, y_4_2);
                     vec512 u_1_5 = vec512_set(w[c * 8 + 13]);
                     y_5_0 = vec512_fma(u_1_5, v_1_0, y_5_0);
                     y_5_1 = vec512_fma(u_1_5, v_1_1, y_5_1);
+                    y_5_2 = vec512_fma(u_1_5, v_1_2, y_5_2);
                     vec512 u_1_6 = vec512_set(w[c * 8 + 14]);
                     y_6_0 = vec512_fma(u_1_6, v_1_0, y_6_0);
                     y_6_1 = vec512_fma(u_1_6, v_1_1, y_6_1);
+                    y_6_2 = vec512_fma(u_1_6, v_1_2, y_6_2);
                     vec512 u_1_7 = vec512_set(w[c * 8 + 15]);
                     y_7_0 = vec512_fma(u_1_7, v_1_0, y_7_0);
                     y_7_1 = vec512_fma(u_1_7, v_1_1, y_7_1);
+                    y_7_2 = vec512_fma(u_1_7, v_1_2, y_7_2);
                     vec512 v_2_0 = vec512_load(x_0 + c * 16 + 32); vec512_hold(v_2_0);
                     vec512 v_2_1 = vec512_load(x_1 + c * 16 + 32); vec512_hold(v_2_1);
+                    vec512 v_2_2 = vec512_load(x_2 + c * 16 + 32); vec512_hold(v_2_2);
                     vec512 u_2_0 = vec512_set(w[c * 8 + 16]);
                     y_0_0 = vec512_fma(u_2_0, v_2_0, y_0_0);
                     y_0_1 = vec512_fma(u_2_0, v_2_1, y_0_1);
+                    y_0_2 = vec512_fma(u_2_0, v_2_2, y_0_2);
                     vec512 u_2_1 = vec512_set(w[c * 8 + 17]);
                     y_1_0 = vec512_fma(u_2_1, v_2_0, y_1_0);
                     y_1_1 = vec512_fma(u_2_1, v_2_1, y_1_1);
+                    y_1_2 = vec512_fma(u_2_1, v_2_2, y_1_2);
                     vec512 u_2_2 = vec512_set(w[c * 8 + 18]);
                     y_2_0 = vec512_fma(u_2_2, v_2_0, y_2_0);
                     y_2_1 = vec512_fma(u_2_2, v_2_1, y_2_1);
+                    y_2_2 = vec512_fma(u_2_2, v_2_2, y_2_2);
                     vec512 u_2_3 = vec512_set(w[c * 8 + 19]);
                     y_3_0 = vec512_fma(u_2_3, v_2_0, y_3_0);
                     y_3_1 = vec512_fma(u_2_3, v_2_1, y_3_1);
+                    y_3_2 = vec512_fma(u_2_3, v_2_2, y_3_2);
                     vec512 u_2_4 = vec512_set(w[c * 8 + 20]);
                     y_4_0 = vec512_fma(u_2_4, v_2_0, y_4_0);
                     y_4_1 = vec512_fma(u_2_4, v_2_1, y_4_1);
+                    y_4_2 = vec512_fma(u_2_4, v_2_2, y_4_2);
                     vec512 u_2_5 = vec512_set(w[c * 8 + 21]);
                     y_5_0 = vec512_fma(u_2_5, v_2_0, y_5_0);
                     y_5_1 = vec512_fma(u_2_5, v_2_1, y_5_1);
+                    y_5_2 = vec512_fma(u_2_5, v_2_2, y_5_2);
                     vec512 u_2_6 = vec512_set(w[c * 8 + 22]);
                     y_6_0 = vec512_fma(u_2_6, v_2_0, y_6_0);
                     y_6_1 = vec512_fma(u_2_6, v_2_1, y_6_1);
+                    y_6_2 = vec512_fma(u_2_6, v_2_2, y_6_2);
                     vec512 u_2_7 = vec512_set(w[c * 8 + 23]);
                     y_7_0 = vec512_fma(u_2_7, v_2_0, y_7_0);
                     y_7_1 = vec512_fma(u_2_7, v_2_1, y_7_1);
+                    y_7_2 = vec512_fma(u_2_7, v_2_2, y_7_2);
                     vec512 v_3_0 = vec512_load(x_0 + c * 16 + 48); vec512_hold(v_3_0);
                     vec512 v_3_1 = vec512_load(x_1 + c * 16 + 48); vec512_hold(v_3_1);
+                    vec512 v_3_2 = vec512_load(x_2 + c * 16 + 48); vec512_hold(v_3_2);
                     vec512 u_3_0 = vec512_set(w[c * 8 + 24]);
                     y_0_0 = vec512_fma(u_3_0, v_3_0, y_0_0);
                     y_0_1 = vec512_fma(u_3_0, v_3_1, y_0_1);
+                    y_0_2 = vec512_fma(u_3_0, v_3_2, y_0_2);
                     vec512 u_3_1 = vec512_set(w[c * 8 + 25]);
                     y_1_0 = vec512_fma(u_3_1, v_3_0, y_1_0);
                     y_1_1 = vec512_fma(u_3_1, v_3_1, y_1_1);
+                    y_1_2 = vec512_fma(u_3_1, v_3_2, y_1_2);
                     vec512 u_3_2 = vec512_set(w[c * 8 + 26]);
                     y_2_0 = vec512_fma(u_3_2, v_3_0, y_2_0);
                     y_2_1 = vec512_fma(u_3_2, v_3_1, y_2_1);
+                    y_2_2 = vec512_fma(u_3_2, v_3_2, y_2_2);
                     vec512 u_3_3 = vec512_set(w[c * 8 + 27]);
                     y_3_0 = vec512_fma(u_3_3, v_3_0, y_3_0);
                     y_3_1 = vec512_fma(u_3_3, v_3_1, y_3_1);
+                    y_3_2 = vec512_fma(u_3_3, v_3_2, y_3_2);
                     vec512 u_3_4 = vec512_set(w[c * 8 + 28]);
                     y_4_0 = vec512_fma(u_3_4, v_3_0, y_4_0);
                     y_4_1 = vec512_fma(u_3_4, v_3_1, y_4_1);
+                    y_4_2 = vec512_fma(u_3_4, v_3_2, y_4_2);
                     vec512 u_3_5 = vec512_set(w[c * 8 + 29]);
                     y_5_0 = vec512_fma(u_3_5, v_3_0, y_5_0);
                     y_5_1 = vec512_fma(u_3_5, v_3_1, y_5_1);
+                    y_5_2 = vec512_fma(u_3_5, v_3_2, y_5_2);
                     vec512 u_3_6 = vec512_set(w[c * 8 + 30]);
                     y_6_0 = vec512_fma(u_3_6, v_3_0, y_6_0);
                     y_6_1 = vec512_fma(u_3_6, v_3_1, y_6_1);
+                    y_6_2 = vec512_fma(u_3_6, v_3_2, y_6_2);
                     vec512 u_3_7 = vec512_set(w[c * 8 + 31]);
                     y_7_0 = vec512_fma(u_3_7, v_3_0, y_7_0);
                     y_7_1 = vec512_fma(u_3_7, v_3_1, y_7_1);
+                    y_7_2 = vec512_fma(u_3_7, v_3_2, y_7_2);
                 }
             }
             y_0_0 = vec512_gt(vec512_load(leaky_relu3 + block * 128), vec512_set(0), y_0_0, vec512_mul(y_0_0, vec512_set((real)0.01)));
             y_0_1 = vec512_gt(vec512_load(leaky_relu3 + block * 128 + 272), vec512_set(0), y_0_1, vec512_mul(y_0_1, vec512_set((real)0.01)));
+            y_0_2 = vec512_gt(vec512_load(leaky_relu3 + block * 128 + 544), vec512_set(0), y_0_2, vec512_mul(y_0_2, vec512_set((real)0.01)));
             y_1_0 = vec512_gt(vec512_load(leaky_relu3 + block * 128 + 16), vec512_set(0), y_1_0, vec512_mul(y_1_0, vec512_set((real)0.01)));
             y_1_1 = vec512_gt(vec512_load(leaky_relu3 + block * 128 + 288), vec512_set(0), y_1_1, vec512_mul(y_1_1, vec512_set((real)0.01)));
+            y_1_2 = vec512_gt(vec512_load(leaky_relu3 + block * 128 + 560), vec512_set(0), y_1_2, vec512_mul(y_1_2, vec512_set((real)0.01)));
             y_2_0 = vec512_gt(vec512_load(leaky_relu3 + block * 128 + 32), vec512_set(0), y_2_0, vec512_mul(y_2_0, vec512_set((real)0.01)));
             y_2_1 = vec512_gt(vec512_load(leaky_relu3 + block * 128 + 304), vec512_set(0), y_2_1, vec512_mul(y_2_1, vec512_set((real)0.01)));
+            y_2_2 = vec512_gt(vec512_load(leaky_relu3 + block * 128 + 576), vec512_set(0), y_2_2, vec512_mul(y_2_2, vec512_set((real)0.01)));
             y_3_0 = vec512_gt(vec512_load(leaky_relu3 + block * 128 + 48), vec512_set(0), y_3_0, vec512_mul(y_3_0, vec512_set((real)0.01)));
             y_3_1 = vec512_gt(vec512_load(leaky_relu3 + block * 128 + 320), vec512_set(0), y_3_1, vec512_mul(y_3_1, vec512_set((real)0.01)));
+            y_3_2 = vec512_gt(vec512_load(leaky_relu3 + block * 128 + 592), vec512_set(0), y_3_2, vec512_mul(y_3_2, vec512_set((real)0.01)));
             y_4_0 = vec512_gt(vec512_load(leaky_relu3 + block * 128 + 64), vec512_set(0), y_4_0, vec512_mul(y_4_0, vec512_set((real)0.01)));
             y_4_1 = vec512_gt(vec512_load(leaky_relu3 + block * 128 + 336), vec512_set(0), y_4_1, vec512_mul(y_4_1, vec512_set((real)0.01)));
+            y_4_2 = vec512_gt(vec512_load(leaky_relu3 + block * 128 + 608), vec512_set(0), y_4_2, vec512_mul(y_4_2, vec512_set((real)0.01)));
             y_5_0 = vec512_gt(vec512_load(leaky_relu3 + block * 128 + 80), vec512_set(0), y_5_0, vec512_mul(y_5_0, vec512_set((real)0.01)));
             y_5_1 = vec512_gt(vec512_load(leaky_relu3 + block * 128 + 352), vec512_set(0), y_5_1, vec512_mul(y_5_1, vec512_set((real)0.01)));
+            y_5_2 = vec512_gt(vec512_load(leaky_relu3 + block * 128 + 624), vec512_set(0), y_5_2, vec512_mul(y_5_2, vec512_set((real)0.01)));
             y_6_0 = vec512_gt(vec512_load(leaky_relu3 + block * 128 + 96), vec512_set(0), y_6_0, vec512_mul(y_6_0, vec512_set((real)0.01)));
             y_6_1 = vec512_gt(vec512_load(leaky_relu3 + block * 128 + 368), vec512_set(0), y_6_1, vec512_mul(y_6_1, vec512_set((real)0.01)));
+            y_6_2 = vec512_gt(vec512_load(leaky_relu3 + block * 128 + 640), vec512_set(0), y_6_2, vec512_mul(y_6_2, vec512_set((real)0.01)));
             y_7_0 = vec512_gt(vec512_load(leaky_relu3 + block * 128 + 112), vec512_set(0), y_7_0, vec512_mul(y_7_0, vec512_set((real)0.01)));
             y_7_1 = vec512_gt(vec512_load(leaky_relu3 + block * 128 + 384), vec512_set(0), y_7_1, vec512_mul(y_7_1, vec512_set((real)0.01)));
+            y_7_2 = vec512_gt(vec512_load(leaky_relu3 + block * 128 + 656), vec512_set(0), y_7_2, vec512_mul(y_7_2, vec512_set((real)0.01)));
             vec512_store(dconv3 + block * 128, y_0_0);
             vec512_store(dconv3 + block * 128 + 272, y_0_1);
+            vec512_store(dconv3 + block * 128 + 544, y_0_2);
             vec512_store(dconv3 + block * 128 + 16, y_1_0);
             vec512_store(dconv3 + block * 128 + 288, y_1_1);
+            vec512_store(dconv3 + block * 128 + 560, y_1_2);
             vec512_store(dconv3 + block * 128 + 32, y_2_0);
             vec512_store(dconv3 + block * 128 + 304, y_2_1);
+            vec512_store(dconv3 + block * 128 + 576, y_2_2);
             vec512_store(dconv3 + block * 128 + 48, y_3_0);
             vec512_store(dconv3 + block * 128 + 320, y_3_1);
+            vec512_store(dconv3 + block * 128 + 592, y_3_2);
             vec512_store(dconv3 + block * 128 + 64, y_4_0);
             vec512_store(dconv3 + block * 128 + 336, y_4_1);
+            vec512_store(dconv3 + block * 128 + 608, y_4_2);
             vec512_store(dconv3 + block * 128 + 80, y_5_0);
             vec512_store(dconv3 + block * 128 + 352, y_5_1);
+            vec512_store(dconv3 + block * 128 + 624, y_5_2);
             vec512_store(dconv3 + block * 128 + 96, y_6_0);
             vec512_store(dconv3 + block * 128 + 368, y_6_1);
+            vec512_store(dconv3 + block * 128 + 640, y_6_2);
             vec512_store(dconv3 + block * 128 + 112, y_7_0);
             vec512_store(dconv3 + block * 128 + 384, y_7_1);
+            vec512_store(dconv3 + block * 128 + 656, y_7_2);
         }
     }
-    for (int64_t s = f->sites1 / 2 * 2; s < f->sites1; s++) { /* sites */
+    for (int64_t s = f->sites1 / 3 * 3; s < f->sites1; s++) { /* sites */
         const real *leaky_relu4 = f->leaky_relu4 + s * 128;
         real *dconv4 = f->dconv4 + s * 128;
         const real *leaky_relu3 = f->leaky_relu3 + s * 272;
@@ -3189,164 +3609,225 @@ TARGET_AVX512 static void dconv3_weight_avx512(const Frame *f)
 TARGET_AVX512 static void dleaky_relu2_avx512(const Frame *f)
 {
     vec512_fill_halo(&f->back1_halo, f->dconv3, 17, f->sites1);
-    for (int64_t s = 0; s + 2 <= f->sites1; s += 2) { /* sites */
+    for (int64_t s = 0; s + 3 <= f->sites1; s += 3) { /* sites */
         const real *leaky_relu2 = f->leaky_relu2 + s * 128;
         real *dconv2 = f->dconv2 + s * 128;
         {
             vec512 y_0_0 = vec512_set(0); vec512_hold(y_0_0);
             vec512 y_0_1 = vec512_set(0); vec512_hold(y_0_1);
+            vec512 y_0_2 = vec512_set(0); vec512_hold(y_0_2);
             vec512 y_1_0 = vec512_set(0); vec512_hold(y_1_0);
             vec512 y_1_1 = vec512_set(0); vec512_hold(y_1_1);
+            vec512 y_1_2 = vec512_set(0); vec512_hold(y_1_2);
             vec512 y_2_0 = vec512_set(0); vec512_hold(y_2_0);
             vec512 y_2_1 = vec512_set(0); vec512_hold(y_2_1);
+            vec512 y_2_2 = vec512_set(0); vec512_hold(y_2_2);
             vec512 y_3_0 = vec512_set(0); vec512_hold(y_3_0);
             vec512 y_3_1 = vec512_set(0); vec512_hold(y_3_1);
+            vec512 y_3_2 = vec512_set(0); vec512_hold(y_3_2);
             vec512 y_4_0 = vec512_set(0); vec512_hold(y_4_0);
             vec512 y_4_1 = vec512_set(0); vec512_hold(y_4_1);
+            vec512 y_4_2 = vec512_set(0); vec512_hold(y_4_2);
             vec512 y_5_0 = vec512_set(0); vec512_hold(y_5_0);
             vec512 y_5_1 = vec512_set(0); vec512_hold(y_5_1);
+            vec512 y_5_2 = vec512_set(0); vec512_hold(y_5_2);
             vec512 y_6_0 = vec512_set(0); vec512_hold(y_6_0);
             vec512 y_6_1 = vec512_set(0); vec512_hold(y_6_1);
+            vec512 y_6_2 = vec512_set(0); vec512_hold(y_6_2);
             vec512 y_7_0 = vec512_set(0); vec512_hold(y_7_0);
             vec512 y_7_1 = vec512_set(0); vec512_hold(y_7_1);
+            vec512 y_7_2 = vec512_set(0); vec512_hold(y_7_2);
             const real *w = f->packed + 1952;
             for (int64_t tap = 0; tap < 4; tap++) { /* taps */
                 const real *x_0 = f->dconv3 + (int64_t)f->back1[tap * f->sites1 + s] * 272;
                 const real *x_1 = f->dconv3 + (int64_t)f->back1[tap * f->sites1 + s + 1] * 272;
+                const real *x_2 = f->dconv3 + (int64_t)f->back1[tap * f->sites1 + s + 2] * 272;
                 for (int64_t c = 0; c < 16; c += 4) { /* channels read */
                     vec512 v_0_0 = vec512_load(x_0 + c * 16); vec512_hold(v_0_0);
                     vec512 v_0_1 = vec512_load(x_1 + c * 16); vec512_hold(v_0_1);
+                    vec512 v_0_2 = vec512_load(x_2 + c * 16); vec512_hold(v_0_2);
                     vec512 u_0_0 = vec512_set(w[tap * 128 + c * 8]);
                     y_0_0 = vec512_fma(u_0_0, v_0_0, y_0_0);
                     y_0_1 = vec512_fma(u_0_0, v_0_1, y_0_1);
+                    y_0_2 = vec512_fma(u_0_0, v_0_2, y_0_2);
                     vec512 u_0_1 = vec512_set(w[tap * 128 + c * 8 + 1]);
                     y_1_0 = vec512_fma(u_0_1, v_0_0, y_1_0);
                     y_1_1 = vec512_fma(u_0_1, v_0_1, y_1_1);
+                    y_1_2 = vec512_fma(u_0_1, v_0_2, y_1_2);
                     vec512 u_0_2 = vec512_set(w[tap * 128 + c * 8 + 2]);
                     y_2_0 = vec512_fma(u_0_2, v_0_0, y_2_0);
                     y_2_1 = vec512_fma(u_0_2, v_0_1, y_2_1);
+                    y_2_2 = vec512_fma(u_0_2, v_0_2, y_2_2);
                     vec512 u_0_3 = vec512_set(w[tap * 128 + c * 8 + 3]);
                     y_3_0 = vec512_fma(u_0_3, v_0_0, y_3_0);
                     y_3_1 = vec512_fma(u_0_3, v_0_1, y_3_1);
+                    y_3_2 = vec512_fma(u_0_3, v_0_2, y_3_2);
                     vec512 u_0_4 = vec512_set(w[tap * 128 + c * 8 + 4]);
                     y_4_0 = vec512_fma(u_0_4, v_0_0, y_4_0);
                     y_4_1 = vec512_fma(u_0_4, v_0_1, y_4_1);
+                    y_4_2 = vec512_fma(u_0_4, v_0_2, y_4_2);
                     vec512 u_0_5 = vec512_set(w[tap * 128 + c * 8 + 5]);
                     y_5_0 = vec512_fma(u_0_5, v_0_0, y_5_0);
                     y_5_1 = vec512_fma(u_0_5, v_0_1, y_5_1);
+                    y_5_2 = vec512_fma(u_0_5, v_0_2, y_5_2);
                     vec512 u_0_6 = vec512_set(w[tap * 128 + c * 8 + 6]);
                     y_6_0 = vec512_fma(u_0_6, v_0_0, y_6_0);
                     y_6_1 = vec512_fma(u_0_6, v_0_1, y_6_1);
+                    y_6_2 = vec512_fma(u_0_6, v_0_2, y_6_2);
                     vec512 u_0_7 = vec512_set(w[tap * 128 + c * 8 + 7]);
                     y_7_0 = vec512_fma(u_0_7, v_0_0, y_7_0);
                     y_7_1 = vec512_fma(u_0_7, v_0_1, y_7_1);
+                    y_7_2 = vec512_fma(u_0_7, v_0_2, y_7_2);
                     vec512 v_1_0 = vec512_load(x_0 + c * 16 + 16); vec512_hold(v_1_0);
                     vec512 v_1_1 = vec512_load(x_1 + c * 16 + 16); vec512_hold(v_1_1);
+                    vec512 v_1_2 = vec512_load(x_2 + c * 16 + 16); vec512_hold(v_1_2);
                     vec512 u_1_0 = vec512_set(w[tap * 128 + c * 8 + 8]);
                     y_0_0 = vec512_fma(u_1_0, v_1_0, y_0_0);
                     y_0_1 = vec512_fma(u_1_0, v_1_1, y_0_1);
+                    y_0_2 = vec512_fma(u_1_0, v_1_2, y_0_2);
                     vec512 u_1_1 = vec512_set(w[tap * 128 + c * 8 + 9]);
                     y_1_0 = vec512_fma(u_1_1, v_1_0, y_1_0);
                     y_1_1 = vec512_fma(u_1_1, v_1_1, y_1_1);
+                    y_1_2 = vec512_fma(u_1_1, v_1_2, y_1_2);
                     vec512 u_1_2 = vec512_set(w[tap * 128 + c * 8 + 10]);
                     y_2_0 = vec512_fma(u_1_2, v_1_0, y_2_0);
                     y_2_1 = vec512_fma(u_1_2, v_1_1, y_2_1);
+                    y_2_2 = vec512_fma(u_1_2, v_1_2, y_2_2);
                     vec512 u_1_3 = vec512_set(w[tap * 128 + c * 8 + 11]);
                     y_3_0 = vec512_fma(u_1_3, v_1_0, y_3_0);
                     y_3_1 = vec512_fma(u_1_3, v_1_1, y_3_1);
+                    y_3_2 = vec512_fma(u_1_3, v_1_2, y_3_2);
                     vec512 u_1_4 = vec512_set(w[tap * 128 + c * 8 + 12]);
                     y_4_0 = vec512_fma(u_1_4, v_1_0, y_4_0);
                     y_4_1 = vec512_fma(u_1_4, v_1_1, y_4_1);
+                    y_4_2 = vec512_fma(u_1_4, v_1_2, y_4_2);
                     vec512 u_1_5 = vec512_set(w[tap * 128 + c * 8 + 13]);
                     y_5_0 = vec512_fma(u_1_5, v_1_0, y_5_0);
                     y_5_1 = vec512_fma(u_1_5, v_1_1, y_5_1);
+                    y_5_2 = vec512_fma(u_1_5, v_1_2, y_5_2);
                     vec512 u_1_6 = vec512_set(w[tap * 128 + c * 8 + 14]);
                     y_6_0 = vec512_fma(u_1_6, v_1_0, y_6_0);
                     y_6_1 = vec512_fma(u_1_6, v_1_1, y_6_1);
+                    y_6_2 = vec512_fma(u_1_6, v_1_2, y_6_2);
                     vec512 u_1_7 = vec512_set(w[tap * 128 + c * 8 + 15]);
                     y_7_0 = vec512_fma(u_1_7, v_1_0, y_7_0);
                     y_7_1 = vec512_fma(u_1_7, v_1_1, y_7_1);
+                    y_7_2 = vec512_fma(u_1_7, v_1_2, y_7_2);
                     vec512 v_2_0 = vec512_load(x_0 + c * 16 + 32); vec512_hold(v_2_0);
                     vec512 v_2_1 = vec512_load(x_1 + c * 16 + 32); vec512_hold(v_2_1);
+                    vec512 v_2_2 = vec512_load(x_2 + c * 16 + 32); vec512_hold(v_2_2);
                     vec512 u_2_0 = vec512_set(w[tap * 128 + c * 8 + 16]);
                     y_0_0 = vec512_fma(u_2_0, v_2_0, y_0_0);
                     y_0_1 = vec512_fma(u_2_0, v_2_1, y_0_1);
+                    y_0_2 = vec512_fma(u_2_0, v_2_2, y_0_2);
                     vec512 u_2_1 = vec512_set(w[tap * 128 + c * 8 + 17]);
                     y_1_0 = vec512_fma(u_2_1, v_2_0, y_1_0);
                     y_1_1 = vec512_fma(u_2_1, v_2_1, y_1_1);
+                    y_1_2 = vec512_fma(u_2_1, v_2_2, y_1_2);
                     vec512 u_2_2 = vec512_set(w[tap * 128 + c * 8 + 18]);
                     y_2_0 = vec512_fma(u_2_2, v_2_0, y_2_0);
                     y_2_1 = vec512_fma(u_2_2, v_2_1, y_2_1);
+                    y_2_2 = vec512_fma(u_2_2, v_2_2, y_2_2);
                     vec512 u_2_3 = vec512_set(w[tap * 128 + c * 8 + 19]);
                     y_3_0 = vec512_fma(u_2_3, v_2_0, y_3_0);
                     y_3_1 = vec512_fma(u_2_3, v_2_1, y_3_1);
+                    y_3_2 = vec512_fma(u_2_3, v_2_2, y_3_2);
                     vec512 u_2_4 = vec512_set(w[tap * 128 + c * 8 + 20]);
                     y_4_0 = vec512_fma(u_2_4, v_2_0, y_4_0);
                     y_4_1 = vec512_fma(u_2_4, v_2_1, y_4_1);
+                    y_4_2 = vec512_fma(u_2_4, v_2_2, y_4_2);
                     vec512 u_2_5 = vec512_set(w[tap * 128 + c * 8 + 21]);
                     y_5_0 = vec512_fma(u_2_5, v_2_0, y_5_0);
                     y_5_1 = vec512_fma(u_2_5, v_2_1, y_5_1);
+                    y_5_2 = vec512_fma(u_2_5, v_2_2, y_5_2);
                     vec512 u_2_6 = vec512_set(w[tap * 128 + c * 8 + 22]);
                     y_6_0 = vec512_fma(u_2_6, v_2_0, y_6_0);
                     y_6_1 = vec512_fma(u_2_6, v_2_1, y_6_1);
+                    y_6_2 = vec512_fma(u_2_6, v_2_2, y_6_2);
                     vec512 u_2_7 = vec512_set(w[tap * 128 + c * 8 + 23]);
                     y_7_0 = vec512_fma(u_2_7, v_2_0, y_7_0);
                     y_7_1 = vec512_fma(u_2_7, v_2_1, y_7_1);
+                    y_7_2 = vec512_fma(u_2_7, v_2_2, y_7_2);
                     vec512 v_3_0 = vec512_load(x_0 + c * 16 + 48); vec512_hold(v_3_0);
                     vec512 v_3_1 = vec512_load(x_1 + c * 16 + 48); vec512_hold(v_3_1);
+                    vec512 v_3_2 = vec512_load(x_2 + c * 16 + 48); vec512_hold(v_3_2);
                     vec512 u_3_0 = vec512_set(w[tap * 128 + c * 8 + 24]);
                     y_0_0 = vec512_fma(u_3_0, v_3_0, y_0_0);
                     y_0_1 = vec512_fma(u_3_0, v_3_1, y_0_1);
+                    y_0_2 = vec512_fma(u_3_0, v_3_2, y_0_2);
                     vec512 u_3_1 = vec512_set(w[tap * 128 + c * 8 + 25]);
                     y_1_0 = vec512_fma(u_3_1, v_3_0, y_1_0);
                     y_1_1 = vec512_fma(u_3_1, v_3_1, y_1_1);
+                    y_1_2 = vec512_fma(u_3_1, v_3_2, y_1_2);
                     vec512 u_3_2 = vec512_set(w[tap * 128 + c * 8 + 26]);
                     y_2_0 = vec512_fma(u_3_2, v_3_0, y_2_0);
                     y_2_1 = vec512_fma(u_3_2, v_3_1, y_2_1);
+                    y_2_2 = vec512_fma(u_3_2, v_3_2, y_2_2);
                     vec512 u_3_3 = vec512_set(w[tap * 128 + c * 8 + 27]);
                     y_3_0 = vec512_fma(u_3_3, v_3_0, y_3_0);
                     y_3_1 = vec512_fma(u_3_3, v_3_1, y_3_1);
+                    y_3_2 = vec512_fma(u_3_3, v_3_2, y_3_2);
                     vec512 u_3_4 = vec512_set(w[tap * 128 + c * 8 + 28]);
                     y_4_0 = vec512_fma(u_3_4, v_3_0, y_4_0);
                     y_4_1 = vec512_fma(u_3_4, v_3_1, y_4_1);
+                    y_4_2 = vec512_fma(u_3_4, v_3_2, y_4_2);
                     vec512 u_3_5 = vec512_set(w[tap * 128 + c * 8 + 29]);
                     y_5_0 = vec512_fma(u_3_5, v_3_0, y_5_0);
                     y_5_1 = vec512_fma(u_3_5, v_3_1, y_5_1);
+                    y_5_2 = vec512_fma(u_3_5, v_3_2, y_5_2);
                     vec512 u_3_6 = vec512_set(w[tap * 128 + c * 8 + 30]);
                     y_6_0 = vec512_fma(u_3_6, v_3_0, y_6_0);
                     y_6_1 = vec512_fma(u_3_6, v_3_1, y_6_1);
+                    y_6_2 = vec512_fma(u_3_6, v_3_2, y_6_2);
                     vec512 u_3_7 = vec512_set(w[tap * 128 + c * 8 + 31]);
                     y_7_0 = vec512_fma(u_3_7, v_3_0, y_7_0);
                     y_7_1 = vec512_fma(u_3_7, v_3_1, y_7_1);
+                    y_7_2 = vec512_fma(u_3_7, v_3_2, y_7_2);
                 }
             }
             y_0_0 = vec512_gt(vec512_load(leaky_relu2), vec512_set(0), y_0_0, vec512_mul(y_0_0, vec512_set((real)0.01)));
             y_0_1 = vec512_gt(vec512_load(leaky_relu2 + 128), vec512_set(0), y_0_1, vec512_mul(y_0_1, vec512_set((real)0.01)));
+            y_0_2 = vec512_gt(vec512_load(leaky_relu2 + 256), vec512_set(0), y_0_2, vec512_mul(y_0_2, vec512_set((real)0.01)));
             y_1_0 = vec512_gt(vec512_load(leaky_relu2 + 16), vec512_set(0), y_1_0, vec512_mul(y_1_0, vec512_set((real)0.01)));
             y_1_1 = vec512_gt(vec512_load(leaky_relu2 + 144), vec512_set(0), y_1_1, vec512_mul(y_1_1, vec512_set((real)0.01)));
+            y_1_2 = vec512_gt(vec512_load(leaky_relu2 + 272), vec512_set(0), y_1_2, vec512_mul(y_1_2, vec512_set((real)0.01)));
             y_2_0 = vec512_gt(vec512_load(leaky_relu2 + 32), vec512_set(0), y_2_0, vec512_mul(y_2_0, vec512_set((real)0.01)));
             y_2_1 = vec512_gt(vec512_load(leaky_relu2 + 160), vec512_set(0), y_2_1, vec512_mul(y_2_1, vec512_set((real)0.01)));
+            y_2_2 = vec512_gt(vec512_load(leaky_relu2 + 288), vec512_set(0), y_2_2, vec512_mul(y_2_2, vec512_set((real)0.01)));
             y_3_0 = vec512_gt(vec512_load(leaky_relu2 + 48), vec512_set(0), y_3_0, vec512_mul(y_3_0, vec512_set((real)0.01)));
             y_3_1 = vec512_gt(vec512_load(leaky_relu2 + 176), vec512_set(0), y_3_1, vec512_mul(y_3_1, vec512_set((real)0.01)));
+            y_3_2 = vec512_gt(vec512_load(leaky_relu2 + 304), vec512_set(0), y_3_2, vec512_mul(y_3_2, vec512_set((real)0.01)));
             y_4_0 = vec512_gt(vec512_load(leaky_relu2 + 64), vec512_set(0), y_4_0, vec512_mul(y_4_0, vec512_set((real)0.01)));
             y_4_1 = vec512_gt(vec512_load(leaky_relu2 + 192), vec512_set(0), y_4_1, vec512_mul(y_4_1, vec512_set((real)0.01)));
+            y_4_2 = vec512_gt(vec512_load(leaky_relu2 + 320), vec512_set(0), y_4_2, vec512_mul(y_4_2, vec512_set((real)0.01)));
             y_5_0 = vec512_gt(vec512_load(leaky_relu2 + 80), vec512_set(0), y_5_0, vec512_mul(y_5_0, vec512_set((real)0.01)));
             y_5_1 = vec512_gt(vec512_load(leaky_relu2 + 208), vec512_set(0), y_5_1, vec512_mul(y_5_1, vec512_set((real)0.01)));
+            y_5_2 = vec512_gt(vec512_load(leaky_relu2 + 336), vec512_set(0), y_5_2, vec512_mul(y_5_2, vec512_set((real)0.01)));
             y_6_0 = vec512_gt(vec512_load(leaky_relu2 + 96), vec512_set(0), y_6_0, vec512_mul(y_6_0, vec512_set((real)0.01)));
             y_6_1 = vec512_gt(vec512_load(leaky_relu2 + 224), vec512_set(0), y_6_1, vec512_mul(y_6_1, vec512_set((real)0.01)));
+            y_6_2 = vec512_gt(vec512_load(leaky_relu2 + 352), vec512_set(0), y_6_2, vec512_mul(y_6_2, vec512_set((real)0.01)));
             y_7_0 = vec512_gt(vec512_load(leaky_relu2 + 112), vec512_set(0), y_7_0, vec512_mul(y_7_0, vec512_set((real)0.01)));
             y_7_1 = vec512_gt(vec512_load(leaky_relu2 + 240), vec512_set(0), y_7_1, vec512_mul(y_7_1, vec512_set((real)0.01)));
+            y_7_2 = vec512_gt(vec512_load(leaky_relu2 + 368), vec512_set(0), y_7_2, vec512_mul(y_7_2, vec512_set((real)0.01)));
             vec512_store(dconv2, y_0_0); vec512_store(dconv2 + 128, y_0_1);
+            vec512_store(dconv2 + 256, y_0_2);
             vec512_store(dconv2 + 16, y_1_0); vec512_store(dconv2 + 144, y_1_1);
+            vec512_store(dconv2 + 272, y_1_2);
             vec512_store(dconv2 + 32, y_2_0); vec512_store(dconv2 + 160, y_2_1);
+            vec512_store(dconv2 + 288, y_2_2);
             vec512_store(dconv2 + 48, y_3_0); vec512_store(dconv2 + 176, y_3_1);
+            vec512_store(dconv2 + 304, y_3_2);
             vec512_store(dconv2 + 64, y_4_0); vec512_store(dconv2 + 192, y_4_1);
+            vec512_store(dconv2 + 320, y_4_2);
             vec512_store(dconv2 + 80, y_5_0); vec512_store(dconv2 + 208, y_5_1);
+            vec512_store(dconv2 + 336, y_5_2);
             vec512_store(dconv2 + 96, y_6_0); vec512_store(dconv2 + 224, y_6_1);
+            vec512_store(dconv2 + 352, y_6_2);
             vec512_store(dconv2 + 112, y_7_0); vec512_store(dconv2 + 240, y_7_1);
+            vec512_store(dconv2 + 368, y_7_2);
         }
     }
-    for (int64_t s = f->sites1 / 2 * 2; s < f->sites1; s++) { /* sites */
+    for (int64_t s = f->sites1 / 3 * 3; s < f->sites1; s++) { /* sites */
         const real *leaky_relu2 = f->leaky_relu2 + s * 128;
         real *dconv2 = f->dconv2 + s * 128;
         {
@@ -3469,172 +3950,233 @@ TARGET_AVX512 static void dconv2_weight_avx512(const Frame *f)
 TARGET_AVX512 static void dleaky_relu1_avx512(const Frame *f)
 {
     vec512_fill_halo(&f->back1_halo, f->dconv2, 8, f->sites1);
-    for (int64_t s = 0; s + 2 <= f->sites1; s += 2) { /* sites */
+    for (int64_t s = 0; s + 3 <= f->sites1; s += 3) { /* sites */
         const real *leaky_relu1 = f->leaky_relu1 + s * 528;
         real *dconv1 = f->dconv1 + s * 528;
         for (int64_t block = 0; block < 4; block++) { /* channels made, 8 at a time */
             vec512 y_0_0 = vec512_set(0); vec512_hold(y_0_0);
             vec512 y_0_1 = vec512_set(0); vec512_hold(y_0_1);
+            vec512 y_0_2 = vec512_set(0); vec512_hold(y_0_2);
             vec512 y_1_0 = vec512_set(0); vec512_hold(y_1_0);
             vec512 y_1_1 = vec512_set(0); vec512_hold(y_1_1);
+            vec512 y_1_2 = vec512_set(0); vec512_hold(y_1_2);
             vec512 y_2_0 = vec512_set(0); vec512_hold(y_2_0);
             vec512 y_2_1 = vec512_set(0); vec512_hold(y_2_1);
+            vec512 y_2_2 = vec512_set(0); vec512_hold(y_2_2);
             vec512 y_3_0 = vec512_set(0); vec512_hold(y_3_0);
             vec512 y_3_1 = vec512_set(0); vec512_hold(y_3_1);
+            vec512 y_3_2 = vec512_set(0); vec512_hold(y_3_2);
             vec512 y_4_0 = vec512_set(0); vec512_hold(y_4_0);
             vec512 y_4_1 = vec512_set(0); vec512_hold(y_4_1);
+            vec512 y_4_2 = vec512_set(0); vec512_hold(y_4_2);
             vec512 y_5_0 = vec512_set(0); vec512_hold(y_5_0);
             vec512 y_5_1 = vec512_set(0); vec512_hold(y_5_1);
+            vec512 y_5_2 = vec512_set(0); vec512_hold(y_5_2);
             vec512 y_6_0 = vec512_set(0); vec512_hold(y_6_0);
             vec512 y_6_1 = vec512_set(0); vec512_hold(y_6_1);
+            vec512 y_6_2 = vec512_set(0); vec512_hold(y_6_2);
             vec512 y_7_0 = vec512_set(0); vec512_hold(y_7_0);
             vec512 y_7_1 = vec512_set(0); vec512_hold(y_7_1);
+            vec512 y_7_2 = vec512_set(0); vec512_hold(y_7_2);
             const real *w = f->packed + block * 256 + 2464;
             for (int64_t tap = 0; tap < 4; tap++) { /* taps */
                 const real *x_0 = f->dconv2 + (int64_t)f->back1[tap * f->sites1 + s] * 128;
                 const real *x_1 = f->dconv2 + (int64_t)f->back1[tap * f->sites1 + s + 1] * 128;
+                const real *x_2 = f->dconv2 + (int64_t)f->back1[tap * f->sites1 + s + 2] * 128;
                 for (int64_t c = 0; c < 8; c += 4) { /* channels read */
                     vec512 v_0_0 = vec512_load(x_0 + c * 16); vec512_hold(v_0_0);
                     vec512 v_0_1 = vec512_load(x_1 + c * 16); vec512_hold(v_0_1);
+                    vec512 v_0_2 = vec512_load(x_2 + c * 16); vec512_hold(v_0_2);
                     vec512 u_0_0 = vec512_set(w[tap * 64 + c * 8]);
                     y_0_0 = vec512_fma(u_0_0, v_0_0, y_0_0);
                     y_0_1 = vec512_fma(u_0_0, v_0_1, y_0_1);
+                    y_0_2 = vec512_fma(u_0_0, v_0_2, y_0_2);
                     vec512 u_0_1 = vec512_set(w[tap * 64 + c * 8 + 1]);
                     y_1_0 = vec512_fma(u_0_1, v_0_0, y_1_0);
                     y_1_1 = vec512_fma(u_0_1, v_0_1, y_1_1);
+                    y_1_2 = vec512_fma(u_0_1, v_0_2, y_1_2);
                     vec512 u_0_2 = vec512_set(w[tap * 64 + c * 8 + 2]);
                     y_2_0 = vec512_fma(u_0_2, v_0_0, y_2_0);
                     y_2_1 = vec512_fma(u_0_2, v_0_1, y_2_1);
+                    y_2_2 = vec512_fma(u_0_2, v_0_2, y_2_2);
                     vec512 u_0_3 = vec512_set(w[tap * 64 + c * 8 + 3]);
                     y_3_0 = vec512_fma(u_0_3, v_0_0, y_3_0);
                     y_3_1 = vec512_fma(u_0_3, v_0_1, y_3_1);
+                    y_3_2 = vec512_fma(u_0_3, v_0_2, y_3_2);
                     vec512 u_0_4 = vec512_set(w[tap * 64 + c * 8 + 4]);
                     y_4_0 = vec512_fma(u_0_4, v_0_0, y_4_0);
                     y_4_1 = vec512_fma(u_0_4, v_0_1, y_4_1);
+                    y_4_2 = vec512_fma(u_0_4, v_0_2, y_4_2);
                     vec512 u_0_5 = vec512_set(w[tap * 64 + c * 8 + 5]);
                     y_5_0 = vec512_fma(u_0_5, v_0_0, y_5_0);
                     y_5_1 = vec512_fma(u_0_5, v_0_1, y_5_1);
+                    y_5_2 = vec512_fma(u_0_5, v_0_2, y_5_2);
                     vec512 u_0_6 = vec512_set(w[tap * 64 + c * 8 + 6]);
                     y_6_0 = vec512_fma(u_0_6, v_0_0, y_6_0);
                     y_6_1 = vec512_fma(u_0_6, v_0_1, y_6_1);
+                    y_6_2 = vec512_fma(u_0_6, v_0_2, y_6_2);
                     vec512 u_0_7 = vec512_set(w[tap * 64 + c * 8 + 7]);
                     y_7_0 = vec512_fma(u_0_7, v_0_0, y_7_0);
                     y_7_1 = vec512_fma(u_0_7, v_0_1, y_7_1);
+                    y_7_2 = vec512_fma(u_0_7, v_0_2, y_7_2);
                     vec512 v_1_0 = vec512_load(x_0 + c * 16 + 16); vec512_hold(v_1_0);
                     vec512 v_1_1 = vec512_load(x_1 + c * 16 + 16); vec512_hold(v_1_1);
+                    vec512 v_1_2 = vec512_load(x_2 + c * 16 + 16); vec512_hold(v_1_2);
                     vec512 u_1_0 = vec512_set(w[tap * 64 + c * 8 + 8]);
                     y_0_0 = vec512_fma(u_1_0, v_1_0, y_0_0);
                     y_0_1 = vec512_fma(u_1_0, v_1_1, y_0_1);
+                    y_0_2 = vec512_fma(u_1_0, v_1_2, y_0_2);
                     vec512 u_1_1 = vec512_set(w[tap * 64 + c * 8 + 9]);
                     y_1_0 = vec512_fma(u_1_1, v_1_0, y_1_0);
                     y_1_1 = vec512_fma(u_1_1, v_1_1, y_1_1);
+                    y_1_2 = vec512_fma(u_1_1, v_1_2, y_1_2);
                     vec512 u_1_2 = vec512_set(w[tap * 64 + c * 8 + 10]);
                     y_2_0 = vec512_fma(u_1_2, v_1_0, y_2_0);
                     y_2_1 = vec512_fma(u_1_2, v_1_1, y_2_1);
+                    y_2_2 = vec512_fma(u_1_2, v_1_2, y_2_2);
                     vec512 u_1_3 = vec512_set(w[tap * 64 + c * 8 + 11]);
                     y_3_0 = vec512_fma(u_1_3, v_1_0, y_3_0);
                     y_3_1 = vec512_fma(u_1_3, v_1_1, y_3_1);
+                    y_3_2 = vec512_fma(u_1_3, v_1_2, y_3_2);
                     vec512 u_1_4 = vec512_set(w[tap * 64 + c * 8 + 12]);
                     y_4_0 = vec512_fma(u_1_4, v_1_0, y_4_0);
                     y_4_1 = vec512_fma(u_1_4, v_1_1, y_4_1);
+                    y_4_2 = vec512_fma(u_1_4, v_1_2, y_4_2);
                     vec512 u_1_5 = vec512_set(w[tap * 64 + c * 8 + 13]);
                     y_5_0 = vec512_fma(u_1_5, v_1_0, y_5_0);
                     y_5_1 = vec512_fma(u_1_5, v_1_1, y_5_1);
+                    y_5_2 = vec512_fma(u_1_5, v_1_2, y_5_2);
                     vec512 u_1_6 = vec512_set(w[tap * 64 + c * 8 + 14]);
                     y_6_0 = vec512_fma(u_1_6, v_1_0, y_6_0);
                     y_6_1 = vec512_fma(u_1_6, v_1_1, y_6_1);
+                    y_6_2 = vec512_fma(u_1_6, v_1_2, y_6_2);
                     vec512 u_1_7 = vec512_set(w[tap * 64 + c * 8 + 15]);
                     y_7_0 = vec512_fma(u_1_7, v_1_0, y_7_0);
                     y_7_1 = vec512_fma(u_1_7, v_1_1, y_7_1);
+                    y_7_2 = vec512_fma(u_1_7, v_1_2, y_7_2);
                     vec512 v_2_0 = vec512_load(x_0 + c * 16 + 32); vec512_hold(v_2_0);
                     vec512 v_2_1 = vec512_load(x_1 + c * 16 + 32); vec512_hold(v_2_1);
+                    vec512 v_2_2 = vec512_load(x_2 + c * 16 + 32); vec512_hold(v_2_2);
                     vec512 u_2_0 = vec512_set(w[tap * 64 + c * 8 + 16]);
                     y_0_0 = vec512_fma(u_2_0, v_2_0, y_0_0);
                     y_0_1 = vec512_fma(u_2_0, v_2_1, y_0_1);
+                    y_0_2 = vec512_fma(u_2_0, v_2_2, y_0_2);
                     vec512 u_2_1 = vec512_set(w[tap * 64 + c * 8 + 17]);
                     y_1_0 = vec512_fma(u_2_1, v_2_0, y_1_0);
                     y_1_1 = vec512_fma(u_2_1, v_2_1, y_1_1);
+                    y_1_2 = vec512_fma(u_2_1, v_2_2, y_1_2);
                     vec512 u_2_2 = vec512_set(w[tap * 64 + c * 8 + 18]);
                     y_2_0 = vec512_fma(u_2_2, v_2_0, y_2_0);
                     y_2_1 = vec512_fma(u_2_2, v_2_1, y_2_1);
+                    y_2_2 = vec512_fma(u_2_2, v_2_2, y_2_2);
                     vec512 u_2_3 = vec512_set(w[tap * 64 + c * 8 + 19]);
                     y_3_0 = vec512_fma(u_2_3, v_2_0, y_3_0);
                     y_3_1 = vec512_fma(u_2_3, v_2_1, y_3_1);
+                    y_3_2 = vec512_fma(u_2_3, v_2_2, y_3_2);
                     vec512 u_2_4 = vec512_set(w[tap * 64 + c * 8 + 20]);
                     y_4_0 = vec512_fma(u_2_4, v_2_0, y_4_0);
                     y_4_1 = vec512_fma(u_2_4, v_2_1, y_4_1);
+                    y_4_2 = vec512_fma(u_2_4, v_2_2, y_4_2);
                     vec512 u_2_5 = vec512_set(w[tap * 64 + c * 8 + 21]);
                     y_5_0 = vec512_fma(u_2_5, v_2_0, y_5_0);
                     y_5_1 = vec512_fma(u_2_5, v_2_1, y_5_1);
+                    y_5_2 = vec512_fma(u_2_5, v_2_2, y_5_2);
                     vec512 u_2_6 = vec512_set(w[tap * 64 + c * 8 + 22]);
                     y_6_0 = vec512_fma(u_2_6, v_2_0, y_6_0);
                     y_6_1 = vec512_fma(u_2_6, v_2_1, y_6_1);
+                    y_6_2 = vec512_fma(u_2_6, v_2_2, y_6_2);
                     vec512 u_2_7 = vec512_set(w[tap * 64 + c * 8 + 23]);
                     y_7_0 = vec512_fma(u_2_7, v_2_0, y_7_0);
                     y_7_1 = vec512_fma(u_2_7, v_2_1, y_7_1);
+                    y_7_2 = vec512_fma(u_2_7, v_2_2, y_7_2);
                     vec512 v_3_0 = vec512_load(x_0 + c * 16 + 48); vec512_hold(v_3_0);
                     vec512 v_3_1 = vec512_load(x_1 + c * 16 + 48); vec512_hold(v_3_1);
+                    vec512 v_3_2 = vec512_load(x_2 + c * 16 + 48); vec512_hold(v_3_2);
                     vec512 u_3_0 = vec512_set(w[tap * 64 + c * 8 + 24]);
                     y_0_0 = vec512_fma(u_3_0, v_3_0, y_0_0);
                     y_0_1 = vec512_fma(u_3_0, v_3_1, y_0_1);
+                    y_0_2 = vec512_fma(u_3_0, v_3_2, y_0_2);
                     vec512 u_3_1 = vec512_set(w[tap * 64 + c * 8 + 25]);
                     y_1_0 = vec512_fma(u_3_1, v_3_0, y_1_0);
                     y_1_1 = vec512_fma(u_3_1, v_3_1, y_1_1);
+                    y_1_2 = vec512_fma(u_3_1, v_3_2, y_1_2);
                     vec512 u_3_2 = vec512_set(w[tap * 64 + c * 8 + 26]);
                     y_2_0 = vec512_fma(u_3_2, v_3_0, y_2_0);
                     y_2_1 = vec512_fma(u_3_2, v_3_1, y_2_1);
+                    y_2_2 = vec512_fma(u_3_2, v_3_2, y_2_2);
                     vec512 u_3_3 = vec512_set(w[tap * 64 + c * 8 + 27]);
                     y_3_0 = vec512_fma(u_3_3, v_3_0, y_3_0);
                     y_3_1 = vec512_fma(u_3_3, v_3_1, y_3_1);
+                    y_3_2 = vec512_fma(u_3_3, v_3_2, y_3_2);
                     vec512 u_3_4 = vec512_set(w[tap * 64 + c * 8 + 28]);
                     y_4_0 = vec512_fma(u_3_4, v_3_0, y_4_0);
                     y_4_1 = vec512_fma(u_3_4, v_3_1, y_4_1);
+                    y_4_2 = vec512_fma(u_3_4, v_3_2, y_4_2);
                     vec512 u_3_5 = vec512_set(w[tap * 64 + c * 8 + 29]);
                     y_5_0 = vec512_fma(u_3_5, v_3_0, y_5_0);
                     y_5_1 = vec512_fma(u_3_5, v_3_1, y_5_1);
+                    y_5_2 = vec512_fma(u_3_5, v_3_2, y_5_2);
                     vec512 u_3_6 = vec512_set(w[tap * 64 + c * 8 + 30]);
                     y_6_0 = vec512_fma(u_3_6, v_3_0, y_6_0);
                     y_6_1 = vec512_fma(u_3_6, v_3_1, y_6_1);
+                    y_6_2 = vec512_fma(u_3_6, v_3_2, y_6_2);
                     vec512 u_3_7 = vec512_set(w[tap * 64 + c * 8 + 31]);
                     y_7_0 = vec512_fma(u_3_7, v_3_0, y_7_0);
                     y_7_1 = vec512_fma(u_3_7, v_3_1, y_7_1);
+                    y_7_2 = vec512_fma(u_3_7, v_3_2, y_7_2);
                 }
             }
             y_0_0 = vec512_gt(vec512_load(leaky_relu1 + block * 128), vec512_set(0), y_0_0, vec512_mul(y_0_0, vec512_set((real)0.01)));
             y_0_1 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + 528), vec512_set(0), y_0_1, vec512_mul(y_0_1, vec512_set((real)0.01)));
+            y_0_2 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + 1056), vec512_set(0), y_0_2, vec512_mul(y_0_2, vec512_set((real)0.01)));
             y_1_0 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + 16), vec512_set(0), y_1_0, vec512_mul(y_1_0, vec512_set((real)0.01)));
             y_1_1 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + 544), vec512_set(0), y_1_1, vec512_mul(y_1_1, vec512_set((real)0.01)));
+            y_1_2 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + 1072), vec512_set(0), y_1_2, vec512_mul(y_1_2, vec512_set((real)0.01)));
             y_2_0 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + 32), vec512_set(0), y_2_0, vec512_mul(y_2_0, vec512_set((real)0.01)));
             y_2_1 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + 560), vec512_set(0), y_2_1, vec512_mul(y_2_1, vec512_set((real)0.01)));
+            y_2_2 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + 1088), vec512_set(0), y_2_2, vec512_mul(y_2_2, vec512_set((real)0.01)));
             y_3_0 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + 48), vec512_set(0), y_3_0, vec512_mul(y_3_0, vec512_set((real)0.01)));
             y_3_1 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + 576), vec512_set(0), y_3_1, vec512_mul(y_3_1, vec512_set((real)0.01)));
+            y_3_2 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + 1104), vec512_set(0), y_3_2, vec512_mul(y_3_2, vec512_set((real)0.01)));
             y_4_0 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + 64), vec512_set(0), y_4_0, vec512_mul(y_4_0, vec512_set((real)0.01)));
             y_4_1 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + 592), vec512_set(0), y_4_1, vec512_mul(y_4_1, vec512_set((real)0.01)));
+            y_4_2 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + 1120), vec512_set(0), y_4_2, vec512_mul(y_4_2, vec512_set((real)0.01)));
             y_5_0 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + 80), vec512_set(0), y_5_0, vec512_mul(y_5_0, vec512_set((real)0.01)));
             y_5_1 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + 608), vec512_set(0), y_5_1, vec512_mul(y_5_1, vec512_set((real)0.01)));
+            y_5_2 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + 1136), vec512_set(0), y_5_2, vec512_mul(y_5_2, vec512_set((real)0.01)));
             y_6_0 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + 96), vec512_set(0), y_6_0, vec512_mul(y_6_0, vec512_set((real)0.01)));
             y_6_1 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + 624), vec512_set(0), y_6_1, vec512_mul(y_6_1, vec512_set((real)0.01)));
+            y_6_2 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + 1152), vec512_set(0), y_6_2, vec512_mul(y_6_2, vec512_set((real)0.01)));
             y_7_0 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + 112), vec512_set(0), y_7_0, vec512_mul(y_7_0, vec512_set((real)0.01)));
             y_7_1 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + 640), vec512_set(0), y_7_1, vec512_mul(y_7_1, vec512_set((real)0.01)));
+            y_7_2 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + 1168), vec512_set(0), y_7_2, vec512_mul(y_7_2, vec512_set((real)0.01)));
             vec512_store(dconv1 + block * 128, y_0_0);
             vec512_store(dconv1 + block * 128 + 528, y_0_1);
+            vec512_store(dconv1 + block * 128 + 1056, y_0_2);
             vec512_store(dconv1 + block * 128 + 16, y_1_0);
             vec512_store(dconv1 + block * 128 + 544, y_1_1);
+            vec512_store(dconv1 + block * 128 + 1072, y_1_2);
             vec512_store(dconv1 + block * 128 + 32, y_2_0);
             vec512_store(dconv1 + block * 128 + 560, y_2_1);
+            vec512_store(dconv1 + block * 128 + 1088, y_2_2);
             vec512_store(dconv1 + block * 128 + 48, y_3_0);
             vec512_store(dconv1 + block * 128 + 576, y_3_1);
+            vec512_store(dconv1 + block * 128 + 1104, y_3_2);
             vec512_store(dconv1 + block * 128 + 64, y_4_0);
             vec512_store(dconv1 + block * 128 + 592, y_4_1);
+            vec512_store(dconv1 + block * 128 + 1120, y_4_2);
             vec512_store(dconv1 + block * 128 + 80, y_5_0);
             vec512_store(dconv1 + block * 128 + 608, y_5_1);
+            vec512_store(dconv1 + block * 128 + 1136, y_5_2);
             vec512_store(dconv1 + block * 128 + 96, y_6_0);
             vec512_store(dconv1 + block * 128 + 624, y_6_1);
+            vec512_store(dconv1 + block * 128 + 1152, y_6_2);
             vec512_store(dconv1 + block * 128 + 112, y_7_0);
             vec512_store(dconv1 + block * 128 + 640, y_7_1);
+            vec512_store(dconv1 + block * 128 + 1168, y_7_2);
         }
     }
-    for (int64_t s = f->sites1 / 2 * 2; s < f->sites1; s++) { /* sites */
+    for (int64_t s = f->sites1 / 3 * 3; s < f->sites1; s++) { /* sites */
         const real *leaky_relu1 = f->leaky_relu1 + s * 528;
         real *dconv1 = f->dconv1 + s * 528;
         for (int64_t block = 0; block < 4; block++) { /* channels made, 8 at a time */
@@ -4226,60 +4768,78 @@ TARGET_AVX2 static void read_flux_avx2(const Frame *f)
  * y[o,p] = b[o] + sum over taps k and channels c of w[o,c,k] x[c,near[k][p]]; 128 multiply-adds a site */
 TARGET_AVX2 static void conv1_avx2(const Frame *f)
 {
-    for (int64_t s = 0; s + 2 <= f->sites1; s += 2) { /* sites */
+    for (int64_t s = 0; s + 3 <= f->sites1; s += 3) { /* sites */
         real *leaky_relu1 = f->leaky_relu1 + s * 528;
         for (int64_t block = 0; block < 4; block++) { /* channels made, 8 at a time */
             for (int64_t o = 0; o < 8; o += 4) { /* channels made */
                 for (int64_t lane = 0; lane < 16; lane += 8) { /* samples */
                     vec256 y_0_0 = vec256_set(0); vec256_hold(y_0_0);
                     vec256 y_0_1 = vec256_set(0); vec256_hold(y_0_1);
+                    vec256 y_0_2 = vec256_set(0); vec256_hold(y_0_2);
                     vec256 y_1_0 = vec256_set(0); vec256_hold(y_1_0);
                     vec256 y_1_1 = vec256_set(0); vec256_hold(y_1_1);
+                    vec256 y_1_2 = vec256_set(0); vec256_hold(y_1_2);
                     vec256 y_2_0 = vec256_set(0); vec256_hold(y_2_0);
                     vec256 y_2_1 = vec256_set(0); vec256_hold(y_2_1);
+                    vec256 y_2_2 = vec256_set(0); vec256_hold(y_2_2);
                     vec256 y_3_0 = vec256_set(0); vec256_hold(y_3_0);
                     vec256 y_3_1 = vec256_set(0); vec256_hold(y_3_1);
+                    vec256 y_3_2 = vec256_set(0); vec256_hold(y_3_2);
                     const real *w = f->packed + block * 32 + o;
                     {
                         const real *x_0 = f->flux + s * 64 + lane;
                         const real *x_1 = f->flux + s * 64 + lane + 64;
+                        const real *x_2 = f->flux + s * 64 + lane + 128;
                         for (int64_t c = 0; c < 4; c++) { /* channels read */
                             vec256 v_0 = vec256_load(x_0 + c * 16); vec256_hold(v_0);
                             vec256 v_1 = vec256_load(x_1 + c * 16); vec256_hold(v_1);
+                            vec256 v_2 = vec256_load(x_2 + c * 16); vec256_hold(v_2);
                             vec256 u_0 = vec256_set(w[c * 8]); y_0_0 = vec256_fma(u_0, v_0, y_0_0);
                             y_0_1 = vec256_fma(u_0, v_1, y_0_1);
+                            y_0_2 = vec256_fma(u_0, v_2, y_0_2);
                             vec256 u_1 = vec256_set(w[c * 8 + 1]);
                             y_1_0 = vec256_fma(u_1, v_0, y_1_0);
                             y_1_1 = vec256_fma(u_1, v_1, y_1_1);
+                            y_1_2 = vec256_fma(u_1, v_2, y_1_2);
                             vec256 u_2 = vec256_set(w[c * 8 + 2]);
                             y_2_0 = vec256_fma(u_2, v_0, y_2_0);
                             y_2_1 = vec256_fma(u_2, v_1, y_2_1);
+                            y_2_2 = vec256_fma(u_2, v_2, y_2_2);
                             vec256 u_3 = vec256_set(w[c * 8 + 3]);
                             y_3_0 = vec256_fma(u_3, v_0, y_3_0);
                             y_3_1 = vec256_fma(u_3, v_1, y_3_1);
+                            y_3_2 = vec256_fma(u_3, v_2, y_3_2);
                         }
                     }
                     y_0_0 = vec256_max(y_0_0, vec256_mul(y_0_0, vec256_set((real)0.01)));
                     y_0_1 = vec256_max(y_0_1, vec256_mul(y_0_1, vec256_set((real)0.01)));
+                    y_0_2 = vec256_max(y_0_2, vec256_mul(y_0_2, vec256_set((real)0.01)));
                     y_1_0 = vec256_max(y_1_0, vec256_mul(y_1_0, vec256_set((real)0.01)));
                     y_1_1 = vec256_max(y_1_1, vec256_mul(y_1_1, vec256_set((real)0.01)));
+                    y_1_2 = vec256_max(y_1_2, vec256_mul(y_1_2, vec256_set((real)0.01)));
                     y_2_0 = vec256_max(y_2_0, vec256_mul(y_2_0, vec256_set((real)0.01)));
                     y_2_1 = vec256_max(y_2_1, vec256_mul(y_2_1, vec256_set((real)0.01)));
+                    y_2_2 = vec256_max(y_2_2, vec256_mul(y_2_2, vec256_set((real)0.01)));
                     y_3_0 = vec256_max(y_3_0, vec256_mul(y_3_0, vec256_set((real)0.01)));
                     y_3_1 = vec256_max(y_3_1, vec256_mul(y_3_1, vec256_set((real)0.01)));
+                    y_3_2 = vec256_max(y_3_2, vec256_mul(y_3_2, vec256_set((real)0.01)));
                     vec256_store(leaky_relu1 + block * 128 + o * 16 + lane, y_0_0);
                     vec256_store(leaky_relu1 + block * 128 + o * 16 + lane + 528, y_0_1);
+                    vec256_store(leaky_relu1 + block * 128 + o * 16 + lane + 1056, y_0_2);
                     vec256_store(leaky_relu1 + block * 128 + o * 16 + lane + 16, y_1_0);
                     vec256_store(leaky_relu1 + block * 128 + o * 16 + lane + 544, y_1_1);
+                    vec256_store(leaky_relu1 + block * 128 + o * 16 + lane + 1072, y_1_2);
                     vec256_store(leaky_relu1 + block * 128 + o * 16 + lane + 32, y_2_0);
                     vec256_store(leaky_relu1 + block * 128 + o * 16 + lane + 560, y_2_1);
+                    vec256_store(leaky_relu1 + block * 128 + o * 16 + lane + 1088, y_2_2);
                     vec256_store(leaky_relu1 + block * 128 + o * 16 + lane + 48, y_3_0);
                     vec256_store(leaky_relu1 + block * 128 + o * 16 + lane + 576, y_3_1);
+                    vec256_store(leaky_relu1 + block * 128 + o * 16 + lane + 1104, y_3_2);
                 }
             }
         }
     }
-    for (int64_t s = f->sites1 / 2 * 2; s < f->sites1; s++) { /* sites */
+    for (int64_t s = f->sites1 / 3 * 3; s < f->sites1; s++) { /* sites */
         real *leaky_relu1 = f->leaky_relu1 + s * 528;
         for (int64_t block = 0; block < 4; block++) { /* channels made, 8 at a time */
             for (int64_t o = 0; o < 8; o += 4) { /* channels made */
@@ -4318,61 +4878,79 @@ TARGET_AVX2 static void conv1_avx2(const Frame *f)
 TARGET_AVX2 static void conv2_avx2(const Frame *f)
 {
     vec256_fill_halo(&f->near1_halo, f->leaky_relu1, 33, f->sites1);
-    for (int64_t s = 0; s + 2 <= f->sites1; s += 2) { /* sites */
+    for (int64_t s = 0; s + 3 <= f->sites1; s += 3) { /* sites */
         real *leaky_relu2 = f->leaky_relu2 + s * 128;
         {
             for (int64_t o = 0; o < 8; o += 4) { /* channels made */
                 for (int64_t lane = 0; lane < 16; lane += 8) { /* samples */
                     vec256 y_0_0 = vec256_set(0); vec256_hold(y_0_0);
                     vec256 y_0_1 = vec256_set(0); vec256_hold(y_0_1);
+                    vec256 y_0_2 = vec256_set(0); vec256_hold(y_0_2);
                     vec256 y_1_0 = vec256_set(0); vec256_hold(y_1_0);
                     vec256 y_1_1 = vec256_set(0); vec256_hold(y_1_1);
+                    vec256 y_1_2 = vec256_set(0); vec256_hold(y_1_2);
                     vec256 y_2_0 = vec256_set(0); vec256_hold(y_2_0);
                     vec256 y_2_1 = vec256_set(0); vec256_hold(y_2_1);
+                    vec256 y_2_2 = vec256_set(0); vec256_hold(y_2_2);
                     vec256 y_3_0 = vec256_set(0); vec256_hold(y_3_0);
                     vec256 y_3_1 = vec256_set(0); vec256_hold(y_3_1);
+                    vec256 y_3_2 = vec256_set(0); vec256_hold(y_3_2);
                     const real *w = f->packed + o + 128;
                     for (int64_t tap = 0; tap < 4; tap++) { /* taps */
                         const real *x_0 = f->leaky_relu1 + (int64_t)f->near1[tap * f->sites1 + s] * 528 + lane;
                         const real *x_1 = f->leaky_relu1 + (int64_t)f->near1[tap * f->sites1 + s + 1] * 528 + lane;
+                        const real *x_2 = f->leaky_relu1 + (int64_t)f->near1[tap * f->sites1 + s + 2] * 528 + lane;
                         for (int64_t c = 0; c < 32; c++) { /* channels read */
                             vec256 v_0 = vec256_load(x_0 + c * 16); vec256_hold(v_0);
                             vec256 v_1 = vec256_load(x_1 + c * 16); vec256_hold(v_1);
+                            vec256 v_2 = vec256_load(x_2 + c * 16); vec256_hold(v_2);
                             vec256 u_0 = vec256_set(w[tap * 256 + c * 8]);
                             y_0_0 = vec256_fma(u_0, v_0, y_0_0);
                             y_0_1 = vec256_fma(u_0, v_1, y_0_1);
+                            y_0_2 = vec256_fma(u_0, v_2, y_0_2);
                             vec256 u_1 = vec256_set(w[tap * 256 + c * 8 + 1]);
                             y_1_0 = vec256_fma(u_1, v_0, y_1_0);
                             y_1_1 = vec256_fma(u_1, v_1, y_1_1);
+                            y_1_2 = vec256_fma(u_1, v_2, y_1_2);
                             vec256 u_2 = vec256_set(w[tap * 256 + c * 8 + 2]);
                             y_2_0 = vec256_fma(u_2, v_0, y_2_0);
                             y_2_1 = vec256_fma(u_2, v_1, y_2_1);
+                            y_2_2 = vec256_fma(u_2, v_2, y_2_2);
                             vec256 u_3 = vec256_set(w[tap * 256 + c * 8 + 3]);
                             y_3_0 = vec256_fma(u_3, v_0, y_3_0);
                             y_3_1 = vec256_fma(u_3, v_1, y_3_1);
+                            y_3_2 = vec256_fma(u_3, v_2, y_3_2);
                         }
                     }
                     y_0_0 = vec256_max(y_0_0, vec256_mul(y_0_0, vec256_set((real)0.01)));
                     y_0_1 = vec256_max(y_0_1, vec256_mul(y_0_1, vec256_set((real)0.01)));
+                    y_0_2 = vec256_max(y_0_2, vec256_mul(y_0_2, vec256_set((real)0.01)));
                     y_1_0 = vec256_max(y_1_0, vec256_mul(y_1_0, vec256_set((real)0.01)));
                     y_1_1 = vec256_max(y_1_1, vec256_mul(y_1_1, vec256_set((real)0.01)));
+                    y_1_2 = vec256_max(y_1_2, vec256_mul(y_1_2, vec256_set((real)0.01)));
                     y_2_0 = vec256_max(y_2_0, vec256_mul(y_2_0, vec256_set((real)0.01)));
                     y_2_1 = vec256_max(y_2_1, vec256_mul(y_2_1, vec256_set((real)0.01)));
+                    y_2_2 = vec256_max(y_2_2, vec256_mul(y_2_2, vec256_set((real)0.01)));
                     y_3_0 = vec256_max(y_3_0, vec256_mul(y_3_0, vec256_set((real)0.01)));
                     y_3_1 = vec256_max(y_3_1, vec256_mul(y_3_1, vec256_set((real)0.01)));
+                    y_3_2 = vec256_max(y_3_2, vec256_mul(y_3_2, vec256_set((real)0.01)));
                     vec256_store(leaky_relu2 + o * 16 + lane, y_0_0);
                     vec256_store(leaky_relu2 + o * 16 + lane + 128, y_0_1);
+                    vec256_store(leaky_relu2 + o * 16 + lane + 256, y_0_2);
                     vec256_store(leaky_relu2 + o * 16 + lane + 16, y_1_0);
                     vec256_store(leaky_relu2 + o * 16 + lane + 144, y_1_1);
+                    vec256_store(leaky_relu2 + o * 16 + lane + 272, y_1_2);
                     vec256_store(leaky_relu2 + o * 16 + lane + 32, y_2_0);
                     vec256_store(leaky_relu2 + o * 16 + lane + 160, y_2_1);
+                    vec256_store(leaky_relu2 + o * 16 + lane + 288, y_2_2);
                     vec256_store(leaky_relu2 + o * 16 + lane + 48, y_3_0);
                     vec256_store(leaky_relu2 + o * 16 + lane + 176, y_3_1);
+                    vec256_store(leaky_relu2 + o * 16 + lane + 304, y_3_2);
                 }
             }
         }
     }
-    for (int64_t s = f->sites1 / 2 * 2; s < f->sites1; s++) { /* sites */
+    for (int64_t s = f->sites1 / 3 * 3; s < f->sites1; s++) { /* sites */
         real *leaky_relu2 = f->leaky_relu2 + s * 128;
         {
             for (int64_t o = 0; o < 8; o += 4) { /* channels made */
@@ -4414,7 +4992,7 @@ TARGET_AVX2 static void conv2_avx2(const Frame *f)
  * y[o,p] = b[o] + sum over taps k and channels c of w[o,c,k] x[c,near[k][p]]; 640 multiply-adds a site */
 TARGET_AVX2 static void conv3_avx2(const Frame *f)
 {
-    real leaky_relu3_tile[2 * 17 * 16] __attribute__((aligned(64)));
+    real leaky_relu3_tile[3 * 17 * 16] __attribute__((aligned(64)));
     real global_sum_pool1_strip[1 * 8 * 16] __attribute__((aligned(64)));
     real leaky_relu3_tile_2[1 * 17 * 16] __attribute__((aligned(64)));
     vec256_fill_halo(&f->near1_halo, f->leaky_relu2, 8, f->sites1);
@@ -4422,7 +5000,7 @@ TARGET_AVX2 static void conv3_avx2(const Frame *f)
     for (int64_t from = 0; from + 64 <= f->sites1 + 63; from += 64) { /* strips of sites */
         const int64_t to = (from + 64 < f->sites1 ? from + 64 : f->sites1);
         clear(global_sum_pool1_strip, 128);
-        for (int64_t s = from; s + 2 <= to; s += 2) { /* sites */
+        for (int64_t s = from; s + 3 <= to; s += 3) { /* sites */
             real *leaky_relu3 = leaky_relu3_tile;
             real *global_sum_pool1 = global_sum_pool1_strip;
             for (int64_t block = 0; block < 2; block++) { /* channels made, 8 at a time */
@@ -4430,49 +5008,67 @@ TARGET_AVX2 static void conv3_avx2(const Frame *f)
                     for (int64_t lane = 0; lane < 16; lane += 8) { /* samples */
                         vec256 y_0_0 = vec256_set(0); vec256_hold(y_0_0);
                         vec256 y_0_1 = vec256_set(0); vec256_hold(y_0_1);
+                        vec256 y_0_2 = vec256_set(0); vec256_hold(y_0_2);
                         vec256 y_1_0 = vec256_set(0); vec256_hold(y_1_0);
                         vec256 y_1_1 = vec256_set(0); vec256_hold(y_1_1);
+                        vec256 y_1_2 = vec256_set(0); vec256_hold(y_1_2);
                         vec256 y_2_0 = vec256_set(0); vec256_hold(y_2_0);
                         vec256 y_2_1 = vec256_set(0); vec256_hold(y_2_1);
+                        vec256 y_2_2 = vec256_set(0); vec256_hold(y_2_2);
                         vec256 y_3_0 = vec256_set(0); vec256_hold(y_3_0);
                         vec256 y_3_1 = vec256_set(0); vec256_hold(y_3_1);
+                        vec256 y_3_2 = vec256_set(0); vec256_hold(y_3_2);
                         const real *w = f->packed + block * 256 + o + 1152;
                         for (int64_t tap = 0; tap < 4; tap++) { /* taps */
                             const real *x_0 = f->leaky_relu2 + (int64_t)f->near1[tap * f->sites1 + s] * 128 + lane;
                             const real *x_1 = f->leaky_relu2 + (int64_t)f->near1[tap * f->sites1 + s + 1] * 128 + lane;
+                            const real *x_2 = f->leaky_relu2 + (int64_t)f->near1[tap * f->sites1 + s + 2] * 128 + lane;
                             for (int64_t c = 0; c < 8; c++) { /* channels read */
                                 vec256 v_0 = vec256_load(x_0 + c * 16); vec256_hold(v_0);
                                 vec256 v_1 = vec256_load(x_1 + c * 16); vec256_hold(v_1);
+                                vec256 v_2 = vec256_load(x_2 + c * 16); vec256_hold(v_2);
                                 vec256 u_0 = vec256_set(w[tap * 64 + c * 8]);
                                 y_0_0 = vec256_fma(u_0, v_0, y_0_0);
                                 y_0_1 = vec256_fma(u_0, v_1, y_0_1);
+                                y_0_2 = vec256_fma(u_0, v_2, y_0_2);
                                 vec256 u_1 = vec256_set(w[tap * 64 + c * 8 + 1]);
                                 y_1_0 = vec256_fma(u_1, v_0, y_1_0);
                                 y_1_1 = vec256_fma(u_1, v_1, y_1_1);
+                                y_1_2 = vec256_fma(u_1, v_2, y_1_2);
                                 vec256 u_2 = vec256_set(w[tap * 64 + c * 8 + 2]);
                                 y_2_0 = vec256_fma(u_2, v_0, y_2_0);
                                 y_2_1 = vec256_fma(u_2, v_1, y_2_1);
+                                y_2_2 = vec256_fma(u_2, v_2, y_2_2);
                                 vec256 u_3 = vec256_set(w[tap * 64 + c * 8 + 3]);
                                 y_3_0 = vec256_fma(u_3, v_0, y_3_0);
                                 y_3_1 = vec256_fma(u_3, v_1, y_3_1);
+                                y_3_2 = vec256_fma(u_3, v_2, y_3_2);
                             }
                         }
                         y_0_0 = vec256_max(y_0_0, vec256_mul(y_0_0, vec256_set((real)0.01)));
                         y_0_1 = vec256_max(y_0_1, vec256_mul(y_0_1, vec256_set((real)0.01)));
+                        y_0_2 = vec256_max(y_0_2, vec256_mul(y_0_2, vec256_set((real)0.01)));
                         y_1_0 = vec256_max(y_1_0, vec256_mul(y_1_0, vec256_set((real)0.01)));
                         y_1_1 = vec256_max(y_1_1, vec256_mul(y_1_1, vec256_set((real)0.01)));
+                        y_1_2 = vec256_max(y_1_2, vec256_mul(y_1_2, vec256_set((real)0.01)));
                         y_2_0 = vec256_max(y_2_0, vec256_mul(y_2_0, vec256_set((real)0.01)));
                         y_2_1 = vec256_max(y_2_1, vec256_mul(y_2_1, vec256_set((real)0.01)));
+                        y_2_2 = vec256_max(y_2_2, vec256_mul(y_2_2, vec256_set((real)0.01)));
                         y_3_0 = vec256_max(y_3_0, vec256_mul(y_3_0, vec256_set((real)0.01)));
                         y_3_1 = vec256_max(y_3_1, vec256_mul(y_3_1, vec256_set((real)0.01)));
+                        y_3_2 = vec256_max(y_3_2, vec256_mul(y_3_2, vec256_set((real)0.01)));
                         vec256_store(leaky_relu3 + block * 128 + o * 16 + lane, y_0_0);
                         vec256_store(leaky_relu3 + block * 128 + o * 16 + lane + 272, y_0_1);
+                        vec256_store(leaky_relu3 + block * 128 + o * 16 + lane + 544, y_0_2);
                         vec256_store(leaky_relu3 + block * 128 + o * 16 + lane + 16, y_1_0);
                         vec256_store(leaky_relu3 + block * 128 + o * 16 + lane + 288, y_1_1);
+                        vec256_store(leaky_relu3 + block * 128 + o * 16 + lane + 560, y_1_2);
                         vec256_store(leaky_relu3 + block * 128 + o * 16 + lane + 32, y_2_0);
                         vec256_store(leaky_relu3 + block * 128 + o * 16 + lane + 304, y_2_1);
+                        vec256_store(leaky_relu3 + block * 128 + o * 16 + lane + 576, y_2_2);
                         vec256_store(leaky_relu3 + block * 128 + o * 16 + lane + 48, y_3_0);
                         vec256_store(leaky_relu3 + block * 128 + o * 16 + lane + 320, y_3_1);
+                        vec256_store(leaky_relu3 + block * 128 + o * 16 + lane + 592, y_3_2);
                     }
                 }
             }
@@ -4481,50 +5077,64 @@ TARGET_AVX2 static void conv3_avx2(const Frame *f)
                     for (int64_t lane = 0; lane < 16; lane += 8) { /* samples */
                         vec256 y_0_0 = vec256_set(0); vec256_hold(y_0_0);
                         vec256 y_0_1 = vec256_set(0); vec256_hold(y_0_1);
+                        vec256 y_0_2 = vec256_set(0); vec256_hold(y_0_2);
                         vec256 y_1_0 = vec256_set(0); vec256_hold(y_1_0);
                         vec256 y_1_1 = vec256_set(0); vec256_hold(y_1_1);
+                        vec256 y_1_2 = vec256_set(0); vec256_hold(y_1_2);
                         vec256 y_2_0 = vec256_set(0); vec256_hold(y_2_0);
                         vec256 y_2_1 = vec256_set(0); vec256_hold(y_2_1);
+                        vec256 y_2_2 = vec256_set(0); vec256_hold(y_2_2);
                         vec256 y_3_0 = vec256_set(0); vec256_hold(y_3_0);
                         vec256 y_3_1 = vec256_set(0); vec256_hold(y_3_1);
+                        vec256 y_3_2 = vec256_set(0); vec256_hold(y_3_2);
                         const real *w = f->packed + o + 1664;
                         {
                             const real *x_0 = leaky_relu3_tile + lane;
                             const real *x_1 = leaky_relu3_tile + lane + 272;
+                            const real *x_2 = leaky_relu3_tile + lane + 544;
                             for (int64_t c = 0; c < 16; c++) { /* channels read */
                                 vec256 v_0 = vec256_load(x_0 + c * 16); vec256_hold(v_0);
                                 vec256 v_1 = vec256_load(x_1 + c * 16); vec256_hold(v_1);
+                                vec256 v_2 = vec256_load(x_2 + c * 16); vec256_hold(v_2);
                                 vec256 u_0 = vec256_set(w[c * 8]);
                                 y_0_0 = vec256_fma(u_0, v_0, y_0_0);
                                 y_0_1 = vec256_fma(u_0, v_1, y_0_1);
+                                y_0_2 = vec256_fma(u_0, v_2, y_0_2);
                                 vec256 u_1 = vec256_set(w[c * 8 + 1]);
                                 y_1_0 = vec256_fma(u_1, v_0, y_1_0);
                                 y_1_1 = vec256_fma(u_1, v_1, y_1_1);
+                                y_1_2 = vec256_fma(u_1, v_2, y_1_2);
                                 vec256 u_2 = vec256_set(w[c * 8 + 2]);
                                 y_2_0 = vec256_fma(u_2, v_0, y_2_0);
                                 y_2_1 = vec256_fma(u_2, v_1, y_2_1);
+                                y_2_2 = vec256_fma(u_2, v_2, y_2_2);
                                 vec256 u_3 = vec256_set(w[c * 8 + 3]);
                                 y_3_0 = vec256_fma(u_3, v_0, y_3_0);
                                 y_3_1 = vec256_fma(u_3, v_1, y_3_1);
+                                y_3_2 = vec256_fma(u_3, v_2, y_3_2);
                             }
                         }
                         y_0_0 = vec256_max(y_0_0, vec256_mul(y_0_0, vec256_set((real)0.01)));
                         y_0_1 = vec256_max(y_0_1, vec256_mul(y_0_1, vec256_set((real)0.01)));
+                        y_0_2 = vec256_max(y_0_2, vec256_mul(y_0_2, vec256_set((real)0.01)));
                         y_1_0 = vec256_max(y_1_0, vec256_mul(y_1_0, vec256_set((real)0.01)));
                         y_1_1 = vec256_max(y_1_1, vec256_mul(y_1_1, vec256_set((real)0.01)));
+                        y_1_2 = vec256_max(y_1_2, vec256_mul(y_1_2, vec256_set((real)0.01)));
                         y_2_0 = vec256_max(y_2_0, vec256_mul(y_2_0, vec256_set((real)0.01)));
                         y_2_1 = vec256_max(y_2_1, vec256_mul(y_2_1, vec256_set((real)0.01)));
+                        y_2_2 = vec256_max(y_2_2, vec256_mul(y_2_2, vec256_set((real)0.01)));
                         y_3_0 = vec256_max(y_3_0, vec256_mul(y_3_0, vec256_set((real)0.01)));
                         y_3_1 = vec256_max(y_3_1, vec256_mul(y_3_1, vec256_set((real)0.01)));
-                        vec256_store(global_sum_pool1 + o * 16 + lane, vec256_add(vec256_load(global_sum_pool1 + o * 16 + lane), vec256_add(y_0_0, y_0_1)));
-                        vec256_store(global_sum_pool1 + o * 16 + lane + 16, vec256_add(vec256_load(global_sum_pool1 + o * 16 + lane + 16), vec256_add(y_1_0, y_1_1)));
-                        vec256_store(global_sum_pool1 + o * 16 + lane + 32, vec256_add(vec256_load(global_sum_pool1 + o * 16 + lane + 32), vec256_add(y_2_0, y_2_1)));
-                        vec256_store(global_sum_pool1 + o * 16 + lane + 48, vec256_add(vec256_load(global_sum_pool1 + o * 16 + lane + 48), vec256_add(y_3_0, y_3_1)));
+                        y_3_2 = vec256_max(y_3_2, vec256_mul(y_3_2, vec256_set((real)0.01)));
+                        vec256_store(global_sum_pool1 + o * 16 + lane, vec256_add(vec256_load(global_sum_pool1 + o * 16 + lane), vec256_add(y_0_0, vec256_add(y_0_1, y_0_2))));
+                        vec256_store(global_sum_pool1 + o * 16 + lane + 16, vec256_add(vec256_load(global_sum_pool1 + o * 16 + lane + 16), vec256_add(y_1_0, vec256_add(y_1_1, y_1_2))));
+                        vec256_store(global_sum_pool1 + o * 16 + lane + 32, vec256_add(vec256_load(global_sum_pool1 + o * 16 + lane + 32), vec256_add(y_2_0, vec256_add(y_2_1, y_2_2))));
+                        vec256_store(global_sum_pool1 + o * 16 + lane + 48, vec256_add(vec256_load(global_sum_pool1 + o * 16 + lane + 48), vec256_add(y_3_0, vec256_add(y_3_1, y_3_2))));
                     }
                 }
             }
         }
-        for (int64_t s = to / 2 * 2; s < to; s++) { /* sites */
+        for (int64_t s = from + (to - from) / 3 * 3; s < to; s++) { /* sites */
             real *leaky_relu3 = leaky_relu3_tile_2;
             real *global_sum_pool1 = global_sum_pool1_strip;
             for (int64_t block = 0; block < 2; block++) { /* channels made, 8 at a time */
@@ -4658,7 +5268,7 @@ TARGET_AVX2 static void conv3_2_avx2(const Frame *f)
     for (int64_t from = 0; from + 64 <= f->sites1 + 63; from += 64) { /* strips of sites */
         const int64_t to = (from + 64 < f->sites1 ? from + 64 : f->sites1);
         clear(global_sum_pool1_strip, 128);
-        for (int64_t s = from; s + 2 <= to; s += 2) { /* sites */
+        for (int64_t s = from; s + 3 <= to; s += 3) { /* sites */
             real *leaky_relu3 = f->leaky_relu3 + s * 272;
             real *leaky_relu4 = f->leaky_relu4 + s * 128;
             real *global_sum_pool1 = global_sum_pool1_strip;
@@ -4667,49 +5277,67 @@ TARGET_AVX2 static void conv3_2_avx2(const Frame *f)
                     for (int64_t lane = 0; lane < 16; lane += 8) { /* samples */
                         vec256 y_0_0 = vec256_set(0); vec256_hold(y_0_0);
                         vec256 y_0_1 = vec256_set(0); vec256_hold(y_0_1);
+                        vec256 y_0_2 = vec256_set(0); vec256_hold(y_0_2);
                         vec256 y_1_0 = vec256_set(0); vec256_hold(y_1_0);
                         vec256 y_1_1 = vec256_set(0); vec256_hold(y_1_1);
+                        vec256 y_1_2 = vec256_set(0); vec256_hold(y_1_2);
                         vec256 y_2_0 = vec256_set(0); vec256_hold(y_2_0);
                         vec256 y_2_1 = vec256_set(0); vec256_hold(y_2_1);
+                        vec256 y_2_2 = vec256_set(0); vec256_hold(y_2_2);
                         vec256 y_3_0 = vec256_set(0); vec256_hold(y_3_0);
                         vec256 y_3_1 = vec256_set(0); vec256_hold(y_3_1);
+                        vec256 y_3_2 = vec256_set(0); vec256_hold(y_3_2);
                         const real *w = f->packed + block * 256 + o + 1152;
                         for (int64_t tap = 0; tap < 4; tap++) { /* taps */
                             const real *x_0 = f->leaky_relu2 + (int64_t)f->near1[tap * f->sites1 + s] * 128 + lane;
                             const real *x_1 = f->leaky_relu2 + (int64_t)f->near1[tap * f->sites1 + s + 1] * 128 + lane;
+                            const real *x_2 = f->leaky_relu2 + (int64_t)f->near1[tap * f->sites1 + s + 2] * 128 + lane;
                             for (int64_t c = 0; c < 8; c++) { /* channels read */
                                 vec256 v_0 = vec256_load(x_0 + c * 16); vec256_hold(v_0);
                                 vec256 v_1 = vec256_load(x_1 + c * 16); vec256_hold(v_1);
+                                vec256 v_2 = vec256_load(x_2 + c * 16); vec256_hold(v_2);
                                 vec256 u_0 = vec256_set(w[tap * 64 + c * 8]);
                                 y_0_0 = vec256_fma(u_0, v_0, y_0_0);
                                 y_0_1 = vec256_fma(u_0, v_1, y_0_1);
+                                y_0_2 = vec256_fma(u_0, v_2, y_0_2);
                                 vec256 u_1 = vec256_set(w[tap * 64 + c * 8 + 1]);
                                 y_1_0 = vec256_fma(u_1, v_0, y_1_0);
                                 y_1_1 = vec256_fma(u_1, v_1, y_1_1);
+                                y_1_2 = vec256_fma(u_1, v_2, y_1_2);
                                 vec256 u_2 = vec256_set(w[tap * 64 + c * 8 + 2]);
                                 y_2_0 = vec256_fma(u_2, v_0, y_2_0);
                                 y_2_1 = vec256_fma(u_2, v_1, y_2_1);
+                                y_2_2 = vec256_fma(u_2, v_2, y_2_2);
                                 vec256 u_3 = vec256_set(w[tap * 64 + c * 8 + 3]);
                                 y_3_0 = vec256_fma(u_3, v_0, y_3_0);
                                 y_3_1 = vec256_fma(u_3, v_1, y_3_1);
+                                y_3_2 = vec256_fma(u_3, v_2, y_3_2);
                             }
                         }
                         y_0_0 = vec256_max(y_0_0, vec256_mul(y_0_0, vec256_set((real)0.01)));
                         y_0_1 = vec256_max(y_0_1, vec256_mul(y_0_1, vec256_set((real)0.01)));
+                        y_0_2 = vec256_max(y_0_2, vec256_mul(y_0_2, vec256_set((real)0.01)));
                         y_1_0 = vec256_max(y_1_0, vec256_mul(y_1_0, vec256_set((real)0.01)));
                         y_1_1 = vec256_max(y_1_1, vec256_mul(y_1_1, vec256_set((real)0.01)));
+                        y_1_2 = vec256_max(y_1_2, vec256_mul(y_1_2, vec256_set((real)0.01)));
                         y_2_0 = vec256_max(y_2_0, vec256_mul(y_2_0, vec256_set((real)0.01)));
                         y_2_1 = vec256_max(y_2_1, vec256_mul(y_2_1, vec256_set((real)0.01)));
+                        y_2_2 = vec256_max(y_2_2, vec256_mul(y_2_2, vec256_set((real)0.01)));
                         y_3_0 = vec256_max(y_3_0, vec256_mul(y_3_0, vec256_set((real)0.01)));
                         y_3_1 = vec256_max(y_3_1, vec256_mul(y_3_1, vec256_set((real)0.01)));
+                        y_3_2 = vec256_max(y_3_2, vec256_mul(y_3_2, vec256_set((real)0.01)));
                         vec256_store(leaky_relu3 + block * 128 + o * 16 + lane, y_0_0);
                         vec256_store(leaky_relu3 + block * 128 + o * 16 + lane + 272, y_0_1);
+                        vec256_store(leaky_relu3 + block * 128 + o * 16 + lane + 544, y_0_2);
                         vec256_store(leaky_relu3 + block * 128 + o * 16 + lane + 16, y_1_0);
                         vec256_store(leaky_relu3 + block * 128 + o * 16 + lane + 288, y_1_1);
+                        vec256_store(leaky_relu3 + block * 128 + o * 16 + lane + 560, y_1_2);
                         vec256_store(leaky_relu3 + block * 128 + o * 16 + lane + 32, y_2_0);
                         vec256_store(leaky_relu3 + block * 128 + o * 16 + lane + 304, y_2_1);
+                        vec256_store(leaky_relu3 + block * 128 + o * 16 + lane + 576, y_2_2);
                         vec256_store(leaky_relu3 + block * 128 + o * 16 + lane + 48, y_3_0);
                         vec256_store(leaky_relu3 + block * 128 + o * 16 + lane + 320, y_3_1);
+                        vec256_store(leaky_relu3 + block * 128 + o * 16 + lane + 592, y_3_2);
                     }
                 }
             }
@@ -4718,58 +5346,76 @@ TARGET_AVX2 static void conv3_2_avx2(const Frame *f)
                     for (int64_t lane = 0; lane < 16; lane += 8) { /* samples */
                         vec256 y_0_0 = vec256_set(0); vec256_hold(y_0_0);
                         vec256 y_0_1 = vec256_set(0); vec256_hold(y_0_1);
+                        vec256 y_0_2 = vec256_set(0); vec256_hold(y_0_2);
                         vec256 y_1_0 = vec256_set(0); vec256_hold(y_1_0);
                         vec256 y_1_1 = vec256_set(0); vec256_hold(y_1_1);
+                        vec256 y_1_2 = vec256_set(0); vec256_hold(y_1_2);
                         vec256 y_2_0 = vec256_set(0); vec256_hold(y_2_0);
                         vec256 y_2_1 = vec256_set(0); vec256_hold(y_2_1);
+                        vec256 y_2_2 = vec256_set(0); vec256_hold(y_2_2);
                         vec256 y_3_0 = vec256_set(0); vec256_hold(y_3_0);
                         vec256 y_3_1 = vec256_set(0); vec256_hold(y_3_1);
+                        vec256 y_3_2 = vec256_set(0); vec256_hold(y_3_2);
                         const real *w = f->packed + o + 1664;
                         {
                             const real *x_0 = f->leaky_relu3 + s * 272 + lane;
                             const real *x_1 = f->leaky_relu3 + s * 272 + lane + 272;
+                            const real *x_2 = f->leaky_relu3 + s * 272 + lane + 544;
                             for (int64_t c = 0; c < 16; c++) { /* channels read */
                                 vec256 v_0 = vec256_load(x_0 + c * 16); vec256_hold(v_0);
                                 vec256 v_1 = vec256_load(x_1 + c * 16); vec256_hold(v_1);
+                                vec256 v_2 = vec256_load(x_2 + c * 16); vec256_hold(v_2);
                                 vec256 u_0 = vec256_set(w[c * 8]);
                                 y_0_0 = vec256_fma(u_0, v_0, y_0_0);
                                 y_0_1 = vec256_fma(u_0, v_1, y_0_1);
+                                y_0_2 = vec256_fma(u_0, v_2, y_0_2);
                                 vec256 u_1 = vec256_set(w[c * 8 + 1]);
                                 y_1_0 = vec256_fma(u_1, v_0, y_1_0);
                                 y_1_1 = vec256_fma(u_1, v_1, y_1_1);
+                                y_1_2 = vec256_fma(u_1, v_2, y_1_2);
                                 vec256 u_2 = vec256_set(w[c * 8 + 2]);
                                 y_2_0 = vec256_fma(u_2, v_0, y_2_0);
                                 y_2_1 = vec256_fma(u_2, v_1, y_2_1);
+                                y_2_2 = vec256_fma(u_2, v_2, y_2_2);
                                 vec256 u_3 = vec256_set(w[c * 8 + 3]);
                                 y_3_0 = vec256_fma(u_3, v_0, y_3_0);
                                 y_3_1 = vec256_fma(u_3, v_1, y_3_1);
+                                y_3_2 = vec256_fma(u_3, v_2, y_3_2);
                             }
                         }
                         y_0_0 = vec256_max(y_0_0, vec256_mul(y_0_0, vec256_set((real)0.01)));
                         y_0_1 = vec256_max(y_0_1, vec256_mul(y_0_1, vec256_set((real)0.01)));
+                        y_0_2 = vec256_max(y_0_2, vec256_mul(y_0_2, vec256_set((real)0.01)));
                         y_1_0 = vec256_max(y_1_0, vec256_mul(y_1_0, vec256_set((real)0.01)));
                         y_1_1 = vec256_max(y_1_1, vec256_mul(y_1_1, vec256_set((real)0.01)));
+                        y_1_2 = vec256_max(y_1_2, vec256_mul(y_1_2, vec256_set((real)0.01)));
                         y_2_0 = vec256_max(y_2_0, vec256_mul(y_2_0, vec256_set((real)0.01)));
                         y_2_1 = vec256_max(y_2_1, vec256_mul(y_2_1, vec256_set((real)0.01)));
+                        y_2_2 = vec256_max(y_2_2, vec256_mul(y_2_2, vec256_set((real)0.01)));
                         y_3_0 = vec256_max(y_3_0, vec256_mul(y_3_0, vec256_set((real)0.01)));
                         y_3_1 = vec256_max(y_3_1, vec256_mul(y_3_1, vec256_set((real)0.01)));
+                        y_3_2 = vec256_max(y_3_2, vec256_mul(y_3_2, vec256_set((real)0.01)));
                         vec256_store(leaky_relu4 + o * 16 + lane, y_0_0);
                         vec256_store(leaky_relu4 + o * 16 + lane + 128, y_0_1);
+                        vec256_store(leaky_relu4 + o * 16 + lane + 256, y_0_2);
                         vec256_store(leaky_relu4 + o * 16 + lane + 16, y_1_0);
                         vec256_store(leaky_relu4 + o * 16 + lane + 144, y_1_1);
+                        vec256_store(leaky_relu4 + o * 16 + lane + 272, y_1_2);
                         vec256_store(leaky_relu4 + o * 16 + lane + 32, y_2_0);
                         vec256_store(leaky_relu4 + o * 16 + lane + 160, y_2_1);
+                        vec256_store(leaky_relu4 + o * 16 + lane + 288, y_2_2);
                         vec256_store(leaky_relu4 + o * 16 + lane + 48, y_3_0);
                         vec256_store(leaky_relu4 + o * 16 + lane + 176, y_3_1);
-                        vec256_store(global_sum_pool1 + o * 16 + lane, vec256_add(vec256_load(global_sum_pool1 + o * 16 + lane), vec256_add(y_0_0, y_0_1)));
-                        vec256_store(global_sum_pool1 + o * 16 + lane + 16, vec256_add(vec256_load(global_sum_pool1 + o * 16 + lane + 16), vec256_add(y_1_0, y_1_1)));
-                        vec256_store(global_sum_pool1 + o * 16 + lane + 32, vec256_add(vec256_load(global_sum_pool1 + o * 16 + lane + 32), vec256_add(y_2_0, y_2_1)));
-                        vec256_store(global_sum_pool1 + o * 16 + lane + 48, vec256_add(vec256_load(global_sum_pool1 + o * 16 + lane + 48), vec256_add(y_3_0, y_3_1)));
+                        vec256_store(leaky_relu4 + o * 16 + lane + 304, y_3_2);
+                        vec256_store(global_sum_pool1 + o * 16 + lane, vec256_add(vec256_load(global_sum_pool1 + o * 16 + lane), vec256_add(y_0_0, vec256_add(y_0_1, y_0_2))));
+                        vec256_store(global_sum_pool1 + o * 16 + lane + 16, vec256_add(vec256_load(global_sum_pool1 + o * 16 + lane + 16), vec256_add(y_1_0, vec256_add(y_1_1, y_1_2))));
+                        vec256_store(global_sum_pool1 + o * 16 + lane + 32, vec256_add(vec256_load(global_sum_pool1 + o * 16 + lane + 32), vec256_add(y_2_0, vec256_add(y_2_1, y_2_2))));
+                        vec256_store(global_sum_pool1 + o * 16 + lane + 48, vec256_add(vec256_load(global_sum_pool1 + o * 16 + lane + 48), vec256_add(y_3_0, vec256_add(y_3_1, y_3_2))));
                     }
                 }
             }
         }
-        for (int64_t s = to / 2 * 2; s < to; s++) { /* sites */
+        for (int64_t s = from + (to - from) / 3 * 3; s < to; s++) { /* sites */
             real *leaky_relu3 = f->leaky_relu3 + s * 272;
             real *leaky_relu4 = f->leaky_relu4 + s * 128;
             real *global_sum_pool1 = global_sum_pool1_strip;
@@ -4940,12 +5586,12 @@ TARGET_AVX2 static void dleaky_relu4_avx2(const Frame *f)
 {
     real dglobal_sum_pool1_all[1 * 8 * 16] __attribute__((aligned(64)));
     share(&f->parts, f->dglobal_sum_pool1, dglobal_sum_pool1_all, 8);
-    for (int64_t s = 0; s + 2 <= f->sites1; s += 2) { /* sites */
+    for (int64_t s = 0; s + 3 <= f->sites1; s += 3) { /* sites */
         const real *leaky_relu4 = f->leaky_relu4 + s * 128;
         real *dconv4 = f->dconv4 + s * 128;
         const real *leaky_relu3 = f->leaky_relu3 + s * 272;
         real *dconv3 = f->dconv3 + s * 272;
-        for (int64_t k = 0; k < 2; k++) { /* sites of the tile */
+        for (int64_t k = 0; k < 3; k++) { /* sites of the tile */
             const real *x = dglobal_sum_pool1_all;
             for (int64_t c = 0; c < 8; c++) { /* channels read */
                 for (int64_t lane = 0; lane < 16; lane += 8) { /* samples */
@@ -4960,53 +5606,71 @@ TARGET_AVX2 static void dleaky_relu4_avx2(const Frame *f)
                 for (int64_t lane = 0; lane < 16; lane += 8) { /* samples */
                     vec256 y_0_0 = vec256_set(0); vec256_hold(y_0_0);
                     vec256 y_0_1 = vec256_set(0); vec256_hold(y_0_1);
+                    vec256 y_0_2 = vec256_set(0); vec256_hold(y_0_2);
                     vec256 y_1_0 = vec256_set(0); vec256_hold(y_1_0);
                     vec256 y_1_1 = vec256_set(0); vec256_hold(y_1_1);
+                    vec256 y_1_2 = vec256_set(0); vec256_hold(y_1_2);
                     vec256 y_2_0 = vec256_set(0); vec256_hold(y_2_0);
                     vec256 y_2_1 = vec256_set(0); vec256_hold(y_2_1);
+                    vec256 y_2_2 = vec256_set(0); vec256_hold(y_2_2);
                     vec256 y_3_0 = vec256_set(0); vec256_hold(y_3_0);
                     vec256 y_3_1 = vec256_set(0); vec256_hold(y_3_1);
+                    vec256 y_3_2 = vec256_set(0); vec256_hold(y_3_2);
                     const real *w = f->packed + block * 64 + o + 1824;
                     {
                         const real *x_0 = f->dconv4 + s * 128 + lane;
                         const real *x_1 = f->dconv4 + s * 128 + lane + 128;
+                        const real *x_2 = f->dconv4 + s * 128 + lane + 256;
                         for (int64_t c = 0; c < 8; c++) { /* channels read */
                             vec256 v_0 = vec256_load(x_0 + c * 16); vec256_hold(v_0);
                             vec256 v_1 = vec256_load(x_1 + c * 16); vec256_hold(v_1);
+                            vec256 v_2 = vec256_load(x_2 + c * 16); vec256_hold(v_2);
                             vec256 u_0 = vec256_set(w[c * 8]); y_0_0 = vec256_fma(u_0, v_0, y_0_0);
                             y_0_1 = vec256_fma(u_0, v_1, y_0_1);
+                            y_0_2 = vec256_fma(u_0, v_2, y_0_2);
                             vec256 u_1 = vec256_set(w[c * 8 + 1]);
                             y_1_0 = vec256_fma(u_1, v_0, y_1_0);
                             y_1_1 = vec256_fma(u_1, v_1, y_1_1);
+                            y_1_2 = vec256_fma(u_1, v_2, y_1_2);
                             vec256 u_2 = vec256_set(w[c * 8 + 2]);
                             y_2_0 = vec256_fma(u_2, v_0, y_2_0);
                             y_2_1 = vec256_fma(u_2, v_1, y_2_1);
+                            y_2_2 = vec256_fma(u_2, v_2, y_2_2);
                             vec256 u_3 = vec256_set(w[c * 8 + 3]);
                             y_3_0 = vec256_fma(u_3, v_0, y_3_0);
                             y_3_1 = vec256_fma(u_3, v_1, y_3_1);
+                            y_3_2 = vec256_fma(u_3, v_2, y_3_2);
                         }
                     }
                     y_0_0 = vec256_gt(vec256_load(leaky_relu3 + block * 128 + o * 16 + lane), vec256_set(0), y_0_0, vec256_mul(y_0_0, vec256_set((real)0.01)));
                     y_0_1 = vec256_gt(vec256_load(leaky_relu3 + block * 128 + o * 16 + lane + 272), vec256_set(0), y_0_1, vec256_mul(y_0_1, vec256_set((real)0.01)));
+                    y_0_2 = vec256_gt(vec256_load(leaky_relu3 + block * 128 + o * 16 + lane + 544), vec256_set(0), y_0_2, vec256_mul(y_0_2, vec256_set((real)0.01)));
                     y_1_0 = vec256_gt(vec256_load(leaky_relu3 + block * 128 + o * 16 + lane + 16), vec256_set(0), y_1_0, vec256_mul(y_1_0, vec256_set((real)0.01)));
                     y_1_1 = vec256_gt(vec256_load(leaky_relu3 + block * 128 + o * 16 + lane + 288), vec256_set(0), y_1_1, vec256_mul(y_1_1, vec256_set((real)0.01)));
+                    y_1_2 = vec256_gt(vec256_load(leaky_relu3 + block * 128 + o * 16 + lane + 560), vec256_set(0), y_1_2, vec256_mul(y_1_2, vec256_set((real)0.01)));
                     y_2_0 = vec256_gt(vec256_load(leaky_relu3 + block * 128 + o * 16 + lane + 32), vec256_set(0), y_2_0, vec256_mul(y_2_0, vec256_set((real)0.01)));
                     y_2_1 = vec256_gt(vec256_load(leaky_relu3 + block * 128 + o * 16 + lane + 304), vec256_set(0), y_2_1, vec256_mul(y_2_1, vec256_set((real)0.01)));
+                    y_2_2 = vec256_gt(vec256_load(leaky_relu3 + block * 128 + o * 16 + lane + 576), vec256_set(0), y_2_2, vec256_mul(y_2_2, vec256_set((real)0.01)));
                     y_3_0 = vec256_gt(vec256_load(leaky_relu3 + block * 128 + o * 16 + lane + 48), vec256_set(0), y_3_0, vec256_mul(y_3_0, vec256_set((real)0.01)));
                     y_3_1 = vec256_gt(vec256_load(leaky_relu3 + block * 128 + o * 16 + lane + 320), vec256_set(0), y_3_1, vec256_mul(y_3_1, vec256_set((real)0.01)));
+                    y_3_2 = vec256_gt(vec256_load(leaky_relu3 + block * 128 + o * 16 + lane + 592), vec256_set(0), y_3_2, vec256_mul(y_3_2, vec256_set((real)0.01)));
                     vec256_store(dconv3 + block * 128 + o * 16 + lane, y_0_0);
                     vec256_store(dconv3 + block * 128 + o * 16 + lane + 272, y_0_1);
+                    vec256_store(dconv3 + block * 128 + o * 16 + lane + 544, y_0_2);
                     vec256_store(dconv3 + block * 128 + o * 16 + lane + 16, y_1_0);
                     vec256_store(dconv3 + block * 128 + o * 16 + lane + 288, y_1_1);
+                    vec256_store(dconv3 + block * 128 + o * 16 + lane + 560, y_1_2);
                     vec256_store(dconv3 + block * 128 + o * 16 + lane + 32, y_2_0);
                     vec256_store(dconv3 + block * 128 + o * 16 + lane + 304, y_2_1);
+                    vec256_store(dconv3 + block * 128 + o * 16 + lane + 576, y_2_2);
                     vec256_store(dconv3 + block * 128 + o * 16 + lane + 48, y_3_0);
                     vec256_store(dconv3 + block * 128 + o * 16 + lane + 320, y_3_1);
+                    vec256_store(dconv3 + block * 128 + o * 16 + lane + 592, y_3_2);
                 }
             }
         }
     }
-    for (int64_t s = f->sites1 / 2 * 2; s < f->sites1; s++) { /* sites */
+    for (int64_t s = f->sites1 / 3 * 3; s < f->sites1; s++) { /* sites */
         const real *leaky_relu4 = f->leaky_relu4 + s * 128;
         real *dconv4 = f->dconv4 + s * 128;
         const real *leaky_relu3 = f->leaky_relu3 + s * 272;
@@ -5149,7 +5813,7 @@ TARGET_AVX2 static void dconv3_weight_avx2(const Frame *f)
 TARGET_AVX2 static void dleaky_relu2_avx2(const Frame *f)
 {
     vec256_fill_halo(&f->back1_halo, f->dconv3, 17, f->sites1);
-    for (int64_t s = 0; s + 2 <= f->sites1; s += 2) { /* sites */
+    for (int64_t s = 0; s + 3 <= f->sites1; s += 3) { /* sites */
         const real *leaky_relu2 = f->leaky_relu2 + s * 128;
         real *dconv2 = f->dconv2 + s * 128;
         {
@@ -5157,54 +5821,72 @@ TARGET_AVX2 static void dleaky_relu2_avx2(const Frame *f)
                 for (int64_t lane = 0; lane < 16; lane += 8) { /* samples */
                     vec256 y_0_0 = vec256_set(0); vec256_hold(y_0_0);
                     vec256 y_0_1 = vec256_set(0); vec256_hold(y_0_1);
+                    vec256 y_0_2 = vec256_set(0); vec256_hold(y_0_2);
                     vec256 y_1_0 = vec256_set(0); vec256_hold(y_1_0);
                     vec256 y_1_1 = vec256_set(0); vec256_hold(y_1_1);
+                    vec256 y_1_2 = vec256_set(0); vec256_hold(y_1_2);
                     vec256 y_2_0 = vec256_set(0); vec256_hold(y_2_0);
                     vec256 y_2_1 = vec256_set(0); vec256_hold(y_2_1);
+                    vec256 y_2_2 = vec256_set(0); vec256_hold(y_2_2);
                     vec256 y_3_0 = vec256_set(0); vec256_hold(y_3_0);
                     vec256 y_3_1 = vec256_set(0); vec256_hold(y_3_1);
+                    vec256 y_3_2 = vec256_set(0); vec256_hold(y_3_2);
                     const real *w = f->packed + o + 1952;
                     for (int64_t tap = 0; tap < 4; tap++) { /* taps */
                         const real *x_0 = f->dconv3 + (int64_t)f->back1[tap * f->sites1 + s] * 272 + lane;
                         const real *x_1 = f->dconv3 + (int64_t)f->back1[tap * f->sites1 + s + 1] * 272 + lane;
+                        const real *x_2 = f->dconv3 + (int64_t)f->back1[tap * f->sites1 + s + 2] * 272 + lane;
                         for (int64_t c = 0; c < 16; c++) { /* channels read */
                             vec256 v_0 = vec256_load(x_0 + c * 16); vec256_hold(v_0);
                             vec256 v_1 = vec256_load(x_1 + c * 16); vec256_hold(v_1);
+                            vec256 v_2 = vec256_load(x_2 + c * 16); vec256_hold(v_2);
                             vec256 u_0 = vec256_set(w[tap * 128 + c * 8]);
                             y_0_0 = vec256_fma(u_0, v_0, y_0_0);
                             y_0_1 = vec256_fma(u_0, v_1, y_0_1);
+                            y_0_2 = vec256_fma(u_0, v_2, y_0_2);
                             vec256 u_1 = vec256_set(w[tap * 128 + c * 8 + 1]);
                             y_1_0 = vec256_fma(u_1, v_0, y_1_0);
                             y_1_1 = vec256_fma(u_1, v_1, y_1_1);
+                            y_1_2 = vec256_fma(u_1, v_2, y_1_2);
                             vec256 u_2 = vec256_set(w[tap * 128 + c * 8 + 2]);
                             y_2_0 = vec256_fma(u_2, v_0, y_2_0);
                             y_2_1 = vec256_fma(u_2, v_1, y_2_1);
+                            y_2_2 = vec256_fma(u_2, v_2, y_2_2);
                             vec256 u_3 = vec256_set(w[tap * 128 + c * 8 + 3]);
                             y_3_0 = vec256_fma(u_3, v_0, y_3_0);
                             y_3_1 = vec256_fma(u_3, v_1, y_3_1);
+                            y_3_2 = vec256_fma(u_3, v_2, y_3_2);
                         }
                     }
                     y_0_0 = vec256_gt(vec256_load(leaky_relu2 + o * 16 + lane), vec256_set(0), y_0_0, vec256_mul(y_0_0, vec256_set((real)0.01)));
                     y_0_1 = vec256_gt(vec256_load(leaky_relu2 + o * 16 + lane + 128), vec256_set(0), y_0_1, vec256_mul(y_0_1, vec256_set((real)0.01)));
+                    y_0_2 = vec256_gt(vec256_load(leaky_relu2 + o * 16 + lane + 256), vec256_set(0), y_0_2, vec256_mul(y_0_2, vec256_set((real)0.01)));
                     y_1_0 = vec256_gt(vec256_load(leaky_relu2 + o * 16 + lane + 16), vec256_set(0), y_1_0, vec256_mul(y_1_0, vec256_set((real)0.01)));
                     y_1_1 = vec256_gt(vec256_load(leaky_relu2 + o * 16 + lane + 144), vec256_set(0), y_1_1, vec256_mul(y_1_1, vec256_set((real)0.01)));
+                    y_1_2 = vec256_gt(vec256_load(leaky_relu2 + o * 16 + lane + 272), vec256_set(0), y_1_2, vec256_mul(y_1_2, vec256_set((real)0.01)));
                     y_2_0 = vec256_gt(vec256_load(leaky_relu2 + o * 16 + lane + 32), vec256_set(0), y_2_0, vec256_mul(y_2_0, vec256_set((real)0.01)));
                     y_2_1 = vec256_gt(vec256_load(leaky_relu2 + o * 16 + lane + 160), vec256_set(0), y_2_1, vec256_mul(y_2_1, vec256_set((real)0.01)));
+                    y_2_2 = vec256_gt(vec256_load(leaky_relu2 + o * 16 + lane + 288), vec256_set(0), y_2_2, vec256_mul(y_2_2, vec256_set((real)0.01)));
                     y_3_0 = vec256_gt(vec256_load(leaky_relu2 + o * 16 + lane + 48), vec256_set(0), y_3_0, vec256_mul(y_3_0, vec256_set((real)0.01)));
                     y_3_1 = vec256_gt(vec256_load(leaky_relu2 + o * 16 + lane + 176), vec256_set(0), y_3_1, vec256_mul(y_3_1, vec256_set((real)0.01)));
+                    y_3_2 = vec256_gt(vec256_load(leaky_relu2 + o * 16 + lane + 304), vec256_set(0), y_3_2, vec256_mul(y_3_2, vec256_set((real)0.01)));
                     vec256_store(dconv2 + o * 16 + lane, y_0_0);
                     vec256_store(dconv2 + o * 16 + lane + 128, y_0_1);
+                    vec256_store(dconv2 + o * 16 + lane + 256, y_0_2);
                     vec256_store(dconv2 + o * 16 + lane + 16, y_1_0);
                     vec256_store(dconv2 + o * 16 + lane + 144, y_1_1);
+                    vec256_store(dconv2 + o * 16 + lane + 272, y_1_2);
                     vec256_store(dconv2 + o * 16 + lane + 32, y_2_0);
                     vec256_store(dconv2 + o * 16 + lane + 160, y_2_1);
+                    vec256_store(dconv2 + o * 16 + lane + 288, y_2_2);
                     vec256_store(dconv2 + o * 16 + lane + 48, y_3_0);
                     vec256_store(dconv2 + o * 16 + lane + 176, y_3_1);
+                    vec256_store(dconv2 + o * 16 + lane + 304, y_3_2);
                 }
             }
         }
     }
-    for (int64_t s = f->sites1 / 2 * 2; s < f->sites1; s++) { /* sites */
+    for (int64_t s = f->sites1 / 3 * 3; s < f->sites1; s++) { /* sites */
         const real *leaky_relu2 = f->leaky_relu2 + s * 128;
         real *dconv2 = f->dconv2 + s * 128;
         {
@@ -5295,7 +5977,7 @@ TARGET_AVX2 static void dconv2_weight_avx2(const Frame *f)
 TARGET_AVX2 static void dleaky_relu1_avx2(const Frame *f)
 {
     vec256_fill_halo(&f->back1_halo, f->dconv2, 8, f->sites1);
-    for (int64_t s = 0; s + 2 <= f->sites1; s += 2) { /* sites */
+    for (int64_t s = 0; s + 3 <= f->sites1; s += 3) { /* sites */
         const real *leaky_relu1 = f->leaky_relu1 + s * 528;
         real *dconv1 = f->dconv1 + s * 528;
         for (int64_t block = 0; block < 4; block++) { /* channels made, 8 at a time */
@@ -5303,54 +5985,72 @@ TARGET_AVX2 static void dleaky_relu1_avx2(const Frame *f)
                 for (int64_t lane = 0; lane < 16; lane += 8) { /* samples */
                     vec256 y_0_0 = vec256_set(0); vec256_hold(y_0_0);
                     vec256 y_0_1 = vec256_set(0); vec256_hold(y_0_1);
+                    vec256 y_0_2 = vec256_set(0); vec256_hold(y_0_2);
                     vec256 y_1_0 = vec256_set(0); vec256_hold(y_1_0);
                     vec256 y_1_1 = vec256_set(0); vec256_hold(y_1_1);
+                    vec256 y_1_2 = vec256_set(0); vec256_hold(y_1_2);
                     vec256 y_2_0 = vec256_set(0); vec256_hold(y_2_0);
                     vec256 y_2_1 = vec256_set(0); vec256_hold(y_2_1);
+                    vec256 y_2_2 = vec256_set(0); vec256_hold(y_2_2);
                     vec256 y_3_0 = vec256_set(0); vec256_hold(y_3_0);
                     vec256 y_3_1 = vec256_set(0); vec256_hold(y_3_1);
+                    vec256 y_3_2 = vec256_set(0); vec256_hold(y_3_2);
                     const real *w = f->packed + block * 256 + o + 2464;
                     for (int64_t tap = 0; tap < 4; tap++) { /* taps */
                         const real *x_0 = f->dconv2 + (int64_t)f->back1[tap * f->sites1 + s] * 128 + lane;
                         const real *x_1 = f->dconv2 + (int64_t)f->back1[tap * f->sites1 + s + 1] * 128 + lane;
+                        const real *x_2 = f->dconv2 + (int64_t)f->back1[tap * f->sites1 + s + 2] * 128 + lane;
                         for (int64_t c = 0; c < 8; c++) { /* channels read */
                             vec256 v_0 = vec256_load(x_0 + c * 16); vec256_hold(v_0);
                             vec256 v_1 = vec256_load(x_1 + c * 16); vec256_hold(v_1);
+                            vec256 v_2 = vec256_load(x_2 + c * 16); vec256_hold(v_2);
                             vec256 u_0 = vec256_set(w[tap * 64 + c * 8]);
                             y_0_0 = vec256_fma(u_0, v_0, y_0_0);
                             y_0_1 = vec256_fma(u_0, v_1, y_0_1);
+                            y_0_2 = vec256_fma(u_0, v_2, y_0_2);
                             vec256 u_1 = vec256_set(w[tap * 64 + c * 8 + 1]);
                             y_1_0 = vec256_fma(u_1, v_0, y_1_0);
                             y_1_1 = vec256_fma(u_1, v_1, y_1_1);
+                            y_1_2 = vec256_fma(u_1, v_2, y_1_2);
                             vec256 u_2 = vec256_set(w[tap * 64 + c * 8 + 2]);
                             y_2_0 = vec256_fma(u_2, v_0, y_2_0);
                             y_2_1 = vec256_fma(u_2, v_1, y_2_1);
+                            y_2_2 = vec256_fma(u_2, v_2, y_2_2);
                             vec256 u_3 = vec256_set(w[tap * 64 + c * 8 + 3]);
                             y_3_0 = vec256_fma(u_3, v_0, y_3_0);
                             y_3_1 = vec256_fma(u_3, v_1, y_3_1);
+                            y_3_2 = vec256_fma(u_3, v_2, y_3_2);
                         }
                     }
                     y_0_0 = vec256_gt(vec256_load(leaky_relu1 + block * 128 + o * 16 + lane), vec256_set(0), y_0_0, vec256_mul(y_0_0, vec256_set((real)0.01)));
                     y_0_1 = vec256_gt(vec256_load(leaky_relu1 + block * 128 + o * 16 + lane + 528), vec256_set(0), y_0_1, vec256_mul(y_0_1, vec256_set((real)0.01)));
+                    y_0_2 = vec256_gt(vec256_load(leaky_relu1 + block * 128 + o * 16 + lane + 1056), vec256_set(0), y_0_2, vec256_mul(y_0_2, vec256_set((real)0.01)));
                     y_1_0 = vec256_gt(vec256_load(leaky_relu1 + block * 128 + o * 16 + lane + 16), vec256_set(0), y_1_0, vec256_mul(y_1_0, vec256_set((real)0.01)));
                     y_1_1 = vec256_gt(vec256_load(leaky_relu1 + block * 128 + o * 16 + lane + 544), vec256_set(0), y_1_1, vec256_mul(y_1_1, vec256_set((real)0.01)));
+                    y_1_2 = vec256_gt(vec256_load(leaky_relu1 + block * 128 + o * 16 + lane + 1072), vec256_set(0), y_1_2, vec256_mul(y_1_2, vec256_set((real)0.01)));
                     y_2_0 = vec256_gt(vec256_load(leaky_relu1 + block * 128 + o * 16 + lane + 32), vec256_set(0), y_2_0, vec256_mul(y_2_0, vec256_set((real)0.01)));
                     y_2_1 = vec256_gt(vec256_load(leaky_relu1 + block * 128 + o * 16 + lane + 560), vec256_set(0), y_2_1, vec256_mul(y_2_1, vec256_set((real)0.01)));
+                    y_2_2 = vec256_gt(vec256_load(leaky_relu1 + block * 128 + o * 16 + lane + 1088), vec256_set(0), y_2_2, vec256_mul(y_2_2, vec256_set((real)0.01)));
                     y_3_0 = vec256_gt(vec256_load(leaky_relu1 + block * 128 + o * 16 + lane + 48), vec256_set(0), y_3_0, vec256_mul(y_3_0, vec256_set((real)0.01)));
                     y_3_1 = vec256_gt(vec256_load(leaky_relu1 + block * 128 + o * 16 + lane + 576), vec256_set(0), y_3_1, vec256_mul(y_3_1, vec256_set((real)0.01)));
+                    y_3_2 = vec256_gt(vec256_load(leaky_relu1 + block * 128 + o * 16 + lane + 1104), vec256_set(0), y_3_2, vec256_mul(y_3_2, vec256_set((real)0.01)));
                     vec256_store(dconv1 + block * 128 + o * 16 + lane, y_0_0);
                     vec256_store(dconv1 + block * 128 + o * 16 + lane + 528, y_0_1);
+                    vec256_store(dconv1 + block * 128 + o * 16 + lane + 1056, y_0_2);
                     vec256_store(dconv1 + block * 128 + o * 16 + lane + 16, y_1_0);
                     vec256_store(dconv1 + block * 128 + o * 16 + lane + 544, y_1_1);
+                    vec256_store(dconv1 + block * 128 + o * 16 + lane + 1072, y_1_2);
                     vec256_store(dconv1 + block * 128 + o * 16 + lane + 32, y_2_0);
                     vec256_store(dconv1 + block * 128 + o * 16 + lane + 560, y_2_1);
+                    vec256_store(dconv1 + block * 128 + o * 16 + lane + 1088, y_2_2);
                     vec256_store(dconv1 + block * 128 + o * 16 + lane + 48, y_3_0);
                     vec256_store(dconv1 + block * 128 + o * 16 + lane + 576, y_3_1);
+                    vec256_store(dconv1 + block * 128 + o * 16 + lane + 1104, y_3_2);
                 }
             }
         }
     }
-    for (int64_t s = f->sites1 / 2 * 2; s < f->sites1; s++) { /* sites */
+    for (int64_t s = f->sites1 / 3 * 3; s < f->sites1; s++) { /* sites */
         const real *leaky_relu1 = f->leaky_relu1 + s * 528;
         real *dconv1 = f->dconv1 + s * 528;
         for (int64_t block = 0; block < 4; block++) { /* channels made, 8 at a time */
@@ -5760,56 +6460,74 @@ static void read_flux_plain(const Frame *f)
  * y[o,p] = b[o] + sum over taps k and channels c of w[o,c,k] x[c,near[k][p]]; 128 multiply-adds a site */
 static void conv1_plain(const Frame *f)
 {
-    for (int64_t s = 0; s + 2 <= f->sites1; s += 2) { /* sites */
+    for (int64_t s = 0; s + 3 <= f->sites1; s += 3) { /* sites */
         real *leaky_relu1 = f->leaky_relu1 + s * 528;
         for (int64_t block = 0; block < 4; block++) { /* channels made, 8 at a time */
             for (int64_t o = 0; o < 8; o += 4) { /* channels made */
                 for (int64_t lane = 0; lane < 16; lane += 4) { /* samples */
                     vec128 y_0_0 = vec128_set(0); vec128 y_0_1 = vec128_set(0);
+                    vec128 y_0_2 = vec128_set(0);
                     vec128 y_1_0 = vec128_set(0); vec128 y_1_1 = vec128_set(0);
+                    vec128 y_1_2 = vec128_set(0);
                     vec128 y_2_0 = vec128_set(0); vec128 y_2_1 = vec128_set(0);
+                    vec128 y_2_2 = vec128_set(0);
                     vec128 y_3_0 = vec128_set(0); vec128 y_3_1 = vec128_set(0);
+                    vec128 y_3_2 = vec128_set(0);
                     const real *w = f->packed + block * 32 + o;
                     {
                         const real *x_0 = f->flux + s * 64 + lane;
                         const real *x_1 = f->flux + s * 64 + lane + 64;
+                        const real *x_2 = f->flux + s * 64 + lane + 128;
                         for (int64_t c = 0; c < 4; c++) { /* channels read */
                             vec128 v_0 = vec128_load(x_0 + c * 16);
                             vec128 v_1 = vec128_load(x_1 + c * 16);
+                            vec128 v_2 = vec128_load(x_2 + c * 16);
                             vec128 u_0 = vec128_set(w[c * 8]); y_0_0 = vec128_fma(u_0, v_0, y_0_0);
                             y_0_1 = vec128_fma(u_0, v_1, y_0_1);
+                            y_0_2 = vec128_fma(u_0, v_2, y_0_2);
                             vec128 u_1 = vec128_set(w[c * 8 + 1]);
                             y_1_0 = vec128_fma(u_1, v_0, y_1_0);
                             y_1_1 = vec128_fma(u_1, v_1, y_1_1);
+                            y_1_2 = vec128_fma(u_1, v_2, y_1_2);
                             vec128 u_2 = vec128_set(w[c * 8 + 2]);
                             y_2_0 = vec128_fma(u_2, v_0, y_2_0);
                             y_2_1 = vec128_fma(u_2, v_1, y_2_1);
+                            y_2_2 = vec128_fma(u_2, v_2, y_2_2);
                             vec128 u_3 = vec128_set(w[c * 8 + 3]);
                             y_3_0 = vec128_fma(u_3, v_0, y_3_0);
                             y_3_1 = vec128_fma(u_3, v_1, y_3_1);
+                            y_3_2 = vec128_fma(u_3, v_2, y_3_2);
                         }
                     }
                     y_0_0 = vec128_max(y_0_0, vec128_mul(y_0_0, vec128_set((real)0.01)));
                     y_0_1 = vec128_max(y_0_1, vec128_mul(y_0_1, vec128_set((real)0.01)));
+                    y_0_2 = vec128_max(y_0_2, vec128_mul(y_0_2, vec128_set((real)0.01)));
                     y_1_0 = vec128_max(y_1_0, vec128_mul(y_1_0, vec128_set((real)0.01)));
                     y_1_1 = vec128_max(y_1_1, vec128_mul(y_1_1, vec128_set((real)0.01)));
+                    y_1_2 = vec128_max(y_1_2, vec128_mul(y_1_2, vec128_set((real)0.01)));
                     y_2_0 = vec128_max(y_2_0, vec128_mul(y_2_0, vec128_set((real)0.01)));
                     y_2_1 = vec128_max(y_2_1, vec128_mul(y_2_1, vec128_set((real)0.01)));
+                    y_2_2 = vec128_max(y_2_2, vec128_mul(y_2_2, vec128_set((real)0.01)));
                     y_3_0 = vec128_max(y_3_0, vec128_mul(y_3_0, vec128_set((real)0.01)));
                     y_3_1 = vec128_max(y_3_1, vec128_mul(y_3_1, vec128_set((real)0.01)));
+                    y_3_2 = vec128_max(y_3_2, vec128_mul(y_3_2, vec128_set((real)0.01)));
                     vec128_store(leaky_relu1 + block * 128 + o * 16 + lane, y_0_0);
                     vec128_store(leaky_relu1 + block * 128 + o * 16 + lane + 528, y_0_1);
+                    vec128_store(leaky_relu1 + block * 128 + o * 16 + lane + 1056, y_0_2);
                     vec128_store(leaky_relu1 + block * 128 + o * 16 + lane + 16, y_1_0);
                     vec128_store(leaky_relu1 + block * 128 + o * 16 + lane + 544, y_1_1);
+                    vec128_store(leaky_relu1 + block * 128 + o * 16 + lane + 1072, y_1_2);
                     vec128_store(leaky_relu1 + block * 128 + o * 16 + lane + 32, y_2_0);
                     vec128_store(leaky_relu1 + block * 128 + o * 16 + lane + 560, y_2_1);
+                    vec128_store(leaky_relu1 + block * 128 + o * 16 + lane + 1088, y_2_2);
                     vec128_store(leaky_relu1 + block * 128 + o * 16 + lane + 48, y_3_0);
                     vec128_store(leaky_relu1 + block * 128 + o * 16 + lane + 576, y_3_1);
+                    vec128_store(leaky_relu1 + block * 128 + o * 16 + lane + 1104, y_3_2);
                 }
             }
         }
     }
-    for (int64_t s = f->sites1 / 2 * 2; s < f->sites1; s++) { /* sites */
+    for (int64_t s = f->sites1 / 3 * 3; s < f->sites1; s++) { /* sites */
         real *leaky_relu1 = f->leaky_relu1 + s * 528;
         for (int64_t block = 0; block < 4; block++) { /* channels made, 8 at a time */
             for (int64_t o = 0; o < 8; o += 4) { /* channels made */
@@ -5848,57 +6566,75 @@ static void conv1_plain(const Frame *f)
 static void conv2_plain(const Frame *f)
 {
     vec128_fill_halo(&f->near1_halo, f->leaky_relu1, 33, f->sites1);
-    for (int64_t s = 0; s + 2 <= f->sites1; s += 2) { /* sites */
+    for (int64_t s = 0; s + 3 <= f->sites1; s += 3) { /* sites */
         real *leaky_relu2 = f->leaky_relu2 + s * 128;
         {
             for (int64_t o = 0; o < 8; o += 4) { /* channels made */
                 for (int64_t lane = 0; lane < 16; lane += 4) { /* samples */
                     vec128 y_0_0 = vec128_set(0); vec128 y_0_1 = vec128_set(0);
+                    vec128 y_0_2 = vec128_set(0);
                     vec128 y_1_0 = vec128_set(0); vec128 y_1_1 = vec128_set(0);
+                    vec128 y_1_2 = vec128_set(0);
                     vec128 y_2_0 = vec128_set(0); vec128 y_2_1 = vec128_set(0);
+                    vec128 y_2_2 = vec128_set(0);
                     vec128 y_3_0 = vec128_set(0); vec128 y_3_1 = vec128_set(0);
+                    vec128 y_3_2 = vec128_set(0);
                     const real *w = f->packed + o + 128;
                     for (int64_t tap = 0; tap < 4; tap++) { /* taps */
                         const real *x_0 = f->leaky_relu1 + (int64_t)f->near1[tap * f->sites1 + s] * 528 + lane;
                         const real *x_1 = f->leaky_relu1 + (int64_t)f->near1[tap * f->sites1 + s + 1] * 528 + lane;
+                        const real *x_2 = f->leaky_relu1 + (int64_t)f->near1[tap * f->sites1 + s + 2] * 528 + lane;
                         for (int64_t c = 0; c < 32; c++) { /* channels read */
                             vec128 v_0 = vec128_load(x_0 + c * 16);
                             vec128 v_1 = vec128_load(x_1 + c * 16);
+                            vec128 v_2 = vec128_load(x_2 + c * 16);
                             vec128 u_0 = vec128_set(w[tap * 256 + c * 8]);
                             y_0_0 = vec128_fma(u_0, v_0, y_0_0);
                             y_0_1 = vec128_fma(u_0, v_1, y_0_1);
+                            y_0_2 = vec128_fma(u_0, v_2, y_0_2);
                             vec128 u_1 = vec128_set(w[tap * 256 + c * 8 + 1]);
                             y_1_0 = vec128_fma(u_1, v_0, y_1_0);
                             y_1_1 = vec128_fma(u_1, v_1, y_1_1);
+                            y_1_2 = vec128_fma(u_1, v_2, y_1_2);
                             vec128 u_2 = vec128_set(w[tap * 256 + c * 8 + 2]);
                             y_2_0 = vec128_fma(u_2, v_0, y_2_0);
                             y_2_1 = vec128_fma(u_2, v_1, y_2_1);
+                            y_2_2 = vec128_fma(u_2, v_2, y_2_2);
                             vec128 u_3 = vec128_set(w[tap * 256 + c * 8 + 3]);
                             y_3_0 = vec128_fma(u_3, v_0, y_3_0);
                             y_3_1 = vec128_fma(u_3, v_1, y_3_1);
+                            y_3_2 = vec128_fma(u_3, v_2, y_3_2);
                         }
                     }
                     y_0_0 = vec128_max(y_0_0, vec128_mul(y_0_0, vec128_set((real)0.01)));
                     y_0_1 = vec128_max(y_0_1, vec128_mul(y_0_1, vec128_set((real)0.01)));
+                    y_0_2 = vec128_max(y_0_2, vec128_mul(y_0_2, vec128_set((real)0.01)));
                     y_1_0 = vec128_max(y_1_0, vec128_mul(y_1_0, vec128_set((real)0.01)));
                     y_1_1 = vec128_max(y_1_1, vec128_mul(y_1_1, vec128_set((real)0.01)));
+                    y_1_2 = vec128_max(y_1_2, vec128_mul(y_1_2, vec128_set((real)0.01)));
                     y_2_0 = vec128_max(y_2_0, vec128_mul(y_2_0, vec128_set((real)0.01)));
                     y_2_1 = vec128_max(y_2_1, vec128_mul(y_2_1, vec128_set((real)0.01)));
+                    y_2_2 = vec128_max(y_2_2, vec128_mul(y_2_2, vec128_set((real)0.01)));
                     y_3_0 = vec128_max(y_3_0, vec128_mul(y_3_0, vec128_set((real)0.01)));
                     y_3_1 = vec128_max(y_3_1, vec128_mul(y_3_1, vec128_set((real)0.01)));
+                    y_3_2 = vec128_max(y_3_2, vec128_mul(y_3_2, vec128_set((real)0.01)));
                     vec128_store(leaky_relu2 + o * 16 + lane, y_0_0);
                     vec128_store(leaky_relu2 + o * 16 + lane + 128, y_0_1);
+                    vec128_store(leaky_relu2 + o * 16 + lane + 256, y_0_2);
                     vec128_store(leaky_relu2 + o * 16 + lane + 16, y_1_0);
                     vec128_store(leaky_relu2 + o * 16 + lane + 144, y_1_1);
+                    vec128_store(leaky_relu2 + o * 16 + lane + 272, y_1_2);
                     vec128_store(leaky_relu2 + o * 16 + lane + 32, y_2_0);
                     vec128_store(leaky_relu2 + o * 16 + lane + 160, y_2_1);
+                    vec128_store(leaky_relu2 + o * 16 + lane + 288, y_2_2);
                     vec128_store(leaky_relu2 + o * 16 + lane + 48, y_3_0);
                     vec128_store(leaky_relu2 + o * 16 + lane + 176, y_3_1);
+                    vec128_store(leaky_relu2 + o * 16 + lane + 304, y_3_2);
                 }
             }
         }
     }
-    for (int64_t s = f->sites1 / 2 * 2; s < f->sites1; s++) { /* sites */
+    for (int64_t s = f->sites1 / 3 * 3; s < f->sites1; s++) { /* sites */
         real *leaky_relu2 = f->leaky_relu2 + s * 128;
         {
             for (int64_t o = 0; o < 8; o += 4) { /* channels made */
@@ -5940,7 +6676,7 @@ static void conv2_plain(const Frame *f)
  * y[o,p] = b[o] + sum over taps k and channels c of w[o,c,k] x[c,near[k][p]]; 640 multiply-adds a site */
 static void conv3_plain(const Frame *f)
 {
-    real leaky_relu3_tile[2 * 17 * 16] __attribute__((aligned(64)));
+    real leaky_relu3_tile[3 * 17 * 16] __attribute__((aligned(64)));
     real global_sum_pool1_strip[1 * 8 * 16] __attribute__((aligned(64)));
     real leaky_relu3_tile_2[1 * 17 * 16] __attribute__((aligned(64)));
     vec128_fill_halo(&f->near1_halo, f->leaky_relu2, 8, f->sites1);
@@ -5948,53 +6684,71 @@ static void conv3_plain(const Frame *f)
     for (int64_t from = 0; from + 64 <= f->sites1 + 63; from += 64) { /* strips of sites */
         const int64_t to = (from + 64 < f->sites1 ? from + 64 : f->sites1);
         clear(global_sum_pool1_strip, 128);
-        for (int64_t s = from; s + 2 <= to; s += 2) { /* sites */
+        for (int64_t s = from; s + 3 <= to; s += 3) { /* sites */
             real *leaky_relu3 = leaky_relu3_tile;
             real *global_sum_pool1 = global_sum_pool1_strip;
             for (int64_t block = 0; block < 2; block++) { /* channels made, 8 at a time */
                 for (int64_t o = 0; o < 8; o += 4) { /* channels made */
                     for (int64_t lane = 0; lane < 16; lane += 4) { /* samples */
                         vec128 y_0_0 = vec128_set(0); vec128 y_0_1 = vec128_set(0);
+                        vec128 y_0_2 = vec128_set(0);
                         vec128 y_1_0 = vec128_set(0); vec128 y_1_1 = vec128_set(0);
+                        vec128 y_1_2 = vec128_set(0);
                         vec128 y_2_0 = vec128_set(0); vec128 y_2_1 = vec128_set(0);
+                        vec128 y_2_2 = vec128_set(0);
                         vec128 y_3_0 = vec128_set(0); vec128 y_3_1 = vec128_set(0);
+                        vec128 y_3_2 = vec128_set(0);
                         const real *w = f->packed + block * 256 + o + 1152;
                         for (int64_t tap = 0; tap < 4; tap++) { /* taps */
                             const real *x_0 = f->leaky_relu2 + (int64_t)f->near1[tap * f->sites1 + s] * 128 + lane;
                             const real *x_1 = f->leaky_relu2 + (int64_t)f->near1[tap * f->sites1 + s + 1] * 128 + lane;
+                            const real *x_2 = f->leaky_relu2 + (int64_t)f->near1[tap * f->sites1 + s + 2] * 128 + lane;
                             for (int64_t c = 0; c < 8; c++) { /* channels read */
                                 vec128 v_0 = vec128_load(x_0 + c * 16);
                                 vec128 v_1 = vec128_load(x_1 + c * 16);
+                                vec128 v_2 = vec128_load(x_2 + c * 16);
                                 vec128 u_0 = vec128_set(w[tap * 64 + c * 8]);
                                 y_0_0 = vec128_fma(u_0, v_0, y_0_0);
                                 y_0_1 = vec128_fma(u_0, v_1, y_0_1);
+                                y_0_2 = vec128_fma(u_0, v_2, y_0_2);
                                 vec128 u_1 = vec128_set(w[tap * 64 + c * 8 + 1]);
                                 y_1_0 = vec128_fma(u_1, v_0, y_1_0);
                                 y_1_1 = vec128_fma(u_1, v_1, y_1_1);
+                                y_1_2 = vec128_fma(u_1, v_2, y_1_2);
                                 vec128 u_2 = vec128_set(w[tap * 64 + c * 8 + 2]);
                                 y_2_0 = vec128_fma(u_2, v_0, y_2_0);
                                 y_2_1 = vec128_fma(u_2, v_1, y_2_1);
+                                y_2_2 = vec128_fma(u_2, v_2, y_2_2);
                                 vec128 u_3 = vec128_set(w[tap * 64 + c * 8 + 3]);
                                 y_3_0 = vec128_fma(u_3, v_0, y_3_0);
                                 y_3_1 = vec128_fma(u_3, v_1, y_3_1);
+                                y_3_2 = vec128_fma(u_3, v_2, y_3_2);
                             }
                         }
                         y_0_0 = vec128_max(y_0_0, vec128_mul(y_0_0, vec128_set((real)0.01)));
                         y_0_1 = vec128_max(y_0_1, vec128_mul(y_0_1, vec128_set((real)0.01)));
+                        y_0_2 = vec128_max(y_0_2, vec128_mul(y_0_2, vec128_set((real)0.01)));
                         y_1_0 = vec128_max(y_1_0, vec128_mul(y_1_0, vec128_set((real)0.01)));
                         y_1_1 = vec128_max(y_1_1, vec128_mul(y_1_1, vec128_set((real)0.01)));
+                        y_1_2 = vec128_max(y_1_2, vec128_mul(y_1_2, vec128_set((real)0.01)));
                         y_2_0 = vec128_max(y_2_0, vec128_mul(y_2_0, vec128_set((real)0.01)));
                         y_2_1 = vec128_max(y_2_1, vec128_mul(y_2_1, vec128_set((real)0.01)));
+                        y_2_2 = vec128_max(y_2_2, vec128_mul(y_2_2, vec128_set((real)0.01)));
                         y_3_0 = vec128_max(y_3_0, vec128_mul(y_3_0, vec128_set((real)0.01)));
                         y_3_1 = vec128_max(y_3_1, vec128_mul(y_3_1, vec128_set((real)0.01)));
+                        y_3_2 = vec128_max(y_3_2, vec128_mul(y_3_2, vec128_set((real)0.01)));
                         vec128_store(leaky_relu3 + block * 128 + o * 16 + lane, y_0_0);
                         vec128_store(leaky_relu3 + block * 128 + o * 16 + lane + 272, y_0_1);
+                        vec128_store(leaky_relu3 + block * 128 + o * 16 + lane + 544, y_0_2);
                         vec128_store(leaky_relu3 + block * 128 + o * 16 + lane + 16, y_1_0);
                         vec128_store(leaky_relu3 + block * 128 + o * 16 + lane + 288, y_1_1);
+                        vec128_store(leaky_relu3 + block * 128 + o * 16 + lane + 560, y_1_2);
                         vec128_store(leaky_relu3 + block * 128 + o * 16 + lane + 32, y_2_0);
                         vec128_store(leaky_relu3 + block * 128 + o * 16 + lane + 304, y_2_1);
+                        vec128_store(leaky_relu3 + block * 128 + o * 16 + lane + 576, y_2_2);
                         vec128_store(leaky_relu3 + block * 128 + o * 16 + lane + 48, y_3_0);
                         vec128_store(leaky_relu3 + block * 128 + o * 16 + lane + 320, y_3_1);
+                        vec128_store(leaky_relu3 + block * 128 + o * 16 + lane + 592, y_3_2);
                     }
                 }
             }
@@ -6002,47 +6756,61 @@ static void conv3_plain(const Frame *f)
                 for (int64_t o = 0; o < 8; o += 4) { /* channels made */
                     for (int64_t lane = 0; lane < 16; lane += 4) { /* samples */
                         vec128 y_0_0 = vec128_set(0); vec128 y_0_1 = vec128_set(0);
+                        vec128 y_0_2 = vec128_set(0);
                         vec128 y_1_0 = vec128_set(0); vec128 y_1_1 = vec128_set(0);
+                        vec128 y_1_2 = vec128_set(0);
                         vec128 y_2_0 = vec128_set(0); vec128 y_2_1 = vec128_set(0);
+                        vec128 y_2_2 = vec128_set(0);
                         vec128 y_3_0 = vec128_set(0); vec128 y_3_1 = vec128_set(0);
+                        vec128 y_3_2 = vec128_set(0);
                         const real *w = f->packed + o + 1664;
                         {
                             const real *x_0 = leaky_relu3_tile + lane;
                             const real *x_1 = leaky_relu3_tile + lane + 272;
+                            const real *x_2 = leaky_relu3_tile + lane + 544;
                             for (int64_t c = 0; c < 16; c++) { /* channels read */
                                 vec128 v_0 = vec128_load(x_0 + c * 16);
                                 vec128 v_1 = vec128_load(x_1 + c * 16);
+                                vec128 v_2 = vec128_load(x_2 + c * 16);
                                 vec128 u_0 = vec128_set(w[c * 8]);
                                 y_0_0 = vec128_fma(u_0, v_0, y_0_0);
                                 y_0_1 = vec128_fma(u_0, v_1, y_0_1);
+                                y_0_2 = vec128_fma(u_0, v_2, y_0_2);
                                 vec128 u_1 = vec128_set(w[c * 8 + 1]);
                                 y_1_0 = vec128_fma(u_1, v_0, y_1_0);
                                 y_1_1 = vec128_fma(u_1, v_1, y_1_1);
+                                y_1_2 = vec128_fma(u_1, v_2, y_1_2);
                                 vec128 u_2 = vec128_set(w[c * 8 + 2]);
                                 y_2_0 = vec128_fma(u_2, v_0, y_2_0);
                                 y_2_1 = vec128_fma(u_2, v_1, y_2_1);
+                                y_2_2 = vec128_fma(u_2, v_2, y_2_2);
                                 vec128 u_3 = vec128_set(w[c * 8 + 3]);
                                 y_3_0 = vec128_fma(u_3, v_0, y_3_0);
                                 y_3_1 = vec128_fma(u_3, v_1, y_3_1);
+                                y_3_2 = vec128_fma(u_3, v_2, y_3_2);
                             }
                         }
                         y_0_0 = vec128_max(y_0_0, vec128_mul(y_0_0, vec128_set((real)0.01)));
                         y_0_1 = vec128_max(y_0_1, vec128_mul(y_0_1, vec128_set((real)0.01)));
+                        y_0_2 = vec128_max(y_0_2, vec128_mul(y_0_2, vec128_set((real)0.01)));
                         y_1_0 = vec128_max(y_1_0, vec128_mul(y_1_0, vec128_set((real)0.01)));
                         y_1_1 = vec128_max(y_1_1, vec128_mul(y_1_1, vec128_set((real)0.01)));
+                        y_1_2 = vec128_max(y_1_2, vec128_mul(y_1_2, vec128_set((real)0.01)));
                         y_2_0 = vec128_max(y_2_0, vec128_mul(y_2_0, vec128_set((real)0.01)));
                         y_2_1 = vec128_max(y_2_1, vec128_mul(y_2_1, vec128_set((real)0.01)));
+                        y_2_2 = vec128_max(y_2_2, vec128_mul(y_2_2, vec128_set((real)0.01)));
                         y_3_0 = vec128_max(y_3_0, vec128_mul(y_3_0, vec128_set((real)0.01)));
                         y_3_1 = vec128_max(y_3_1, vec128_mul(y_3_1, vec128_set((real)0.01)));
-                        vec128_store(global_sum_pool1 + o * 16 + lane, vec128_add(vec128_load(global_sum_pool1 + o * 16 + lane), vec128_add(y_0_0, y_0_1)));
-                        vec128_store(global_sum_pool1 + o * 16 + lane + 16, vec128_add(vec128_load(global_sum_pool1 + o * 16 + lane + 16), vec128_add(y_1_0, y_1_1)));
-                        vec128_store(global_sum_pool1 + o * 16 + lane + 32, vec128_add(vec128_load(global_sum_pool1 + o * 16 + lane + 32), vec128_add(y_2_0, y_2_1)));
-                        vec128_store(global_sum_pool1 + o * 16 + lane + 48, vec128_add(vec128_load(global_sum_pool1 + o * 16 + lane + 48), vec128_add(y_3_0, y_3_1)));
+                        y_3_2 = vec128_max(y_3_2, vec128_mul(y_3_2, vec128_set((real)0.01)));
+                        vec128_store(global_sum_pool1 + o * 16 + lane, vec128_add(vec128_load(global_sum_pool1 + o * 16 + lane), vec128_add(y_0_0, vec128_add(y_0_1, y_0_2))));
+                        vec128_store(global_sum_pool1 + o * 16 + lane + 16, vec128_add(vec128_load(global_sum_pool1 + o * 16 + lane + 16), vec128_add(y_1_0, vec128_add(y_1_1, y_1_2))));
+                        vec128_store(global_sum_pool1 + o * 16 + lane + 32, vec128_add(vec128_load(global_sum_pool1 + o * 16 + lane + 32), vec128_add(y_2_0, vec128_add(y_2_1, y_2_2))));
+                        vec128_store(global_sum_pool1 + o * 16 + lane + 48, vec128_add(vec128_load(global_sum_pool1 + o * 16 + lane + 48), vec128_add(y_3_0, vec128_add(y_3_1, y_3_2))));
                     }
                 }
             }
         }
-        for (int64_t s = to / 2 * 2; s < to; s++) { /* sites */
+        for (int64_t s = from + (to - from) / 3 * 3; s < to; s++) { /* sites */
             real *leaky_relu3 = leaky_relu3_tile_2;
             real *global_sum_pool1 = global_sum_pool1_strip;
             for (int64_t block = 0; block < 2; block++) { /* channels made, 8 at a time */
@@ -6176,7 +6944,7 @@ static void conv3_2_plain(const Frame *f)
     for (int64_t from = 0; from + 64 <= f->sites1 + 63; from += 64) { /* strips of sites */
         const int64_t to = (from + 64 < f->sites1 ? from + 64 : f->sites1);
         clear(global_sum_pool1_strip, 128);
-        for (int64_t s = from; s + 2 <= to; s += 2) { /* sites */
+        for (int64_t s = from; s + 3 <= to; s += 3) { /* sites */
             real *leaky_relu3 = f->leaky_relu3 + s * 272;
             real *leaky_relu4 = f->leaky_relu4 + s * 128;
             real *global_sum_pool1 = global_sum_pool1_strip;
@@ -6184,46 +6952,64 @@ static void conv3_2_plain(const Frame *f)
                 for (int64_t o = 0; o < 8; o += 4) { /* channels made */
                     for (int64_t lane = 0; lane < 16; lane += 4) { /* samples */
                         vec128 y_0_0 = vec128_set(0); vec128 y_0_1 = vec128_set(0);
+                        vec128 y_0_2 = vec128_set(0);
                         vec128 y_1_0 = vec128_set(0); vec128 y_1_1 = vec128_set(0);
+                        vec128 y_1_2 = vec128_set(0);
                         vec128 y_2_0 = vec128_set(0); vec128 y_2_1 = vec128_set(0);
+                        vec128 y_2_2 = vec128_set(0);
                         vec128 y_3_0 = vec128_set(0); vec128 y_3_1 = vec128_set(0);
+                        vec128 y_3_2 = vec128_set(0);
                         const real *w = f->packed + block * 256 + o + 1152;
                         for (int64_t tap = 0; tap < 4; tap++) { /* taps */
                             const real *x_0 = f->leaky_relu2 + (int64_t)f->near1[tap * f->sites1 + s] * 128 + lane;
                             const real *x_1 = f->leaky_relu2 + (int64_t)f->near1[tap * f->sites1 + s + 1] * 128 + lane;
+                            const real *x_2 = f->leaky_relu2 + (int64_t)f->near1[tap * f->sites1 + s + 2] * 128 + lane;
                             for (int64_t c = 0; c < 8; c++) { /* channels read */
                                 vec128 v_0 = vec128_load(x_0 + c * 16);
                                 vec128 v_1 = vec128_load(x_1 + c * 16);
+                                vec128 v_2 = vec128_load(x_2 + c * 16);
                                 vec128 u_0 = vec128_set(w[tap * 64 + c * 8]);
                                 y_0_0 = vec128_fma(u_0, v_0, y_0_0);
                                 y_0_1 = vec128_fma(u_0, v_1, y_0_1);
+                                y_0_2 = vec128_fma(u_0, v_2, y_0_2);
                                 vec128 u_1 = vec128_set(w[tap * 64 + c * 8 + 1]);
                                 y_1_0 = vec128_fma(u_1, v_0, y_1_0);
                                 y_1_1 = vec128_fma(u_1, v_1, y_1_1);
+                                y_1_2 = vec128_fma(u_1, v_2, y_1_2);
                                 vec128 u_2 = vec128_set(w[tap * 64 + c * 8 + 2]);
                                 y_2_0 = vec128_fma(u_2, v_0, y_2_0);
                                 y_2_1 = vec128_fma(u_2, v_1, y_2_1);
+                                y_2_2 = vec128_fma(u_2, v_2, y_2_2);
                                 vec128 u_3 = vec128_set(w[tap * 64 + c * 8 + 3]);
                                 y_3_0 = vec128_fma(u_3, v_0, y_3_0);
                                 y_3_1 = vec128_fma(u_3, v_1, y_3_1);
+                                y_3_2 = vec128_fma(u_3, v_2, y_3_2);
                             }
                         }
                         y_0_0 = vec128_max(y_0_0, vec128_mul(y_0_0, vec128_set((real)0.01)));
                         y_0_1 = vec128_max(y_0_1, vec128_mul(y_0_1, vec128_set((real)0.01)));
+                        y_0_2 = vec128_max(y_0_2, vec128_mul(y_0_2, vec128_set((real)0.01)));
                         y_1_0 = vec128_max(y_1_0, vec128_mul(y_1_0, vec128_set((real)0.01)));
                         y_1_1 = vec128_max(y_1_1, vec128_mul(y_1_1, vec128_set((real)0.01)));
+                        y_1_2 = vec128_max(y_1_2, vec128_mul(y_1_2, vec128_set((real)0.01)));
                         y_2_0 = vec128_max(y_2_0, vec128_mul(y_2_0, vec128_set((real)0.01)));
                         y_2_1 = vec128_max(y_2_1, vec128_mul(y_2_1, vec128_set((real)0.01)));
+                        y_2_2 = vec128_max(y_2_2, vec128_mul(y_2_2, vec128_set((real)0.01)));
                         y_3_0 = vec128_max(y_3_0, vec128_mul(y_3_0, vec128_set((real)0.01)));
                         y_3_1 = vec128_max(y_3_1, vec128_mul(y_3_1, vec128_set((real)0.01)));
+                        y_3_2 = vec128_max(y_3_2, vec128_mul(y_3_2, vec128_set((real)0.01)));
                         vec128_store(leaky_relu3 + block * 128 + o * 16 + lane, y_0_0);
                         vec128_store(leaky_relu3 + block * 128 + o * 16 + lane + 272, y_0_1);
+                        vec128_store(leaky_relu3 + block * 128 + o * 16 + lane + 544, y_0_2);
                         vec128_store(leaky_relu3 + block * 128 + o * 16 + lane + 16, y_1_0);
                         vec128_store(leaky_relu3 + block * 128 + o * 16 + lane + 288, y_1_1);
+                        vec128_store(leaky_relu3 + block * 128 + o * 16 + lane + 560, y_1_2);
                         vec128_store(leaky_relu3 + block * 128 + o * 16 + lane + 32, y_2_0);
                         vec128_store(leaky_relu3 + block * 128 + o * 16 + lane + 304, y_2_1);
+                        vec128_store(leaky_relu3 + block * 128 + o * 16 + lane + 576, y_2_2);
                         vec128_store(leaky_relu3 + block * 128 + o * 16 + lane + 48, y_3_0);
                         vec128_store(leaky_relu3 + block * 128 + o * 16 + lane + 320, y_3_1);
+                        vec128_store(leaky_relu3 + block * 128 + o * 16 + lane + 592, y_3_2);
                     }
                 }
             }
@@ -6231,55 +7017,73 @@ static void conv3_2_plain(const Frame *f)
                 for (int64_t o = 0; o < 8; o += 4) { /* channels made */
                     for (int64_t lane = 0; lane < 16; lane += 4) { /* samples */
                         vec128 y_0_0 = vec128_set(0); vec128 y_0_1 = vec128_set(0);
+                        vec128 y_0_2 = vec128_set(0);
                         vec128 y_1_0 = vec128_set(0); vec128 y_1_1 = vec128_set(0);
+                        vec128 y_1_2 = vec128_set(0);
                         vec128 y_2_0 = vec128_set(0); vec128 y_2_1 = vec128_set(0);
+                        vec128 y_2_2 = vec128_set(0);
                         vec128 y_3_0 = vec128_set(0); vec128 y_3_1 = vec128_set(0);
+                        vec128 y_3_2 = vec128_set(0);
                         const real *w = f->packed + o + 1664;
                         {
                             const real *x_0 = f->leaky_relu3 + s * 272 + lane;
                             const real *x_1 = f->leaky_relu3 + s * 272 + lane + 272;
+                            const real *x_2 = f->leaky_relu3 + s * 272 + lane + 544;
                             for (int64_t c = 0; c < 16; c++) { /* channels read */
                                 vec128 v_0 = vec128_load(x_0 + c * 16);
                                 vec128 v_1 = vec128_load(x_1 + c * 16);
+                                vec128 v_2 = vec128_load(x_2 + c * 16);
                                 vec128 u_0 = vec128_set(w[c * 8]);
                                 y_0_0 = vec128_fma(u_0, v_0, y_0_0);
                                 y_0_1 = vec128_fma(u_0, v_1, y_0_1);
+                                y_0_2 = vec128_fma(u_0, v_2, y_0_2);
                                 vec128 u_1 = vec128_set(w[c * 8 + 1]);
                                 y_1_0 = vec128_fma(u_1, v_0, y_1_0);
                                 y_1_1 = vec128_fma(u_1, v_1, y_1_1);
+                                y_1_2 = vec128_fma(u_1, v_2, y_1_2);
                                 vec128 u_2 = vec128_set(w[c * 8 + 2]);
                                 y_2_0 = vec128_fma(u_2, v_0, y_2_0);
                                 y_2_1 = vec128_fma(u_2, v_1, y_2_1);
+                                y_2_2 = vec128_fma(u_2, v_2, y_2_2);
                                 vec128 u_3 = vec128_set(w[c * 8 + 3]);
                                 y_3_0 = vec128_fma(u_3, v_0, y_3_0);
                                 y_3_1 = vec128_fma(u_3, v_1, y_3_1);
+                                y_3_2 = vec128_fma(u_3, v_2, y_3_2);
                             }
                         }
                         y_0_0 = vec128_max(y_0_0, vec128_mul(y_0_0, vec128_set((real)0.01)));
                         y_0_1 = vec128_max(y_0_1, vec128_mul(y_0_1, vec128_set((real)0.01)));
+                        y_0_2 = vec128_max(y_0_2, vec128_mul(y_0_2, vec128_set((real)0.01)));
                         y_1_0 = vec128_max(y_1_0, vec128_mul(y_1_0, vec128_set((real)0.01)));
                         y_1_1 = vec128_max(y_1_1, vec128_mul(y_1_1, vec128_set((real)0.01)));
+                        y_1_2 = vec128_max(y_1_2, vec128_mul(y_1_2, vec128_set((real)0.01)));
                         y_2_0 = vec128_max(y_2_0, vec128_mul(y_2_0, vec128_set((real)0.01)));
                         y_2_1 = vec128_max(y_2_1, vec128_mul(y_2_1, vec128_set((real)0.01)));
+                        y_2_2 = vec128_max(y_2_2, vec128_mul(y_2_2, vec128_set((real)0.01)));
                         y_3_0 = vec128_max(y_3_0, vec128_mul(y_3_0, vec128_set((real)0.01)));
                         y_3_1 = vec128_max(y_3_1, vec128_mul(y_3_1, vec128_set((real)0.01)));
+                        y_3_2 = vec128_max(y_3_2, vec128_mul(y_3_2, vec128_set((real)0.01)));
                         vec128_store(leaky_relu4 + o * 16 + lane, y_0_0);
                         vec128_store(leaky_relu4 + o * 16 + lane + 128, y_0_1);
+                        vec128_store(leaky_relu4 + o * 16 + lane + 256, y_0_2);
                         vec128_store(leaky_relu4 + o * 16 + lane + 16, y_1_0);
                         vec128_store(leaky_relu4 + o * 16 + lane + 144, y_1_1);
+                        vec128_store(leaky_relu4 + o * 16 + lane + 272, y_1_2);
                         vec128_store(leaky_relu4 + o * 16 + lane + 32, y_2_0);
                         vec128_store(leaky_relu4 + o * 16 + lane + 160, y_2_1);
+                        vec128_store(leaky_relu4 + o * 16 + lane + 288, y_2_2);
                         vec128_store(leaky_relu4 + o * 16 + lane + 48, y_3_0);
                         vec128_store(leaky_relu4 + o * 16 + lane + 176, y_3_1);
-                        vec128_store(global_sum_pool1 + o * 16 + lane, vec128_add(vec128_load(global_sum_pool1 + o * 16 + lane), vec128_add(y_0_0, y_0_1)));
-                        vec128_store(global_sum_pool1 + o * 16 + lane + 16, vec128_add(vec128_load(global_sum_pool1 + o * 16 + lane + 16), vec128_add(y_1_0, y_1_1)));
-                        vec128_store(global_sum_pool1 + o * 16 + lane + 32, vec128_add(vec128_load(global_sum_pool1 + o * 16 + lane + 32), vec128_add(y_2_0, y_2_1)));
-                        vec128_store(global_sum_pool1 + o * 16 + lane + 48, vec128_add(vec128_load(global_sum_pool1 + o * 16 + lane + 48), vec128_add(y_3_0, y_3_1)));
+                        vec128_store(leaky_relu4 + o * 16 + lane + 304, y_3_2);
+                        vec128_store(global_sum_pool1 + o * 16 + lane, vec128_add(vec128_load(global_sum_pool1 + o * 16 + lane), vec128_add(y_0_0, vec128_add(y_0_1, y_0_2))));
+                        vec128_store(global_sum_pool1 + o * 16 + lane + 16, vec128_add(vec128_load(global_sum_pool1 + o * 16 + lane + 16), vec128_add(y_1_0, vec128_add(y_1_1, y_1_2))));
+                        vec128_store(global_sum_pool1 + o * 16 + lane + 32, vec128_add(vec128_load(global_sum_pool1 + o * 16 + lane + 32), vec128_add(y_2_0, vec128_add(y_2_1, y_2_2))));
+                        vec128_store(global_sum_pool1 + o * 16 + lane + 48, vec128_add(vec128_load(global_sum_pool1 + o * 16 + lane + 48), vec128_add(y_3_0, vec128_add(y_3_1, y_3_2))));
                     }
                 }
             }
         }
-        for (int64_t s = to / 2 * 2; s < to; s++) { /* sites */
+        for (int64_t s = from + (to - from) / 3 * 3; s < to; s++) { /* sites */
             real *leaky_relu3 = f->leaky_relu3 + s * 272;
             real *leaky_relu4 = f->leaky_relu4 + s * 128;
             real *global_sum_pool1 = global_sum_pool1_strip;
@@ -6448,12 +7252,12 @@ static void dleaky_relu4_plain(const Frame *f)
 {
     real dglobal_sum_pool1_all[1 * 8 * 16] __attribute__((aligned(64)));
     share(&f->parts, f->dglobal_sum_pool1, dglobal_sum_pool1_all, 8);
-    for (int64_t s = 0; s + 2 <= f->sites1; s += 2) { /* sites */
+    for (int64_t s = 0; s + 3 <= f->sites1; s += 3) { /* sites */
         const real *leaky_relu4 = f->leaky_relu4 + s * 128;
         real *dconv4 = f->dconv4 + s * 128;
         const real *leaky_relu3 = f->leaky_relu3 + s * 272;
         real *dconv3 = f->dconv3 + s * 272;
-        for (int64_t k = 0; k < 2; k++) { /* sites of the tile */
+        for (int64_t k = 0; k < 3; k++) { /* sites of the tile */
             const real *x = dglobal_sum_pool1_all;
             for (int64_t c = 0; c < 8; c++) { /* channels read */
                 for (int64_t lane = 0; lane < 16; lane += 4) { /* samples */
@@ -6467,50 +7271,68 @@ static void dleaky_relu4_plain(const Frame *f)
             for (int64_t o = 0; o < 8; o += 4) { /* channels made */
                 for (int64_t lane = 0; lane < 16; lane += 4) { /* samples */
                     vec128 y_0_0 = vec128_set(0); vec128 y_0_1 = vec128_set(0);
+                    vec128 y_0_2 = vec128_set(0);
                     vec128 y_1_0 = vec128_set(0); vec128 y_1_1 = vec128_set(0);
+                    vec128 y_1_2 = vec128_set(0);
                     vec128 y_2_0 = vec128_set(0); vec128 y_2_1 = vec128_set(0);
+                    vec128 y_2_2 = vec128_set(0);
                     vec128 y_3_0 = vec128_set(0); vec128 y_3_1 = vec128_set(0);
+                    vec128 y_3_2 = vec128_set(0);
                     const real *w = f->packed + block * 64 + o + 1824;
                     {
                         const real *x_0 = f->dconv4 + s * 128 + lane;
                         const real *x_1 = f->dconv4 + s * 128 + lane + 128;
+                        const real *x_2 = f->dconv4 + s * 128 + lane + 256;
                         for (int64_t c = 0; c < 8; c++) { /* channels read */
                             vec128 v_0 = vec128_load(x_0 + c * 16);
                             vec128 v_1 = vec128_load(x_1 + c * 16);
+                            vec128 v_2 = vec128_load(x_2 + c * 16);
                             vec128 u_0 = vec128_set(w[c * 8]); y_0_0 = vec128_fma(u_0, v_0, y_0_0);
                             y_0_1 = vec128_fma(u_0, v_1, y_0_1);
+                            y_0_2 = vec128_fma(u_0, v_2, y_0_2);
                             vec128 u_1 = vec128_set(w[c * 8 + 1]);
                             y_1_0 = vec128_fma(u_1, v_0, y_1_0);
                             y_1_1 = vec128_fma(u_1, v_1, y_1_1);
+                            y_1_2 = vec128_fma(u_1, v_2, y_1_2);
                             vec128 u_2 = vec128_set(w[c * 8 + 2]);
                             y_2_0 = vec128_fma(u_2, v_0, y_2_0);
                             y_2_1 = vec128_fma(u_2, v_1, y_2_1);
+                            y_2_2 = vec128_fma(u_2, v_2, y_2_2);
                             vec128 u_3 = vec128_set(w[c * 8 + 3]);
                             y_3_0 = vec128_fma(u_3, v_0, y_3_0);
                             y_3_1 = vec128_fma(u_3, v_1, y_3_1);
+                            y_3_2 = vec128_fma(u_3, v_2, y_3_2);
                         }
                     }
                     y_0_0 = vec128_gt(vec128_load(leaky_relu3 + block * 128 + o * 16 + lane), vec128_set(0), y_0_0, vec128_mul(y_0_0, vec128_set((real)0.01)));
                     y_0_1 = vec128_gt(vec128_load(leaky_relu3 + block * 128 + o * 16 + lane + 272), vec128_set(0), y_0_1, vec128_mul(y_0_1, vec128_set((real)0.01)));
+                    y_0_2 = vec128_gt(vec128_load(leaky_relu3 + block * 128 + o * 16 + lane + 544), vec128_set(0), y_0_2, vec128_mul(y_0_2, vec128_set((real)0.01)));
                     y_1_0 = vec128_gt(vec128_load(leaky_relu3 + block * 128 + o * 16 + lane + 16), vec128_set(0), y_1_0, vec128_mul(y_1_0, vec128_set((real)0.01)));
                     y_1_1 = vec128_gt(vec128_load(leaky_relu3 + block * 128 + o * 16 + lane + 288), vec128_set(0), y_1_1, vec128_mul(y_1_1, vec128_set((real)0.01)));
+                    y_1_2 = vec128_gt(vec128_load(leaky_relu3 + block * 128 + o * 16 + lane + 560), vec128_set(0), y_1_2, vec128_mul(y_1_2, vec128_set((real)0.01)));
                     y_2_0 = vec128_gt(vec128_load(leaky_relu3 + block * 128 + o * 16 + lane + 32), vec128_set(0), y_2_0, vec128_mul(y_2_0, vec128_set((real)0.01)));
                     y_2_1 = vec128_gt(vec128_load(leaky_relu3 + block * 128 + o * 16 + lane + 304), vec128_set(0), y_2_1, vec128_mul(y_2_1, vec128_set((real)0.01)));
+                    y_2_2 = vec128_gt(vec128_load(leaky_relu3 + block * 128 + o * 16 + lane + 576), vec128_set(0), y_2_2, vec128_mul(y_2_2, vec128_set((real)0.01)));
                     y_3_0 = vec128_gt(vec128_load(leaky_relu3 + block * 128 + o * 16 + lane + 48), vec128_set(0), y_3_0, vec128_mul(y_3_0, vec128_set((real)0.01)));
                     y_3_1 = vec128_gt(vec128_load(leaky_relu3 + block * 128 + o * 16 + lane + 320), vec128_set(0), y_3_1, vec128_mul(y_3_1, vec128_set((real)0.01)));
+                    y_3_2 = vec128_gt(vec128_load(leaky_relu3 + block * 128 + o * 16 + lane + 592), vec128_set(0), y_3_2, vec128_mul(y_3_2, vec128_set((real)0.01)));
                     vec128_store(dconv3 + block * 128 + o * 16 + lane, y_0_0);
                     vec128_store(dconv3 + block * 128 + o * 16 + lane + 272, y_0_1);
+                    vec128_store(dconv3 + block * 128 + o * 16 + lane + 544, y_0_2);
                     vec128_store(dconv3 + block * 128 + o * 16 + lane + 16, y_1_0);
                     vec128_store(dconv3 + block * 128 + o * 16 + lane + 288, y_1_1);
+                    vec128_store(dconv3 + block * 128 + o * 16 + lane + 560, y_1_2);
                     vec128_store(dconv3 + block * 128 + o * 16 + lane + 32, y_2_0);
                     vec128_store(dconv3 + block * 128 + o * 16 + lane + 304, y_2_1);
+                    vec128_store(dconv3 + block * 128 + o * 16 + lane + 576, y_2_2);
                     vec128_store(dconv3 + block * 128 + o * 16 + lane + 48, y_3_0);
                     vec128_store(dconv3 + block * 128 + o * 16 + lane + 320, y_3_1);
+                    vec128_store(dconv3 + block * 128 + o * 16 + lane + 592, y_3_2);
                 }
             }
         }
     }
-    for (int64_t s = f->sites1 / 2 * 2; s < f->sites1; s++) { /* sites */
+    for (int64_t s = f->sites1 / 3 * 3; s < f->sites1; s++) { /* sites */
         const real *leaky_relu4 = f->leaky_relu4 + s * 128;
         real *dconv4 = f->dconv4 + s * 128;
         const real *leaky_relu3 = f->leaky_relu3 + s * 272;
@@ -6638,58 +7460,76 @@ static void dconv3_weight_plain(const Frame *f)
 static void dleaky_relu2_plain(const Frame *f)
 {
     vec128_fill_halo(&f->back1_halo, f->dconv3, 17, f->sites1);
-    for (int64_t s = 0; s + 2 <= f->sites1; s += 2) { /* sites */
+    for (int64_t s = 0; s + 3 <= f->sites1; s += 3) { /* sites */
         const real *leaky_relu2 = f->leaky_relu2 + s * 128;
         real *dconv2 = f->dconv2 + s * 128;
         {
             for (int64_t o = 0; o < 8; o += 4) { /* channels made */
                 for (int64_t lane = 0; lane < 16; lane += 4) { /* samples */
                     vec128 y_0_0 = vec128_set(0); vec128 y_0_1 = vec128_set(0);
+                    vec128 y_0_2 = vec128_set(0);
                     vec128 y_1_0 = vec128_set(0); vec128 y_1_1 = vec128_set(0);
+                    vec128 y_1_2 = vec128_set(0);
                     vec128 y_2_0 = vec128_set(0); vec128 y_2_1 = vec128_set(0);
+                    vec128 y_2_2 = vec128_set(0);
                     vec128 y_3_0 = vec128_set(0); vec128 y_3_1 = vec128_set(0);
+                    vec128 y_3_2 = vec128_set(0);
                     const real *w = f->packed + o + 1952;
                     for (int64_t tap = 0; tap < 4; tap++) { /* taps */
                         const real *x_0 = f->dconv3 + (int64_t)f->back1[tap * f->sites1 + s] * 272 + lane;
                         const real *x_1 = f->dconv3 + (int64_t)f->back1[tap * f->sites1 + s + 1] * 272 + lane;
+                        const real *x_2 = f->dconv3 + (int64_t)f->back1[tap * f->sites1 + s + 2] * 272 + lane;
                         for (int64_t c = 0; c < 16; c++) { /* channels read */
                             vec128 v_0 = vec128_load(x_0 + c * 16);
                             vec128 v_1 = vec128_load(x_1 + c * 16);
+                            vec128 v_2 = vec128_load(x_2 + c * 16);
                             vec128 u_0 = vec128_set(w[tap * 128 + c * 8]);
                             y_0_0 = vec128_fma(u_0, v_0, y_0_0);
                             y_0_1 = vec128_fma(u_0, v_1, y_0_1);
+                            y_0_2 = vec128_fma(u_0, v_2, y_0_2);
                             vec128 u_1 = vec128_set(w[tap * 128 + c * 8 + 1]);
                             y_1_0 = vec128_fma(u_1, v_0, y_1_0);
                             y_1_1 = vec128_fma(u_1, v_1, y_1_1);
+                            y_1_2 = vec128_fma(u_1, v_2, y_1_2);
                             vec128 u_2 = vec128_set(w[tap * 128 + c * 8 + 2]);
                             y_2_0 = vec128_fma(u_2, v_0, y_2_0);
                             y_2_1 = vec128_fma(u_2, v_1, y_2_1);
+                            y_2_2 = vec128_fma(u_2, v_2, y_2_2);
                             vec128 u_3 = vec128_set(w[tap * 128 + c * 8 + 3]);
                             y_3_0 = vec128_fma(u_3, v_0, y_3_0);
                             y_3_1 = vec128_fma(u_3, v_1, y_3_1);
+                            y_3_2 = vec128_fma(u_3, v_2, y_3_2);
                         }
                     }
                     y_0_0 = vec128_gt(vec128_load(leaky_relu2 + o * 16 + lane), vec128_set(0), y_0_0, vec128_mul(y_0_0, vec128_set((real)0.01)));
                     y_0_1 = vec128_gt(vec128_load(leaky_relu2 + o * 16 + lane + 128), vec128_set(0), y_0_1, vec128_mul(y_0_1, vec128_set((real)0.01)));
+                    y_0_2 = vec128_gt(vec128_load(leaky_relu2 + o * 16 + lane + 256), vec128_set(0), y_0_2, vec128_mul(y_0_2, vec128_set((real)0.01)));
                     y_1_0 = vec128_gt(vec128_load(leaky_relu2 + o * 16 + lane + 16), vec128_set(0), y_1_0, vec128_mul(y_1_0, vec128_set((real)0.01)));
                     y_1_1 = vec128_gt(vec128_load(leaky_relu2 + o * 16 + lane + 144), vec128_set(0), y_1_1, vec128_mul(y_1_1, vec128_set((real)0.01)));
+                    y_1_2 = vec128_gt(vec128_load(leaky_relu2 + o * 16 + lane + 272), vec128_set(0), y_1_2, vec128_mul(y_1_2, vec128_set((real)0.01)));
                     y_2_0 = vec128_gt(vec128_load(leaky_relu2 + o * 16 + lane + 32), vec128_set(0), y_2_0, vec128_mul(y_2_0, vec128_set((real)0.01)));
                     y_2_1 = vec128_gt(vec128_load(leaky_relu2 + o * 16 + lane + 160), vec128_set(0), y_2_1, vec128_mul(y_2_1, vec128_set((real)0.01)));
+                    y_2_2 = vec128_gt(vec128_load(leaky_relu2 + o * 16 + lane + 288), vec128_set(0), y_2_2, vec128_mul(y_2_2, vec128_set((real)0.01)));
                     y_3_0 = vec128_gt(vec128_load(leaky_relu2 + o * 16 + lane + 48), vec128_set(0), y_3_0, vec128_mul(y_3_0, vec128_set((real)0.01)));
                     y_3_1 = vec128_gt(vec128_load(leaky_relu2 + o * 16 + lane + 176), vec128_set(0), y_3_1, vec128_mul(y_3_1, vec128_set((real)0.01)));
+                    y_3_2 = vec128_gt(vec128_load(leaky_relu2 + o * 16 + lane + 304), vec128_set(0), y_3_2, vec128_mul(y_3_2, vec128_set((real)0.01)));
                     vec128_store(dconv2 + o * 16 + lane, y_0_0);
                     vec128_store(dconv2 + o * 16 + lane + 128, y_0_1);
+                    vec128_store(dconv2 + o * 16 + lane + 256, y_0_2);
                     vec128_store(dconv2 + o * 16 + lane + 16, y_1_0);
                     vec128_store(dconv2 + o * 16 + lane + 144, y_1_1);
+                    vec128_store(dconv2 + o * 16 + lane + 272, y_1_2);
                     vec128_store(dconv2 + o * 16 + lane + 32, y_2_0);
                     vec128_store(dconv2 + o * 16 + lane + 160, y_2_1);
+                    vec128_store(dconv2 + o * 16 + lane + 288, y_2_2);
                     vec128_store(dconv2 + o * 16 + lane + 48, y_3_0);
                     vec128_store(dconv2 + o * 16 + lane + 176, y_3_1);
+                    vec128_store(dconv2 + o * 16 + lane + 304, y_3_2);
                 }
             }
         }
     }
-    for (int64_t s = f->sites1 / 2 * 2; s < f->sites1; s++) { /* sites */
+    for (int64_t s = f->sites1 / 3 * 3; s < f->sites1; s++) { /* sites */
         const real *leaky_relu2 = f->leaky_relu2 + s * 128;
         real *dconv2 = f->dconv2 + s * 128;
         {
@@ -6774,58 +7614,76 @@ static void dconv2_weight_plain(const Frame *f)
 static void dleaky_relu1_plain(const Frame *f)
 {
     vec128_fill_halo(&f->back1_halo, f->dconv2, 8, f->sites1);
-    for (int64_t s = 0; s + 2 <= f->sites1; s += 2) { /* sites */
+    for (int64_t s = 0; s + 3 <= f->sites1; s += 3) { /* sites */
         const real *leaky_relu1 = f->leaky_relu1 + s * 528;
         real *dconv1 = f->dconv1 + s * 528;
         for (int64_t block = 0; block < 4; block++) { /* channels made, 8 at a time */
             for (int64_t o = 0; o < 8; o += 4) { /* channels made */
                 for (int64_t lane = 0; lane < 16; lane += 4) { /* samples */
                     vec128 y_0_0 = vec128_set(0); vec128 y_0_1 = vec128_set(0);
+                    vec128 y_0_2 = vec128_set(0);
                     vec128 y_1_0 = vec128_set(0); vec128 y_1_1 = vec128_set(0);
+                    vec128 y_1_2 = vec128_set(0);
                     vec128 y_2_0 = vec128_set(0); vec128 y_2_1 = vec128_set(0);
+                    vec128 y_2_2 = vec128_set(0);
                     vec128 y_3_0 = vec128_set(0); vec128 y_3_1 = vec128_set(0);
+                    vec128 y_3_2 = vec128_set(0);
                     const real *w = f->packed + block * 256 + o + 2464;
                     for (int64_t tap = 0; tap < 4; tap++) { /* taps */
                         const real *x_0 = f->dconv2 + (int64_t)f->back1[tap * f->sites1 + s] * 128 + lane;
                         const real *x_1 = f->dconv2 + (int64_t)f->back1[tap * f->sites1 + s + 1] * 128 + lane;
+                        const real *x_2 = f->dconv2 + (int64_t)f->back1[tap * f->sites1 + s + 2] * 128 + lane;
                         for (int64_t c = 0; c < 8; c++) { /* channels read */
                             vec128 v_0 = vec128_load(x_0 + c * 16);
                             vec128 v_1 = vec128_load(x_1 + c * 16);
+                            vec128 v_2 = vec128_load(x_2 + c * 16);
                             vec128 u_0 = vec128_set(w[tap * 64 + c * 8]);
                             y_0_0 = vec128_fma(u_0, v_0, y_0_0);
                             y_0_1 = vec128_fma(u_0, v_1, y_0_1);
+                            y_0_2 = vec128_fma(u_0, v_2, y_0_2);
                             vec128 u_1 = vec128_set(w[tap * 64 + c * 8 + 1]);
                             y_1_0 = vec128_fma(u_1, v_0, y_1_0);
                             y_1_1 = vec128_fma(u_1, v_1, y_1_1);
+                            y_1_2 = vec128_fma(u_1, v_2, y_1_2);
                             vec128 u_2 = vec128_set(w[tap * 64 + c * 8 + 2]);
                             y_2_0 = vec128_fma(u_2, v_0, y_2_0);
                             y_2_1 = vec128_fma(u_2, v_1, y_2_1);
+                            y_2_2 = vec128_fma(u_2, v_2, y_2_2);
                             vec128 u_3 = vec128_set(w[tap * 64 + c * 8 + 3]);
                             y_3_0 = vec128_fma(u_3, v_0, y_3_0);
                             y_3_1 = vec128_fma(u_3, v_1, y_3_1);
+                            y_3_2 = vec128_fma(u_3, v_2, y_3_2);
                         }
                     }
                     y_0_0 = vec128_gt(vec128_load(leaky_relu1 + block * 128 + o * 16 + lane), vec128_set(0), y_0_0, vec128_mul(y_0_0, vec128_set((real)0.01)));
                     y_0_1 = vec128_gt(vec128_load(leaky_relu1 + block * 128 + o * 16 + lane + 528), vec128_set(0), y_0_1, vec128_mul(y_0_1, vec128_set((real)0.01)));
+                    y_0_2 = vec128_gt(vec128_load(leaky_relu1 + block * 128 + o * 16 + lane + 1056), vec128_set(0), y_0_2, vec128_mul(y_0_2, vec128_set((real)0.01)));
                     y_1_0 = vec128_gt(vec128_load(leaky_relu1 + block * 128 + o * 16 + lane + 16), vec128_set(0), y_1_0, vec128_mul(y_1_0, vec128_set((real)0.01)));
                     y_1_1 = vec128_gt(vec128_load(leaky_relu1 + block * 128 + o * 16 + lane + 544), vec128_set(0), y_1_1, vec128_mul(y_1_1, vec128_set((real)0.01)));
+                    y_1_2 = vec128_gt(vec128_load(leaky_relu1 + block * 128 + o * 16 + lane + 1072), vec128_set(0), y_1_2, vec128_mul(y_1_2, vec128_set((real)0.01)));
                     y_2_0 = vec128_gt(vec128_load(leaky_relu1 + block * 128 + o * 16 + lane + 32), vec128_set(0), y_2_0, vec128_mul(y_2_0, vec128_set((real)0.01)));
                     y_2_1 = vec128_gt(vec128_load(leaky_relu1 + block * 128 + o * 16 + lane + 560), vec128_set(0), y_2_1, vec128_mul(y_2_1, vec128_set((real)0.01)));
+                    y_2_2 = vec128_gt(vec128_load(leaky_relu1 + block * 128 + o * 16 + lane + 1088), vec128_set(0), y_2_2, vec128_mul(y_2_2, vec128_set((real)0.01)));
                     y_3_0 = vec128_gt(vec128_load(leaky_relu1 + block * 128 + o * 16 + lane + 48), vec128_set(0), y_3_0, vec128_mul(y_3_0, vec128_set((real)0.01)));
                     y_3_1 = vec128_gt(vec128_load(leaky_relu1 + block * 128 + o * 16 + lane + 576), vec128_set(0), y_3_1, vec128_mul(y_3_1, vec128_set((real)0.01)));
+                    y_3_2 = vec128_gt(vec128_load(leaky_relu1 + block * 128 + o * 16 + lane + 1104), vec128_set(0), y_3_2, vec128_mul(y_3_2, vec128_set((real)0.01)));
                     vec128_store(dconv1 + block * 128 + o * 16 + lane, y_0_0);
                     vec128_store(dconv1 + block * 128 + o * 16 + lane + 528, y_0_1);
+                    vec128_store(dconv1 + block * 128 + o * 16 + lane + 1056, y_0_2);
                     vec128_store(dconv1 + block * 128 + o * 16 + lane + 16, y_1_0);
                     vec128_store(dconv1 + block * 128 + o * 16 + lane + 544, y_1_1);
+                    vec128_store(dconv1 + block * 128 + o * 16 + lane + 1072, y_1_2);
                     vec128_store(dconv1 + block * 128 + o * 16 + lane + 32, y_2_0);
                     vec128_store(dconv1 + block * 128 + o * 16 + lane + 560, y_2_1);
+                    vec128_store(dconv1 + block * 128 + o * 16 + lane + 1088, y_2_2);
                     vec128_store(dconv1 + block * 128 + o * 16 + lane + 48, y_3_0);
                     vec128_store(dconv1 + block * 128 + o * 16 + lane + 576, y_3_1);
+                    vec128_store(dconv1 + block * 128 + o * 16 + lane + 1104, y_3_2);
                 }
             }
         }
     }
-    for (int64_t s = f->sites1 / 2 * 2; s < f->sites1; s++) { /* sites */
+    for (int64_t s = f->sites1 / 3 * 3; s < f->sites1; s++) { /* sites */
         const real *leaky_relu1 = f->leaky_relu1 + s * 528;
         real *dconv1 = f->dconv1 + s * 528;
         for (int64_t block = 0; block < 4; block++) { /* channels made, 8 at a time */

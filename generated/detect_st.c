@@ -68,7 +68,7 @@ INLINE double cut_cost(const Cut *cut, const Parts *p)
     }
     const int64_t samples = p->samples < cut->samples ? p->samples : cut->samples;
     const double cost =
-        more * ((sites + 1) / 2 * 2 + 0.15 * (reached - sites)) / (double)samples;
+        more * (sites + 1 + 0.15 * (reached - sites)) / (double)samples;
     const double excess = log2(cut->bytes / (double)p->count / CACHE_BYTES);
     return excess > 0 ? cost * (1 + CACHE_MISS * excess) : cost;
 }
@@ -111,7 +111,8 @@ INLINE Parts choose_parts(int axes, const int64_t *extent, const Divisors *can, 
     return cut.best;
 }
 
-/* Extents and number of the tiles of 2 x 2 x .. sites; whether no site is left over. */
+/* Extents and number of the tiles of 2 x 2 x .. sites; whether no site is left over, and enough
+ * tiles are there: four are worked on at a time. */
 INLINE int cut_into_tiles(const int64_t *extent, int64_t *tiles, int64_t *count)
 {
     int even = 1;
@@ -121,7 +122,7 @@ INLINE int cut_into_tiles(const int64_t *extent, int64_t *tiles, int64_t *count)
         tiles[axis] = (extent[axis] + 1) / 2;
         *count *= tiles[axis];
     }
-    return even;
+    return even && *count >= 3;
 }
 
 /* ---- where a window looks: tables of site numbers, for any number of axes ---- */
@@ -1486,154 +1487,207 @@ TARGET_AVX512 static void read_flux_avx512(const Frame *f)
 TARGET_AVX512 static void conv1_avx512(const Frame *f)
 {
     vec512_fill_halo(&f->near1_halo, f->flux, 4, f->sites1);
-    for (int64_t s = 0; s + 2 <= f->sites1; s += 2) { /* sites */
+    for (int64_t s = 0; s + 3 <= f->sites1; s += 3) { /* sites */
         real *conv1 = f->conv1 + s * 272;
         for (int64_t block = 0; block < 2; block++) { /* channels made, 8 at a time */
             vec512 y_0_0 = vec512_set(0); vec512_hold(y_0_0);
             vec512 y_0_1 = vec512_set(0); vec512_hold(y_0_1);
+            vec512 y_0_2 = vec512_set(0); vec512_hold(y_0_2);
             vec512 y_1_0 = vec512_set(0); vec512_hold(y_1_0);
             vec512 y_1_1 = vec512_set(0); vec512_hold(y_1_1);
+            vec512 y_1_2 = vec512_set(0); vec512_hold(y_1_2);
             vec512 y_2_0 = vec512_set(0); vec512_hold(y_2_0);
             vec512 y_2_1 = vec512_set(0); vec512_hold(y_2_1);
+            vec512 y_2_2 = vec512_set(0); vec512_hold(y_2_2);
             vec512 y_3_0 = vec512_set(0); vec512_hold(y_3_0);
             vec512 y_3_1 = vec512_set(0); vec512_hold(y_3_1);
+            vec512 y_3_2 = vec512_set(0); vec512_hold(y_3_2);
             vec512 y_4_0 = vec512_set(0); vec512_hold(y_4_0);
             vec512 y_4_1 = vec512_set(0); vec512_hold(y_4_1);
+            vec512 y_4_2 = vec512_set(0); vec512_hold(y_4_2);
             vec512 y_5_0 = vec512_set(0); vec512_hold(y_5_0);
             vec512 y_5_1 = vec512_set(0); vec512_hold(y_5_1);
+            vec512 y_5_2 = vec512_set(0); vec512_hold(y_5_2);
             vec512 y_6_0 = vec512_set(0); vec512_hold(y_6_0);
             vec512 y_6_1 = vec512_set(0); vec512_hold(y_6_1);
+            vec512 y_6_2 = vec512_set(0); vec512_hold(y_6_2);
             vec512 y_7_0 = vec512_set(0); vec512_hold(y_7_0);
             vec512 y_7_1 = vec512_set(0); vec512_hold(y_7_1);
+            vec512 y_7_2 = vec512_set(0); vec512_hold(y_7_2);
             const real *w = f->packed + block * 128;
             for (int64_t tap = 0; tap < 4; tap++) { /* taps */
                 const real *x_0 = f->flux + (int64_t)f->near1[tap * f->sites1 + s] * 64;
                 const real *x_1 = f->flux + (int64_t)f->near1[tap * f->sites1 + s + 1] * 64;
+                const real *x_2 = f->flux + (int64_t)f->near1[tap * f->sites1 + s + 2] * 64;
                 {
                     vec512 v_0_0 = vec512_load(x_0); vec512_hold(v_0_0);
                     vec512 v_0_1 = vec512_load(x_1); vec512_hold(v_0_1);
+                    vec512 v_0_2 = vec512_load(x_2); vec512_hold(v_0_2);
                     vec512 u_0_0 = vec512_set(w[tap * 32]); y_0_0 = vec512_fma(u_0_0, v_0_0, y_0_0);
                     y_0_1 = vec512_fma(u_0_0, v_0_1, y_0_1);
+                    y_0_2 = vec512_fma(u_0_0, v_0_2, y_0_2);
                     vec512 u_0_1 = vec512_set(w[tap * 32 + 1]);
                     y_1_0 = vec512_fma(u_0_1, v_0_0, y_1_0);
                     y_1_1 = vec512_fma(u_0_1, v_0_1, y_1_1);
+                    y_1_2 = vec512_fma(u_0_1, v_0_2, y_1_2);
                     vec512 u_0_2 = vec512_set(w[tap * 32 + 2]);
                     y_2_0 = vec512_fma(u_0_2, v_0_0, y_2_0);
                     y_2_1 = vec512_fma(u_0_2, v_0_1, y_2_1);
+                    y_2_2 = vec512_fma(u_0_2, v_0_2, y_2_2);
                     vec512 u_0_3 = vec512_set(w[tap * 32 + 3]);
                     y_3_0 = vec512_fma(u_0_3, v_0_0, y_3_0);
                     y_3_1 = vec512_fma(u_0_3, v_0_1, y_3_1);
+                    y_3_2 = vec512_fma(u_0_3, v_0_2, y_3_2);
                     vec512 u_0_4 = vec512_set(w[tap * 32 + 4]);
                     y_4_0 = vec512_fma(u_0_4, v_0_0, y_4_0);
                     y_4_1 = vec512_fma(u_0_4, v_0_1, y_4_1);
+                    y_4_2 = vec512_fma(u_0_4, v_0_2, y_4_2);
                     vec512 u_0_5 = vec512_set(w[tap * 32 + 5]);
                     y_5_0 = vec512_fma(u_0_5, v_0_0, y_5_0);
                     y_5_1 = vec512_fma(u_0_5, v_0_1, y_5_1);
+                    y_5_2 = vec512_fma(u_0_5, v_0_2, y_5_2);
                     vec512 u_0_6 = vec512_set(w[tap * 32 + 6]);
                     y_6_0 = vec512_fma(u_0_6, v_0_0, y_6_0);
                     y_6_1 = vec512_fma(u_0_6, v_0_1, y_6_1);
+                    y_6_2 = vec512_fma(u_0_6, v_0_2, y_6_2);
                     vec512 u_0_7 = vec512_set(w[tap * 32 + 7]);
                     y_7_0 = vec512_fma(u_0_7, v_0_0, y_7_0);
                     y_7_1 = vec512_fma(u_0_7, v_0_1, y_7_1);
+                    y_7_2 = vec512_fma(u_0_7, v_0_2, y_7_2);
                     vec512 v_1_0 = vec512_load(x_0 + 16); vec512_hold(v_1_0);
                     vec512 v_1_1 = vec512_load(x_1 + 16); vec512_hold(v_1_1);
+                    vec512 v_1_2 = vec512_load(x_2 + 16); vec512_hold(v_1_2);
                     vec512 u_1_0 = vec512_set(w[tap * 32 + 8]);
                     y_0_0 = vec512_fma(u_1_0, v_1_0, y_0_0);
                     y_0_1 = vec512_fma(u_1_0, v_1_1, y_0_1);
+                    y_0_2 = vec512_fma(u_1_0, v_1_2, y_0_2);
                     vec512 u_1_1 = vec512_set(w[tap * 32 + 9]);
                     y_1_0 = vec512_fma(u_1_1, v_1_0, y_1_0);
                     y_1_1 = vec512_fma(u_1_1, v_1_1, y_1_1);
+                    y_1_2 = vec512_fma(u_1_1, v_1_2, y_1_2);
                     vec512 u_1_2 = vec512_set(w[tap * 32 + 10]);
                     y_2_0 = vec512_fma(u_1_2, v_1_0, y_2_0);
                     y_2_1 = vec512_fma(u_1_2, v_1_1, y_2_1);
+                    y_2_2 = vec512_fma(u_1_2, v_1_2, y_2_2);
                     vec512 u_1_3 = vec512_set(w[tap * 32 + 11]);
                     y_3_0 = vec512_fma(u_1_3, v_1_0, y_3_0);
                     y_3_1 = vec512_fma(u_1_3, v_1_1, y_3_1);
+                    y_3_2 = vec512_fma(u_1_3, v_1_2, y_3_2);
                     vec512 u_1_4 = vec512_set(w[tap * 32 + 12]);
                     y_4_0 = vec512_fma(u_1_4, v_1_0, y_4_0);
                     y_4_1 = vec512_fma(u_1_4, v_1_1, y_4_1);
+                    y_4_2 = vec512_fma(u_1_4, v_1_2, y_4_2);
                     vec512 u_1_5 = vec512_set(w[tap * 32 + 13]);
                     y_5_0 = vec512_fma(u_1_5, v_1_0, y_5_0);
                     y_5_1 = vec512_fma(u_1_5, v_1_1, y_5_1);
+                    y_5_2 = vec512_fma(u_1_5, v_1_2, y_5_2);
                     vec512 u_1_6 = vec512_set(w[tap * 32 + 14]);
                     y_6_0 = vec512_fma(u_1_6, v_1_0, y_6_0);
                     y_6_1 = vec512_fma(u_1_6, v_1_1, y_6_1);
+                    y_6_2 = vec512_fma(u_1_6, v_1_2, y_6_2);
                     vec512 u_1_7 = vec512_set(w[tap * 32 + 15]);
                     y_7_0 = vec512_fma(u_1_7, v_1_0, y_7_0);
                     y_7_1 = vec512_fma(u_1_7, v_1_1, y_7_1);
+                    y_7_2 = vec512_fma(u_1_7, v_1_2, y_7_2);
                     vec512 v_2_0 = vec512_load(x_0 + 32); vec512_hold(v_2_0);
                     vec512 v_2_1 = vec512_load(x_1 + 32); vec512_hold(v_2_1);
+                    vec512 v_2_2 = vec512_load(x_2 + 32); vec512_hold(v_2_2);
                     vec512 u_2_0 = vec512_set(w[tap * 32 + 16]);
                     y_0_0 = vec512_fma(u_2_0, v_2_0, y_0_0);
                     y_0_1 = vec512_fma(u_2_0, v_2_1, y_0_1);
+                    y_0_2 = vec512_fma(u_2_0, v_2_2, y_0_2);
                     vec512 u_2_1 = vec512_set(w[tap * 32 + 17]);
                     y_1_0 = vec512_fma(u_2_1, v_2_0, y_1_0);
                     y_1_1 = vec512_fma(u_2_1, v_2_1, y_1_1);
+                    y_1_2 = vec512_fma(u_2_1, v_2_2, y_1_2);
                     vec512 u_2_2 = vec512_set(w[tap * 32 + 18]);
                     y_2_0 = vec512_fma(u_2_2, v_2_0, y_2_0);
                     y_2_1 = vec512_fma(u_2_2, v_2_1, y_2_1);
+                    y_2_2 = vec512_fma(u_2_2, v_2_2, y_2_2);
                     vec512 u_2_3 = vec512_set(w[tap * 32 + 19]);
                     y_3_0 = vec512_fma(u_2_3, v_2_0, y_3_0);
                     y_3_1 = vec512_fma(u_2_3, v_2_1, y_3_1);
+                    y_3_2 = vec512_fma(u_2_3, v_2_2, y_3_2);
                     vec512 u_2_4 = vec512_set(w[tap * 32 + 20]);
                     y_4_0 = vec512_fma(u_2_4, v_2_0, y_4_0);
                     y_4_1 = vec512_fma(u_2_4, v_2_1, y_4_1);
+                    y_4_2 = vec512_fma(u_2_4, v_2_2, y_4_2);
                     vec512 u_2_5 = vec512_set(w[tap * 32 + 21]);
                     y_5_0 = vec512_fma(u_2_5, v_2_0, y_5_0);
                     y_5_1 = vec512_fma(u_2_5, v_2_1, y_5_1);
+                    y_5_2 = vec512_fma(u_2_5, v_2_2, y_5_2);
                     vec512 u_2_6 = vec512_set(w[tap * 32 + 22]);
                     y_6_0 = vec512_fma(u_2_6, v_2_0, y_6_0);
                     y_6_1 = vec512_fma(u_2_6, v_2_1, y_6_1);
+                    y_6_2 = vec512_fma(u_2_6, v_2_2, y_6_2);
                     vec512 u_2_7 = vec512_set(w[tap * 32 + 23]);
                     y_7_0 = vec512_fma(u_2_7, v_2_0, y_7_0);
                     y_7_1 = vec512_fma(u_2_7, v_2_1, y_7_1);
+                    y_7_2 = vec512_fma(u_2_7, v_2_2, y_7_2);
                     vec512 v_3_0 = vec512_load(x_0 + 48); vec512_hold(v_3_0);
                     vec512 v_3_1 = vec512_load(x_1 + 48); vec512_hold(v_3_1);
+                    vec512 v_3_2 = vec512_load(x_2 + 48); vec512_hold(v_3_2);
                     vec512 u_3_0 = vec512_set(w[tap * 32 + 24]);
                     y_0_0 = vec512_fma(u_3_0, v_3_0, y_0_0);
                     y_0_1 = vec512_fma(u_3_0, v_3_1, y_0_1);
+                    y_0_2 = vec512_fma(u_3_0, v_3_2, y_0_2);
                     vec512 u_3_1 = vec512_set(w[tap * 32 + 25]);
                     y_1_0 = vec512_fma(u_3_1, v_3_0, y_1_0);
                     y_1_1 = vec512_fma(u_3_1, v_3_1, y_1_1);
+                    y_1_2 = vec512_fma(u_3_1, v_3_2, y_1_2);
                     vec512 u_3_2 = vec512_set(w[tap * 32 + 26]);
                     y_2_0 = vec512_fma(u_3_2, v_3_0, y_2_0);
                     y_2_1 = vec512_fma(u_3_2, v_3_1, y_2_1);
+                    y_2_2 = vec512_fma(u_3_2, v_3_2, y_2_2);
                     vec512 u_3_3 = vec512_set(w[tap * 32 + 27]);
                     y_3_0 = vec512_fma(u_3_3, v_3_0, y_3_0);
                     y_3_1 = vec512_fma(u_3_3, v_3_1, y_3_1);
+                    y_3_2 = vec512_fma(u_3_3, v_3_2, y_3_2);
                     vec512 u_3_4 = vec512_set(w[tap * 32 + 28]);
                     y_4_0 = vec512_fma(u_3_4, v_3_0, y_4_0);
                     y_4_1 = vec512_fma(u_3_4, v_3_1, y_4_1);
+                    y_4_2 = vec512_fma(u_3_4, v_3_2, y_4_2);
                     vec512 u_3_5 = vec512_set(w[tap * 32 + 29]);
                     y_5_0 = vec512_fma(u_3_5, v_3_0, y_5_0);
                     y_5_1 = vec512_fma(u_3_5, v_3_1, y_5_1);
+                    y_5_2 = vec512_fma(u_3_5, v_3_2, y_5_2);
                     vec512 u_3_6 = vec512_set(w[tap * 32 + 30]);
                     y_6_0 = vec512_fma(u_3_6, v_3_0, y_6_0);
                     y_6_1 = vec512_fma(u_3_6, v_3_1, y_6_1);
+                    y_6_2 = vec512_fma(u_3_6, v_3_2, y_6_2);
                     vec512 u_3_7 = vec512_set(w[tap * 32 + 31]);
                     y_7_0 = vec512_fma(u_3_7, v_3_0, y_7_0);
                     y_7_1 = vec512_fma(u_3_7, v_3_1, y_7_1);
+                    y_7_2 = vec512_fma(u_3_7, v_3_2, y_7_2);
                 }
             }
             vec512_store(conv1 + block * 128, y_0_0);
             vec512_store(conv1 + block * 128 + 272, y_0_1);
+            vec512_store(conv1 + block * 128 + 544, y_0_2);
             vec512_store(conv1 + block * 128 + 16, y_1_0);
             vec512_store(conv1 + block * 128 + 288, y_1_1);
+            vec512_store(conv1 + block * 128 + 560, y_1_2);
             vec512_store(conv1 + block * 128 + 32, y_2_0);
             vec512_store(conv1 + block * 128 + 304, y_2_1);
+            vec512_store(conv1 + block * 128 + 576, y_2_2);
             vec512_store(conv1 + block * 128 + 48, y_3_0);
             vec512_store(conv1 + block * 128 + 320, y_3_1);
+            vec512_store(conv1 + block * 128 + 592, y_3_2);
             vec512_store(conv1 + block * 128 + 64, y_4_0);
             vec512_store(conv1 + block * 128 + 336, y_4_1);
+            vec512_store(conv1 + block * 128 + 608, y_4_2);
             vec512_store(conv1 + block * 128 + 80, y_5_0);
             vec512_store(conv1 + block * 128 + 352, y_5_1);
+            vec512_store(conv1 + block * 128 + 624, y_5_2);
             vec512_store(conv1 + block * 128 + 96, y_6_0);
             vec512_store(conv1 + block * 128 + 368, y_6_1);
+            vec512_store(conv1 + block * 128 + 640, y_6_2);
             vec512_store(conv1 + block * 128 + 112, y_7_0);
             vec512_store(conv1 + block * 128 + 384, y_7_1);
+            vec512_store(conv1 + block * 128 + 656, y_7_2);
         }
     }
-    for (int64_t s = f->sites1 / 2 * 2; s < f->sites1; s++) { /* sites */
+    for (int64_t s = f->sites1 / 3 * 3; s < f->sites1; s++) { /* sites */
         real *conv1 = f->conv1 + s * 272;
         for (int64_t block = 0; block < 2; block++) { /* channels made, 8 at a time */
             vec512 y_0 = vec512_set(0); vec512_hold(y_0);
@@ -1675,16 +1729,16 @@ TARGET_AVX512 static void conv1_avx512(const Frame *f)
  * y[o,p] = b[o] + sum over taps k and channels c of w[o,c,k] x[c,near[k][p]]; 384 multiply-adds a site */
 TARGET_AVX512 static void max_pool1_avx512(const Frame *f)
 {
-    real leaky_relu1_tile[2 * 17 * 16] __attribute__((aligned(64)));
-    real leaky_relu2_tile[2 * 17 * 16] __attribute__((aligned(64)));
+    real leaky_relu1_tile[3 * 17 * 16] __attribute__((aligned(64)));
+    real leaky_relu2_tile[3 * 17 * 16] __attribute__((aligned(64)));
     real leaky_relu1_tile_2[1 * 17 * 16] __attribute__((aligned(64)));
     real leaky_relu2_tile_2[1 * 17 * 16] __attribute__((aligned(64)));
     lowest(f->global_max_pool1, 128);
-    for (int64_t s = 0; s + 2 <= f->sites2; s += 2) { /* sites */
+    for (int64_t s = 0; s + 3 <= f->sites2; s += 3) { /* sites */
         real *leaky_relu1 = leaky_relu1_tile;
         real *leaky_relu2 = leaky_relu2_tile;
         real *global_max_pool1 = f->global_max_pool1;
-        for (int64_t k = 0; k < 2; k++) { /* sites of the tile */
+        for (int64_t k = 0; k < 3; k++) { /* sites of the tile */
             const real *x_0 = f->conv1 + (int64_t)f->near2[s + k] * 272;
             const real *x_1 = f->conv1 + (int64_t)f->near2[f->sites2 + s + k] * 272;
             const real *x_2 = f->conv1 + (int64_t)f->near2[f->sites2 * 2 + s + k] * 272;
@@ -1705,324 +1759,438 @@ TARGET_AVX512 static void max_pool1_avx512(const Frame *f)
             const real *bias = f->packed + block * 8 + 512;
             vec512 y_0_0 = vec512_set(bias[0]); vec512_hold(y_0_0);
             vec512 y_0_1 = vec512_set(bias[0]); vec512_hold(y_0_1);
+            vec512 y_0_2 = vec512_set(bias[0]); vec512_hold(y_0_2);
             vec512 y_1_0 = vec512_set(bias[1]); vec512_hold(y_1_0);
             vec512 y_1_1 = vec512_set(bias[1]); vec512_hold(y_1_1);
+            vec512 y_1_2 = vec512_set(bias[1]); vec512_hold(y_1_2);
             vec512 y_2_0 = vec512_set(bias[2]); vec512_hold(y_2_0);
             vec512 y_2_1 = vec512_set(bias[2]); vec512_hold(y_2_1);
+            vec512 y_2_2 = vec512_set(bias[2]); vec512_hold(y_2_2);
             vec512 y_3_0 = vec512_set(bias[3]); vec512_hold(y_3_0);
             vec512 y_3_1 = vec512_set(bias[3]); vec512_hold(y_3_1);
+            vec512 y_3_2 = vec512_set(bias[3]); vec512_hold(y_3_2);
             vec512 y_4_0 = vec512_set(bias[4]); vec512_hold(y_4_0);
             vec512 y_4_1 = vec512_set(bias[4]); vec512_hold(y_4_1);
+            vec512 y_4_2 = vec512_set(bias[4]); vec512_hold(y_4_2);
             vec512 y_5_0 = vec512_set(bias[5]); vec512_hold(y_5_0);
             vec512 y_5_1 = vec512_set(bias[5]); vec512_hold(y_5_1);
+            vec512 y_5_2 = vec512_set(bias[5]); vec512_hold(y_5_2);
             vec512 y_6_0 = vec512_set(bias[6]); vec512_hold(y_6_0);
             vec512 y_6_1 = vec512_set(bias[6]); vec512_hold(y_6_1);
+            vec512 y_6_2 = vec512_set(bias[6]); vec512_hold(y_6_2);
             vec512 y_7_0 = vec512_set(bias[7]); vec512_hold(y_7_0);
             vec512 y_7_1 = vec512_set(bias[7]); vec512_hold(y_7_1);
+            vec512 y_7_2 = vec512_set(bias[7]); vec512_hold(y_7_2);
             const real *w = f->packed + block * 128 + 256;
             {
                 const real *x_0 = leaky_relu1_tile; const real *x_1 = leaky_relu1_tile + 272;
+                const real *x_2 = leaky_relu1_tile + 544;
                 for (int64_t c = 0; c < 16; c += 4) { /* channels read */
                     vec512 v_0_0 = vec512_load(x_0 + c * 16); vec512_hold(v_0_0);
                     vec512 v_0_1 = vec512_load(x_1 + c * 16); vec512_hold(v_0_1);
+                    vec512 v_0_2 = vec512_load(x_2 + c * 16); vec512_hold(v_0_2);
                     vec512 u_0_0 = vec512_set(w[c * 8]); y_0_0 = vec512_fma(u_0_0, v_0_0, y_0_0);
                     y_0_1 = vec512_fma(u_0_0, v_0_1, y_0_1);
+                    y_0_2 = vec512_fma(u_0_0, v_0_2, y_0_2);
                     vec512 u_0_1 = vec512_set(w[c * 8 + 1]);
                     y_1_0 = vec512_fma(u_0_1, v_0_0, y_1_0);
                     y_1_1 = vec512_fma(u_0_1, v_0_1, y_1_1);
+                    y_1_2 = vec512_fma(u_0_1, v_0_2, y_1_2);
                     vec512 u_0_2 = vec512_set(w[c * 8 + 2]);
                     y_2_0 = vec512_fma(u_0_2, v_0_0, y_2_0);
                     y_2_1 = vec512_fma(u_0_2, v_0_1, y_2_1);
+                    y_2_2 = vec512_fma(u_0_2, v_0_2, y_2_2);
                     vec512 u_0_3 = vec512_set(w[c * 8 + 3]);
                     y_3_0 = vec512_fma(u_0_3, v_0_0, y_3_0);
                     y_3_1 = vec512_fma(u_0_3, v_0_1, y_3_1);
+                    y_3_2 = vec512_fma(u_0_3, v_0_2, y_3_2);
                     vec512 u_0_4 = vec512_set(w[c * 8 + 4]);
                     y_4_0 = vec512_fma(u_0_4, v_0_0, y_4_0);
                     y_4_1 = vec512_fma(u_0_4, v_0_1, y_4_1);
+                    y_4_2 = vec512_fma(u_0_4, v_0_2, y_4_2);
                     vec512 u_0_5 = vec512_set(w[c * 8 + 5]);
                     y_5_0 = vec512_fma(u_0_5, v_0_0, y_5_0);
                     y_5_1 = vec512_fma(u_0_5, v_0_1, y_5_1);
+                    y_5_2 = vec512_fma(u_0_5, v_0_2, y_5_2);
                     vec512 u_0_6 = vec512_set(w[c * 8 + 6]);
                     y_6_0 = vec512_fma(u_0_6, v_0_0, y_6_0);
                     y_6_1 = vec512_fma(u_0_6, v_0_1, y_6_1);
+                    y_6_2 = vec512_fma(u_0_6, v_0_2, y_6_2);
                     vec512 u_0_7 = vec512_set(w[c * 8 + 7]);
                     y_7_0 = vec512_fma(u_0_7, v_0_0, y_7_0);
                     y_7_1 = vec512_fma(u_0_7, v_0_1, y_7_1);
+                    y_7_2 = vec512_fma(u_0_7, v_0_2, y_7_2);
                     vec512 v_1_0 = vec512_load(x_0 + c * 16 + 16); vec512_hold(v_1_0);
                     vec512 v_1_1 = vec512_load(x_1 + c * 16 + 16); vec512_hold(v_1_1);
+                    vec512 v_1_2 = vec512_load(x_2 + c * 16 + 16); vec512_hold(v_1_2);
                     vec512 u_1_0 = vec512_set(w[c * 8 + 8]);
                     y_0_0 = vec512_fma(u_1_0, v_1_0, y_0_0);
                     y_0_1 = vec512_fma(u_1_0, v_1_1, y_0_1);
+                    y_0_2 = vec512_fma(u_1_0, v_1_2, y_0_2);
                     vec512 u_1_1 = vec512_set(w[c * 8 + 9]);
                     y_1_0 = vec512_fma(u_1_1, v_1_0, y_1_0);
                     y_1_1 = vec512_fma(u_1_1, v_1_1, y_1_1);
+                    y_1_2 = vec512_fma(u_1_1, v_1_2, y_1_2);
                     vec512 u_1_2 = vec512_set(w[c * 8 + 10]);
                     y_2_0 = vec512_fma(u_1_2, v_1_0, y_2_0);
                     y_2_1 = vec512_fma(u_1_2, v_1_1, y_2_1);
+                    y_2_2 = vec512_fma(u_1_2, v_1_2, y_2_2);
                     vec512 u_1_3 = vec512_set(w[c * 8 + 11]);
                     y_3_0 = vec512_fma(u_1_3, v_1_0, y_3_0);
                     y_3_1 = vec512_fma(u_1_3, v_1_1, y_3_1);
+                    y_3_2 = vec512_fma(u_1_3, v_1_2, y_3_2);
                     vec512 u_1_4 = vec512_set(w[c * 8 + 12]);
                     y_4_0 = vec512_fma(u_1_4, v_1_0, y_4_0);
                     y_4_1 = vec512_fma(u_1_4, v_1_1, y_4_1);
+                    y_4_2 = vec512_fma(u_1_4, v_1_2, y_4_2);
                     vec512 u_1_5 = vec512_set(w[c * 8 + 13]);
                     y_5_0 = vec512_fma(u_1_5, v_1_0, y_5_0);
                     y_5_1 = vec512_fma(u_1_5, v_1_1, y_5_1);
+                    y_5_2 = vec512_fma(u_1_5, v_1_2, y_5_2);
                     vec512 u_1_6 = vec512_set(w[c * 8 + 14]);
                     y_6_0 = vec512_fma(u_1_6, v_1_0, y_6_0);
                     y_6_1 = vec512_fma(u_1_6, v_1_1, y_6_1);
+                    y_6_2 = vec512_fma(u_1_6, v_1_2, y_6_2);
                     vec512 u_1_7 = vec512_set(w[c * 8 + 15]);
                     y_7_0 = vec512_fma(u_1_7, v_1_0, y_7_0);
                     y_7_1 = vec512_fma(u_1_7, v_1_1, y_7_1);
+                    y_7_2 = vec512_fma(u_1_7, v_1_2, y_7_2);
                     vec512 v_2_0 = vec512_load(x_0 + c * 16 + 32); vec512_hold(v_2_0);
                     vec512 v_2_1 = vec512_load(x_1 + c * 16 + 32); vec512_hold(v_2_1);
+                    vec512 v_2_2 = vec512_load(x_2 + c * 16 + 32); vec512_hold(v_2_2);
                     vec512 u_2_0 = vec512_set(w[c * 8 + 16]);
                     y_0_0 = vec512_fma(u_2_0, v_2_0, y_0_0);
                     y_0_1 = vec512_fma(u_2_0, v_2_1, y_0_1);
+                    y_0_2 = vec512_fma(u_2_0, v_2_2, y_0_2);
                     vec512 u_2_1 = vec512_set(w[c * 8 + 17]);
                     y_1_0 = vec512_fma(u_2_1, v_2_0, y_1_0);
                     y_1_1 = vec512_fma(u_2_1, v_2_1, y_1_1);
+                    y_1_2 = vec512_fma(u_2_1, v_2_2, y_1_2);
                     vec512 u_2_2 = vec512_set(w[c * 8 + 18]);
                     y_2_0 = vec512_fma(u_2_2, v_2_0, y_2_0);
                     y_2_1 = vec512_fma(u_2_2, v_2_1, y_2_1);
+                    y_2_2 = vec512_fma(u_2_2, v_2_2, y_2_2);
                     vec512 u_2_3 = vec512_set(w[c * 8 + 19]);
                     y_3_0 = vec512_fma(u_2_3, v_2_0, y_3_0);
                     y_3_1 = vec512_fma(u_2_3, v_2_1, y_3_1);
+                    y_3_2 = vec512_fma(u_2_3, v_2_2, y_3_2);
                     vec512 u_2_4 = vec512_set(w[c * 8 + 20]);
                     y_4_0 = vec512_fma(u_2_4, v_2_0, y_4_0);
                     y_4_1 = vec512_fma(u_2_4, v_2_1, y_4_1);
+                    y_4_2 = vec512_fma(u_2_4, v_2_2, y_4_2);
                     vec512 u_2_5 = vec512_set(w[c * 8 + 21]);
                     y_5_0 = vec512_fma(u_2_5, v_2_0, y_5_0);
                     y_5_1 = vec512_fma(u_2_5, v_2_1, y_5_1);
+                    y_5_2 = vec512_fma(u_2_5, v_2_2, y_5_2);
                     vec512 u_2_6 = vec512_set(w[c * 8 + 22]);
                     y_6_0 = vec512_fma(u_2_6, v_2_0, y_6_0);
                     y_6_1 = vec512_fma(u_2_6, v_2_1, y_6_1);
+                    y_6_2 = vec512_fma(u_2_6, v_2_2, y_6_2);
                     vec512 u_2_7 = vec512_set(w[c * 8 + 23]);
                     y_7_0 = vec512_fma(u_2_7, v_2_0, y_7_0);
                     y_7_1 = vec512_fma(u_2_7, v_2_1, y_7_1);
+                    y_7_2 = vec512_fma(u_2_7, v_2_2, y_7_2);
                     vec512 v_3_0 = vec512_load(x_0 + c * 16 + 48); vec512_hold(v_3_0);
                     vec512 v_3_1 = vec512_load(x_1 + c * 16 + 48); vec512_hold(v_3_1);
+                    vec512 v_3_2 = vec512_load(x_2 + c * 16 + 48); vec512_hold(v_3_2);
                     vec512 u_3_0 = vec512_set(w[c * 8 + 24]);
                     y_0_0 = vec512_fma(u_3_0, v_3_0, y_0_0);
                     y_0_1 = vec512_fma(u_3_0, v_3_1, y_0_1);
+                    y_0_2 = vec512_fma(u_3_0, v_3_2, y_0_2);
                     vec512 u_3_1 = vec512_set(w[c * 8 + 25]);
                     y_1_0 = vec512_fma(u_3_1, v_3_0, y_1_0);
                     y_1_1 = vec512_fma(u_3_1, v_3_1, y_1_1);
+                    y_1_2 = vec512_fma(u_3_1, v_3_2, y_1_2);
                     vec512 u_3_2 = vec512_set(w[c * 8 + 26]);
                     y_2_0 = vec512_fma(u_3_2, v_3_0, y_2_0);
                     y_2_1 = vec512_fma(u_3_2, v_3_1, y_2_1);
+                    y_2_2 = vec512_fma(u_3_2, v_3_2, y_2_2);
                     vec512 u_3_3 = vec512_set(w[c * 8 + 27]);
                     y_3_0 = vec512_fma(u_3_3, v_3_0, y_3_0);
                     y_3_1 = vec512_fma(u_3_3, v_3_1, y_3_1);
+                    y_3_2 = vec512_fma(u_3_3, v_3_2, y_3_2);
                     vec512 u_3_4 = vec512_set(w[c * 8 + 28]);
                     y_4_0 = vec512_fma(u_3_4, v_3_0, y_4_0);
                     y_4_1 = vec512_fma(u_3_4, v_3_1, y_4_1);
+                    y_4_2 = vec512_fma(u_3_4, v_3_2, y_4_2);
                     vec512 u_3_5 = vec512_set(w[c * 8 + 29]);
                     y_5_0 = vec512_fma(u_3_5, v_3_0, y_5_0);
                     y_5_1 = vec512_fma(u_3_5, v_3_1, y_5_1);
+                    y_5_2 = vec512_fma(u_3_5, v_3_2, y_5_2);
                     vec512 u_3_6 = vec512_set(w[c * 8 + 30]);
                     y_6_0 = vec512_fma(u_3_6, v_3_0, y_6_0);
                     y_6_1 = vec512_fma(u_3_6, v_3_1, y_6_1);
+                    y_6_2 = vec512_fma(u_3_6, v_3_2, y_6_2);
                     vec512 u_3_7 = vec512_set(w[c * 8 + 31]);
                     y_7_0 = vec512_fma(u_3_7, v_3_0, y_7_0);
                     y_7_1 = vec512_fma(u_3_7, v_3_1, y_7_1);
+                    y_7_2 = vec512_fma(u_3_7, v_3_2, y_7_2);
                 }
             }
             y_0_0 = vec512_max(y_0_0, vec512_mul(y_0_0, vec512_set((real)0.01)));
             y_0_1 = vec512_max(y_0_1, vec512_mul(y_0_1, vec512_set((real)0.01)));
+            y_0_2 = vec512_max(y_0_2, vec512_mul(y_0_2, vec512_set((real)0.01)));
             y_1_0 = vec512_max(y_1_0, vec512_mul(y_1_0, vec512_set((real)0.01)));
             y_1_1 = vec512_max(y_1_1, vec512_mul(y_1_1, vec512_set((real)0.01)));
+            y_1_2 = vec512_max(y_1_2, vec512_mul(y_1_2, vec512_set((real)0.01)));
             y_2_0 = vec512_max(y_2_0, vec512_mul(y_2_0, vec512_set((real)0.01)));
             y_2_1 = vec512_max(y_2_1, vec512_mul(y_2_1, vec512_set((real)0.01)));
+            y_2_2 = vec512_max(y_2_2, vec512_mul(y_2_2, vec512_set((real)0.01)));
             y_3_0 = vec512_max(y_3_0, vec512_mul(y_3_0, vec512_set((real)0.01)));
             y_3_1 = vec512_max(y_3_1, vec512_mul(y_3_1, vec512_set((real)0.01)));
+            y_3_2 = vec512_max(y_3_2, vec512_mul(y_3_2, vec512_set((real)0.01)));
             y_4_0 = vec512_max(y_4_0, vec512_mul(y_4_0, vec512_set((real)0.01)));
             y_4_1 = vec512_max(y_4_1, vec512_mul(y_4_1, vec512_set((real)0.01)));
+            y_4_2 = vec512_max(y_4_2, vec512_mul(y_4_2, vec512_set((real)0.01)));
             y_5_0 = vec512_max(y_5_0, vec512_mul(y_5_0, vec512_set((real)0.01)));
             y_5_1 = vec512_max(y_5_1, vec512_mul(y_5_1, vec512_set((real)0.01)));
+            y_5_2 = vec512_max(y_5_2, vec512_mul(y_5_2, vec512_set((real)0.01)));
             y_6_0 = vec512_max(y_6_0, vec512_mul(y_6_0, vec512_set((real)0.01)));
             y_6_1 = vec512_max(y_6_1, vec512_mul(y_6_1, vec512_set((real)0.01)));
+            y_6_2 = vec512_max(y_6_2, vec512_mul(y_6_2, vec512_set((real)0.01)));
             y_7_0 = vec512_max(y_7_0, vec512_mul(y_7_0, vec512_set((real)0.01)));
             y_7_1 = vec512_max(y_7_1, vec512_mul(y_7_1, vec512_set((real)0.01)));
+            y_7_2 = vec512_max(y_7_2, vec512_mul(y_7_2, vec512_set((real)0.01)));
             vec512_store(leaky_relu2 + block * 128, y_0_0);
             vec512_store(leaky_relu2 + block * 128 + 272, y_0_1);
+            vec512_store(leaky_relu2 + block * 128 + 544, y_0_2);
             vec512_store(leaky_relu2 + block * 128 + 16, y_1_0);
             vec512_store(leaky_relu2 + block * 128 + 288, y_1_1);
+            vec512_store(leaky_relu2 + block * 128 + 560, y_1_2);
             vec512_store(leaky_relu2 + block * 128 + 32, y_2_0);
             vec512_store(leaky_relu2 + block * 128 + 304, y_2_1);
+            vec512_store(leaky_relu2 + block * 128 + 576, y_2_2);
             vec512_store(leaky_relu2 + block * 128 + 48, y_3_0);
             vec512_store(leaky_relu2 + block * 128 + 320, y_3_1);
+            vec512_store(leaky_relu2 + block * 128 + 592, y_3_2);
             vec512_store(leaky_relu2 + block * 128 + 64, y_4_0);
             vec512_store(leaky_relu2 + block * 128 + 336, y_4_1);
+            vec512_store(leaky_relu2 + block * 128 + 608, y_4_2);
             vec512_store(leaky_relu2 + block * 128 + 80, y_5_0);
             vec512_store(leaky_relu2 + block * 128 + 352, y_5_1);
+            vec512_store(leaky_relu2 + block * 128 + 624, y_5_2);
             vec512_store(leaky_relu2 + block * 128 + 96, y_6_0);
             vec512_store(leaky_relu2 + block * 128 + 368, y_6_1);
+            vec512_store(leaky_relu2 + block * 128 + 640, y_6_2);
             vec512_store(leaky_relu2 + block * 128 + 112, y_7_0);
             vec512_store(leaky_relu2 + block * 128 + 384, y_7_1);
+            vec512_store(leaky_relu2 + block * 128 + 656, y_7_2);
         }
         {
             const real *bias = f->packed + 656;
             vec512 y_0_0 = vec512_set(bias[0]); vec512_hold(y_0_0);
             vec512 y_0_1 = vec512_set(bias[0]); vec512_hold(y_0_1);
+            vec512 y_0_2 = vec512_set(bias[0]); vec512_hold(y_0_2);
             vec512 y_1_0 = vec512_set(bias[1]); vec512_hold(y_1_0);
             vec512 y_1_1 = vec512_set(bias[1]); vec512_hold(y_1_1);
+            vec512 y_1_2 = vec512_set(bias[1]); vec512_hold(y_1_2);
             vec512 y_2_0 = vec512_set(bias[2]); vec512_hold(y_2_0);
             vec512 y_2_1 = vec512_set(bias[2]); vec512_hold(y_2_1);
+            vec512 y_2_2 = vec512_set(bias[2]); vec512_hold(y_2_2);
             vec512 y_3_0 = vec512_set(bias[3]); vec512_hold(y_3_0);
             vec512 y_3_1 = vec512_set(bias[3]); vec512_hold(y_3_1);
+            vec512 y_3_2 = vec512_set(bias[3]); vec512_hold(y_3_2);
             vec512 y_4_0 = vec512_set(bias[4]); vec512_hold(y_4_0);
             vec512 y_4_1 = vec512_set(bias[4]); vec512_hold(y_4_1);
+            vec512 y_4_2 = vec512_set(bias[4]); vec512_hold(y_4_2);
             vec512 y_5_0 = vec512_set(bias[5]); vec512_hold(y_5_0);
             vec512 y_5_1 = vec512_set(bias[5]); vec512_hold(y_5_1);
+            vec512 y_5_2 = vec512_set(bias[5]); vec512_hold(y_5_2);
             vec512 y_6_0 = vec512_set(bias[6]); vec512_hold(y_6_0);
             vec512 y_6_1 = vec512_set(bias[6]); vec512_hold(y_6_1);
+            vec512 y_6_2 = vec512_set(bias[6]); vec512_hold(y_6_2);
             vec512 y_7_0 = vec512_set(bias[7]); vec512_hold(y_7_0);
             vec512 y_7_1 = vec512_set(bias[7]); vec512_hold(y_7_1);
+            vec512 y_7_2 = vec512_set(bias[7]); vec512_hold(y_7_2);
             const real *w = f->packed + 528;
             {
                 const real *x_0 = leaky_relu2_tile; const real *x_1 = leaky_relu2_tile + 272;
+                const real *x_2 = leaky_relu2_tile + 544;
                 for (int64_t c = 0; c < 16; c += 4) { /* channels read */
                     vec512 v_0_0 = vec512_load(x_0 + c * 16); vec512_hold(v_0_0);
                     vec512 v_0_1 = vec512_load(x_1 + c * 16); vec512_hold(v_0_1);
+                    vec512 v_0_2 = vec512_load(x_2 + c * 16); vec512_hold(v_0_2);
                     vec512 u_0_0 = vec512_set(w[c * 8]); y_0_0 = vec512_fma(u_0_0, v_0_0, y_0_0);
                     y_0_1 = vec512_fma(u_0_0, v_0_1, y_0_1);
+                    y_0_2 = vec512_fma(u_0_0, v_0_2, y_0_2);
                     vec512 u_0_1 = vec512_set(w[c * 8 + 1]);
                     y_1_0 = vec512_fma(u_0_1, v_0_0, y_1_0);
                     y_1_1 = vec512_fma(u_0_1, v_0_1, y_1_1);
+                    y_1_2 = vec512_fma(u_0_1, v_0_2, y_1_2);
                     vec512 u_0_2 = vec512_set(w[c * 8 + 2]);
                     y_2_0 = vec512_fma(u_0_2, v_0_0, y_2_0);
                     y_2_1 = vec512_fma(u_0_2, v_0_1, y_2_1);
+                    y_2_2 = vec512_fma(u_0_2, v_0_2, y_2_2);
                     vec512 u_0_3 = vec512_set(w[c * 8 + 3]);
                     y_3_0 = vec512_fma(u_0_3, v_0_0, y_3_0);
                     y_3_1 = vec512_fma(u_0_3, v_0_1, y_3_1);
+                    y_3_2 = vec512_fma(u_0_3, v_0_2, y_3_2);
                     vec512 u_0_4 = vec512_set(w[c * 8 + 4]);
                     y_4_0 = vec512_fma(u_0_4, v_0_0, y_4_0);
                     y_4_1 = vec512_fma(u_0_4, v_0_1, y_4_1);
+                    y_4_2 = vec512_fma(u_0_4, v_0_2, y_4_2);
                     vec512 u_0_5 = vec512_set(w[c * 8 + 5]);
                     y_5_0 = vec512_fma(u_0_5, v_0_0, y_5_0);
                     y_5_1 = vec512_fma(u_0_5, v_0_1, y_5_1);
+                    y_5_2 = vec512_fma(u_0_5, v_0_2, y_5_2);
                     vec512 u_0_6 = vec512_set(w[c * 8 + 6]);
                     y_6_0 = vec512_fma(u_0_6, v_0_0, y_6_0);
                     y_6_1 = vec512_fma(u_0_6, v_0_1, y_6_1);
+                    y_6_2 = vec512_fma(u_0_6, v_0_2, y_6_2);
                     vec512 u_0_7 = vec512_set(w[c * 8 + 7]);
                     y_7_0 = vec512_fma(u_0_7, v_0_0, y_7_0);
                     y_7_1 = vec512_fma(u_0_7, v_0_1, y_7_1);
+                    y_7_2 = vec512_fma(u_0_7, v_0_2, y_7_2);
                     vec512 v_1_0 = vec512_load(x_0 + c * 16 + 16); vec512_hold(v_1_0);
                     vec512 v_1_1 = vec512_load(x_1 + c * 16 + 16); vec512_hold(v_1_1);
+                    vec512 v_1_2 = vec512_load(x_2 + c * 16 + 16); vec512_hold(v_1_2);
                     vec512 u_1_0 = vec512_set(w[c * 8 + 8]);
                     y_0_0 = vec512_fma(u_1_0, v_1_0, y_0_0);
                     y_0_1 = vec512_fma(u_1_0, v_1_1, y_0_1);
+                    y_0_2 = vec512_fma(u_1_0, v_1_2, y_0_2);
                     vec512 u_1_1 = vec512_set(w[c * 8 + 9]);
                     y_1_0 = vec512_fma(u_1_1, v_1_0, y_1_0);
                     y_1_1 = vec512_fma(u_1_1, v_1_1, y_1_1);
+                    y_1_2 = vec512_fma(u_1_1, v_1_2, y_1_2);
                     vec512 u_1_2 = vec512_set(w[c * 8 + 10]);
                     y_2_0 = vec512_fma(u_1_2, v_1_0, y_2_0);
                     y_2_1 = vec512_fma(u_1_2, v_1_1, y_2_1);
+                    y_2_2 = vec512_fma(u_1_2, v_1_2, y_2_2);
                     vec512 u_1_3 = vec512_set(w[c * 8 + 11]);
                     y_3_0 = vec512_fma(u_1_3, v_1_0, y_3_0);
                     y_3_1 = vec512_fma(u_1_3, v_1_1, y_3_1);
+                    y_3_2 = vec512_fma(u_1_3, v_1_2, y_3_2);
                     vec512 u_1_4 = vec512_set(w[c * 8 + 12]);
                     y_4_0 = vec512_fma(u_1_4, v_1_0, y_4_0);
                     y_4_1 = vec512_fma(u_1_4, v_1_1, y_4_1);
+                    y_4_2 = vec512_fma(u_1_4, v_1_2, y_4_2);
                     vec512 u_1_5 = vec512_set(w[c * 8 + 13]);
                     y_5_0 = vec512_fma(u_1_5, v_1_0, y_5_0);
                     y_5_1 = vec512_fma(u_1_5, v_1_1, y_5_1);
+                    y_5_2 = vec512_fma(u_1_5, v_1_2, y_5_2);
                     vec512 u_1_6 = vec512_set(w[c * 8 + 14]);
                     y_6_0 = vec512_fma(u_1_6, v_1_0, y_6_0);
                     y_6_1 = vec512_fma(u_1_6, v_1_1, y_6_1);
+                    y_6_2 = vec512_fma(u_1_6, v_1_2, y_6_2);
                     vec512 u_1_7 = vec512_set(w[c * 8 + 15]);
                     y_7_0 = vec512_fma(u_1_7, v_1_0, y_7_0);
                     y_7_1 = vec512_fma(u_1_7, v_1_1, y_7_1);
+                    y_7_2 = vec512_fma(u_1_7, v_1_2, y_7_2);
                     vec512 v_2_0 = vec512_load(x_0 + c * 16 + 32); vec512_hold(v_2_0);
                     vec512 v_2_1 = vec512_load(x_1 + c * 16 + 32); vec512_hold(v_2_1);
+                    vec512 v_2_2 = vec512_load(x_2 + c * 16 + 32); vec512_hold(v_2_2);
                     vec512 u_2_0 = vec512_set(w[c * 8 + 16]);
                     y_0_0 = vec512_fma(u_2_0, v_2_0, y_0_0);
                     y_0_1 = vec512_fma(u_2_0, v_2_1, y_0_1);
+                    y_0_2 = vec512_fma(u_2_0, v_2_2, y_0_2);
                     vec512 u_2_1 = vec512_set(w[c * 8 + 17]);
                     y_1_0 = vec512_fma(u_2_1, v_2_0, y_1_0);
                     y_1_1 = vec512_fma(u_2_1, v_2_1, y_1_1);
+                    y_1_2 = vec512_fma(u_2_1, v_2_2, y_1_2);
                     vec512 u_2_2 = vec512_set(w[c * 8 + 18]);
                     y_2_0 = vec512_fma(u_2_2, v_2_0, y_2_0);
                     y_2_1 = vec512_fma(u_2_2, v_2_1, y_2_1);
+                    y_2_2 = vec512_fma(u_2_2, v_2_2, y_2_2);
                     vec512 u_2_3 = vec512_set(w[c * 8 + 19]);
                     y_3_0 = vec512_fma(u_2_3, v_2_0, y_3_0);
                     y_3_1 = vec512_fma(u_2_3, v_2_1, y_3_1);
+                    y_3_2 = vec512_fma(u_2_3, v_2_2, y_3_2);
                     vec512 u_2_4 = vec512_set(w[c * 8 + 20]);
                     y_4_0 = vec512_fma(u_2_4, v_2_0, y_4_0);
                     y_4_1 = vec512_fma(u_2_4, v_2_1, y_4_1);
+                    y_4_2 = vec512_fma(u_2_4, v_2_2, y_4_2);
                     vec512 u_2_5 = vec512_set(w[c * 8 + 21]);
                     y_5_0 = vec512_fma(u_2_5, v_2_0, y_5_0);
                     y_5_1 = vec512_fma(u_2_5, v_2_1, y_5_1);
+                    y_5_2 = vec512_fma(u_2_5, v_2_2, y_5_2);
                     vec512 u_2_6 = vec512_set(w[c * 8 + 22]);
                     y_6_0 = vec512_fma(u_2_6, v_2_0, y_6_0);
                     y_6_1 = vec512_fma(u_2_6, v_2_1, y_6_1);
+                    y_6_2 = vec512_fma(u_2_6, v_2_2, y_6_2);
                     vec512 u_2_7 = vec512_set(w[c * 8 + 23]);
                     y_7_0 = vec512_fma(u_2_7, v_2_0, y_7_0);
                     y_7_1 = vec512_fma(u_2_7, v_2_1, y_7_1);
+                    y_7_2 = vec512_fma(u_2_7, v_2_2, y_7_2);
                     vec512 v_3_0 = vec512_load(x_0 + c * 16 + 48); vec512_hold(v_3_0);
                     vec512 v_3_1 = vec512_load(x_1 + c * 16 + 48); vec512_hold(v_3_1);
+                    vec512 v_3_2 = vec512_load(x_2 + c * 16 + 48); vec512_hold(v_3_2);
                     vec512 u_3_0 = vec512_set(w[c * 8 + 24]);
                     y_0_0 = vec512_fma(u_3_0, v_3_0, y_0_0);
                     y_0_1 = vec512_fma(u_3_0, v_3_1, y_0_1);
+                    y_0_2 = vec512_fma(u_3_0, v_3_2, y_0_2);
                     vec512 u_3_1 = vec512_set(w[c * 8 + 25]);
                     y_1_0 = vec512_fma(u_3_1, v_3_0, y_1_0);
                     y_1_1 = vec512_fma(u_3_1, v_3_1, y_1_1);
+                    y_1_2 = vec512_fma(u_3_1, v_3_2, y_1_2);
                     vec512 u_3_2 = vec512_set(w[c * 8 + 26]);
                     y_2_0 = vec512_fma(u_3_2, v_3_0, y_2_0);
                     y_2_1 = vec512_fma(u_3_2, v_3_1, y_2_1);
+                    y_2_2 = vec512_fma(u_3_2, v_3_2, y_2_2);
                     vec512 u_3_3 = vec512_set(w[c * 8 + 27]);
                     y_3_0 = vec512_fma(u_3_3, v_3_0, y_3_0);
                     y_3_1 = vec512_fma(u_3_3, v_3_1, y_3_1);
+                    y_3_2 = vec512_fma(u_3_3, v_3_2, y_3_2);
                     vec512 u_3_4 = vec512_set(w[c * 8 + 28]);
                     y_4_0 = vec512_fma(u_3_4, v_3_0, y_4_0);
                     y_4_1 = vec512_fma(u_3_4, v_3_1, y_4_1);
+                    y_4_2 = vec512_fma(u_3_4, v_3_2, y_4_2);
                     vec512 u_3_5 = vec512_set(w[c * 8 + 29]);
                     y_5_0 = vec512_fma(u_3_5, v_3_0, y_5_0);
                     y_5_1 = vec512_fma(u_3_5, v_3_1, y_5_1);
+                    y_5_2 = vec512_fma(u_3_5, v_3_2, y_5_2);
                     vec512 u_3_6 = vec512_set(w[c * 8 + 30]);
                     y_6_0 = vec512_fma(u_3_6, v_3_0, y_6_0);
                     y_6_1 = vec512_fma(u_3_6, v_3_1, y_6_1);
+                    y_6_2 = vec512_fma(u_3_6, v_3_2, y_6_2);
                     vec512 u_3_7 = vec512_set(w[c * 8 + 31]);
                     y_7_0 = vec512_fma(u_3_7, v_3_0, y_7_0);
                     y_7_1 = vec512_fma(u_3_7, v_3_1, y_7_1);
+                    y_7_2 = vec512_fma(u_3_7, v_3_2, y_7_2);
                 }
             }
             vec512 global_max_pool1_max_0 = vec512_load(global_max_pool1);
             global_max_pool1_max_0 = vec512_gt(y_0_0, global_max_pool1_max_0, y_0_0, global_max_pool1_max_0);
             global_max_pool1_max_0 = vec512_gt(y_0_1, global_max_pool1_max_0, y_0_1, global_max_pool1_max_0);
+            global_max_pool1_max_0 = vec512_gt(y_0_2, global_max_pool1_max_0, y_0_2, global_max_pool1_max_0);
             vec512_store(global_max_pool1, global_max_pool1_max_0);
             vec512 global_max_pool1_max_1 = vec512_load(global_max_pool1 + 16);
             global_max_pool1_max_1 = vec512_gt(y_1_0, global_max_pool1_max_1, y_1_0, global_max_pool1_max_1);
             global_max_pool1_max_1 = vec512_gt(y_1_1, global_max_pool1_max_1, y_1_1, global_max_pool1_max_1);
+            global_max_pool1_max_1 = vec512_gt(y_1_2, global_max_pool1_max_1, y_1_2, global_max_pool1_max_1);
             vec512_store(global_max_pool1 + 16, global_max_pool1_max_1);
             vec512 global_max_pool1_max_2 = vec512_load(global_max_pool1 + 32);
             global_max_pool1_max_2 = vec512_gt(y_2_0, global_max_pool1_max_2, y_2_0, global_max_pool1_max_2);
             global_max_pool1_max_2 = vec512_gt(y_2_1, global_max_pool1_max_2, y_2_1, global_max_pool1_max_2);
+            global_max_pool1_max_2 = vec512_gt(y_2_2, global_max_pool1_max_2, y_2_2, global_max_pool1_max_2);
             vec512_store(global_max_pool1 + 32, global_max_pool1_max_2);
             vec512 global_max_pool1_max_3 = vec512_load(global_max_pool1 + 48);
             global_max_pool1_max_3 = vec512_gt(y_3_0, global_max_pool1_max_3, y_3_0, global_max_pool1_max_3);
             global_max_pool1_max_3 = vec512_gt(y_3_1, global_max_pool1_max_3, y_3_1, global_max_pool1_max_3);
+            global_max_pool1_max_3 = vec512_gt(y_3_2, global_max_pool1_max_3, y_3_2, global_max_pool1_max_3);
             vec512_store(global_max_pool1 + 48, global_max_pool1_max_3);
             vec512 global_max_pool1_max_4 = vec512_load(global_max_pool1 + 64);
             global_max_pool1_max_4 = vec512_gt(y_4_0, global_max_pool1_max_4, y_4_0, global_max_pool1_max_4);
             global_max_pool1_max_4 = vec512_gt(y_4_1, global_max_pool1_max_4, y_4_1, global_max_pool1_max_4);
+            global_max_pool1_max_4 = vec512_gt(y_4_2, global_max_pool1_max_4, y_4_2, global_max_pool1_max_4);
             vec512_store(global_max_pool1 + 64, global_max_pool1_max_4);
             vec512 global_max_pool1_max_5 = vec512_load(global_max_pool1 + 80);
             global_max_pool1_max_5 = vec512_gt(y_5_0, global_max_pool1_max_5, y_5_0, global_max_pool1_max_5);
             global_max_pool1_max_5 = vec512_gt(y_5_1, global_max_pool1_max_5, y_5_1, global_max_pool1_max_5);
+            global_max_pool1_max_5 = vec512_gt(y_5_2, global_max_pool1_max_5, y_5_2, global_max_pool1_max_5);
             vec512_store(global_max_pool1 + 80, global_max_pool1_max_5);
             vec512 global_max_pool1_max_6 = vec512_load(global_max_pool1 + 96);
             global_max_pool1_max_6 = vec512_gt(y_6_0, global_max_pool1_max_6, y_6_0, global_max_pool1_max_6);
             global_max_pool1_max_6 = vec512_gt(y_6_1, global_max_pool1_max_6, y_6_1, global_max_pool1_max_6);
+            global_max_pool1_max_6 = vec512_gt(y_6_2, global_max_pool1_max_6, y_6_2, global_max_pool1_max_6);
             vec512_store(global_max_pool1 + 96, global_max_pool1_max_6);
             vec512 global_max_pool1_max_7 = vec512_load(global_max_pool1 + 112);
             global_max_pool1_max_7 = vec512_gt(y_7_0, global_max_pool1_max_7, y_7_0, global_max_pool1_max_7);
             global_max_pool1_max_7 = vec512_gt(y_7_1, global_max_pool1_max_7, y_7_1, global_max_pool1_max_7);
+            global_max_pool1_max_7 = vec512_gt(y_7_2, global_max_pool1_max_7, y_7_2, global_max_pool1_max_7);
             vec512_store(global_max_pool1 + 112, global_max_pool1_max_7);
         }
     }
-    for (int64_t s = f->sites2 / 2 * 2; s < f->sites2; s++) { /* sites */
+    for (int64_t s = f->sites2 / 3 * 3; s < f->sites2; s++) { /* sites */
         real *leaky_relu1 = leaky_relu1_tile_2;
         real *leaky_relu2 = leaky_relu2_tile_2;
         real *global_max_pool1 = f->global_max_pool1;
@@ -2236,13 +2404,13 @@ TARGET_AVX512 static void max_pool1_2_avx512(const Frame *f)
 {
     lowest(f->global_max_pool1, 128);
     clear(f->global_max_pool1_arg, 128);
-    for (int64_t s = 0; s + 2 <= f->sites2; s += 2) { /* sites */
+    for (int64_t s = 0; s + 3 <= f->sites2; s += 3) { /* sites */
         real *max_pool1_arg = f->max_pool1_arg + s * 272;
         real *leaky_relu1 = f->leaky_relu1 + s * 272;
         real *leaky_relu2 = f->leaky_relu2 + s * 272;
         real *global_max_pool1 = f->global_max_pool1;
         real *global_max_pool1_arg = f->global_max_pool1_arg;
-        for (int64_t k = 0; k < 2; k++) { /* sites of the tile */
+        for (int64_t k = 0; k < 3; k++) { /* sites of the tile */
             const real *x_0 = f->conv1 + (int64_t)f->near2[s + k] * 272;
             const real *x_1 = f->conv1 + (int64_t)f->near2[f->sites2 + s + k] * 272;
             const real *x_2 = f->conv1 + (int64_t)f->near2[f->sites2 * 2 + s + k] * 272;
@@ -2268,289 +2436,395 @@ TARGET_AVX512 static void max_pool1_2_avx512(const Frame *f)
             const real *bias = f->packed + block * 8 + 512;
             vec512 y_0_0 = vec512_set(bias[0]); vec512_hold(y_0_0);
             vec512 y_0_1 = vec512_set(bias[0]); vec512_hold(y_0_1);
+            vec512 y_0_2 = vec512_set(bias[0]); vec512_hold(y_0_2);
             vec512 y_1_0 = vec512_set(bias[1]); vec512_hold(y_1_0);
             vec512 y_1_1 = vec512_set(bias[1]); vec512_hold(y_1_1);
+            vec512 y_1_2 = vec512_set(bias[1]); vec512_hold(y_1_2);
             vec512 y_2_0 = vec512_set(bias[2]); vec512_hold(y_2_0);
             vec512 y_2_1 = vec512_set(bias[2]); vec512_hold(y_2_1);
+            vec512 y_2_2 = vec512_set(bias[2]); vec512_hold(y_2_2);
             vec512 y_3_0 = vec512_set(bias[3]); vec512_hold(y_3_0);
             vec512 y_3_1 = vec512_set(bias[3]); vec512_hold(y_3_1);
+            vec512 y_3_2 = vec512_set(bias[3]); vec512_hold(y_3_2);
             vec512 y_4_0 = vec512_set(bias[4]); vec512_hold(y_4_0);
             vec512 y_4_1 = vec512_set(bias[4]); vec512_hold(y_4_1);
+            vec512 y_4_2 = vec512_set(bias[4]); vec512_hold(y_4_2);
             vec512 y_5_0 = vec512_set(bias[5]); vec512_hold(y_5_0);
             vec512 y_5_1 = vec512_set(bias[5]); vec512_hold(y_5_1);
+            vec512 y_5_2 = vec512_set(bias[5]); vec512_hold(y_5_2);
             vec512 y_6_0 = vec512_set(bias[6]); vec512_hold(y_6_0);
             vec512 y_6_1 = vec512_set(bias[6]); vec512_hold(y_6_1);
+            vec512 y_6_2 = vec512_set(bias[6]); vec512_hold(y_6_2);
             vec512 y_7_0 = vec512_set(bias[7]); vec512_hold(y_7_0);
             vec512 y_7_1 = vec512_set(bias[7]); vec512_hold(y_7_1);
+            vec512 y_7_2 = vec512_set(bias[7]); vec512_hold(y_7_2);
             const real *w = f->packed + block * 128 + 256;
             {
                 const real *x_0 = f->leaky_relu1 + s * 272;
                 const real *x_1 = f->leaky_relu1 + s * 272 + 272;
+                const real *x_2 = f->leaky_relu1 + s * 272 + 544;
                 for (int64_t c = 0; c < 16; c += 4) { /* channels read */
                     vec512 v_0_0 = vec512_load(x_0 + c * 16); vec512_hold(v_0_0);
                     vec512 v_0_1 = vec512_load(x_1 + c * 16); vec512_hold(v_0_1);
+                    vec512 v_0_2 = vec512_load(x_2 + c * 16); vec512_hold(v_0_2);
                     vec512 u_0_0 = vec512_set(w[c * 8]); y_0_0 = vec512_fma(u_0_0, v_0_0, y_0_0);
                     y_0_1 = vec512_fma(u_0_0, v_0_1, y_0_1);
+                    y_0_2 = vec512_fma(u_0_0, v_0_2, y_0_2);
                     vec512 u_0_1 = vec512_set(w[c * 8 + 1]);
                     y_1_0 = vec512_fma(u_0_1, v_0_0, y_1_0);
                     y_1_1 = vec512_fma(u_0_1, v_0_1, y_1_1);
+                    y_1_2 = vec512_fma(u_0_1, v_0_2, y_1_2);
                     vec512 u_0_2 = vec512_set(w[c * 8 + 2]);
                     y_2_0 = vec512_fma(u_0_2, v_0_0, y_2_0);
                     y_2_1 = vec512_fma(u_0_2, v_0_1, y_2_1);
+                    y_2_2 = vec512_fma(u_0_2, v_0_2, y_2_2);
                     vec512 u_0_3 = vec512_set(w[c * 8 + 3]);
                     y_3_0 = vec512_fma(u_0_3, v_0_0, y_3_0);
                     y_3_1 = vec512_fma(u_0_3, v_0_1, y_3_1);
+                    y_3_2 = vec512_fma(u_0_3, v_0_2, y_3_2);
                     vec512 u_0_4 = vec512_set(w[c * 8 + 4]);
                     y_4_0 = vec512_fma(u_0_4, v_0_0, y_4_0);
                     y_4_1 = vec512_fma(u_0_4, v_0_1, y_4_1);
+                    y_4_2 = vec512_fma(u_0_4, v_0_2, y_4_2);
                     vec512 u_0_5 = vec512_set(w[c * 8 + 5]);
                     y_5_0 = vec512_fma(u_0_5, v_0_0, y_5_0);
                     y_5_1 = vec512_fma(u_0_5, v_0_1, y_5_1);
+                    y_5_2 = vec512_fma(u_0_5, v_0_2, y_5_2);
                     vec512 u_0_6 = vec512_set(w[c * 8 + 6]);
                     y_6_0 = vec512_fma(u_0_6, v_0_0, y_6_0);
                     y_6_1 = vec512_fma(u_0_6, v_0_1, y_6_1);
+                    y_6_2 = vec512_fma(u_0_6, v_0_2, y_6_2);
                     vec512 u_0_7 = vec512_set(w[c * 8 + 7]);
                     y_7_0 = vec512_fma(u_0_7, v_0_0, y_7_0);
                     y_7_1 = vec512_fma(u_0_7, v_0_1, y_7_1);
+                    y_7_2 = vec512_fma(u_0_7, v_0_2, y_7_2);
                     vec512 v_1_0 = vec512_load(x_0 + c * 16 + 16); vec512_hold(v_1_0);
                     vec512 v_1_1 = vec512_load(x_1 + c * 16 + 16); vec512_hold(v_1_1);
+                    vec512 v_1_2 = vec512_load(x_2 + c * 16 + 16); vec512_hold(v_1_2);
                     vec512 u_1_0 = vec512_set(w[c * 8 + 8]);
                     y_0_0 = vec512_fma(u_1_0, v_1_0, y_0_0);
                     y_0_1 = vec512_fma(u_1_0, v_1_1, y_0_1);
+                    y_0_2 = vec512_fma(u_1_0, v_1_2, y_0_2);
                     vec512 u_1_1 = vec512_set(w[c * 8 + 9]);
                     y_1_0 = vec512_fma(u_1_1, v_1_0, y_1_0);
                     y_1_1 = vec512_fma(u_1_1, v_1_1, y_1_1);
+                    y_1_2 = vec512_fma(u_1_1, v_1_2, y_1_2);
                     vec512 u_1_2 = vec512_set(w[c * 8 + 10]);
                     y_2_0 = vec512_fma(u_1_2, v_1_0, y_2_0);
                     y_2_1 = vec512_fma(u_1_2, v_1_1, y_2_1);
+                    y_2_2 = vec512_fma(u_1_2, v_1_2, y_2_2);
                     vec512 u_1_3 = vec512_set(w[c * 8 + 11]);
                     y_3_0 = vec512_fma(u_1_3, v_1_0, y_3_0);
                     y_3_1 = vec512_fma(u_1_3, v_1_1, y_3_1);
+                    y_3_2 = vec512_fma(u_1_3, v_1_2, y_3_2);
                     vec512 u_1_4 = vec512_set(w[c * 8 + 12]);
                     y_4_0 = vec512_fma(u_1_4, v_1_0, y_4_0);
                     y_4_1 = vec512_fma(u_1_4, v_1_1, y_4_1);
+                    y_4_2 = vec512_fma(u_1_4, v_1_2, y_4_2);
                     vec512 u_1_5 = vec512_set(w[c * 8 + 13]);
                     y_5_0 = vec512_fma(u_1_5, v_1_0, y_5_0);
                     y_5_1 = vec512_fma(u_1_5, v_1_1, y_5_1);
+                    y_5_2 = vec512_fma(u_1_5, v_1_2, y_5_2);
                     vec512 u_1_6 = vec512_set(w[c * 8 + 14]);
                     y_6_0 = vec512_fma(u_1_6, v_1_0, y_6_0);
                     y_6_1 = vec512_fma(u_1_6, v_1_1, y_6_1);
+                    y_6_2 = vec512_fma(u_1_6, v_1_2, y_6_2);
                     vec512 u_1_7 = vec512_set(w[c * 8 + 15]);
                     y_7_0 = vec512_fma(u_1_7, v_1_0, y_7_0);
                     y_7_1 = vec512_fma(u_1_7, v_1_1, y_7_1);
+                    y_7_2 = vec512_fma(u_1_7, v_1_2, y_7_2);
                     vec512 v_2_0 = vec512_load(x_0 + c * 16 + 32); vec512_hold(v_2_0);
                     vec512 v_2_1 = vec512_load(x_1 + c * 16 + 32); vec512_hold(v_2_1);
+                    vec512 v_2_2 = vec512_load(x_2 + c * 16 + 32); vec512_hold(v_2_2);
                     vec512 u_2_0 = vec512_set(w[c * 8 + 16]);
                     y_0_0 = vec512_fma(u_2_0, v_2_0, y_0_0);
                     y_0_1 = vec512_fma(u_2_0, v_2_1, y_0_1);
+                    y_0_2 = vec512_fma(u_2_0, v_2_2, y_0_2);
                     vec512 u_2_1 = vec512_set(w[c * 8 + 17]);
                     y_1_0 = vec512_fma(u_2_1, v_2_0, y_1_0);
                     y_1_1 = vec512_fma(u_2_1, v_2_1, y_1_1);
+                    y_1_2 = vec512_fma(u_2_1, v_2_2, y_1_2);
                     vec512 u_2_2 = vec512_set(w[c * 8 + 18]);
                     y_2_0 = vec512_fma(u_2_2, v_2_0, y_2_0);
                     y_2_1 = vec512_fma(u_2_2, v_2_1, y_2_1);
+                    y_2_2 = vec512_fma(u_2_2, v_2_2, y_2_2);
                     vec512 u_2_3 = vec512_set(w[c * 8 + 19]);
                     y_3_0 = vec512_fma(u_2_3, v_2_0, y_3_0);
                     y_3_1 = vec512_fma(u_2_3, v_2_1, y_3_1);
+                    y_3_2 = vec512_fma(u_2_3, v_2_2, y_3_2);
                     vec512 u_2_4 = vec512_set(w[c * 8 + 20]);
                     y_4_0 = vec512_fma(u_2_4, v_2_0, y_4_0);
                     y_4_1 = vec512_fma(u_2_4, v_2_1, y_4_1);
+                    y_4_2 = vec512_fma(u_2_4, v_2_2, y_4_2);
                     vec512 u_2_5 = vec512_set(w[c * 8 + 21]);
                     y_5_0 = vec512_fma(u_2_5, v_2_0, y_5_0);
                     y_5_1 = vec512_fma(u_2_5, v_2_1, y_5_1);
+                    y_5_2 = vec512_fma(u_2_5, v_2_2, y_5_2);
                     vec512 u_2_6 = vec512_set(w[c * 8 + 22]);
                     y_6_0 = vec512_fma(u_2_6, v_2_0, y_6_0);
                     y_6_1 = vec512_fma(u_2_6, v_2_1, y_6_1);
+                    y_6_2 = vec512_fma(u_2_6, v_2_2, y_6_2);
                     vec512 u_2_7 = vec512_set(w[c * 8 + 23]);
                     y_7_0 = vec512_fma(u_2_7, v_2_0, y_7_0);
                     y_7_1 = vec512_fma(u_2_7, v_2_1, y_7_1);
+                    y_7_2 = vec512_fma(u_2_7, v_2_2, y_7_2);
                     vec512 v_3_0 = vec512_load(x_0 + c * 16 + 48); vec512_hold(v_3_0);
                     vec512 v_3_1 = vec512_load(x_1 + c * 16 + 48); vec512_hold(v_3_1);
+                    vec512 v_3_2 = vec512_load(x_2 + c * 16 + 48); vec512_hold(v_3_2);
                     vec512 u_3_0 = vec512_set(w[c * 8 + 24]);
                     y_0_0 = vec512_fma(u_3_0, v_3_0, y_0_0);
                     y_0_1 = vec512_fma(u_3_0, v_3_1, y_0_1);
+                    y_0_2 = vec512_fma(u_3_0, v_3_2, y_0_2);
                     vec512 u_3_1 = vec512_set(w[c * 8 + 25]);
                     y_1_0 = vec512_fma(u_3_1, v_3_0, y_1_0);
                     y_1_1 = vec512_fma(u_3_1, v_3_1, y_1_1);
+                    y_1_2 = vec512_fma(u_3_1, v_3_2, y_1_2);
                     vec512 u_3_2 = vec512_set(w[c * 8 + 26]);
                     y_2_0 = vec512_fma(u_3_2, v_3_0, y_2_0);
                     y_2_1 = vec512_fma(u_3_2, v_3_1, y_2_1);
+                    y_2_2 = vec512_fma(u_3_2, v_3_2, y_2_2);
                     vec512 u_3_3 = vec512_set(w[c * 8 + 27]);
                     y_3_0 = vec512_fma(u_3_3, v_3_0, y_3_0);
                     y_3_1 = vec512_fma(u_3_3, v_3_1, y_3_1);
+                    y_3_2 = vec512_fma(u_3_3, v_3_2, y_3_2);
                     vec512 u_3_4 = vec512_set(w[c * 8 + 28]);
                     y_4_0 = vec512_fma(u_3_4, v_3_0, y_4_0);
                     y_4_1 = vec512_fma(u_3_4, v_3_1, y_4_1);
+                    y_4_2 = vec512_fma(u_3_4, v_3_2, y_4_2);
                     vec512 u_3_5 = vec512_set(w[c * 8 + 29]);
                     y_5_0 = vec512_fma(u_3_5, v_3_0, y_5_0);
                     y_5_1 = vec512_fma(u_3_5, v_3_1, y_5_1);
+                    y_5_2 = vec512_fma(u_3_5, v_3_2, y_5_2);
                     vec512 u_3_6 = vec512_set(w[c * 8 + 30]);
                     y_6_0 = vec512_fma(u_3_6, v_3_0, y_6_0);
                     y_6_1 = vec512_fma(u_3_6, v_3_1, y_6_1);
+                    y_6_2 = vec512_fma(u_3_6, v_3_2, y_6_2);
                     vec512 u_3_7 = vec512_set(w[c * 8 + 31]);
                     y_7_0 = vec512_fma(u_3_7, v_3_0, y_7_0);
                     y_7_1 = vec512_fma(u_3_7, v_3_1, y_7_1);
+                    y_7_2 = vec512_fma(u_3_7, v_3_2, y_7_2);
                 }
             }
             y_0_0 = vec512_max(y_0_0, vec512_mul(y_0_0, vec512_set((real)0.01)));
             y_0_1 = vec512_max(y_0_1, vec512_mul(y_0_1, vec512_set((real)0.01)));
+            y_0_2 = vec512_max(y_0_2, vec512_mul(y_0_2, vec512_set((real)0.01)));
             y_1_0 = vec512_max(y_1_0, vec512_mul(y_1_0, vec512_set((real)0.01)));
             y_1_1 = vec512_max(y_1_1, vec512_mul(y_1_1, vec512_set((real)0.01)));
+            y_1_2 = vec512_max(y_1_2, vec512_mul(y_1_2, vec512_set((real)0.01)));
             y_2_0 = vec512_max(y_2_0, vec512_mul(y_2_0, vec512_set((real)0.01)));
             y_2_1 = vec512_max(y_2_1, vec512_mul(y_2_1, vec512_set((real)0.01)));
+            y_2_2 = vec512_max(y_2_2, vec512_mul(y_2_2, vec512_set((real)0.01)));
             y_3_0 = vec512_max(y_3_0, vec512_mul(y_3_0, vec512_set((real)0.01)));
             y_3_1 = vec512_max(y_3_1, vec512_mul(y_3_1, vec512_set((real)0.01)));
+            y_3_2 = vec512_max(y_3_2, vec512_mul(y_3_2, vec512_set((real)0.01)));
             y_4_0 = vec512_max(y_4_0, vec512_mul(y_4_0, vec512_set((real)0.01)));
             y_4_1 = vec512_max(y_4_1, vec512_mul(y_4_1, vec512_set((real)0.01)));
+            y_4_2 = vec512_max(y_4_2, vec512_mul(y_4_2, vec512_set((real)0.01)));
             y_5_0 = vec512_max(y_5_0, vec512_mul(y_5_0, vec512_set((real)0.01)));
             y_5_1 = vec512_max(y_5_1, vec512_mul(y_5_1, vec512_set((real)0.01)));
+            y_5_2 = vec512_max(y_5_2, vec512_mul(y_5_2, vec512_set((real)0.01)));
             y_6_0 = vec512_max(y_6_0, vec512_mul(y_6_0, vec512_set((real)0.01)));
             y_6_1 = vec512_max(y_6_1, vec512_mul(y_6_1, vec512_set((real)0.01)));
+            y_6_2 = vec512_max(y_6_2, vec512_mul(y_6_2, vec512_set((real)0.01)));
             y_7_0 = vec512_max(y_7_0, vec512_mul(y_7_0, vec512_set((real)0.01)));
             y_7_1 = vec512_max(y_7_1, vec512_mul(y_7_1, vec512_set((real)0.01)));
+            y_7_2 = vec512_max(y_7_2, vec512_mul(y_7_2, vec512_set((real)0.01)));
             vec512_store(leaky_relu2 + block * 128, y_0_0);
             vec512_store(leaky_relu2 + block * 128 + 272, y_0_1);
+            vec512_store(leaky_relu2 + block * 128 + 544, y_0_2);
             vec512_store(leaky_relu2 + block * 128 + 16, y_1_0);
             vec512_store(leaky_relu2 + block * 128 + 288, y_1_1);
+            vec512_store(leaky_relu2 + block * 128 + 560, y_1_2);
             vec512_store(leaky_relu2 + block * 128 + 32, y_2_0);
             vec512_store(leaky_relu2 + block * 128 + 304, y_2_1);
+            vec512_store(leaky_relu2 + block * 128 + 576, y_2_2);
             vec512_store(leaky_relu2 + block * 128 + 48, y_3_0);
             vec512_store(leaky_relu2 + block * 128 + 320, y_3_1);
+            vec512_store(leaky_relu2 + block * 128 + 592, y_3_2);
             vec512_store(leaky_relu2 + block * 128 + 64, y_4_0);
             vec512_store(leaky_relu2 + block * 128 + 336, y_4_1);
+            vec512_store(leaky_relu2 + block * 128 + 608, y_4_2);
             vec512_store(leaky_relu2 + block * 128 + 80, y_5_0);
             vec512_store(leaky_relu2 + block * 128 + 352, y_5_1);
+            vec512_store(leaky_relu2 + block * 128 + 624, y_5_2);
             vec512_store(leaky_relu2 + block * 128 + 96, y_6_0);
             vec512_store(leaky_relu2 + block * 128 + 368, y_6_1);
+            vec512_store(leaky_relu2 + block * 128 + 640, y_6_2);
             vec512_store(leaky_relu2 + block * 128 + 112, y_7_0);
             vec512_store(leaky_relu2 + block * 128 + 384, y_7_1);
+            vec512_store(leaky_relu2 + block * 128 + 656, y_7_2);
         }
         {
             const real *bias = f->packed + 656;
             vec512 y_0_0 = vec512_set(bias[0]); vec512_hold(y_0_0);
             vec512 y_0_1 = vec512_set(bias[0]); vec512_hold(y_0_1);
+            vec512 y_0_2 = vec512_set(bias[0]); vec512_hold(y_0_2);
             vec512 y_1_0 = vec512_set(bias[1]); vec512_hold(y_1_0);
             vec512 y_1_1 = vec512_set(bias[1]); vec512_hold(y_1_1);
+            vec512 y_1_2 = vec512_set(bias[1]); vec512_hold(y_1_2);
             vec512 y_2_0 = vec512_set(bias[2]); vec512_hold(y_2_0);
             vec512 y_2_1 = vec512_set(bias[2]); vec512_hold(y_2_1);
+            vec512 y_2_2 = vec512_set(bias[2]); vec512_hold(y_2_2);
             vec512 y_3_0 = vec512_set(bias[3]); vec512_hold(y_3_0);
             vec512 y_3_1 = vec512_set(bias[3]); vec512_hold(y_3_1);
+            vec512 y_3_2 = vec512_set(bias[3]); vec512_hold(y_3_2);
             vec512 y_4_0 = vec512_set(bias[4]); vec512_hold(y_4_0);
             vec512 y_4_1 = vec512_set(bias[4]); vec512_hold(y_4_1);
+            vec512 y_4_2 = vec512_set(bias[4]); vec512_hold(y_4_2);
             vec512 y_5_0 = vec512_set(bias[5]); vec512_hold(y_5_0);
             vec512 y_5_1 = vec512_set(bias[5]); vec512_hold(y_5_1);
+            vec512 y_5_2 = vec512_set(bias[5]); vec512_hold(y_5_2);
             vec512 y_6_0 = vec512_set(bias[6]); vec512_hold(y_6_0);
             vec512 y_6_1 = vec512_set(bias[6]); vec512_hold(y_6_1);
+            vec512 y_6_2 = vec512_set(bias[6]); vec512_hold(y_6_2);
             vec512 y_7_0 = vec512_set(bias[7]); vec512_hold(y_7_0);
             vec512 y_7_1 = vec512_set(bias[7]); vec512_hold(y_7_1);
+            vec512 y_7_2 = vec512_set(bias[7]); vec512_hold(y_7_2);
             const real *w = f->packed + 528;
             {
                 const real *x_0 = f->leaky_relu2 + s * 272;
                 const real *x_1 = f->leaky_relu2 + s * 272 + 272;
+                const real *x_2 = f->leaky_relu2 + s * 272 + 544;
                 for (int64_t c = 0; c < 16; c += 4) { /* channels read */
                     vec512 v_0_0 = vec512_load(x_0 + c * 16); vec512_hold(v_0_0);
                     vec512 v_0_1 = vec512_load(x_1 + c * 16); vec512_hold(v_0_1);
+                    vec512 v_0_2 = vec512_load(x_2 + c * 16); vec512_hold(v_0_2);
                     vec512 u_0_0 = vec512_set(w[c * 8]); y_0_0 = vec512_fma(u_0_0, v_0_0, y_0_0);
                     y_0_1 = vec512_fma(u_0_0, v_0_1, y_0_1);
+                    y_0_2 = vec512_fma(u_0_0, v_0_2, y_0_2);
                     vec512 u_0_1 = vec512_set(w[c * 8 + 1]);
                     y_1_0 = vec512_fma(u_0_1, v_0_0, y_1_0);
                     y_1_1 = vec512_fma(u_0_1, v_0_1, y_1_1);
+                    y_1_2 = vec512_fma(u_0_1, v_0_2, y_1_2);
                     vec512 u_0_2 = vec512_set(w[c * 8 + 2]);
                     y_2_0 = vec512_fma(u_0_2, v_0_0, y_2_0);
                     y_2_1 = vec512_fma(u_0_2, v_0_1, y_2_1);
+                    y_2_2 = vec512_fma(u_0_2, v_0_2, y_2_2);
                     vec512 u_0_3 = vec512_set(w[c * 8 + 3]);
                     y_3_0 = vec512_fma(u_0_3, v_0_0, y_3_0);
                     y_3_1 = vec512_fma(u_0_3, v_0_1, y_3_1);
+                    y_3_2 = vec512_fma(u_0_3, v_0_2, y_3_2);
                     vec512 u_0_4 = vec512_set(w[c * 8 + 4]);
                     y_4_0 = vec512_fma(u_0_4, v_0_0, y_4_0);
                     y_4_1 = vec512_fma(u_0_4, v_0_1, y_4_1);
+                    y_4_2 = vec512_fma(u_0_4, v_0_2, y_4_2);
                     vec512 u_0_5 = vec512_set(w[c * 8 + 5]);
                     y_5_0 = vec512_fma(u_0_5, v_0_0, y_5_0);
                     y_5_1 = vec512_fma(u_0_5, v_0_1, y_5_1);
+                    y_5_2 = vec512_fma(u_0_5, v_0_2, y_5_2);
                     vec512 u_0_6 = vec512_set(w[c * 8 + 6]);
                     y_6_0 = vec512_fma(u_0_6, v_0_0, y_6_0);
                     y_6_1 = vec512_fma(u_0_6, v_0_1, y_6_1);
+                    y_6_2 = vec512_fma(u_0_6, v_0_2, y_6_2);
                     vec512 u_0_7 = vec512_set(w[c * 8 + 7]);
                     y_7_0 = vec512_fma(u_0_7, v_0_0, y_7_0);
                     y_7_1 = vec512_fma(u_0_7, v_0_1, y_7_1);
+                    y_7_2 = vec512_fma(u_0_7, v_0_2, y_7_2);
                     vec512 v_1_0 = vec512_load(x_0 + c * 16 + 16); vec512_hold(v_1_0);
                     vec512 v_1_1 = vec512_load(x_1 + c * 16 + 16); vec512_hold(v_1_1);
+                    vec512 v_1_2 = vec512_load(x_2 + c * 16 + 16); vec512_hold(v_1_2);
                     vec512 u_1_0 = vec512_set(w[c * 8 + 8]);
                     y_0_0 = vec512_fma(u_1_0, v_1_0, y_0_0);
                     y_0_1 = vec512_fma(u_1_0, v_1_1, y_0_1);
+                    y_0_2 = vec512_fma(u_1_0, v_1_2, y_0_2);
                     vec512 u_1_1 = vec512_set(w[c * 8 + 9]);
                     y_1_0 = vec512_fma(u_1_1, v_1_0, y_1_0);
                     y_1_1 = vec512_fma(u_1_1, v_1_1, y_1_1);
+                    y_1_2 = vec512_fma(u_1_1, v_1_2, y_1_2);
                     vec512 u_1_2 = vec512_set(w[c * 8 + 10]);
                     y_2_0 = vec512_fma(u_1_2, v_1_0, y_2_0);
                     y_2_1 = vec512_fma(u_1_2, v_1_1, y_2_1);
+                    y_2_2 = vec512_fma(u_1_2, v_1_2, y_2_2);
                     vec512 u_1_3 = vec512_set(w[c * 8 + 11]);
                     y_3_0 = vec512_fma(u_1_3, v_1_0, y_3_0);
                     y_3_1 = vec512_fma(u_1_3, v_1_1, y_3_1);
+                    y_3_2 = vec512_fma(u_1_3, v_1_2, y_3_2);
                     vec512 u_1_4 = vec512_set(w[c * 8 + 12]);
                     y_4_0 = vec512_fma(u_1_4, v_1_0, y_4_0);
                     y_4_1 = vec512_fma(u_1_4, v_1_1, y_4_1);
+                    y_4_2 = vec512_fma(u_1_4, v_1_2, y_4_2);
                     vec512 u_1_5 = vec512_set(w[c * 8 + 13]);
                     y_5_0 = vec512_fma(u_1_5, v_1_0, y_5_0);
                     y_5_1 = vec512_fma(u_1_5, v_1_1, y_5_1);
+                    y_5_2 = vec512_fma(u_1_5, v_1_2, y_5_2);
                     vec512 u_1_6 = vec512_set(w[c * 8 + 14]);
                     y_6_0 = vec512_fma(u_1_6, v_1_0, y_6_0);
                     y_6_1 = vec512_fma(u_1_6, v_1_1, y_6_1);
+                    y_6_2 = vec512_fma(u_1_6, v_1_2, y_6_2);
                     vec512 u_1_7 = vec512_set(w[c * 8 + 15]);
                     y_7_0 = vec512_fma(u_1_7, v_1_0, y_7_0);
                     y_7_1 = vec512_fma(u_1_7, v_1_1, y_7_1);
+                    y_7_2 = vec512_fma(u_1_7, v_1_2, y_7_2);
                     vec512 v_2_0 = vec512_load(x_0 + c * 16 + 32); vec512_hold(v_2_0);
                     vec512 v_2_1 = vec512_load(x_1 + c * 16 + 32); vec512_hold(v_2_1);
+                    vec512 v_2_2 = vec512_load(x_2 + c * 16 + 32); vec512_hold(v_2_2);
                     vec512 u_2_0 = vec512_set(w[c * 8 + 16]);
                     y_0_0 = vec512_fma(u_2_0, v_2_0, y_0_0);
                     y_0_1 = vec512_fma(u_2_0, v_2_1, y_0_1);
+                    y_0_2 = vec512_fma(u_2_0, v_2_2, y_0_2);
                     vec512 u_2_1 = vec512_set(w[c * 8 + 17]);
                     y_1_0 = vec512_fma(u_2_1, v_2_0, y_1_0);
                     y_1_1 = vec512_fma(u_2_1, v_2_1, y_1_1);
+                    y_1_2 = vec512_fma(u_2_1, v_2_2, y_1_2);
                     vec512 u_2_2 = vec512_set(w[c * 8 + 18]);
                     y_2_0 = vec512_fma(u_2_2, v_2_0, y_2_0);
                     y_2_1 = vec512_fma(u_2_2, v_2_1, y_2_1);
+                    y_2_2 = vec512_fma(u_2_2, v_2_2, y_2_2);
                     vec512 u_2_3 = vec512_set(w[c * 8 + 19]);
                     y_3_0 = vec512_fma(u_2_3, v_2_0, y_3_0);
                     y_3_1 = vec512_fma(u_2_3, v_2_1, y_3_1);
+                    y_3_2 = vec512_fma(u_2_3, v_2_2, y_3_2);
                     vec512 u_2_4 = vec512_set(w[c * 8 + 20]);
                     y_4_0 = vec512_fma(u_2_4, v_2_0, y_4_0);
                     y_4_1 = vec512_fma(u_2_4, v_2_1, y_4_1);
+                    y_4_2 = vec512_fma(u_2_4, v_2_2, y_4_2);
                     vec512 u_2_5 = vec512_set(w[c * 8 + 21]);
                     y_5_0 = vec512_fma(u_2_5, v_2_0, y_5_0);
                     y_5_1 = vec512_fma(u_2_5, v_2_1, y_5_1);
+                    y_5_2 = vec512_fma(u_2_5, v_2_2, y_5_2);
                     vec512 u_2_6 = vec512_set(w[c * 8 + 22]);
                     y_6_0 = vec512_fma(u_2_6, v_2_0, y_6_0);
                     y_6_1 = vec512_fma(u_2_6, v_2_1, y_6_1);
+                    y_6_2 = vec512_fma(u_2_6, v_2_2, y_6_2);
                     vec512 u_2_7 = vec512_set(w[c * 8 + 23]);
                     y_7_0 = vec512_fma(u_2_7, v_2_0, y_7_0);
                     y_7_1 = vec512_fma(u_2_7, v_2_1, y_7_1);
+                    y_7_2 = vec512_fma(u_2_7, v_2_2, y_7_2);
                     vec512 v_3_0 = vec512_load(x_0 + c * 16 + 48); vec512_hold(v_3_0);
                     vec512 v_3_1 = vec512_load(x_1 + c * 16 + 48); vec512_hold(v_3_1);
+                    vec512 v_3_2 = vec512_load(x_2 + c * 16 + 48); vec512_hold(v_3_2);
                     vec512 u_3_0 = vec512_set(w[c * 8 + 24]);
                     y_0_0 = vec512_fma(u_3_0, v_3_0, y_0_0);
                     y_0_1 = vec512_fma(u_3_0, v_3_1, y_0_1);
+                    y_0_2 = vec512_fma(u_3_0, v_3_2, y_0_2);
                     vec512 u_3_1 = vec512_set(w[c * 8 + 25]);
                     y_1_0 = vec512_fma(u_3_1, v_3_0, y_1_0);
                     y_1_1 = vec512_fma(u_3_1, v_3_1, y_1_1);
+                    y_1_2 = vec512_fma(u_3_1, v_3_2, y_1_2);
                     vec512 u_3_2 = vec512_set(w[c * 8 + 26]);
                     y_2_0 = vec512_fma(u_3_2, v_3_0, y_2_0);
                     y_2_1 = vec512_fma(u_3_2, v_3_1, y_2_1);
+                    y_2_2 = vec512_fma(u_3_2, v_3_2, y_2_2);
                     vec512 u_3_3 = vec512_set(w[c * 8 + 27]);
                     y_3_0 = vec512_fma(u_3_3, v_3_0, y_3_0);
                     y_3_1 = vec512_fma(u_3_3, v_3_1, y_3_1);
+                    y_3_2 = vec512_fma(u_3_3, v_3_2, y_3_2);
                     vec512 u_3_4 = vec512_set(w[c * 8 + 28]);
                     y_4_0 = vec512_fma(u_3_4, v_3_0, y_4_0);
                     y_4_1 = vec512_fma(u_3_4, v_3_1, y_4_1);
+                    y_4_2 = vec512_fma(u_3_4, v_3_2, y_4_2);
                     vec512 u_3_5 = vec512_set(w[c * 8 + 29]);
                     y_5_0 = vec512_fma(u_3_5, v_3_0, y_5_0);
                     y_5_1 = vec512_fma(u_3_5, v_3_1, y_5_1);
+                    y_5_2 = vec512_fma(u_3_5, v_3_2, y_5_2);
                     vec512 u_3_6 = vec512_set(w[c * 8 + 30]);
                     y_6_0 = vec512_fma(u_3_6, v_3_0, y_6_0);
                     y_6_1 = vec512_fma(u_3_6, v_3_1, y_6_1);
+                    y_6_2 = vec512_fma(u_3_6, v_3_2, y_6_2);
                     vec512 u_3_7 = vec512_set(w[c * 8 + 31]);
                     y_7_0 = vec512_fma(u_3_7, v_3_0, y_7_0);
                     y_7_1 = vec512_fma(u_3_7, v_3_1, y_7_1);
+                    y_7_2 = vec512_fma(u_3_7, v_3_2, y_7_2);
                 }
             }
             vec512 global_max_pool1_max_0 = vec512_load(global_max_pool1);
@@ -2559,6 +2833,8 @@ TARGET_AVX512 static void max_pool1_2_avx512(const Frame *f)
             global_max_pool1_max_0 = vec512_gt(y_0_0, global_max_pool1_max_0, y_0_0, global_max_pool1_max_0);
             global_max_pool1_site_0 = vec512_gt(y_0_1, global_max_pool1_max_0, vec512_set((real)(s + 1)), global_max_pool1_site_0);
             global_max_pool1_max_0 = vec512_gt(y_0_1, global_max_pool1_max_0, y_0_1, global_max_pool1_max_0);
+            global_max_pool1_site_0 = vec512_gt(y_0_2, global_max_pool1_max_0, vec512_set((real)(s + 2)), global_max_pool1_site_0);
+            global_max_pool1_max_0 = vec512_gt(y_0_2, global_max_pool1_max_0, y_0_2, global_max_pool1_max_0);
             vec512_store(global_max_pool1, global_max_pool1_max_0);
             vec512_store(global_max_pool1_arg, global_max_pool1_site_0);
             vec512 global_max_pool1_max_1 = vec512_load(global_max_pool1 + 16);
@@ -2567,6 +2843,8 @@ TARGET_AVX512 static void max_pool1_2_avx512(const Frame *f)
             global_max_pool1_max_1 = vec512_gt(y_1_0, global_max_pool1_max_1, y_1_0, global_max_pool1_max_1);
             global_max_pool1_site_1 = vec512_gt(y_1_1, global_max_pool1_max_1, vec512_set((real)(s + 1)), global_max_pool1_site_1);
             global_max_pool1_max_1 = vec512_gt(y_1_1, global_max_pool1_max_1, y_1_1, global_max_pool1_max_1);
+            global_max_pool1_site_1 = vec512_gt(y_1_2, global_max_pool1_max_1, vec512_set((real)(s + 2)), global_max_pool1_site_1);
+            global_max_pool1_max_1 = vec512_gt(y_1_2, global_max_pool1_max_1, y_1_2, global_max_pool1_max_1);
             vec512_store(global_max_pool1 + 16, global_max_pool1_max_1);
             vec512_store(global_max_pool1_arg + 16, global_max_pool1_site_1);
             vec512 global_max_pool1_max_2 = vec512_load(global_max_pool1 + 32);
@@ -2575,6 +2853,8 @@ TARGET_AVX512 static void max_pool1_2_avx512(const Frame *f)
             global_max_pool1_max_2 = vec512_gt(y_2_0, global_max_pool1_max_2, y_2_0, global_max_pool1_max_2);
             global_max_pool1_site_2 = vec512_gt(y_2_1, global_max_pool1_max_2, vec512_set((real)(s + 1)), global_max_pool1_site_2);
             global_max_pool1_max_2 = vec512_gt(y_2_1, global_max_pool1_max_2, y_2_1, global_max_pool1_max_2);
+            global_max_pool1_site_2 = vec512_gt(y_2_2, global_max_pool1_max_2, vec512_set((real)(s + 2)), global_max_pool1_site_2);
+            global_max_pool1_max_2 = vec512_gt(y_2_2, global_max_pool1_max_2, y_2_2, global_max_pool1_max_2);
             vec512_store(global_max_pool1 + 32, global_max_pool1_max_2);
             vec512_store(global_max_pool1_arg + 32, global_max_pool1_site_2);
             vec512 global_max_pool1_max_3 = vec512_load(global_max_pool1 + 48);
@@ -2583,6 +2863,8 @@ TARGET_AVX512 static void max_pool1_2_avx512(const Frame *f)
             global_max_pool1_max_3 = vec512_gt(y_3_0, global_max_pool1_max_3, y_3_0, global_max_pool1_max_3);
             global_max_pool1_site_3 = vec512_gt(y_3_1, global_max_pool1_max_3, vec512_set((real)(s + 1)), global_max_pool1_site_3);
             global_max_pool1_max_3 = vec512_gt(y_3_1, global_max_pool1_max_3, y_3_1, global_max_pool1_max_3);
+            global_max_pool1_site_3 = vec512_gt(y_3_2, global_max_pool1_max_3, vec512_set((real)(s + 2)), global_max_pool1_site_3);
+            global_max_pool1_max_3 = vec512_gt(y_3_2, global_max_pool1_max_3, y_3_2, global_max_pool1_max_3);
             vec512_store(global_max_pool1 + 48, global_max_pool1_max_3);
             vec512_store(global_max_pool1_arg + 48, global_max_pool1_site_3);
             vec512 global_max_pool1_max_4 = vec512_load(global_max_pool1 + 64);
@@ -2591,6 +2873,8 @@ TARGET_AVX512 static void max_pool1_2_avx512(const Frame *f)
             global_max_pool1_max_4 = vec512_gt(y_4_0, global_max_pool1_max_4, y_4_0, global_max_pool1_max_4);
             global_max_pool1_site_4 = vec512_gt(y_4_1, global_max_pool1_max_4, vec512_set((real)(s + 1)), global_max_pool1_site_4);
             global_max_pool1_max_4 = vec512_gt(y_4_1, global_max_pool1_max_4, y_4_1, global_max_pool1_max_4);
+            global_max_pool1_site_4 = vec512_gt(y_4_2, global_max_pool1_max_4, vec512_set((real)(s + 2)), global_max_pool1_site_4);
+            global_max_pool1_max_4 = vec512_gt(y_4_2, global_max_pool1_max_4, y_4_2, global_max_pool1_max_4);
             vec512_store(global_max_pool1 + 64, global_max_pool1_max_4);
             vec512_store(global_max_pool1_arg + 64, global_max_pool1_site_4);
             vec512 global_max_pool1_max_5 = vec512_load(global_max_pool1 + 80);
@@ -2599,6 +2883,8 @@ TARGET_AVX512 static void max_pool1_2_avx512(const Frame *f)
             global_max_pool1_max_5 = vec512_gt(y_5_0, global_max_pool1_max_5, y_5_0, global_max_pool1_max_5);
             global_max_pool1_site_5 = vec512_gt(y_5_1, global_max_pool1_max_5, vec512_set((real)(s + 1)), global_max_pool1_site_5);
             global_max_pool1_max_5 = vec512_gt(y_5_1, global_max_pool1_max_5, y_5_1, global_max_pool1_max_5);
+            global_max_pool1_site_5 = vec512_gt(y_5_2, global_max_pool1_max_5, vec512_set((real)(s + 2)), global_max_pool1_site_5);
+            global_max_pool1_max_5 = vec512_gt(y_5_2, global_max_pool1_max_5, y_5_2, global_max_pool1_max_5);
             vec512_store(global_max_pool1 + 80, global_max_pool1_max_5);
             vec512_store(global_max_pool1_arg + 80, global_max_pool1_site_5);
             vec512 global_max_pool1_max_6 = vec512_load(global_max_pool1 + 96);
@@ -2607,6 +2893,8 @@ TARGET_AVX512 static void max_pool1_2_avx512(const Frame *f)
             global_max_pool1_max_6 = vec512_gt(y_6_0, global_max_pool1_max_6, y_6_0, global_max_pool1_max_6);
             global_max_pool1_site_6 = vec512_gt(y_6_1, global_max_pool1_max_6, vec512_set((real)(s + 1)), global_max_pool1_site_6);
             global_max_pool1_max_6 = vec512_gt(y_6_1, global_max_pool1_max_6, y_6_1, global_max_pool1_max_6);
+            global_max_pool1_site_6 = vec512_gt(y_6_2, global_max_pool1_max_6, vec512_set((real)(s + 2)), global_max_pool1_site_6);
+            global_max_pool1_max_6 = vec512_gt(y_6_2, global_max_pool1_max_6, y_6_2, global_max_pool1_max_6);
             vec512_store(global_max_pool1 + 96, global_max_pool1_max_6);
             vec512_store(global_max_pool1_arg + 96, global_max_pool1_site_6);
             vec512 global_max_pool1_max_7 = vec512_load(global_max_pool1 + 112);
@@ -2615,11 +2903,13 @@ TARGET_AVX512 static void max_pool1_2_avx512(const Frame *f)
             global_max_pool1_max_7 = vec512_gt(y_7_0, global_max_pool1_max_7, y_7_0, global_max_pool1_max_7);
             global_max_pool1_site_7 = vec512_gt(y_7_1, global_max_pool1_max_7, vec512_set((real)(s + 1)), global_max_pool1_site_7);
             global_max_pool1_max_7 = vec512_gt(y_7_1, global_max_pool1_max_7, y_7_1, global_max_pool1_max_7);
+            global_max_pool1_site_7 = vec512_gt(y_7_2, global_max_pool1_max_7, vec512_set((real)(s + 2)), global_max_pool1_site_7);
+            global_max_pool1_max_7 = vec512_gt(y_7_2, global_max_pool1_max_7, y_7_2, global_max_pool1_max_7);
             vec512_store(global_max_pool1 + 112, global_max_pool1_max_7);
             vec512_store(global_max_pool1_arg + 112, global_max_pool1_site_7);
         }
     }
-    for (int64_t s = f->sites2 / 2 * 2; s < f->sites2; s++) { /* sites */
+    for (int64_t s = f->sites2 / 3 * 3; s < f->sites2; s++) { /* sites */
         real *max_pool1_arg = f->max_pool1_arg + s * 272;
         real *leaky_relu1 = f->leaky_relu1 + s * 272;
         real *leaky_relu2 = f->leaky_relu2 + s * 272;
@@ -3026,13 +3316,13 @@ TARGET_AVX512 static void dconv3_avx512(const Frame *f)
 {
     real dglobal_max_pool1_all[1 * 8 * 16] __attribute__((aligned(64)));
     share(&f->parts, f->dglobal_max_pool1, dglobal_max_pool1_all, 8);
-    for (int64_t s = 0; s + 2 <= f->sites2; s += 2) { /* sites */
+    for (int64_t s = 0; s + 3 <= f->sites2; s += 3) { /* sites */
         real *dconv3 = f->dconv3 + s * 128;
         const real *leaky_relu2 = f->leaky_relu2 + s * 272;
         real *dconv2 = f->dconv2 + s * 272;
         const real *leaky_relu1 = f->leaky_relu1 + s * 272;
         real *dmax_pool1 = f->dmax_pool1 + s * 272;
-        for (int64_t k = 0; k < 2; k++) { /* sites of the tile */
+        for (int64_t k = 0; k < 3; k++) { /* sites of the tile */
             const real *x = dglobal_max_pool1_all;
             const real *arg = f->global_max_pool1_arg;
             for (int64_t c = 0; c < 8; c++) { /* channels read */
@@ -3044,323 +3334,445 @@ TARGET_AVX512 static void dconv3_avx512(const Frame *f)
         for (int64_t block = 0; block < 2; block++) { /* channels made, 8 at a time */
             vec512 y_0_0 = vec512_set(0); vec512_hold(y_0_0);
             vec512 y_0_1 = vec512_set(0); vec512_hold(y_0_1);
+            vec512 y_0_2 = vec512_set(0); vec512_hold(y_0_2);
             vec512 y_1_0 = vec512_set(0); vec512_hold(y_1_0);
             vec512 y_1_1 = vec512_set(0); vec512_hold(y_1_1);
+            vec512 y_1_2 = vec512_set(0); vec512_hold(y_1_2);
             vec512 y_2_0 = vec512_set(0); vec512_hold(y_2_0);
             vec512 y_2_1 = vec512_set(0); vec512_hold(y_2_1);
+            vec512 y_2_2 = vec512_set(0); vec512_hold(y_2_2);
             vec512 y_3_0 = vec512_set(0); vec512_hold(y_3_0);
             vec512 y_3_1 = vec512_set(0); vec512_hold(y_3_1);
+            vec512 y_3_2 = vec512_set(0); vec512_hold(y_3_2);
             vec512 y_4_0 = vec512_set(0); vec512_hold(y_4_0);
             vec512 y_4_1 = vec512_set(0); vec512_hold(y_4_1);
+            vec512 y_4_2 = vec512_set(0); vec512_hold(y_4_2);
             vec512 y_5_0 = vec512_set(0); vec512_hold(y_5_0);
             vec512 y_5_1 = vec512_set(0); vec512_hold(y_5_1);
+            vec512 y_5_2 = vec512_set(0); vec512_hold(y_5_2);
             vec512 y_6_0 = vec512_set(0); vec512_hold(y_6_0);
             vec512 y_6_1 = vec512_set(0); vec512_hold(y_6_1);
+            vec512 y_6_2 = vec512_set(0); vec512_hold(y_6_2);
             vec512 y_7_0 = vec512_set(0); vec512_hold(y_7_0);
             vec512 y_7_1 = vec512_set(0); vec512_hold(y_7_1);
+            vec512 y_7_2 = vec512_set(0); vec512_hold(y_7_2);
             const real *w = f->packed + block * 64 + 1264;
             {
                 const real *x_0 = f->dconv3 + s * 128; const real *x_1 = f->dconv3 + s * 128 + 128;
+                const real *x_2 = f->dconv3 + s * 128 + 256;
                 for (int64_t c = 0; c < 8; c += 4) { /* channels read */
                     vec512 v_0_0 = vec512_load(x_0 + c * 16); vec512_hold(v_0_0);
                     vec512 v_0_1 = vec512_load(x_1 + c * 16); vec512_hold(v_0_1);
+                    vec512 v_0_2 = vec512_load(x_2 + c * 16); vec512_hold(v_0_2);
                     vec512 u_0_0 = vec512_set(w[c * 8]); y_0_0 = vec512_fma(u_0_0, v_0_0, y_0_0);
                     y_0_1 = vec512_fma(u_0_0, v_0_1, y_0_1);
+                    y_0_2 = vec512_fma(u_0_0, v_0_2, y_0_2);
                     vec512 u_0_1 = vec512_set(w[c * 8 + 1]);
                     y_1_0 = vec512_fma(u_0_1, v_0_0, y_1_0);
                     y_1_1 = vec512_fma(u_0_1, v_0_1, y_1_1);
+                    y_1_2 = vec512_fma(u_0_1, v_0_2, y_1_2);
                     vec512 u_0_2 = vec512_set(w[c * 8 + 2]);
                     y_2_0 = vec512_fma(u_0_2, v_0_0, y_2_0);
                     y_2_1 = vec512_fma(u_0_2, v_0_1, y_2_1);
+                    y_2_2 = vec512_fma(u_0_2, v_0_2, y_2_2);
                     vec512 u_0_3 = vec512_set(w[c * 8 + 3]);
                     y_3_0 = vec512_fma(u_0_3, v_0_0, y_3_0);
                     y_3_1 = vec512_fma(u_0_3, v_0_1, y_3_1);
+                    y_3_2 = vec512_fma(u_0_3, v_0_2, y_3_2);
                     vec512 u_0_4 = vec512_set(w[c * 8 + 4]);
                     y_4_0 = vec512_fma(u_0_4, v_0_0, y_4_0);
                     y_4_1 = vec512_fma(u_0_4, v_0_1, y_4_1);
+                    y_4_2 = vec512_fma(u_0_4, v_0_2, y_4_2);
                     vec512 u_0_5 = vec512_set(w[c * 8 + 5]);
                     y_5_0 = vec512_fma(u_0_5, v_0_0, y_5_0);
                     y_5_1 = vec512_fma(u_0_5, v_0_1, y_5_1);
+                    y_5_2 = vec512_fma(u_0_5, v_0_2, y_5_2);
                     vec512 u_0_6 = vec512_set(w[c * 8 + 6]);
                     y_6_0 = vec512_fma(u_0_6, v_0_0, y_6_0);
                     y_6_1 = vec512_fma(u_0_6, v_0_1, y_6_1);
+                    y_6_2 = vec512_fma(u_0_6, v_0_2, y_6_2);
                     vec512 u_0_7 = vec512_set(w[c * 8 + 7]);
                     y_7_0 = vec512_fma(u_0_7, v_0_0, y_7_0);
                     y_7_1 = vec512_fma(u_0_7, v_0_1, y_7_1);
+                    y_7_2 = vec512_fma(u_0_7, v_0_2, y_7_2);
                     vec512 v_1_0 = vec512_load(x_0 + c * 16 + 16); vec512_hold(v_1_0);
                     vec512 v_1_1 = vec512_load(x_1 + c * 16 + 16); vec512_hold(v_1_1);
+                    vec512 v_1_2 = vec512_load(x_2 + c * 16 + 16); vec512_hold(v_1_2);
                     vec512 u_1_0 = vec512_set(w[c * 8 + 8]);
                     y_0_0 = vec512_fma(u_1_0, v_1_0, y_0_0);
                     y_0_1 = vec512_fma(u_1_0, v_1_1, y_0_1);
+                    y_0_2 = vec512_fma(u_1_0, v_1_2, y_0_2);
                     vec512 u_1_1 = vec512_set(w[c * 8 + 9]);
                     y_1_0 = vec512_fma(u_1_1, v_1_0, y_1_0);
                     y_1_1 = vec512_fma(u_1_1, v_1_1, y_1_1);
+                    y_1_2 = vec512_fma(u_1_1, v_1_2, y_1_2);
                     vec512 u_1_2 = vec512_set(w[c * 8 + 10]);
                     y_2_0 = vec512_fma(u_1_2, v_1_0, y_2_0);
                     y_2_1 = vec512_fma(u_1_2, v_1_1, y_2_1);
+                    y_2_2 = vec512_fma(u_1_2, v_1_2, y_2_2);
                     vec512 u_1_3 = vec512_set(w[c * 8 + 11]);
                     y_3_0 = vec512_fma(u_1_3, v_1_0, y_3_0);
                     y_3_1 = vec512_fma(u_1_3, v_1_1, y_3_1);
+                    y_3_2 = vec512_fma(u_1_3, v_1_2, y_3_2);
                     vec512 u_1_4 = vec512_set(w[c * 8 + 12]);
                     y_4_0 = vec512_fma(u_1_4, v_1_0, y_4_0);
                     y_4_1 = vec512_fma(u_1_4, v_1_1, y_4_1);
+                    y_4_2 = vec512_fma(u_1_4, v_1_2, y_4_2);
                     vec512 u_1_5 = vec512_set(w[c * 8 + 13]);
                     y_5_0 = vec512_fma(u_1_5, v_1_0, y_5_0);
                     y_5_1 = vec512_fma(u_1_5, v_1_1, y_5_1);
+                    y_5_2 = vec512_fma(u_1_5, v_1_2, y_5_2);
                     vec512 u_1_6 = vec512_set(w[c * 8 + 14]);
                     y_6_0 = vec512_fma(u_1_6, v_1_0, y_6_0);
                     y_6_1 = vec512_fma(u_1_6, v_1_1, y_6_1);
+                    y_6_2 = vec512_fma(u_1_6, v_1_2, y_6_2);
                     vec512 u_1_7 = vec512_set(w[c * 8 + 15]);
                     y_7_0 = vec512_fma(u_1_7, v_1_0, y_7_0);
                     y_7_1 = vec512_fma(u_1_7, v_1_1, y_7_1);
+                    y_7_2 = vec512_fma(u_1_7, v_1_2, y_7_2);
                     vec512 v_2_0 = vec512_load(x_0 + c * 16 + 32); vec512_hold(v_2_0);
                     vec512 v_2_1 = vec512_load(x_1 + c * 16 + 32); vec512_hold(v_2_1);
+                    vec512 v_2_2 = vec512_load(x_2 + c * 16 + 32); vec512_hold(v_2_2);
                     vec512 u_2_0 = vec512_set(w[c * 8 + 16]);
                     y_0_0 = vec512_fma(u_2_0, v_2_0, y_0_0);
                     y_0_1 = vec512_fma(u_2_0, v_2_1, y_0_1);
+                    y_0_2 = vec512_fma(u_2_0, v_2_2, y_0_2);
                     vec512 u_2_1 = vec512_set(w[c * 8 + 17]);
                     y_1_0 = vec512_fma(u_2_1, v_2_0, y_1_0);
                     y_1_1 = vec512_fma(u_2_1, v_2_1, y_1_1);
+                    y_1_2 = vec512_fma(u_2_1, v_2_2, y_1_2);
                     vec512 u_2_2 = vec512_set(w[c * 8 + 18]);
                     y_2_0 = vec512_fma(u_2_2, v_2_0, y_2_0);
                     y_2_1 = vec512_fma(u_2_2, v_2_1, y_2_1);
+                    y_2_2 = vec512_fma(u_2_2, v_2_2, y_2_2);
                     vec512 u_2_3 = vec512_set(w[c * 8 + 19]);
                     y_3_0 = vec512_fma(u_2_3, v_2_0, y_3_0);
                     y_3_1 = vec512_fma(u_2_3, v_2_1, y_3_1);
+                    y_3_2 = vec512_fma(u_2_3, v_2_2, y_3_2);
                     vec512 u_2_4 = vec512_set(w[c * 8 + 20]);
                     y_4_0 = vec512_fma(u_2_4, v_2_0, y_4_0);
                     y_4_1 = vec512_fma(u_2_4, v_2_1, y_4_1);
+                    y_4_2 = vec512_fma(u_2_4, v_2_2, y_4_2);
                     vec512 u_2_5 = vec512_set(w[c * 8 + 21]);
                     y_5_0 = vec512_fma(u_2_5, v_2_0, y_5_0);
                     y_5_1 = vec512_fma(u_2_5, v_2_1, y_5_1);
+                    y_5_2 = vec512_fma(u_2_5, v_2_2, y_5_2);
                     vec512 u_2_6 = vec512_set(w[c * 8 + 22]);
                     y_6_0 = vec512_fma(u_2_6, v_2_0, y_6_0);
                     y_6_1 = vec512_fma(u_2_6, v_2_1, y_6_1);
+                    y_6_2 = vec512_fma(u_2_6, v_2_2, y_6_2);
                     vec512 u_2_7 = vec512_set(w[c * 8 + 23]);
                     y_7_0 = vec512_fma(u_2_7, v_2_0, y_7_0);
                     y_7_1 = vec512_fma(u_2_7, v_2_1, y_7_1);
+                    y_7_2 = vec512_fma(u_2_7, v_2_2, y_7_2);
                     vec512 v_3_0 = vec512_load(x_0 + c * 16 + 48); vec512_hold(v_3_0);
                     vec512 v_3_1 = vec512_load(x_1 + c * 16 + 48); vec512_hold(v_3_1);
+                    vec512 v_3_2 = vec512_load(x_2 + c * 16 + 48); vec512_hold(v_3_2);
                     vec512 u_3_0 = vec512_set(w[c * 8 + 24]);
                     y_0_0 = vec512_fma(u_3_0, v_3_0, y_0_0);
                     y_0_1 = vec512_fma(u_3_0, v_3_1, y_0_1);
+                    y_0_2 = vec512_fma(u_3_0, v_3_2, y_0_2);
                     vec512 u_3_1 = vec512_set(w[c * 8 + 25]);
                     y_1_0 = vec512_fma(u_3_1, v_3_0, y_1_0);
                     y_1_1 = vec512_fma(u_3_1, v_3_1, y_1_1);
+                    y_1_2 = vec512_fma(u_3_1, v_3_2, y_1_2);
                     vec512 u_3_2 = vec512_set(w[c * 8 + 26]);
                     y_2_0 = vec512_fma(u_3_2, v_3_0, y_2_0);
                     y_2_1 = vec512_fma(u_3_2, v_3_1, y_2_1);
+                    y_2_2 = vec512_fma(u_3_2, v_3_2, y_2_2);
                     vec512 u_3_3 = vec512_set(w[c * 8 + 27]);
                     y_3_0 = vec512_fma(u_3_3, v_3_0, y_3_0);
                     y_3_1 = vec512_fma(u_3_3, v_3_1, y_3_1);
+                    y_3_2 = vec512_fma(u_3_3, v_3_2, y_3_2);
                     vec512 u_3_4 = vec512_set(w[c * 8 + 28]);
                     y_4_0 = vec512_fma(u_3_4, v_3_0, y_4_0);
                     y_4_1 = vec512_fma(u_3_4, v_3_1, y_4_1);
+                    y_4_2 = vec512_fma(u_3_4, v_3_2, y_4_2);
                     vec512 u_3_5 = vec512_set(w[c * 8 + 29]);
                     y_5_0 = vec512_fma(u_3_5, v_3_0, y_5_0);
                     y_5_1 = vec512_fma(u_3_5, v_3_1, y_5_1);
+                    y_5_2 = vec512_fma(u_3_5, v_3_2, y_5_2);
                     vec512 u_3_6 = vec512_set(w[c * 8 + 30]);
                     y_6_0 = vec512_fma(u_3_6, v_3_0, y_6_0);
                     y_6_1 = vec512_fma(u_3_6, v_3_1, y_6_1);
+                    y_6_2 = vec512_fma(u_3_6, v_3_2, y_6_2);
                     vec512 u_3_7 = vec512_set(w[c * 8 + 31]);
                     y_7_0 = vec512_fma(u_3_7, v_3_0, y_7_0);
                     y_7_1 = vec512_fma(u_3_7, v_3_1, y_7_1);
+                    y_7_2 = vec512_fma(u_3_7, v_3_2, y_7_2);
                 }
             }
             y_0_0 = vec512_gt(vec512_load(leaky_relu2 + block * 128), vec512_set(0), y_0_0, vec512_mul(y_0_0, vec512_set((real)0.01)));
             y_0_1 = vec512_gt(vec512_load(leaky_relu2 + block * 128 + 272), vec512_set(0), y_0_1, vec512_mul(y_0_1, vec512_set((real)0.01)));
+            y_0_2 = vec512_gt(vec512_load(leaky_relu2 + block * 128 + 544), vec512_set(0), y_0_2, vec512_mul(y_0_2, vec512_set((real)0.01)));
             y_1_0 = vec512_gt(vec512_load(leaky_relu2 + block * 128 + 16), vec512_set(0), y_1_0, vec512_mul(y_1_0, vec512_set((real)0.01)));
             y_1_1 = vec512_gt(vec512_load(leaky_relu2 + block * 128 + 288), vec512_set(0), y_1_1, vec512_mul(y_1_1, vec512_set((real)0.01)));
+            y_1_2 = vec512_gt(vec512_load(leaky_relu2 + block * 128 + 560), vec512_set(0), y_1_2, vec512_mul(y_1_2, vec512_set((real)0.01)));
             y_2_0 = vec512_gt(vec512_load(leaky_relu2 + block * 128 + 32), vec512_set(0), y_2_0, vec512_mul(y_2_0, vec512_set((real)0.01)));
             y_2_1 = vec512_gt(vec512_load(leaky_relu2 + block * 128 + 304), vec512_set(0), y_2_1, vec512_mul(y_2_1, vec512_set((real)0.01)));
+            y_2_2 = vec512_gt(vec512_load(leaky_relu2 + block * 128 + 576), vec512_set(0), y_2_2, vec512_mul(y_2_2, vec512_set((real)0.01)));
             y_3_0 = vec512_gt(vec512_load(leaky_relu2 + block * 128 + 48), vec512_set(0), y_3_0, vec512_mul(y_3_0, vec512_set((real)0.01)));
             y_3_1 = vec512_gt(vec512_load(leaky_relu2 + block * 128 + 320), vec512_set(0), y_3_1, vec512_mul(y_3_1, vec512_set((real)0.01)));
+            y_3_2 = vec512_gt(vec512_load(leaky_relu2 + block * 128 + 592), vec512_set(0), y_3_2, vec512_mul(y_3_2, vec512_set((real)0.01)));
             y_4_0 = vec512_gt(vec512_load(leaky_relu2 + block * 128 + 64), vec512_set(0), y_4_0, vec512_mul(y_4_0, vec512_set((real)0.01)));
             y_4_1 = vec512_gt(vec512_load(leaky_relu2 + block * 128 + 336), vec512_set(0), y_4_1, vec512_mul(y_4_1, vec512_set((real)0.01)));
+            y_4_2 = vec512_gt(vec512_load(leaky_relu2 + block * 128 + 608), vec512_set(0), y_4_2, vec512_mul(y_4_2, vec512_set((real)0.01)));
             y_5_0 = vec512_gt(vec512_load(leaky_relu2 + block * 128 + 80), vec512_set(0), y_5_0, vec512_mul(y_5_0, vec512_set((real)0.01)));
             y_5_1 = vec512_gt(vec512_load(leaky_relu2 + block * 128 + 352), vec512_set(0), y_5_1, vec512_mul(y_5_1, vec512_set((real)0.01)));
+            y_5_2 = vec512_gt(vec512_load(leaky_relu2 + block * 128 + 624), vec512_set(0), y_5_2, vec512_mul(y_5_2, vec512_set((real)0.01)));
             y_6_0 = vec512_gt(vec512_load(leaky_relu2 + block * 128 + 96), vec512_set(0), y_6_0, vec512_mul(y_6_0, vec512_set((real)0.01)));
             y_6_1 = vec512_gt(vec512_load(leaky_relu2 + block * 128 + 368), vec512_set(0), y_6_1, vec512_mul(y_6_1, vec512_set((real)0.01)));
+            y_6_2 = vec512_gt(vec512_load(leaky_relu2 + block * 128 + 640), vec512_set(0), y_6_2, vec512_mul(y_6_2, vec512_set((real)0.01)));
             y_7_0 = vec512_gt(vec512_load(leaky_relu2 + block * 128 + 112), vec512_set(0), y_7_0, vec512_mul(y_7_0, vec512_set((real)0.01)));
             y_7_1 = vec512_gt(vec512_load(leaky_relu2 + block * 128 + 384), vec512_set(0), y_7_1, vec512_mul(y_7_1, vec512_set((real)0.01)));
+            y_7_2 = vec512_gt(vec512_load(leaky_relu2 + block * 128 + 656), vec512_set(0), y_7_2, vec512_mul(y_7_2, vec512_set((real)0.01)));
             vec512_store(dconv2 + block * 128, y_0_0);
             vec512_store(dconv2 + block * 128 + 272, y_0_1);
+            vec512_store(dconv2 + block * 128 + 544, y_0_2);
             vec512_store(dconv2 + block * 128 + 16, y_1_0);
             vec512_store(dconv2 + block * 128 + 288, y_1_1);
+            vec512_store(dconv2 + block * 128 + 560, y_1_2);
             vec512_store(dconv2 + block * 128 + 32, y_2_0);
             vec512_store(dconv2 + block * 128 + 304, y_2_1);
+            vec512_store(dconv2 + block * 128 + 576, y_2_2);
             vec512_store(dconv2 + block * 128 + 48, y_3_0);
             vec512_store(dconv2 + block * 128 + 320, y_3_1);
+            vec512_store(dconv2 + block * 128 + 592, y_3_2);
             vec512_store(dconv2 + block * 128 + 64, y_4_0);
             vec512_store(dconv2 + block * 128 + 336, y_4_1);
+            vec512_store(dconv2 + block * 128 + 608, y_4_2);
             vec512_store(dconv2 + block * 128 + 80, y_5_0);
             vec512_store(dconv2 + block * 128 + 352, y_5_1);
+            vec512_store(dconv2 + block * 128 + 624, y_5_2);
             vec512_store(dconv2 + block * 128 + 96, y_6_0);
             vec512_store(dconv2 + block * 128 + 368, y_6_1);
+            vec512_store(dconv2 + block * 128 + 640, y_6_2);
             vec512_store(dconv2 + block * 128 + 112, y_7_0);
             vec512_store(dconv2 + block * 128 + 384, y_7_1);
+            vec512_store(dconv2 + block * 128 + 656, y_7_2);
         }
         for (int64_t block = 0; block < 2; block++) { /* channels made, 8 at a time */
             vec512 y_0_0 = vec512_set(0); vec512_hold(y_0_0);
             vec512 y_0_1 = vec512_set(0); vec512_hold(y_0_1);
+            vec512 y_0_2 = vec512_set(0); vec512_hold(y_0_2);
             vec512 y_1_0 = vec512_set(0); vec512_hold(y_1_0);
             vec512 y_1_1 = vec512_set(0); vec512_hold(y_1_1);
+            vec512 y_1_2 = vec512_set(0); vec512_hold(y_1_2);
             vec512 y_2_0 = vec512_set(0); vec512_hold(y_2_0);
             vec512 y_2_1 = vec512_set(0); vec512_hold(y_2_1);
+            vec512 y_2_2 = vec512_set(0); vec512_hold(y_2_2);
             vec512 y_3_0 = vec512_set(0); vec512_hold(y_3_0);
             vec512 y_3_1 = vec512_set(0); vec512_hold(y_3_1);
+            vec512 y_3_2 = vec512_set(0); vec512_hold(y_3_2);
             vec512 y_4_0 = vec512_set(0); vec512_hold(y_4_0);
             vec512 y_4_1 = vec512_set(0); vec512_hold(y_4_1);
+            vec512 y_4_2 = vec512_set(0); vec512_hold(y_4_2);
             vec512 y_5_0 = vec512_set(0); vec512_hold(y_5_0);
             vec512 y_5_1 = vec512_set(0); vec512_hold(y_5_1);
+            vec512 y_5_2 = vec512_set(0); vec512_hold(y_5_2);
             vec512 y_6_0 = vec512_set(0); vec512_hold(y_6_0);
             vec512 y_6_1 = vec512_set(0); vec512_hold(y_6_1);
+            vec512 y_6_2 = vec512_set(0); vec512_hold(y_6_2);
             vec512 y_7_0 = vec512_set(0); vec512_hold(y_7_0);
             vec512 y_7_1 = vec512_set(0); vec512_hold(y_7_1);
+            vec512 y_7_2 = vec512_set(0); vec512_hold(y_7_2);
             const real *w = f->packed + block * 128 + 1392;
             {
                 const real *x_0 = f->dconv2 + s * 272; const real *x_1 = f->dconv2 + s * 272 + 272;
+                const real *x_2 = f->dconv2 + s * 272 + 544;
                 for (int64_t c = 0; c < 16; c += 4) { /* channels read */
                     vec512 v_0_0 = vec512_load(x_0 + c * 16); vec512_hold(v_0_0);
                     vec512 v_0_1 = vec512_load(x_1 + c * 16); vec512_hold(v_0_1);
+                    vec512 v_0_2 = vec512_load(x_2 + c * 16); vec512_hold(v_0_2);
                     vec512 u_0_0 = vec512_set(w[c * 8]); y_0_0 = vec512_fma(u_0_0, v_0_0, y_0_0);
                     y_0_1 = vec512_fma(u_0_0, v_0_1, y_0_1);
+                    y_0_2 = vec512_fma(u_0_0, v_0_2, y_0_2);
                     vec512 u_0_1 = vec512_set(w[c * 8 + 1]);
                     y_1_0 = vec512_fma(u_0_1, v_0_0, y_1_0);
                     y_1_1 = vec512_fma(u_0_1, v_0_1, y_1_1);
+                    y_1_2 = vec512_fma(u_0_1, v_0_2, y_1_2);
                     vec512 u_0_2 = vec512_set(w[c * 8 + 2]);
                     y_2_0 = vec512_fma(u_0_2, v_0_0, y_2_0);
                     y_2_1 = vec512_fma(u_0_2, v_0_1, y_2_1);
+                    y_2_2 = vec512_fma(u_0_2, v_0_2, y_2_2);
                     vec512 u_0_3 = vec512_set(w[c * 8 + 3]);
                     y_3_0 = vec512_fma(u_0_3, v_0_0, y_3_0);
                     y_3_1 = vec512_fma(u_0_3, v_0_1, y_3_1);
+                    y_3_2 = vec512_fma(u_0_3, v_0_2, y_3_2);
                     vec512 u_0_4 = vec512_set(w[c * 8 + 4]);
                     y_4_0 = vec512_fma(u_0_4, v_0_0, y_4_0);
                     y_4_1 = vec512_fma(u_0_4, v_0_1, y_4_1);
+                    y_4_2 = vec512_fma(u_0_4, v_0_2, y_4_2);
                     vec512 u_0_5 = vec512_set(w[c * 8 + 5]);
                     y_5_0 = vec512_fma(u_0_5, v_0_0, y_5_0);
                     y_5_1 = vec512_fma(u_0_5, v_0_1, y_5_1);
+                    y_5_2 = vec512_fma(u_0_5, v_0_2, y_5_2);
                     vec512 u_0_6 = vec512_set(w[c * 8 + 6]);
                     y_6_0 = vec512_fma(u_0_6, v_0_0, y_6_0);
                     y_6_1 = vec512_fma(u_0_6, v_0_1, y_6_1);
+                    y_6_2 = vec512_fma(u_0_6, v_0_2, y_6_2);
                     vec512 u_0_7 = vec512_set(w[c * 8 + 7]);
                     y_7_0 = vec512_fma(u_0_7, v_0_0, y_7_0);
                     y_7_1 = vec512_fma(u_0_7, v_0_1, y_7_1);
+                    y_7_2 = vec512_fma(u_0_7, v_0_2, y_7_2);
                     vec512 v_1_0 = vec512_load(x_0 + c * 16 + 16); vec512_hold(v_1_0);
                     vec512 v_1_1 = vec512_load(x_1 + c * 16 + 16); vec512_hold(v_1_1);
+                    vec512 v_1_2 = vec512_load(x_2 + c * 16 + 16); vec512_hold(v_1_2);
                     vec512 u_1_0 = vec512_set(w[c * 8 + 8]);
                     y_0_0 = vec512_fma(u_1_0, v_1_0, y_0_0);
                     y_0_1 = vec512_fma(u_1_0, v_1_1, y_0_1);
+                    y_0_2 = vec512_fma(u_1_0, v_1_2, y_0_2);
                     vec512 u_1_1 = vec512_set(w[c * 8 + 9]);
                     y_1_0 = vec512_fma(u_1_1, v_1_0, y_1_0);
                     y_1_1 = vec512_fma(u_1_1, v_1_1, y_1_1);
+                    y_1_2 = vec512_fma(u_1_1, v_1_2, y_1_2);
                     vec512 u_1_2 = vec512_set(w[c * 8 + 10]);
                     y_2_0 = vec512_fma(u_1_2, v_1_0, y_2_0);
                     y_2_1 = vec512_fma(u_1_2, v_1_1, y_2_1);
+                    y_2_2 = vec512_fma(u_1_2, v_1_2, y_2_2);
                     vec512 u_1_3 = vec512_set(w[c * 8 + 11]);
                     y_3_0 = vec512_fma(u_1_3, v_1_0, y_3_0);
                     y_3_1 = vec512_fma(u_1_3, v_1_1, y_3_1);
+                    y_3_2 = vec512_fma(u_1_3, v_1_2, y_3_2);
                     vec512 u_1_4 = vec512_set(w[c * 8 + 12]);
                     y_4_0 = vec512_fma(u_1_4, v_1_0, y_4_0);
                     y_4_1 = vec512_fma(u_1_4, v_1_1, y_4_1);
+                    y_4_2 = vec512_fma(u_1_4, v_1_2, y_4_2);
                     vec512 u_1_5 = vec512_set(w[c * 8 + 13]);
                     y_5_0 = vec512_fma(u_1_5, v_1_0, y_5_0);
                     y_5_1 = vec512_fma(u_1_5, v_1_1, y_5_1);
+                    y_5_2 = vec512_fma(u_1_5, v_1_2, y_5_2);
                     vec512 u_1_6 = vec512_set(w[c * 8 + 14]);
                     y_6_0 = vec512_fma(u_1_6, v_1_0, y_6_0);
                     y_6_1 = vec512_fma(u_1_6, v_1_1, y_6_1);
+                    y_6_2 = vec512_fma(u_1_6, v_1_2, y_6_2);
                     vec512 u_1_7 = vec512_set(w[c * 8 + 15]);
                     y_7_0 = vec512_fma(u_1_7, v_1_0, y_7_0);
                     y_7_1 = vec512_fma(u_1_7, v_1_1, y_7_1);
+                    y_7_2 = vec512_fma(u_1_7, v_1_2, y_7_2);
                     vec512 v_2_0 = vec512_load(x_0 + c * 16 + 32); vec512_hold(v_2_0);
                     vec512 v_2_1 = vec512_load(x_1 + c * 16 + 32); vec512_hold(v_2_1);
+                    vec512 v_2_2 = vec512_load(x_2 + c * 16 + 32); vec512_hold(v_2_2);
                     vec512 u_2_0 = vec512_set(w[c * 8 + 16]);
                     y_0_0 = vec512_fma(u_2_0, v_2_0, y_0_0);
                     y_0_1 = vec512_fma(u_2_0, v_2_1, y_0_1);
+                    y_0_2 = vec512_fma(u_2_0, v_2_2, y_0_2);
                     vec512 u_2_1 = vec512_set(w[c * 8 + 17]);
                     y_1_0 = vec512_fma(u_2_1, v_2_0, y_1_0);
                     y_1_1 = vec512_fma(u_2_1, v_2_1, y_1_1);
+                    y_1_2 = vec512_fma(u_2_1, v_2_2, y_1_2);
                     vec512 u_2_2 = vec512_set(w[c * 8 + 18]);
                     y_2_0 = vec512_fma(u_2_2, v_2_0, y_2_0);
                     y_2_1 = vec512_fma(u_2_2, v_2_1, y_2_1);
+                    y_2_2 = vec512_fma(u_2_2, v_2_2, y_2_2);
                     vec512 u_2_3 = vec512_set(w[c * 8 + 19]);
                     y_3_0 = vec512_fma(u_2_3, v_2_0, y_3_0);
                     y_3_1 = vec512_fma(u_2_3, v_2_1, y_3_1);
+                    y_3_2 = vec512_fma(u_2_3, v_2_2, y_3_2);
                     vec512 u_2_4 = vec512_set(w[c * 8 + 20]);
                     y_4_0 = vec512_fma(u_2_4, v_2_0, y_4_0);
                     y_4_1 = vec512_fma(u_2_4, v_2_1, y_4_1);
+                    y_4_2 = vec512_fma(u_2_4, v_2_2, y_4_2);
                     vec512 u_2_5 = vec512_set(w[c * 8 + 21]);
                     y_5_0 = vec512_fma(u_2_5, v_2_0, y_5_0);
                     y_5_1 = vec512_fma(u_2_5, v_2_1, y_5_1);
+                    y_5_2 = vec512_fma(u_2_5, v_2_2, y_5_2);
                     vec512 u_2_6 = vec512_set(w[c * 8 + 22]);
                     y_6_0 = vec512_fma(u_2_6, v_2_0, y_6_0);
                     y_6_1 = vec512_fma(u_2_6, v_2_1, y_6_1);
+                    y_6_2 = vec512_fma(u_2_6, v_2_2, y_6_2);
                     vec512 u_2_7 = vec512_set(w[c * 8 + 23]);
                     y_7_0 = vec512_fma(u_2_7, v_2_0, y_7_0);
                     y_7_1 = vec512_fma(u_2_7, v_2_1, y_7_1);
+                    y_7_2 = vec512_fma(u_2_7, v_2_2, y_7_2);
                     vec512 v_3_0 = vec512_load(x_0 + c * 16 + 48); vec512_hold(v_3_0);
                     vec512 v_3_1 = vec512_load(x_1 + c * 16 + 48); vec512_hold(v_3_1);
+                    vec512 v_3_2 = vec512_load(x_2 + c * 16 + 48); vec512_hold(v_3_2);
                     vec512 u_3_0 = vec512_set(w[c * 8 + 24]);
                     y_0_0 = vec512_fma(u_3_0, v_3_0, y_0_0);
                     y_0_1 = vec512_fma(u_3_0, v_3_1, y_0_1);
+                    y_0_2 = vec512_fma(u_3_0, v_3_2, y_0_2);
                     vec512 u_3_1 = vec512_set(w[c * 8 + 25]);
                     y_1_0 = vec512_fma(u_3_1, v_3_0, y_1_0);
                     y_1_1 = vec512_fma(u_3_1, v_3_1, y_1_1);
+                    y_1_2 = vec512_fma(u_3_1, v_3_2, y_1_2);
                     vec512 u_3_2 = vec512_set(w[c * 8 + 26]);
                     y_2_0 = vec512_fma(u_3_2, v_3_0, y_2_0);
                     y_2_1 = vec512_fma(u_3_2, v_3_1, y_2_1);
+                    y_2_2 = vec512_fma(u_3_2, v_3_2, y_2_2);
                     vec512 u_3_3 = vec512_set(w[c * 8 + 27]);
                     y_3_0 = vec512_fma(u_3_3, v_3_0, y_3_0);
                     y_3_1 = vec512_fma(u_3_3, v_3_1, y_3_1);
+                    y_3_2 = vec512_fma(u_3_3, v_3_2, y_3_2);
                     vec512 u_3_4 = vec512_set(w[c * 8 + 28]);
                     y_4_0 = vec512_fma(u_3_4, v_3_0, y_4_0);
                     y_4_1 = vec512_fma(u_3_4, v_3_1, y_4_1);
+                    y_4_2 = vec512_fma(u_3_4, v_3_2, y_4_2);
                     vec512 u_3_5 = vec512_set(w[c * 8 + 29]);
                     y_5_0 = vec512_fma(u_3_5, v_3_0, y_5_0);
                     y_5_1 = vec512_fma(u_3_5, v_3_1, y_5_1);
+                    y_5_2 = vec512_fma(u_3_5, v_3_2, y_5_2);
                     vec512 u_3_6 = vec512_set(w[c * 8 + 30]);
                     y_6_0 = vec512_fma(u_3_6, v_3_0, y_6_0);
                     y_6_1 = vec512_fma(u_3_6, v_3_1, y_6_1);
+                    y_6_2 = vec512_fma(u_3_6, v_3_2, y_6_2);
                     vec512 u_3_7 = vec512_set(w[c * 8 + 31]);
                     y_7_0 = vec512_fma(u_3_7, v_3_0, y_7_0);
                     y_7_1 = vec512_fma(u_3_7, v_3_1, y_7_1);
+                    y_7_2 = vec512_fma(u_3_7, v_3_2, y_7_2);
                 }
             }
             y_0_0 = vec512_gt(vec512_load(leaky_relu1 + block * 128), vec512_set(0), y_0_0, vec512_mul(y_0_0, vec512_set((real)0.01)));
             y_0_1 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + 272), vec512_set(0), y_0_1, vec512_mul(y_0_1, vec512_set((real)0.01)));
+            y_0_2 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + 544), vec512_set(0), y_0_2, vec512_mul(y_0_2, vec512_set((real)0.01)));
             y_1_0 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + 16), vec512_set(0), y_1_0, vec512_mul(y_1_0, vec512_set((real)0.01)));
             y_1_1 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + 288), vec512_set(0), y_1_1, vec512_mul(y_1_1, vec512_set((real)0.01)));
+            y_1_2 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + 560), vec512_set(0), y_1_2, vec512_mul(y_1_2, vec512_set((real)0.01)));
             y_2_0 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + 32), vec512_set(0), y_2_0, vec512_mul(y_2_0, vec512_set((real)0.01)));
             y_2_1 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + 304), vec512_set(0), y_2_1, vec512_mul(y_2_1, vec512_set((real)0.01)));
+            y_2_2 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + 576), vec512_set(0), y_2_2, vec512_mul(y_2_2, vec512_set((real)0.01)));
             y_3_0 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + 48), vec512_set(0), y_3_0, vec512_mul(y_3_0, vec512_set((real)0.01)));
             y_3_1 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + 320), vec512_set(0), y_3_1, vec512_mul(y_3_1, vec512_set((real)0.01)));
+            y_3_2 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + 592), vec512_set(0), y_3_2, vec512_mul(y_3_2, vec512_set((real)0.01)));
             y_4_0 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + 64), vec512_set(0), y_4_0, vec512_mul(y_4_0, vec512_set((real)0.01)));
             y_4_1 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + 336), vec512_set(0), y_4_1, vec512_mul(y_4_1, vec512_set((real)0.01)));
+            y_4_2 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + 608), vec512_set(0), y_4_2, vec512_mul(y_4_2, vec512_set((real)0.01)));
             y_5_0 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + 80), vec512_set(0), y_5_0, vec512_mul(y_5_0, vec512_set((real)0.01)));
             y_5_1 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + 352), vec512_set(0), y_5_1, vec512_mul(y_5_1, vec512_set((real)0.01)));
+            y_5_2 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + 624), vec512_set(0), y_5_2, vec512_mul(y_5_2, vec512_set((real)0.01)));
             y_6_0 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + 96), vec512_set(0), y_6_0, vec512_mul(y_6_0, vec512_set((real)0.01)));
             y_6_1 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + 368), vec512_set(0), y_6_1, vec512_mul(y_6_1, vec512_set((real)0.01)));
+            y_6_2 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + 640), vec512_set(0), y_6_2, vec512_mul(y_6_2, vec512_set((real)0.01)));
             y_7_0 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + 112), vec512_set(0), y_7_0, vec512_mul(y_7_0, vec512_set((real)0.01)));
             y_7_1 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + 384), vec512_set(0), y_7_1, vec512_mul(y_7_1, vec512_set((real)0.01)));
+            y_7_2 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + 656), vec512_set(0), y_7_2, vec512_mul(y_7_2, vec512_set((real)0.01)));
             vec512_store(dmax_pool1 + block * 128, y_0_0);
             vec512_store(dmax_pool1 + block * 128 + 272, y_0_1);
+            vec512_store(dmax_pool1 + block * 128 + 544, y_0_2);
             vec512_store(dmax_pool1 + block * 128 + 16, y_1_0);
             vec512_store(dmax_pool1 + block * 128 + 288, y_1_1);
+            vec512_store(dmax_pool1 + block * 128 + 560, y_1_2);
             vec512_store(dmax_pool1 + block * 128 + 32, y_2_0);
             vec512_store(dmax_pool1 + block * 128 + 304, y_2_1);
+            vec512_store(dmax_pool1 + block * 128 + 576, y_2_2);
             vec512_store(dmax_pool1 + block * 128 + 48, y_3_0);
             vec512_store(dmax_pool1 + block * 128 + 320, y_3_1);
+            vec512_store(dmax_pool1 + block * 128 + 592, y_3_2);
             vec512_store(dmax_pool1 + block * 128 + 64, y_4_0);
             vec512_store(dmax_pool1 + block * 128 + 336, y_4_1);
+            vec512_store(dmax_pool1 + block * 128 + 608, y_4_2);
             vec512_store(dmax_pool1 + block * 128 + 80, y_5_0);
             vec512_store(dmax_pool1 + block * 128 + 352, y_5_1);
+            vec512_store(dmax_pool1 + block * 128 + 624, y_5_2);
             vec512_store(dmax_pool1 + block * 128 + 96, y_6_0);
             vec512_store(dmax_pool1 + block * 128 + 368, y_6_1);
+            vec512_store(dmax_pool1 + block * 128 + 640, y_6_2);
             vec512_store(dmax_pool1 + block * 128 + 112, y_7_0);
             vec512_store(dmax_pool1 + block * 128 + 384, y_7_1);
+            vec512_store(dmax_pool1 + block * 128 + 656, y_7_2);
         }
     }
-    for (int64_t s = f->sites2 / 2 * 2; s < f->sites2; s++) { /* sites */
+    for (int64_t s = f->sites2 / 3 * 3; s < f->sites2; s++) { /* sites */
         real *dconv3 = f->dconv3 + s * 128;
         const real *leaky_relu2 = f->leaky_relu2 + s * 272;
         real *dconv2 = f->dconv2 + s * 272;
@@ -4373,53 +4785,67 @@ TARGET_AVX2 static void read_flux_avx2(const Frame *f)
 TARGET_AVX2 static void conv1_avx2(const Frame *f)
 {
     vec256_fill_halo(&f->near1_halo, f->flux, 4, f->sites1);
-    for (int64_t s = 0; s + 2 <= f->sites1; s += 2) { /* sites */
+    for (int64_t s = 0; s + 3 <= f->sites1; s += 3) { /* sites */
         real *conv1 = f->conv1 + s * 272;
         for (int64_t block = 0; block < 2; block++) { /* channels made, 8 at a time */
             for (int64_t o = 0; o < 8; o += 4) { /* channels made */
                 for (int64_t lane = 0; lane < 16; lane += 8) { /* samples */
                     vec256 y_0_0 = vec256_set(0); vec256_hold(y_0_0);
                     vec256 y_0_1 = vec256_set(0); vec256_hold(y_0_1);
+                    vec256 y_0_2 = vec256_set(0); vec256_hold(y_0_2);
                     vec256 y_1_0 = vec256_set(0); vec256_hold(y_1_0);
                     vec256 y_1_1 = vec256_set(0); vec256_hold(y_1_1);
+                    vec256 y_1_2 = vec256_set(0); vec256_hold(y_1_2);
                     vec256 y_2_0 = vec256_set(0); vec256_hold(y_2_0);
                     vec256 y_2_1 = vec256_set(0); vec256_hold(y_2_1);
+                    vec256 y_2_2 = vec256_set(0); vec256_hold(y_2_2);
                     vec256 y_3_0 = vec256_set(0); vec256_hold(y_3_0);
                     vec256 y_3_1 = vec256_set(0); vec256_hold(y_3_1);
+                    vec256 y_3_2 = vec256_set(0); vec256_hold(y_3_2);
                     const real *w = f->packed + block * 128 + o;
                     for (int64_t tap = 0; tap < 4; tap++) { /* taps */
                         const real *x_0 = f->flux + (int64_t)f->near1[tap * f->sites1 + s] * 64 + lane;
                         const real *x_1 = f->flux + (int64_t)f->near1[tap * f->sites1 + s + 1] * 64 + lane;
+                        const real *x_2 = f->flux + (int64_t)f->near1[tap * f->sites1 + s + 2] * 64 + lane;
                         for (int64_t c = 0; c < 4; c++) { /* channels read */
                             vec256 v_0 = vec256_load(x_0 + c * 16); vec256_hold(v_0);
                             vec256 v_1 = vec256_load(x_1 + c * 16); vec256_hold(v_1);
+                            vec256 v_2 = vec256_load(x_2 + c * 16); vec256_hold(v_2);
                             vec256 u_0 = vec256_set(w[tap * 32 + c * 8]);
                             y_0_0 = vec256_fma(u_0, v_0, y_0_0);
                             y_0_1 = vec256_fma(u_0, v_1, y_0_1);
+                            y_0_2 = vec256_fma(u_0, v_2, y_0_2);
                             vec256 u_1 = vec256_set(w[tap * 32 + c * 8 + 1]);
                             y_1_0 = vec256_fma(u_1, v_0, y_1_0);
                             y_1_1 = vec256_fma(u_1, v_1, y_1_1);
+                            y_1_2 = vec256_fma(u_1, v_2, y_1_2);
                             vec256 u_2 = vec256_set(w[tap * 32 + c * 8 + 2]);
                             y_2_0 = vec256_fma(u_2, v_0, y_2_0);
                             y_2_1 = vec256_fma(u_2, v_1, y_2_1);
+                            y_2_2 = vec256_fma(u_2, v_2, y_2_2);
                             vec256 u_3 = vec256_set(w[tap * 32 + c * 8 + 3]);
                             y_3_0 = vec256_fma(u_3, v_0, y_3_0);
                             y_3_1 = vec256_fma(u_3, v_1, y_3_1);
+                            y_3_2 = vec256_fma(u_3, v_2, y_3_2);
                         }
                     }
                     vec256_store(conv1 + block * 128 + o * 16 + lane, y_0_0);
                     vec256_store(conv1 + block * 128 + o * 16 + lane + 272, y_0_1);
+                    vec256_store(conv1 + block * 128 + o * 16 + lane + 544, y_0_2);
                     vec256_store(conv1 + block * 128 + o * 16 + lane + 16, y_1_0);
                     vec256_store(conv1 + block * 128 + o * 16 + lane + 288, y_1_1);
+                    vec256_store(conv1 + block * 128 + o * 16 + lane + 560, y_1_2);
                     vec256_store(conv1 + block * 128 + o * 16 + lane + 32, y_2_0);
                     vec256_store(conv1 + block * 128 + o * 16 + lane + 304, y_2_1);
+                    vec256_store(conv1 + block * 128 + o * 16 + lane + 576, y_2_2);
                     vec256_store(conv1 + block * 128 + o * 16 + lane + 48, y_3_0);
                     vec256_store(conv1 + block * 128 + o * 16 + lane + 320, y_3_1);
+                    vec256_store(conv1 + block * 128 + o * 16 + lane + 592, y_3_2);
                 }
             }
         }
     }
-    for (int64_t s = f->sites1 / 2 * 2; s < f->sites1; s++) { /* sites */
+    for (int64_t s = f->sites1 / 3 * 3; s < f->sites1; s++) { /* sites */
         real *conv1 = f->conv1 + s * 272;
         for (int64_t block = 0; block < 2; block++) { /* channels made, 8 at a time */
             for (int64_t o = 0; o < 8; o += 4) { /* channels made */
@@ -4457,16 +4883,16 @@ TARGET_AVX2 static void conv1_avx2(const Frame *f)
  * y[o,p] = b[o] + sum over taps k and channels c of w[o,c,k] x[c,near[k][p]]; 384 multiply-adds a site */
 TARGET_AVX2 static void max_pool1_avx2(const Frame *f)
 {
-    real leaky_relu1_tile[2 * 17 * 16] __attribute__((aligned(64)));
-    real leaky_relu2_tile[2 * 17 * 16] __attribute__((aligned(64)));
+    real leaky_relu1_tile[3 * 17 * 16] __attribute__((aligned(64)));
+    real leaky_relu2_tile[3 * 17 * 16] __attribute__((aligned(64)));
     real leaky_relu1_tile_2[1 * 17 * 16] __attribute__((aligned(64)));
     real leaky_relu2_tile_2[1 * 17 * 16] __attribute__((aligned(64)));
     lowest(f->global_max_pool1, 128);
-    for (int64_t s = 0; s + 2 <= f->sites2; s += 2) { /* sites */
+    for (int64_t s = 0; s + 3 <= f->sites2; s += 3) { /* sites */
         real *leaky_relu1 = leaky_relu1_tile;
         real *leaky_relu2 = leaky_relu2_tile;
         real *global_max_pool1 = f->global_max_pool1;
-        for (int64_t k = 0; k < 2; k++) { /* sites of the tile */
+        for (int64_t k = 0; k < 3; k++) { /* sites of the tile */
             const real *x_0 = f->conv1 + (int64_t)f->near2[s + k] * 272;
             const real *x_1 = f->conv1 + (int64_t)f->near2[f->sites2 + s + k] * 272;
             const real *x_2 = f->conv1 + (int64_t)f->near2[f->sites2 * 2 + s + k] * 272;
@@ -4491,48 +4917,66 @@ TARGET_AVX2 static void max_pool1_avx2(const Frame *f)
                     const real *bias = f->packed + block * 8 + o + 512;
                     vec256 y_0_0 = vec256_set(bias[0]); vec256_hold(y_0_0);
                     vec256 y_0_1 = vec256_set(bias[0]); vec256_hold(y_0_1);
+                    vec256 y_0_2 = vec256_set(bias[0]); vec256_hold(y_0_2);
                     vec256 y_1_0 = vec256_set(bias[1]); vec256_hold(y_1_0);
                     vec256 y_1_1 = vec256_set(bias[1]); vec256_hold(y_1_1);
+                    vec256 y_1_2 = vec256_set(bias[1]); vec256_hold(y_1_2);
                     vec256 y_2_0 = vec256_set(bias[2]); vec256_hold(y_2_0);
                     vec256 y_2_1 = vec256_set(bias[2]); vec256_hold(y_2_1);
+                    vec256 y_2_2 = vec256_set(bias[2]); vec256_hold(y_2_2);
                     vec256 y_3_0 = vec256_set(bias[3]); vec256_hold(y_3_0);
                     vec256 y_3_1 = vec256_set(bias[3]); vec256_hold(y_3_1);
+                    vec256 y_3_2 = vec256_set(bias[3]); vec256_hold(y_3_2);
                     const real *w = f->packed + block * 128 + o + 256;
                     {
                         const real *x_0 = leaky_relu1_tile + lane;
                         const real *x_1 = leaky_relu1_tile + lane + 272;
+                        const real *x_2 = leaky_relu1_tile + lane + 544;
                         for (int64_t c = 0; c < 16; c++) { /* channels read */
                             vec256 v_0 = vec256_load(x_0 + c * 16); vec256_hold(v_0);
                             vec256 v_1 = vec256_load(x_1 + c * 16); vec256_hold(v_1);
+                            vec256 v_2 = vec256_load(x_2 + c * 16); vec256_hold(v_2);
                             vec256 u_0 = vec256_set(w[c * 8]); y_0_0 = vec256_fma(u_0, v_0, y_0_0);
                             y_0_1 = vec256_fma(u_0, v_1, y_0_1);
+                            y_0_2 = vec256_fma(u_0, v_2, y_0_2);
                             vec256 u_1 = vec256_set(w[c * 8 + 1]);
                             y_1_0 = vec256_fma(u_1, v_0, y_1_0);
                             y_1_1 = vec256_fma(u_1, v_1, y_1_1);
+                            y_1_2 = vec256_fma(u_1, v_2, y_1_2);
                             vec256 u_2 = vec256_set(w[c * 8 + 2]);
                             y_2_0 = vec256_fma(u_2, v_0, y_2_0);
                             y_2_1 = vec256_fma(u_2, v_1, y_2_1);
+                            y_2_2 = vec256_fma(u_2, v_2, y_2_2);
                             vec256 u_3 = vec256_set(w[c * 8 + 3]);
                             y_3_0 = vec256_fma(u_3, v_0, y_3_0);
                             y_3_1 = vec256_fma(u_3, v_1, y_3_1);
+                            y_3_2 = vec256_fma(u_3, v_2, y_3_2);
                         }
                     }
                     y_0_0 = vec256_max(y_0_0, vec256_mul(y_0_0, vec256_set((real)0.01)));
                     y_0_1 = vec256_max(y_0_1, vec256_mul(y_0_1, vec256_set((real)0.01)));
+                    y_0_2 = vec256_max(y_0_2, vec256_mul(y_0_2, vec256_set((real)0.01)));
                     y_1_0 = vec256_max(y_1_0, vec256_mul(y_1_0, vec256_set((real)0.01)));
                     y_1_1 = vec256_max(y_1_1, vec256_mul(y_1_1, vec256_set((real)0.01)));
+                    y_1_2 = vec256_max(y_1_2, vec256_mul(y_1_2, vec256_set((real)0.01)));
                     y_2_0 = vec256_max(y_2_0, vec256_mul(y_2_0, vec256_set((real)0.01)));
                     y_2_1 = vec256_max(y_2_1, vec256_mul(y_2_1, vec256_set((real)0.01)));
+                    y_2_2 = vec256_max(y_2_2, vec256_mul(y_2_2, vec256_set((real)0.01)));
                     y_3_0 = vec256_max(y_3_0, vec256_mul(y_3_0, vec256_set((real)0.01)));
                     y_3_1 = vec256_max(y_3_1, vec256_mul(y_3_1, vec256_set((real)0.01)));
+                    y_3_2 = vec256_max(y_3_2, vec256_mul(y_3_2, vec256_set((real)0.01)));
                     vec256_store(leaky_relu2 + block * 128 + o * 16 + lane, y_0_0);
                     vec256_store(leaky_relu2 + block * 128 + o * 16 + lane + 272, y_0_1);
+                    vec256_store(leaky_relu2 + block * 128 + o * 16 + lane + 544, y_0_2);
                     vec256_store(leaky_relu2 + block * 128 + o * 16 + lane + 16, y_1_0);
                     vec256_store(leaky_relu2 + block * 128 + o * 16 + lane + 288, y_1_1);
+                    vec256_store(leaky_relu2 + block * 128 + o * 16 + lane + 560, y_1_2);
                     vec256_store(leaky_relu2 + block * 128 + o * 16 + lane + 32, y_2_0);
                     vec256_store(leaky_relu2 + block * 128 + o * 16 + lane + 304, y_2_1);
+                    vec256_store(leaky_relu2 + block * 128 + o * 16 + lane + 576, y_2_2);
                     vec256_store(leaky_relu2 + block * 128 + o * 16 + lane + 48, y_3_0);
                     vec256_store(leaky_relu2 + block * 128 + o * 16 + lane + 320, y_3_1);
+                    vec256_store(leaky_relu2 + block * 128 + o * 16 + lane + 592, y_3_2);
                 }
             }
         }
@@ -4542,53 +4986,67 @@ TARGET_AVX2 static void max_pool1_avx2(const Frame *f)
                     const real *bias = f->packed + o + 656;
                     vec256 y_0_0 = vec256_set(bias[0]); vec256_hold(y_0_0);
                     vec256 y_0_1 = vec256_set(bias[0]); vec256_hold(y_0_1);
+                    vec256 y_0_2 = vec256_set(bias[0]); vec256_hold(y_0_2);
                     vec256 y_1_0 = vec256_set(bias[1]); vec256_hold(y_1_0);
                     vec256 y_1_1 = vec256_set(bias[1]); vec256_hold(y_1_1);
+                    vec256 y_1_2 = vec256_set(bias[1]); vec256_hold(y_1_2);
                     vec256 y_2_0 = vec256_set(bias[2]); vec256_hold(y_2_0);
                     vec256 y_2_1 = vec256_set(bias[2]); vec256_hold(y_2_1);
+                    vec256 y_2_2 = vec256_set(bias[2]); vec256_hold(y_2_2);
                     vec256 y_3_0 = vec256_set(bias[3]); vec256_hold(y_3_0);
                     vec256 y_3_1 = vec256_set(bias[3]); vec256_hold(y_3_1);
+                    vec256 y_3_2 = vec256_set(bias[3]); vec256_hold(y_3_2);
                     const real *w = f->packed + o + 528;
                     {
                         const real *x_0 = leaky_relu2_tile + lane;
                         const real *x_1 = leaky_relu2_tile + lane + 272;
+                        const real *x_2 = leaky_relu2_tile + lane + 544;
                         for (int64_t c = 0; c < 16; c++) { /* channels read */
                             vec256 v_0 = vec256_load(x_0 + c * 16); vec256_hold(v_0);
                             vec256 v_1 = vec256_load(x_1 + c * 16); vec256_hold(v_1);
+                            vec256 v_2 = vec256_load(x_2 + c * 16); vec256_hold(v_2);
                             vec256 u_0 = vec256_set(w[c * 8]); y_0_0 = vec256_fma(u_0, v_0, y_0_0);
                             y_0_1 = vec256_fma(u_0, v_1, y_0_1);
+                            y_0_2 = vec256_fma(u_0, v_2, y_0_2);
                             vec256 u_1 = vec256_set(w[c * 8 + 1]);
                             y_1_0 = vec256_fma(u_1, v_0, y_1_0);
                             y_1_1 = vec256_fma(u_1, v_1, y_1_1);
+                            y_1_2 = vec256_fma(u_1, v_2, y_1_2);
                             vec256 u_2 = vec256_set(w[c * 8 + 2]);
                             y_2_0 = vec256_fma(u_2, v_0, y_2_0);
                             y_2_1 = vec256_fma(u_2, v_1, y_2_1);
+                            y_2_2 = vec256_fma(u_2, v_2, y_2_2);
                             vec256 u_3 = vec256_set(w[c * 8 + 3]);
                             y_3_0 = vec256_fma(u_3, v_0, y_3_0);
                             y_3_1 = vec256_fma(u_3, v_1, y_3_1);
+                            y_3_2 = vec256_fma(u_3, v_2, y_3_2);
                         }
                     }
                     vec256 global_max_pool1_max_0 = vec256_load(global_max_pool1 + o * 16 + lane);
                     global_max_pool1_max_0 = vec256_gt(y_0_0, global_max_pool1_max_0, y_0_0, global_max_pool1_max_0);
                     global_max_pool1_max_0 = vec256_gt(y_0_1, global_max_pool1_max_0, y_0_1, global_max_pool1_max_0);
+                    global_max_pool1_max_0 = vec256_gt(y_0_2, global_max_pool1_max_0, y_0_2, global_max_pool1_max_0);
                     vec256_store(global_max_pool1 + o * 16 + lane, global_max_pool1_max_0);
                     vec256 global_max_pool1_max_1 = vec256_load(global_max_pool1 + o * 16 + lane + 16);
                     global_max_pool1_max_1 = vec256_gt(y_1_0, global_max_pool1_max_1, y_1_0, global_max_pool1_max_1);
                     global_max_pool1_max_1 = vec256_gt(y_1_1, global_max_pool1_max_1, y_1_1, global_max_pool1_max_1);
+                    global_max_pool1_max_1 = vec256_gt(y_1_2, global_max_pool1_max_1, y_1_2, global_max_pool1_max_1);
                     vec256_store(global_max_pool1 + o * 16 + lane + 16, global_max_pool1_max_1);
                     vec256 global_max_pool1_max_2 = vec256_load(global_max_pool1 + o * 16 + lane + 32);
                     global_max_pool1_max_2 = vec256_gt(y_2_0, global_max_pool1_max_2, y_2_0, global_max_pool1_max_2);
                     global_max_pool1_max_2 = vec256_gt(y_2_1, global_max_pool1_max_2, y_2_1, global_max_pool1_max_2);
+                    global_max_pool1_max_2 = vec256_gt(y_2_2, global_max_pool1_max_2, y_2_2, global_max_pool1_max_2);
                     vec256_store(global_max_pool1 + o * 16 + lane + 32, global_max_pool1_max_2);
                     vec256 global_max_pool1_max_3 = vec256_load(global_max_pool1 + o * 16 + lane + 48);
                     global_max_pool1_max_3 = vec256_gt(y_3_0, global_max_pool1_max_3, y_3_0, global_max_pool1_max_3);
                     global_max_pool1_max_3 = vec256_gt(y_3_1, global_max_pool1_max_3, y_3_1, global_max_pool1_max_3);
+                    global_max_pool1_max_3 = vec256_gt(y_3_2, global_max_pool1_max_3, y_3_2, global_max_pool1_max_3);
                     vec256_store(global_max_pool1 + o * 16 + lane + 48, global_max_pool1_max_3);
                 }
             }
         }
     }
-    for (int64_t s = f->sites2 / 2 * 2; s < f->sites2; s++) { /* sites */
+    for (int64_t s = f->sites2 / 3 * 3; s < f->sites2; s++) { /* sites */
         real *leaky_relu1 = leaky_relu1_tile_2;
         real *leaky_relu2 = leaky_relu2_tile_2;
         real *global_max_pool1 = f->global_max_pool1;
@@ -4780,13 +5238,13 @@ TARGET_AVX2 static void max_pool1_2_avx2(const Frame *f)
 {
     lowest(f->global_max_pool1, 128);
     clear(f->global_max_pool1_arg, 128);
-    for (int64_t s = 0; s + 2 <= f->sites2; s += 2) { /* sites */
+    for (int64_t s = 0; s + 3 <= f->sites2; s += 3) { /* sites */
         real *max_pool1_arg = f->max_pool1_arg + s * 272;
         real *leaky_relu1 = f->leaky_relu1 + s * 272;
         real *leaky_relu2 = f->leaky_relu2 + s * 272;
         real *global_max_pool1 = f->global_max_pool1;
         real *global_max_pool1_arg = f->global_max_pool1_arg;
-        for (int64_t k = 0; k < 2; k++) { /* sites of the tile */
+        for (int64_t k = 0; k < 3; k++) { /* sites of the tile */
             const real *x_0 = f->conv1 + (int64_t)f->near2[s + k] * 272;
             const real *x_1 = f->conv1 + (int64_t)f->near2[f->sites2 + s + k] * 272;
             const real *x_2 = f->conv1 + (int64_t)f->near2[f->sites2 * 2 + s + k] * 272;
@@ -4816,48 +5274,66 @@ TARGET_AVX2 static void max_pool1_2_avx2(const Frame *f)
                     const real *bias = f->packed + block * 8 + o + 512;
                     vec256 y_0_0 = vec256_set(bias[0]); vec256_hold(y_0_0);
                     vec256 y_0_1 = vec256_set(bias[0]); vec256_hold(y_0_1);
+                    vec256 y_0_2 = vec256_set(bias[0]); vec256_hold(y_0_2);
                     vec256 y_1_0 = vec256_set(bias[1]); vec256_hold(y_1_0);
                     vec256 y_1_1 = vec256_set(bias[1]); vec256_hold(y_1_1);
+                    vec256 y_1_2 = vec256_set(bias[1]); vec256_hold(y_1_2);
                     vec256 y_2_0 = vec256_set(bias[2]); vec256_hold(y_2_0);
                     vec256 y_2_1 = vec256_set(bias[2]); vec256_hold(y_2_1);
+                    vec256 y_2_2 = vec256_set(bias[2]); vec256_hold(y_2_2);
                     vec256 y_3_0 = vec256_set(bias[3]); vec256_hold(y_3_0);
                     vec256 y_3_1 = vec256_set(bias[3]); vec256_hold(y_3_1);
+                    vec256 y_3_2 = vec256_set(bias[3]); vec256_hold(y_3_2);
                     const real *w = f->packed + block * 128 + o + 256;
                     {
                         const real *x_0 = f->leaky_relu1 + s * 272 + lane;
                         const real *x_1 = f->leaky_relu1 + s * 272 + lane + 272;
+                        const real *x_2 = f->leaky_relu1 + s * 272 + lane + 544;
                         for (int64_t c = 0; c < 16; c++) { /* channels read */
                             vec256 v_0 = vec256_load(x_0 + c * 16); vec256_hold(v_0);
                             vec256 v_1 = vec256_load(x_1 + c * 16); vec256_hold(v_1);
+                            vec256 v_2 = vec256_load(x_2 + c * 16); vec256_hold(v_2);
                             vec256 u_0 = vec256_set(w[c * 8]); y_0_0 = vec256_fma(u_0, v_0, y_0_0);
                             y_0_1 = vec256_fma(u_0, v_1, y_0_1);
+                            y_0_2 = vec256_fma(u_0, v_2, y_0_2);
                             vec256 u_1 = vec256_set(w[c * 8 + 1]);
                             y_1_0 = vec256_fma(u_1, v_0, y_1_0);
                             y_1_1 = vec256_fma(u_1, v_1, y_1_1);
+                            y_1_2 = vec256_fma(u_1, v_2, y_1_2);
                             vec256 u_2 = vec256_set(w[c * 8 + 2]);
                             y_2_0 = vec256_fma(u_2, v_0, y_2_0);
                             y_2_1 = vec256_fma(u_2, v_1, y_2_1);
+                            y_2_2 = vec256_fma(u_2, v_2, y_2_2);
                             vec256 u_3 = vec256_set(w[c * 8 + 3]);
                             y_3_0 = vec256_fma(u_3, v_0, y_3_0);
                             y_3_1 = vec256_fma(u_3, v_1, y_3_1);
+                            y_3_2 = vec256_fma(u_3, v_2, y_3_2);
                         }
                     }
                     y_0_0 = vec256_max(y_0_0, vec256_mul(y_0_0, vec256_set((real)0.01)));
                     y_0_1 = vec256_max(y_0_1, vec256_mul(y_0_1, vec256_set((real)0.01)));
+                    y_0_2 = vec256_max(y_0_2, vec256_mul(y_0_2, vec256_set((real)0.01)));
                     y_1_0 = vec256_max(y_1_0, vec256_mul(y_1_0, vec256_set((real)0.01)));
                     y_1_1 = vec256_max(y_1_1, vec256_mul(y_1_1, vec256_set((real)0.01)));
+                    y_1_2 = vec256_max(y_1_2, vec256_mul(y_1_2, vec256_set((real)0.01)));
                     y_2_0 = vec256_max(y_2_0, vec256_mul(y_2_0, vec256_set((real)0.01)));
                     y_2_1 = vec256_max(y_2_1, vec256_mul(y_2_1, vec256_set((real)0.01)));
+                    y_2_2 = vec256_max(y_2_2, vec256_mul(y_2_2, vec256_set((real)0.01)));
                     y_3_0 = vec256_max(y_3_0, vec256_mul(y_3_0, vec256_set((real)0.01)));
                     y_3_1 = vec256_max(y_3_1, vec256_mul(y_3_1, vec256_set((real)0.01)));
+                    y_3_2 = vec256_max(y_3_2, vec256_mul(y_3_2, vec256_set((real)0.01)));
                     vec256_store(leaky_relu2 + block * 128 + o * 16 + lane, y_0_0);
                     vec256_store(leaky_relu2 + block * 128 + o * 16 + lane + 272, y_0_1);
+                    vec256_store(leaky_relu2 + block * 128 + o * 16 + lane + 544, y_0_2);
                     vec256_store(leaky_relu2 + block * 128 + o * 16 + lane + 16, y_1_0);
                     vec256_store(leaky_relu2 + block * 128 + o * 16 + lane + 288, y_1_1);
+                    vec256_store(leaky_relu2 + block * 128 + o * 16 + lane + 560, y_1_2);
                     vec256_store(leaky_relu2 + block * 128 + o * 16 + lane + 32, y_2_0);
                     vec256_store(leaky_relu2 + block * 128 + o * 16 + lane + 304, y_2_1);
+                    vec256_store(leaky_relu2 + block * 128 + o * 16 + lane + 576, y_2_2);
                     vec256_store(leaky_relu2 + block * 128 + o * 16 + lane + 48, y_3_0);
                     vec256_store(leaky_relu2 + block * 128 + o * 16 + lane + 320, y_3_1);
+                    vec256_store(leaky_relu2 + block * 128 + o * 16 + lane + 592, y_3_2);
                 }
             }
         }
@@ -4867,30 +5343,40 @@ TARGET_AVX2 static void max_pool1_2_avx2(const Frame *f)
                     const real *bias = f->packed + o + 656;
                     vec256 y_0_0 = vec256_set(bias[0]); vec256_hold(y_0_0);
                     vec256 y_0_1 = vec256_set(bias[0]); vec256_hold(y_0_1);
+                    vec256 y_0_2 = vec256_set(bias[0]); vec256_hold(y_0_2);
                     vec256 y_1_0 = vec256_set(bias[1]); vec256_hold(y_1_0);
                     vec256 y_1_1 = vec256_set(bias[1]); vec256_hold(y_1_1);
+                    vec256 y_1_2 = vec256_set(bias[1]); vec256_hold(y_1_2);
                     vec256 y_2_0 = vec256_set(bias[2]); vec256_hold(y_2_0);
                     vec256 y_2_1 = vec256_set(bias[2]); vec256_hold(y_2_1);
+                    vec256 y_2_2 = vec256_set(bias[2]); vec256_hold(y_2_2);
                     vec256 y_3_0 = vec256_set(bias[3]); vec256_hold(y_3_0);
                     vec256 y_3_1 = vec256_set(bias[3]); vec256_hold(y_3_1);
+                    vec256 y_3_2 = vec256_set(bias[3]); vec256_hold(y_3_2);
                     const real *w = f->packed + o + 528;
                     {
                         const real *x_0 = f->leaky_relu2 + s * 272 + lane;
                         const real *x_1 = f->leaky_relu2 + s * 272 + lane + 272;
+                        const real *x_2 = f->leaky_relu2 + s * 272 + lane + 544;
                         for (int64_t c = 0; c < 16; c++) { /* channels read */
                             vec256 v_0 = vec256_load(x_0 + c * 16); vec256_hold(v_0);
                             vec256 v_1 = vec256_load(x_1 + c * 16); vec256_hold(v_1);
+                            vec256 v_2 = vec256_load(x_2 + c * 16); vec256_hold(v_2);
                             vec256 u_0 = vec256_set(w[c * 8]); y_0_0 = vec256_fma(u_0, v_0, y_0_0);
                             y_0_1 = vec256_fma(u_0, v_1, y_0_1);
+                            y_0_2 = vec256_fma(u_0, v_2, y_0_2);
                             vec256 u_1 = vec256_set(w[c * 8 + 1]);
                             y_1_0 = vec256_fma(u_1, v_0, y_1_0);
                             y_1_1 = vec256_fma(u_1, v_1, y_1_1);
+                            y_1_2 = vec256_fma(u_1, v_2, y_1_2);
                             vec256 u_2 = vec256_set(w[c * 8 + 2]);
                             y_2_0 = vec256_fma(u_2, v_0, y_2_0);
                             y_2_1 = vec256_fma(u_2, v_1, y_2_1);
+                            y_2_2 = vec256_fma(u_2, v_2, y_2_2);
                             vec256 u_3 = vec256_set(w[c * 8 + 3]);
                             y_3_0 = vec256_fma(u_3, v_0, y_3_0);
                             y_3_1 = vec256_fma(u_3, v_1, y_3_1);
+                            y_3_2 = vec256_fma(u_3, v_2, y_3_2);
                         }
                     }
                     vec256 global_max_pool1_max_0 = vec256_load(global_max_pool1 + o * 16 + lane);
@@ -4899,6 +5385,8 @@ TARGET_AVX2 static void max_pool1_2_avx2(const Frame *f)
                     global_max_pool1_max_0 = vec256_gt(y_0_0, global_max_pool1_max_0, y_0_0, global_max_pool1_max_0);
                     global_max_pool1_site_0 = vec256_gt(y_0_1, global_max_pool1_max_0, vec256_set((real)(s + 1)), global_max_pool1_site_0);
                     global_max_pool1_max_0 = vec256_gt(y_0_1, global_max_pool1_max_0, y_0_1, global_max_pool1_max_0);
+                    global_max_pool1_site_0 = vec256_gt(y_0_2, global_max_pool1_max_0, vec256_set((real)(s + 2)), global_max_pool1_site_0);
+                    global_max_pool1_max_0 = vec256_gt(y_0_2, global_max_pool1_max_0, y_0_2, global_max_pool1_max_0);
                     vec256_store(global_max_pool1 + o * 16 + lane, global_max_pool1_max_0);
                     vec256_store(global_max_pool1_arg + o * 16 + lane, global_max_pool1_site_0);
                     vec256 global_max_pool1_max_1 = vec256_load(global_max_pool1 + o * 16 + lane + 16);
@@ -4907,6 +5395,8 @@ TARGET_AVX2 static void max_pool1_2_avx2(const Frame *f)
                     global_max_pool1_max_1 = vec256_gt(y_1_0, global_max_pool1_max_1, y_1_0, global_max_pool1_max_1);
                     global_max_pool1_site_1 = vec256_gt(y_1_1, global_max_pool1_max_1, vec256_set((real)(s + 1)), global_max_pool1_site_1);
                     global_max_pool1_max_1 = vec256_gt(y_1_1, global_max_pool1_max_1, y_1_1, global_max_pool1_max_1);
+                    global_max_pool1_site_1 = vec256_gt(y_1_2, global_max_pool1_max_1, vec256_set((real)(s + 2)), global_max_pool1_site_1);
+                    global_max_pool1_max_1 = vec256_gt(y_1_2, global_max_pool1_max_1, y_1_2, global_max_pool1_max_1);
                     vec256_store(global_max_pool1 + o * 16 + lane + 16, global_max_pool1_max_1);
                     vec256_store(global_max_pool1_arg + o * 16 + lane + 16, global_max_pool1_site_1);
                     vec256 global_max_pool1_max_2 = vec256_load(global_max_pool1 + o * 16 + lane + 32);
@@ -4915,6 +5405,8 @@ TARGET_AVX2 static void max_pool1_2_avx2(const Frame *f)
                     global_max_pool1_max_2 = vec256_gt(y_2_0, global_max_pool1_max_2, y_2_0, global_max_pool1_max_2);
                     global_max_pool1_site_2 = vec256_gt(y_2_1, global_max_pool1_max_2, vec256_set((real)(s + 1)), global_max_pool1_site_2);
                     global_max_pool1_max_2 = vec256_gt(y_2_1, global_max_pool1_max_2, y_2_1, global_max_pool1_max_2);
+                    global_max_pool1_site_2 = vec256_gt(y_2_2, global_max_pool1_max_2, vec256_set((real)(s + 2)), global_max_pool1_site_2);
+                    global_max_pool1_max_2 = vec256_gt(y_2_2, global_max_pool1_max_2, y_2_2, global_max_pool1_max_2);
                     vec256_store(global_max_pool1 + o * 16 + lane + 32, global_max_pool1_max_2);
                     vec256_store(global_max_pool1_arg + o * 16 + lane + 32, global_max_pool1_site_2);
                     vec256 global_max_pool1_max_3 = vec256_load(global_max_pool1 + o * 16 + lane + 48);
@@ -4923,13 +5415,15 @@ TARGET_AVX2 static void max_pool1_2_avx2(const Frame *f)
                     global_max_pool1_max_3 = vec256_gt(y_3_0, global_max_pool1_max_3, y_3_0, global_max_pool1_max_3);
                     global_max_pool1_site_3 = vec256_gt(y_3_1, global_max_pool1_max_3, vec256_set((real)(s + 1)), global_max_pool1_site_3);
                     global_max_pool1_max_3 = vec256_gt(y_3_1, global_max_pool1_max_3, y_3_1, global_max_pool1_max_3);
+                    global_max_pool1_site_3 = vec256_gt(y_3_2, global_max_pool1_max_3, vec256_set((real)(s + 2)), global_max_pool1_site_3);
+                    global_max_pool1_max_3 = vec256_gt(y_3_2, global_max_pool1_max_3, y_3_2, global_max_pool1_max_3);
                     vec256_store(global_max_pool1 + o * 16 + lane + 48, global_max_pool1_max_3);
                     vec256_store(global_max_pool1_arg + o * 16 + lane + 48, global_max_pool1_site_3);
                 }
             }
         }
     }
-    for (int64_t s = f->sites2 / 2 * 2; s < f->sites2; s++) { /* sites */
+    for (int64_t s = f->sites2 / 3 * 3; s < f->sites2; s++) { /* sites */
         real *max_pool1_arg = f->max_pool1_arg + s * 272;
         real *leaky_relu1 = f->leaky_relu1 + s * 272;
         real *leaky_relu2 = f->leaky_relu2 + s * 272;
@@ -5293,13 +5787,13 @@ TARGET_AVX2 static void dconv3_avx2(const Frame *f)
 {
     real dglobal_max_pool1_all[1 * 8 * 16] __attribute__((aligned(64)));
     share(&f->parts, f->dglobal_max_pool1, dglobal_max_pool1_all, 8);
-    for (int64_t s = 0; s + 2 <= f->sites2; s += 2) { /* sites */
+    for (int64_t s = 0; s + 3 <= f->sites2; s += 3) { /* sites */
         real *dconv3 = f->dconv3 + s * 128;
         const real *leaky_relu2 = f->leaky_relu2 + s * 272;
         real *dconv2 = f->dconv2 + s * 272;
         const real *leaky_relu1 = f->leaky_relu1 + s * 272;
         real *dmax_pool1 = f->dmax_pool1 + s * 272;
-        for (int64_t k = 0; k < 2; k++) { /* sites of the tile */
+        for (int64_t k = 0; k < 3; k++) { /* sites of the tile */
             const real *x = dglobal_max_pool1_all;
             const real *arg = f->global_max_pool1_arg;
             for (int64_t c = 0; c < 8; c++) { /* channels read */
@@ -5315,48 +5809,66 @@ TARGET_AVX2 static void dconv3_avx2(const Frame *f)
                 for (int64_t lane = 0; lane < 16; lane += 8) { /* samples */
                     vec256 y_0_0 = vec256_set(0); vec256_hold(y_0_0);
                     vec256 y_0_1 = vec256_set(0); vec256_hold(y_0_1);
+                    vec256 y_0_2 = vec256_set(0); vec256_hold(y_0_2);
                     vec256 y_1_0 = vec256_set(0); vec256_hold(y_1_0);
                     vec256 y_1_1 = vec256_set(0); vec256_hold(y_1_1);
+                    vec256 y_1_2 = vec256_set(0); vec256_hold(y_1_2);
                     vec256 y_2_0 = vec256_set(0); vec256_hold(y_2_0);
                     vec256 y_2_1 = vec256_set(0); vec256_hold(y_2_1);
+                    vec256 y_2_2 = vec256_set(0); vec256_hold(y_2_2);
                     vec256 y_3_0 = vec256_set(0); vec256_hold(y_3_0);
                     vec256 y_3_1 = vec256_set(0); vec256_hold(y_3_1);
+                    vec256 y_3_2 = vec256_set(0); vec256_hold(y_3_2);
                     const real *w = f->packed + block * 64 + o + 1264;
                     {
                         const real *x_0 = f->dconv3 + s * 128 + lane;
                         const real *x_1 = f->dconv3 + s * 128 + lane + 128;
+                        const real *x_2 = f->dconv3 + s * 128 + lane + 256;
                         for (int64_t c = 0; c < 8; c++) { /* channels read */
                             vec256 v_0 = vec256_load(x_0 + c * 16); vec256_hold(v_0);
                             vec256 v_1 = vec256_load(x_1 + c * 16); vec256_hold(v_1);
+                            vec256 v_2 = vec256_load(x_2 + c * 16); vec256_hold(v_2);
                             vec256 u_0 = vec256_set(w[c * 8]); y_0_0 = vec256_fma(u_0, v_0, y_0_0);
                             y_0_1 = vec256_fma(u_0, v_1, y_0_1);
+                            y_0_2 = vec256_fma(u_0, v_2, y_0_2);
                             vec256 u_1 = vec256_set(w[c * 8 + 1]);
                             y_1_0 = vec256_fma(u_1, v_0, y_1_0);
                             y_1_1 = vec256_fma(u_1, v_1, y_1_1);
+                            y_1_2 = vec256_fma(u_1, v_2, y_1_2);
                             vec256 u_2 = vec256_set(w[c * 8 + 2]);
                             y_2_0 = vec256_fma(u_2, v_0, y_2_0);
                             y_2_1 = vec256_fma(u_2, v_1, y_2_1);
+                            y_2_2 = vec256_fma(u_2, v_2, y_2_2);
                             vec256 u_3 = vec256_set(w[c * 8 + 3]);
                             y_3_0 = vec256_fma(u_3, v_0, y_3_0);
                             y_3_1 = vec256_fma(u_3, v_1, y_3_1);
+                            y_3_2 = vec256_fma(u_3, v_2, y_3_2);
                         }
                     }
                     y_0_0 = vec256_gt(vec256_load(leaky_relu2 + block * 128 + o * 16 + lane), vec256_set(0), y_0_0, vec256_mul(y_0_0, vec256_set((real)0.01)));
                     y_0_1 = vec256_gt(vec256_load(leaky_relu2 + block * 128 + o * 16 + lane + 272), vec256_set(0), y_0_1, vec256_mul(y_0_1, vec256_set((real)0.01)));
+                    y_0_2 = vec256_gt(vec256_load(leaky_relu2 + block * 128 + o * 16 + lane + 544), vec256_set(0), y_0_2, vec256_mul(y_0_2, vec256_set((real)0.01)));
                     y_1_0 = vec256_gt(vec256_load(leaky_relu2 + block * 128 + o * 16 + lane + 16), vec256_set(0), y_1_0, vec256_mul(y_1_0, vec256_set((real)0.01)));
                     y_1_1 = vec256_gt(vec256_load(leaky_relu2 + block * 128 + o * 16 + lane + 288), vec256_set(0), y_1_1, vec256_mul(y_1_1, vec256_set((real)0.01)));
+                    y_1_2 = vec256_gt(vec256_load(leaky_relu2 + block * 128 + o * 16 + lane + 560), vec256_set(0), y_1_2, vec256_mul(y_1_2, vec256_set((real)0.01)));
                     y_2_0 = vec256_gt(vec256_load(leaky_relu2 + block * 128 + o * 16 + lane + 32), vec256_set(0), y_2_0, vec256_mul(y_2_0, vec256_set((real)0.01)));
                     y_2_1 = vec256_gt(vec256_load(leaky_relu2 + block * 128 + o * 16 + lane + 304), vec256_set(0), y_2_1, vec256_mul(y_2_1, vec256_set((real)0.01)));
+                    y_2_2 = vec256_gt(vec256_load(leaky_relu2 + block * 128 + o * 16 + lane + 576), vec256_set(0), y_2_2, vec256_mul(y_2_2, vec256_set((real)0.01)));
                     y_3_0 = vec256_gt(vec256_load(leaky_relu2 + block * 128 + o * 16 + lane + 48), vec256_set(0), y_3_0, vec256_mul(y_3_0, vec256_set((real)0.01)));
                     y_3_1 = vec256_gt(vec256_load(leaky_relu2 + block * 128 + o * 16 + lane + 320), vec256_set(0), y_3_1, vec256_mul(y_3_1, vec256_set((real)0.01)));
+                    y_3_2 = vec256_gt(vec256_load(leaky_relu2 + block * 128 + o * 16 + lane + 592), vec256_set(0), y_3_2, vec256_mul(y_3_2, vec256_set((real)0.01)));
                     vec256_store(dconv2 + block * 128 + o * 16 + lane, y_0_0);
                     vec256_store(dconv2 + block * 128 + o * 16 + lane + 272, y_0_1);
+                    vec256_store(dconv2 + block * 128 + o * 16 + lane + 544, y_0_2);
                     vec256_store(dconv2 + block * 128 + o * 16 + lane + 16, y_1_0);
                     vec256_store(dconv2 + block * 128 + o * 16 + lane + 288, y_1_1);
+                    vec256_store(dconv2 + block * 128 + o * 16 + lane + 560, y_1_2);
                     vec256_store(dconv2 + block * 128 + o * 16 + lane + 32, y_2_0);
                     vec256_store(dconv2 + block * 128 + o * 16 + lane + 304, y_2_1);
+                    vec256_store(dconv2 + block * 128 + o * 16 + lane + 576, y_2_2);
                     vec256_store(dconv2 + block * 128 + o * 16 + lane + 48, y_3_0);
                     vec256_store(dconv2 + block * 128 + o * 16 + lane + 320, y_3_1);
+                    vec256_store(dconv2 + block * 128 + o * 16 + lane + 592, y_3_2);
                 }
             }
         }
@@ -5365,53 +5877,71 @@ TARGET_AVX2 static void dconv3_avx2(const Frame *f)
                 for (int64_t lane = 0; lane < 16; lane += 8) { /* samples */
                     vec256 y_0_0 = vec256_set(0); vec256_hold(y_0_0);
                     vec256 y_0_1 = vec256_set(0); vec256_hold(y_0_1);
+                    vec256 y_0_2 = vec256_set(0); vec256_hold(y_0_2);
                     vec256 y_1_0 = vec256_set(0); vec256_hold(y_1_0);
                     vec256 y_1_1 = vec256_set(0); vec256_hold(y_1_1);
+                    vec256 y_1_2 = vec256_set(0); vec256_hold(y_1_2);
                     vec256 y_2_0 = vec256_set(0); vec256_hold(y_2_0);
                     vec256 y_2_1 = vec256_set(0); vec256_hold(y_2_1);
+                    vec256 y_2_2 = vec256_set(0); vec256_hold(y_2_2);
                     vec256 y_3_0 = vec256_set(0); vec256_hold(y_3_0);
                     vec256 y_3_1 = vec256_set(0); vec256_hold(y_3_1);
+                    vec256 y_3_2 = vec256_set(0); vec256_hold(y_3_2);
                     const real *w = f->packed + block * 128 + o + 1392;
                     {
                         const real *x_0 = f->dconv2 + s * 272 + lane;
                         const real *x_1 = f->dconv2 + s * 272 + lane + 272;
+                        const real *x_2 = f->dconv2 + s * 272 + lane + 544;
                         for (int64_t c = 0; c < 16; c++) { /* channels read */
                             vec256 v_0 = vec256_load(x_0 + c * 16); vec256_hold(v_0);
                             vec256 v_1 = vec256_load(x_1 + c * 16); vec256_hold(v_1);
+                            vec256 v_2 = vec256_load(x_2 + c * 16); vec256_hold(v_2);
                             vec256 u_0 = vec256_set(w[c * 8]); y_0_0 = vec256_fma(u_0, v_0, y_0_0);
                             y_0_1 = vec256_fma(u_0, v_1, y_0_1);
+                            y_0_2 = vec256_fma(u_0, v_2, y_0_2);
                             vec256 u_1 = vec256_set(w[c * 8 + 1]);
                             y_1_0 = vec256_fma(u_1, v_0, y_1_0);
                             y_1_1 = vec256_fma(u_1, v_1, y_1_1);
+                            y_1_2 = vec256_fma(u_1, v_2, y_1_2);
                             vec256 u_2 = vec256_set(w[c * 8 + 2]);
                             y_2_0 = vec256_fma(u_2, v_0, y_2_0);
                             y_2_1 = vec256_fma(u_2, v_1, y_2_1);
+                            y_2_2 = vec256_fma(u_2, v_2, y_2_2);
                             vec256 u_3 = vec256_set(w[c * 8 + 3]);
                             y_3_0 = vec256_fma(u_3, v_0, y_3_0);
                             y_3_1 = vec256_fma(u_3, v_1, y_3_1);
+                            y_3_2 = vec256_fma(u_3, v_2, y_3_2);
                         }
                     }
                     y_0_0 = vec256_gt(vec256_load(leaky_relu1 + block * 128 + o * 16 + lane), vec256_set(0), y_0_0, vec256_mul(y_0_0, vec256_set((real)0.01)));
                     y_0_1 = vec256_gt(vec256_load(leaky_relu1 + block * 128 + o * 16 + lane + 272), vec256_set(0), y_0_1, vec256_mul(y_0_1, vec256_set((real)0.01)));
+                    y_0_2 = vec256_gt(vec256_load(leaky_relu1 + block * 128 + o * 16 + lane + 544), vec256_set(0), y_0_2, vec256_mul(y_0_2, vec256_set((real)0.01)));
                     y_1_0 = vec256_gt(vec256_load(leaky_relu1 + block * 128 + o * 16 + lane + 16), vec256_set(0), y_1_0, vec256_mul(y_1_0, vec256_set((real)0.01)));
                     y_1_1 = vec256_gt(vec256_load(leaky_relu1 + block * 128 + o * 16 + lane + 288), vec256_set(0), y_1_1, vec256_mul(y_1_1, vec256_set((real)0.01)));
+                    y_1_2 = vec256_gt(vec256_load(leaky_relu1 + block * 128 + o * 16 + lane + 560), vec256_set(0), y_1_2, vec256_mul(y_1_2, vec256_set((real)0.01)));
                     y_2_0 = vec256_gt(vec256_load(leaky_relu1 + block * 128 + o * 16 + lane + 32), vec256_set(0), y_2_0, vec256_mul(y_2_0, vec256_set((real)0.01)));
                     y_2_1 = vec256_gt(vec256_load(leaky_relu1 + block * 128 + o * 16 + lane + 304), vec256_set(0), y_2_1, vec256_mul(y_2_1, vec256_set((real)0.01)));
+                    y_2_2 = vec256_gt(vec256_load(leaky_relu1 + block * 128 + o * 16 + lane + 576), vec256_set(0), y_2_2, vec256_mul(y_2_2, vec256_set((real)0.01)));
                     y_3_0 = vec256_gt(vec256_load(leaky_relu1 + block * 128 + o * 16 + lane + 48), vec256_set(0), y_3_0, vec256_mul(y_3_0, vec256_set((real)0.01)));
                     y_3_1 = vec256_gt(vec256_load(leaky_relu1 + block * 128 + o * 16 + lane + 320), vec256_set(0), y_3_1, vec256_mul(y_3_1, vec256_set((real)0.01)));
+                    y_3_2 = vec256_gt(vec256_load(leaky_relu1 + block * 128 + o * 16 + lane + 592), vec256_set(0), y_3_2, vec256_mul(y_3_2, vec256_set((real)0.01)));
                     vec256_store(dmax_pool1 + block * 128 + o * 16 + lane, y_0_0);
                     vec256_store(dmax_pool1 + block * 128 + o * 16 + lane + 272, y_0_1);
+                    vec256_store(dmax_pool1 + block * 128 + o * 16 + lane + 544, y_0_2);
                     vec256_store(dmax_pool1 + block * 128 + o * 16 + lane + 16, y_1_0);
                     vec256_store(dmax_pool1 + block * 128 + o * 16 + lane + 288, y_1_1);
+                    vec256_store(dmax_pool1 + block * 128 + o * 16 + lane + 560, y_1_2);
                     vec256_store(dmax_pool1 + block * 128 + o * 16 + lane + 32, y_2_0);
                     vec256_store(dmax_pool1 + block * 128 + o * 16 + lane + 304, y_2_1);
+                    vec256_store(dmax_pool1 + block * 128 + o * 16 + lane + 576, y_2_2);
                     vec256_store(dmax_pool1 + block * 128 + o * 16 + lane + 48, y_3_0);
                     vec256_store(dmax_pool1 + block * 128 + o * 16 + lane + 320, y_3_1);
+                    vec256_store(dmax_pool1 + block * 128 + o * 16 + lane + 592, y_3_2);
                 }
             }
         }
     }
-    for (int64_t s = f->sites2 / 2 * 2; s < f->sites2; s++) { /* sites */
+    for (int64_t s = f->sites2 / 3 * 3; s < f->sites2; s++) { /* sites */
         real *dconv3 = f->dconv3 + s * 128;
         const real *leaky_relu2 = f->leaky_relu2 + s * 272;
         real *dconv2 = f->dconv2 + s * 272;
@@ -6200,49 +6730,63 @@ static void read_flux_plain(const Frame *f)
 static void conv1_plain(const Frame *f)
 {
     vec128_fill_halo(&f->near1_halo, f->flux, 4, f->sites1);
-    for (int64_t s = 0; s + 2 <= f->sites1; s += 2) { /* sites */
+    for (int64_t s = 0; s + 3 <= f->sites1; s += 3) { /* sites */
         real *conv1 = f->conv1 + s * 272;
         for (int64_t block = 0; block < 2; block++) { /* channels made, 8 at a time */
             for (int64_t o = 0; o < 8; o += 4) { /* channels made */
                 for (int64_t lane = 0; lane < 16; lane += 4) { /* samples */
                     vec128 y_0_0 = vec128_set(0); vec128 y_0_1 = vec128_set(0);
+                    vec128 y_0_2 = vec128_set(0);
                     vec128 y_1_0 = vec128_set(0); vec128 y_1_1 = vec128_set(0);
+                    vec128 y_1_2 = vec128_set(0);
                     vec128 y_2_0 = vec128_set(0); vec128 y_2_1 = vec128_set(0);
+                    vec128 y_2_2 = vec128_set(0);
                     vec128 y_3_0 = vec128_set(0); vec128 y_3_1 = vec128_set(0);
+                    vec128 y_3_2 = vec128_set(0);
                     const real *w = f->packed + block * 128 + o;
                     for (int64_t tap = 0; tap < 4; tap++) { /* taps */
                         const real *x_0 = f->flux + (int64_t)f->near1[tap * f->sites1 + s] * 64 + lane;
                         const real *x_1 = f->flux + (int64_t)f->near1[tap * f->sites1 + s + 1] * 64 + lane;
+                        const real *x_2 = f->flux + (int64_t)f->near1[tap * f->sites1 + s + 2] * 64 + lane;
                         for (int64_t c = 0; c < 4; c++) { /* channels read */
                             vec128 v_0 = vec128_load(x_0 + c * 16);
                             vec128 v_1 = vec128_load(x_1 + c * 16);
+                            vec128 v_2 = vec128_load(x_2 + c * 16);
                             vec128 u_0 = vec128_set(w[tap * 32 + c * 8]);
                             y_0_0 = vec128_fma(u_0, v_0, y_0_0);
                             y_0_1 = vec128_fma(u_0, v_1, y_0_1);
+                            y_0_2 = vec128_fma(u_0, v_2, y_0_2);
                             vec128 u_1 = vec128_set(w[tap * 32 + c * 8 + 1]);
                             y_1_0 = vec128_fma(u_1, v_0, y_1_0);
                             y_1_1 = vec128_fma(u_1, v_1, y_1_1);
+                            y_1_2 = vec128_fma(u_1, v_2, y_1_2);
                             vec128 u_2 = vec128_set(w[tap * 32 + c * 8 + 2]);
                             y_2_0 = vec128_fma(u_2, v_0, y_2_0);
                             y_2_1 = vec128_fma(u_2, v_1, y_2_1);
+                            y_2_2 = vec128_fma(u_2, v_2, y_2_2);
                             vec128 u_3 = vec128_set(w[tap * 32 + c * 8 + 3]);
                             y_3_0 = vec128_fma(u_3, v_0, y_3_0);
                             y_3_1 = vec128_fma(u_3, v_1, y_3_1);
+                            y_3_2 = vec128_fma(u_3, v_2, y_3_2);
                         }
                     }
                     vec128_store(conv1 + block * 128 + o * 16 + lane, y_0_0);
                     vec128_store(conv1 + block * 128 + o * 16 + lane + 272, y_0_1);
+                    vec128_store(conv1 + block * 128 + o * 16 + lane + 544, y_0_2);
                     vec128_store(conv1 + block * 128 + o * 16 + lane + 16, y_1_0);
                     vec128_store(conv1 + block * 128 + o * 16 + lane + 288, y_1_1);
+                    vec128_store(conv1 + block * 128 + o * 16 + lane + 560, y_1_2);
                     vec128_store(conv1 + block * 128 + o * 16 + lane + 32, y_2_0);
                     vec128_store(conv1 + block * 128 + o * 16 + lane + 304, y_2_1);
+                    vec128_store(conv1 + block * 128 + o * 16 + lane + 576, y_2_2);
                     vec128_store(conv1 + block * 128 + o * 16 + lane + 48, y_3_0);
                     vec128_store(conv1 + block * 128 + o * 16 + lane + 320, y_3_1);
+                    vec128_store(conv1 + block * 128 + o * 16 + lane + 592, y_3_2);
                 }
             }
         }
     }
-    for (int64_t s = f->sites1 / 2 * 2; s < f->sites1; s++) { /* sites */
+    for (int64_t s = f->sites1 / 3 * 3; s < f->sites1; s++) { /* sites */
         real *conv1 = f->conv1 + s * 272;
         for (int64_t block = 0; block < 2; block++) { /* channels made, 8 at a time */
             for (int64_t o = 0; o < 8; o += 4) { /* channels made */
@@ -6280,16 +6824,16 @@ static void conv1_plain(const Frame *f)
  * y[o,p] = b[o] + sum over taps k and channels c of w[o,c,k] x[c,near[k][p]]; 384 multiply-adds a site */
 static void max_pool1_plain(const Frame *f)
 {
-    real leaky_relu1_tile[2 * 17 * 16] __attribute__((aligned(64)));
-    real leaky_relu2_tile[2 * 17 * 16] __attribute__((aligned(64)));
+    real leaky_relu1_tile[3 * 17 * 16] __attribute__((aligned(64)));
+    real leaky_relu2_tile[3 * 17 * 16] __attribute__((aligned(64)));
     real leaky_relu1_tile_2[1 * 17 * 16] __attribute__((aligned(64)));
     real leaky_relu2_tile_2[1 * 17 * 16] __attribute__((aligned(64)));
     lowest(f->global_max_pool1, 128);
-    for (int64_t s = 0; s + 2 <= f->sites2; s += 2) { /* sites */
+    for (int64_t s = 0; s + 3 <= f->sites2; s += 3) { /* sites */
         real *leaky_relu1 = leaky_relu1_tile;
         real *leaky_relu2 = leaky_relu2_tile;
         real *global_max_pool1 = f->global_max_pool1;
-        for (int64_t k = 0; k < 2; k++) { /* sites of the tile */
+        for (int64_t k = 0; k < 3; k++) { /* sites of the tile */
             const real *x_0 = f->conv1 + (int64_t)f->near2[s + k] * 272;
             const real *x_1 = f->conv1 + (int64_t)f->near2[f->sites2 + s + k] * 272;
             const real *x_2 = f->conv1 + (int64_t)f->near2[f->sites2 * 2 + s + k] * 272;
@@ -6313,45 +6857,63 @@ static void max_pool1_plain(const Frame *f)
                 for (int64_t lane = 0; lane < 16; lane += 4) { /* samples */
                     const real *bias = f->packed + block * 8 + o + 512;
                     vec128 y_0_0 = vec128_set(bias[0]); vec128 y_0_1 = vec128_set(bias[0]);
+                    vec128 y_0_2 = vec128_set(bias[0]);
                     vec128 y_1_0 = vec128_set(bias[1]); vec128 y_1_1 = vec128_set(bias[1]);
+                    vec128 y_1_2 = vec128_set(bias[1]);
                     vec128 y_2_0 = vec128_set(bias[2]); vec128 y_2_1 = vec128_set(bias[2]);
+                    vec128 y_2_2 = vec128_set(bias[2]);
                     vec128 y_3_0 = vec128_set(bias[3]); vec128 y_3_1 = vec128_set(bias[3]);
+                    vec128 y_3_2 = vec128_set(bias[3]);
                     const real *w = f->packed + block * 128 + o + 256;
                     {
                         const real *x_0 = leaky_relu1_tile + lane;
                         const real *x_1 = leaky_relu1_tile + lane + 272;
+                        const real *x_2 = leaky_relu1_tile + lane + 544;
                         for (int64_t c = 0; c < 16; c++) { /* channels read */
                             vec128 v_0 = vec128_load(x_0 + c * 16);
                             vec128 v_1 = vec128_load(x_1 + c * 16);
+                            vec128 v_2 = vec128_load(x_2 + c * 16);
                             vec128 u_0 = vec128_set(w[c * 8]); y_0_0 = vec128_fma(u_0, v_0, y_0_0);
                             y_0_1 = vec128_fma(u_0, v_1, y_0_1);
+                            y_0_2 = vec128_fma(u_0, v_2, y_0_2);
                             vec128 u_1 = vec128_set(w[c * 8 + 1]);
                             y_1_0 = vec128_fma(u_1, v_0, y_1_0);
                             y_1_1 = vec128_fma(u_1, v_1, y_1_1);
+                            y_1_2 = vec128_fma(u_1, v_2, y_1_2);
                             vec128 u_2 = vec128_set(w[c * 8 + 2]);
                             y_2_0 = vec128_fma(u_2, v_0, y_2_0);
                             y_2_1 = vec128_fma(u_2, v_1, y_2_1);
+                            y_2_2 = vec128_fma(u_2, v_2, y_2_2);
                             vec128 u_3 = vec128_set(w[c * 8 + 3]);
                             y_3_0 = vec128_fma(u_3, v_0, y_3_0);
                             y_3_1 = vec128_fma(u_3, v_1, y_3_1);
+                            y_3_2 = vec128_fma(u_3, v_2, y_3_2);
                         }
                     }
                     y_0_0 = vec128_max(y_0_0, vec128_mul(y_0_0, vec128_set((real)0.01)));
                     y_0_1 = vec128_max(y_0_1, vec128_mul(y_0_1, vec128_set((real)0.01)));
+                    y_0_2 = vec128_max(y_0_2, vec128_mul(y_0_2, vec128_set((real)0.01)));
                     y_1_0 = vec128_max(y_1_0, vec128_mul(y_1_0, vec128_set((real)0.01)));
                     y_1_1 = vec128_max(y_1_1, vec128_mul(y_1_1, vec128_set((real)0.01)));
+                    y_1_2 = vec128_max(y_1_2, vec128_mul(y_1_2, vec128_set((real)0.01)));
                     y_2_0 = vec128_max(y_2_0, vec128_mul(y_2_0, vec128_set((real)0.01)));
                     y_2_1 = vec128_max(y_2_1, vec128_mul(y_2_1, vec128_set((real)0.01)));
+                    y_2_2 = vec128_max(y_2_2, vec128_mul(y_2_2, vec128_set((real)0.01)));
                     y_3_0 = vec128_max(y_3_0, vec128_mul(y_3_0, vec128_set((real)0.01)));
                     y_3_1 = vec128_max(y_3_1, vec128_mul(y_3_1, vec128_set((real)0.01)));
+                    y_3_2 = vec128_max(y_3_2, vec128_mul(y_3_2, vec128_set((real)0.01)));
                     vec128_store(leaky_relu2 + block * 128 + o * 16 + lane, y_0_0);
                     vec128_store(leaky_relu2 + block * 128 + o * 16 + lane + 272, y_0_1);
+                    vec128_store(leaky_relu2 + block * 128 + o * 16 + lane + 544, y_0_2);
                     vec128_store(leaky_relu2 + block * 128 + o * 16 + lane + 16, y_1_0);
                     vec128_store(leaky_relu2 + block * 128 + o * 16 + lane + 288, y_1_1);
+                    vec128_store(leaky_relu2 + block * 128 + o * 16 + lane + 560, y_1_2);
                     vec128_store(leaky_relu2 + block * 128 + o * 16 + lane + 32, y_2_0);
                     vec128_store(leaky_relu2 + block * 128 + o * 16 + lane + 304, y_2_1);
+                    vec128_store(leaky_relu2 + block * 128 + o * 16 + lane + 576, y_2_2);
                     vec128_store(leaky_relu2 + block * 128 + o * 16 + lane + 48, y_3_0);
                     vec128_store(leaky_relu2 + block * 128 + o * 16 + lane + 320, y_3_1);
+                    vec128_store(leaky_relu2 + block * 128 + o * 16 + lane + 592, y_3_2);
                 }
             }
         }
@@ -6360,50 +6922,64 @@ static void max_pool1_plain(const Frame *f)
                 for (int64_t lane = 0; lane < 16; lane += 4) { /* samples */
                     const real *bias = f->packed + o + 656;
                     vec128 y_0_0 = vec128_set(bias[0]); vec128 y_0_1 = vec128_set(bias[0]);
+                    vec128 y_0_2 = vec128_set(bias[0]);
                     vec128 y_1_0 = vec128_set(bias[1]); vec128 y_1_1 = vec128_set(bias[1]);
+                    vec128 y_1_2 = vec128_set(bias[1]);
                     vec128 y_2_0 = vec128_set(bias[2]); vec128 y_2_1 = vec128_set(bias[2]);
+                    vec128 y_2_2 = vec128_set(bias[2]);
                     vec128 y_3_0 = vec128_set(bias[3]); vec128 y_3_1 = vec128_set(bias[3]);
+                    vec128 y_3_2 = vec128_set(bias[3]);
                     const real *w = f->packed + o + 528;
                     {
                         const real *x_0 = leaky_relu2_tile + lane;
                         const real *x_1 = leaky_relu2_tile + lane + 272;
+                        const real *x_2 = leaky_relu2_tile + lane + 544;
                         for (int64_t c = 0; c < 16; c++) { /* channels read */
                             vec128 v_0 = vec128_load(x_0 + c * 16);
                             vec128 v_1 = vec128_load(x_1 + c * 16);
+                            vec128 v_2 = vec128_load(x_2 + c * 16);
                             vec128 u_0 = vec128_set(w[c * 8]); y_0_0 = vec128_fma(u_0, v_0, y_0_0);
                             y_0_1 = vec128_fma(u_0, v_1, y_0_1);
+                            y_0_2 = vec128_fma(u_0, v_2, y_0_2);
                             vec128 u_1 = vec128_set(w[c * 8 + 1]);
                             y_1_0 = vec128_fma(u_1, v_0, y_1_0);
                             y_1_1 = vec128_fma(u_1, v_1, y_1_1);
+                            y_1_2 = vec128_fma(u_1, v_2, y_1_2);
                             vec128 u_2 = vec128_set(w[c * 8 + 2]);
                             y_2_0 = vec128_fma(u_2, v_0, y_2_0);
                             y_2_1 = vec128_fma(u_2, v_1, y_2_1);
+                            y_2_2 = vec128_fma(u_2, v_2, y_2_2);
                             vec128 u_3 = vec128_set(w[c * 8 + 3]);
                             y_3_0 = vec128_fma(u_3, v_0, y_3_0);
                             y_3_1 = vec128_fma(u_3, v_1, y_3_1);
+                            y_3_2 = vec128_fma(u_3, v_2, y_3_2);
                         }
                     }
                     vec128 global_max_pool1_max_0 = vec128_load(global_max_pool1 + o * 16 + lane);
                     global_max_pool1_max_0 = vec128_gt(y_0_0, global_max_pool1_max_0, y_0_0, global_max_pool1_max_0);
                     global_max_pool1_max_0 = vec128_gt(y_0_1, global_max_pool1_max_0, y_0_1, global_max_pool1_max_0);
+                    global_max_pool1_max_0 = vec128_gt(y_0_2, global_max_pool1_max_0, y_0_2, global_max_pool1_max_0);
                     vec128_store(global_max_pool1 + o * 16 + lane, global_max_pool1_max_0);
                     vec128 global_max_pool1_max_1 = vec128_load(global_max_pool1 + o * 16 + lane + 16);
                     global_max_pool1_max_1 = vec128_gt(y_1_0, global_max_pool1_max_1, y_1_0, global_max_pool1_max_1);
                     global_max_pool1_max_1 = vec128_gt(y_1_1, global_max_pool1_max_1, y_1_1, global_max_pool1_max_1);
+                    global_max_pool1_max_1 = vec128_gt(y_1_2, global_max_pool1_max_1, y_1_2, global_max_pool1_max_1);
                     vec128_store(global_max_pool1 + o * 16 + lane + 16, global_max_pool1_max_1);
                     vec128 global_max_pool1_max_2 = vec128_load(global_max_pool1 + o * 16 + lane + 32);
                     global_max_pool1_max_2 = vec128_gt(y_2_0, global_max_pool1_max_2, y_2_0, global_max_pool1_max_2);
                     global_max_pool1_max_2 = vec128_gt(y_2_1, global_max_pool1_max_2, y_2_1, global_max_pool1_max_2);
+                    global_max_pool1_max_2 = vec128_gt(y_2_2, global_max_pool1_max_2, y_2_2, global_max_pool1_max_2);
                     vec128_store(global_max_pool1 + o * 16 + lane + 32, global_max_pool1_max_2);
                     vec128 global_max_pool1_max_3 = vec128_load(global_max_pool1 + o * 16 + lane + 48);
                     global_max_pool1_max_3 = vec128_gt(y_3_0, global_max_pool1_max_3, y_3_0, global_max_pool1_max_3);
                     global_max_pool1_max_3 = vec128_gt(y_3_1, global_max_pool1_max_3, y_3_1, global_max_pool1_max_3);
+                    global_max_pool1_max_3 = vec128_gt(y_3_2, global_max_pool1_max_3, y_3_2, global_max_pool1_max_3);
                     vec128_store(global_max_pool1 + o * 16 + lane + 48, global_max_pool1_max_3);
                 }
             }
         }
     }
-    for (int64_t s = f->sites2 / 2 * 2; s < f->sites2; s++) { /* sites */
+    for (int64_t s = f->sites2 / 3 * 3; s < f->sites2; s++) { /* sites */
         real *leaky_relu1 = leaky_relu1_tile_2;
         real *leaky_relu2 = leaky_relu2_tile_2;
         real *global_max_pool1 = f->global_max_pool1;
@@ -6595,13 +7171,13 @@ static void max_pool1_2_plain(const Frame *f)
 {
     lowest(f->global_max_pool1, 128);
     clear(f->global_max_pool1_arg, 128);
-    for (int64_t s = 0; s + 2 <= f->sites2; s += 2) { /* sites */
+    for (int64_t s = 0; s + 3 <= f->sites2; s += 3) { /* sites */
         real *max_pool1_arg = f->max_pool1_arg + s * 272;
         real *leaky_relu1 = f->leaky_relu1 + s * 272;
         real *leaky_relu2 = f->leaky_relu2 + s * 272;
         real *global_max_pool1 = f->global_max_pool1;
         real *global_max_pool1_arg = f->global_max_pool1_arg;
-        for (int64_t k = 0; k < 2; k++) { /* sites of the tile */
+        for (int64_t k = 0; k < 3; k++) { /* sites of the tile */
             const real *x_0 = f->conv1 + (int64_t)f->near2[s + k] * 272;
             const real *x_1 = f->conv1 + (int64_t)f->near2[f->sites2 + s + k] * 272;
             const real *x_2 = f->conv1 + (int64_t)f->near2[f->sites2 * 2 + s + k] * 272;
@@ -6630,45 +7206,63 @@ static void max_pool1_2_plain(const Frame *f)
                 for (int64_t lane = 0; lane < 16; lane += 4) { /* samples */
                     const real *bias = f->packed + block * 8 + o + 512;
                     vec128 y_0_0 = vec128_set(bias[0]); vec128 y_0_1 = vec128_set(bias[0]);
+                    vec128 y_0_2 = vec128_set(bias[0]);
                     vec128 y_1_0 = vec128_set(bias[1]); vec128 y_1_1 = vec128_set(bias[1]);
+                    vec128 y_1_2 = vec128_set(bias[1]);
                     vec128 y_2_0 = vec128_set(bias[2]); vec128 y_2_1 = vec128_set(bias[2]);
+                    vec128 y_2_2 = vec128_set(bias[2]);
                     vec128 y_3_0 = vec128_set(bias[3]); vec128 y_3_1 = vec128_set(bias[3]);
+                    vec128 y_3_2 = vec128_set(bias[3]);
                     const real *w = f->packed + block * 128 + o + 256;
                     {
                         const real *x_0 = f->leaky_relu1 + s * 272 + lane;
                         const real *x_1 = f->leaky_relu1 + s * 272 + lane + 272;
+                        const real *x_2 = f->leaky_relu1 + s * 272 + lane + 544;
                         for (int64_t c = 0; c < 16; c++) { /* channels read */
                             vec128 v_0 = vec128_load(x_0 + c * 16);
                             vec128 v_1 = vec128_load(x_1 + c * 16);
+                            vec128 v_2 = vec128_load(x_2 + c * 16);
                             vec128 u_0 = vec128_set(w[c * 8]); y_0_0 = vec128_fma(u_0, v_0, y_0_0);
                             y_0_1 = vec128_fma(u_0, v_1, y_0_1);
+                            y_0_2 = vec128_fma(u_0, v_2, y_0_2);
                             vec128 u_1 = vec128_set(w[c * 8 + 1]);
                             y_1_0 = vec128_fma(u_1, v_0, y_1_0);
                             y_1_1 = vec128_fma(u_1, v_1, y_1_1);
+                            y_1_2 = vec128_fma(u_1, v_2, y_1_2);
                             vec128 u_2 = vec128_set(w[c * 8 + 2]);
                             y_2_0 = vec128_fma(u_2, v_0, y_2_0);
                             y_2_1 = vec128_fma(u_2, v_1, y_2_1);
+                            y_2_2 = vec128_fma(u_2, v_2, y_2_2);
                             vec128 u_3 = vec128_set(w[c * 8 + 3]);
                             y_3_0 = vec128_fma(u_3, v_0, y_3_0);
                             y_3_1 = vec128_fma(u_3, v_1, y_3_1);
+                            y_3_2 = vec128_fma(u_3, v_2, y_3_2);
                         }
                     }
                     y_0_0 = vec128_max(y_0_0, vec128_mul(y_0_0, vec128_set((real)0.01)));
                     y_0_1 = vec128_max(y_0_1, vec128_mul(y_0_1, vec128_set((real)0.01)));
+                    y_0_2 = vec128_max(y_0_2, vec128_mul(y_0_2, vec128_set((real)0.01)));
                     y_1_0 = vec128_max(y_1_0, vec128_mul(y_1_0, vec128_set((real)0.01)));
                     y_1_1 = vec128_max(y_1_1, vec128_mul(y_1_1, vec128_set((real)0.01)));
+                    y_1_2 = vec128_max(y_1_2, vec128_mul(y_1_2, vec128_set((real)0.01)));
                     y_2_0 = vec128_max(y_2_0, vec128_mul(y_2_0, vec128_set((real)0.01)));
                     y_2_1 = vec128_max(y_2_1, vec128_mul(y_2_1, vec128_set((real)0.01)));
+                    y_2_2 = vec128_max(y_2_2, vec128_mul(y_2_2, vec128_set((real)0.01)));
                     y_3_0 = vec128_max(y_3_0, vec128_mul(y_3_0, vec128_set((real)0.01)));
                     y_3_1 = vec128_max(y_3_1, vec128_mul(y_3_1, vec128_set((real)0.01)));
+                    y_3_2 = vec128_max(y_3_2, vec128_mul(y_3_2, vec128_set((real)0.01)));
                     vec128_store(leaky_relu2 + block * 128 + o * 16 + lane, y_0_0);
                     vec128_store(leaky_relu2 + block * 128 + o * 16 + lane + 272, y_0_1);
+                    vec128_store(leaky_relu2 + block * 128 + o * 16 + lane + 544, y_0_2);
                     vec128_store(leaky_relu2 + block * 128 + o * 16 + lane + 16, y_1_0);
                     vec128_store(leaky_relu2 + block * 128 + o * 16 + lane + 288, y_1_1);
+                    vec128_store(leaky_relu2 + block * 128 + o * 16 + lane + 560, y_1_2);
                     vec128_store(leaky_relu2 + block * 128 + o * 16 + lane + 32, y_2_0);
                     vec128_store(leaky_relu2 + block * 128 + o * 16 + lane + 304, y_2_1);
+                    vec128_store(leaky_relu2 + block * 128 + o * 16 + lane + 576, y_2_2);
                     vec128_store(leaky_relu2 + block * 128 + o * 16 + lane + 48, y_3_0);
                     vec128_store(leaky_relu2 + block * 128 + o * 16 + lane + 320, y_3_1);
+                    vec128_store(leaky_relu2 + block * 128 + o * 16 + lane + 592, y_3_2);
                 }
             }
         }
@@ -6677,27 +7271,37 @@ static void max_pool1_2_plain(const Frame *f)
                 for (int64_t lane = 0; lane < 16; lane += 4) { /* samples */
                     const real *bias = f->packed + o + 656;
                     vec128 y_0_0 = vec128_set(bias[0]); vec128 y_0_1 = vec128_set(bias[0]);
+                    vec128 y_0_2 = vec128_set(bias[0]);
                     vec128 y_1_0 = vec128_set(bias[1]); vec128 y_1_1 = vec128_set(bias[1]);
+                    vec128 y_1_2 = vec128_set(bias[1]);
                     vec128 y_2_0 = vec128_set(bias[2]); vec128 y_2_1 = vec128_set(bias[2]);
+                    vec128 y_2_2 = vec128_set(bias[2]);
                     vec128 y_3_0 = vec128_set(bias[3]); vec128 y_3_1 = vec128_set(bias[3]);
+                    vec128 y_3_2 = vec128_set(bias[3]);
                     const real *w = f->packed + o + 528;
                     {
                         const real *x_0 = f->leaky_relu2 + s * 272 + lane;
                         const real *x_1 = f->leaky_relu2 + s * 272 + lane + 272;
+                        const real *x_2 = f->leaky_relu2 + s * 272 + lane + 544;
                         for (int64_t c = 0; c < 16; c++) { /* channels read */
                             vec128 v_0 = vec128_load(x_0 + c * 16);
                             vec128 v_1 = vec128_load(x_1 + c * 16);
+                            vec128 v_2 = vec128_load(x_2 + c * 16);
                             vec128 u_0 = vec128_set(w[c * 8]); y_0_0 = vec128_fma(u_0, v_0, y_0_0);
                             y_0_1 = vec128_fma(u_0, v_1, y_0_1);
+                            y_0_2 = vec128_fma(u_0, v_2, y_0_2);
                             vec128 u_1 = vec128_set(w[c * 8 + 1]);
                             y_1_0 = vec128_fma(u_1, v_0, y_1_0);
                             y_1_1 = vec128_fma(u_1, v_1, y_1_1);
+                            y_1_2 = vec128_fma(u_1, v_2, y_1_2);
                             vec128 u_2 = vec128_set(w[c * 8 + 2]);
                             y_2_0 = vec128_fma(u_2, v_0, y_2_0);
                             y_2_1 = vec128_fma(u_2, v_1, y_2_1);
+                            y_2_2 = vec128_fma(u_2, v_2, y_2_2);
                             vec128 u_3 = vec128_set(w[c * 8 + 3]);
                             y_3_0 = vec128_fma(u_3, v_0, y_3_0);
                             y_3_1 = vec128_fma(u_3, v_1, y_3_1);
+                            y_3_2 = vec128_fma(u_3, v_2, y_3_2);
                         }
                     }
                     vec128 global_max_pool1_max_0 = vec128_load(global_max_pool1 + o * 16 + lane);
@@ -6706,6 +7310,8 @@ static void max_pool1_2_plain(const Frame *f)
                     global_max_pool1_max_0 = vec128_gt(y_0_0, global_max_pool1_max_0, y_0_0, global_max_pool1_max_0);
                     global_max_pool1_site_0 = vec128_gt(y_0_1, global_max_pool1_max_0, vec128_set((real)(s + 1)), global_max_pool1_site_0);
                     global_max_pool1_max_0 = vec128_gt(y_0_1, global_max_pool1_max_0, y_0_1, global_max_pool1_max_0);
+                    global_max_pool1_site_0 = vec128_gt(y_0_2, global_max_pool1_max_0, vec128_set((real)(s + 2)), global_max_pool1_site_0);
+                    global_max_pool1_max_0 = vec128_gt(y_0_2, global_max_pool1_max_0, y_0_2, global_max_pool1_max_0);
                     vec128_store(global_max_pool1 + o * 16 + lane, global_max_pool1_max_0);
                     vec128_store(global_max_pool1_arg + o * 16 + lane, global_max_pool1_site_0);
                     vec128 global_max_pool1_max_1 = vec128_load(global_max_pool1 + o * 16 + lane + 16);
@@ -6714,6 +7320,8 @@ static void max_pool1_2_plain(const Frame *f)
                     global_max_pool1_max_1 = vec128_gt(y_1_0, global_max_pool1_max_1, y_1_0, global_max_pool1_max_1);
                     global_max_pool1_site_1 = vec128_gt(y_1_1, global_max_pool1_max_1, vec128_set((real)(s + 1)), global_max_pool1_site_1);
                     global_max_pool1_max_1 = vec128_gt(y_1_1, global_max_pool1_max_1, y_1_1, global_max_pool1_max_1);
+                    global_max_pool1_site_1 = vec128_gt(y_1_2, global_max_pool1_max_1, vec128_set((real)(s + 2)), global_max_pool1_site_1);
+                    global_max_pool1_max_1 = vec128_gt(y_1_2, global_max_pool1_max_1, y_1_2, global_max_pool1_max_1);
                     vec128_store(global_max_pool1 + o * 16 + lane + 16, global_max_pool1_max_1);
                     vec128_store(global_max_pool1_arg + o * 16 + lane + 16, global_max_pool1_site_1);
                     vec128 global_max_pool1_max_2 = vec128_load(global_max_pool1 + o * 16 + lane + 32);
@@ -6722,6 +7330,8 @@ static void max_pool1_2_plain(const Frame *f)
                     global_max_pool1_max_2 = vec128_gt(y_2_0, global_max_pool1_max_2, y_2_0, global_max_pool1_max_2);
                     global_max_pool1_site_2 = vec128_gt(y_2_1, global_max_pool1_max_2, vec128_set((real)(s + 1)), global_max_pool1_site_2);
                     global_max_pool1_max_2 = vec128_gt(y_2_1, global_max_pool1_max_2, y_2_1, global_max_pool1_max_2);
+                    global_max_pool1_site_2 = vec128_gt(y_2_2, global_max_pool1_max_2, vec128_set((real)(s + 2)), global_max_pool1_site_2);
+                    global_max_pool1_max_2 = vec128_gt(y_2_2, global_max_pool1_max_2, y_2_2, global_max_pool1_max_2);
                     vec128_store(global_max_pool1 + o * 16 + lane + 32, global_max_pool1_max_2);
                     vec128_store(global_max_pool1_arg + o * 16 + lane + 32, global_max_pool1_site_2);
                     vec128 global_max_pool1_max_3 = vec128_load(global_max_pool1 + o * 16 + lane + 48);
@@ -6730,13 +7340,15 @@ static void max_pool1_2_plain(const Frame *f)
                     global_max_pool1_max_3 = vec128_gt(y_3_0, global_max_pool1_max_3, y_3_0, global_max_pool1_max_3);
                     global_max_pool1_site_3 = vec128_gt(y_3_1, global_max_pool1_max_3, vec128_set((real)(s + 1)), global_max_pool1_site_3);
                     global_max_pool1_max_3 = vec128_gt(y_3_1, global_max_pool1_max_3, y_3_1, global_max_pool1_max_3);
+                    global_max_pool1_site_3 = vec128_gt(y_3_2, global_max_pool1_max_3, vec128_set((real)(s + 2)), global_max_pool1_site_3);
+                    global_max_pool1_max_3 = vec128_gt(y_3_2, global_max_pool1_max_3, y_3_2, global_max_pool1_max_3);
                     vec128_store(global_max_pool1 + o * 16 + lane + 48, global_max_pool1_max_3);
                     vec128_store(global_max_pool1_arg + o * 16 + lane + 48, global_max_pool1_site_3);
                 }
             }
         }
     }
-    for (int64_t s = f->sites2 / 2 * 2; s < f->sites2; s++) { /* sites */
+    for (int64_t s = f->sites2 / 3 * 3; s < f->sites2; s++) { /* sites */
         real *max_pool1_arg = f->max_pool1_arg + s * 272;
         real *leaky_relu1 = f->leaky_relu1 + s * 272;
         real *leaky_relu2 = f->leaky_relu2 + s * 272;
@@ -7089,13 +7701,13 @@ static void dconv3_plain(const Frame *f)
 {
     real dglobal_max_pool1_all[1 * 8 * 16] __attribute__((aligned(64)));
     share(&f->parts, f->dglobal_max_pool1, dglobal_max_pool1_all, 8);
-    for (int64_t s = 0; s + 2 <= f->sites2; s += 2) { /* sites */
+    for (int64_t s = 0; s + 3 <= f->sites2; s += 3) { /* sites */
         real *dconv3 = f->dconv3 + s * 128;
         const real *leaky_relu2 = f->leaky_relu2 + s * 272;
         real *dconv2 = f->dconv2 + s * 272;
         const real *leaky_relu1 = f->leaky_relu1 + s * 272;
         real *dmax_pool1 = f->dmax_pool1 + s * 272;
-        for (int64_t k = 0; k < 2; k++) { /* sites of the tile */
+        for (int64_t k = 0; k < 3; k++) { /* sites of the tile */
             const real *x = dglobal_max_pool1_all;
             const real *arg = f->global_max_pool1_arg;
             for (int64_t c = 0; c < 8; c++) { /* channels read */
@@ -7110,45 +7722,63 @@ static void dconv3_plain(const Frame *f)
             for (int64_t o = 0; o < 8; o += 4) { /* channels made */
                 for (int64_t lane = 0; lane < 16; lane += 4) { /* samples */
                     vec128 y_0_0 = vec128_set(0); vec128 y_0_1 = vec128_set(0);
+                    vec128 y_0_2 = vec128_set(0);
                     vec128 y_1_0 = vec128_set(0); vec128 y_1_1 = vec128_set(0);
+                    vec128 y_1_2 = vec128_set(0);
                     vec128 y_2_0 = vec128_set(0); vec128 y_2_1 = vec128_set(0);
+                    vec128 y_2_2 = vec128_set(0);
                     vec128 y_3_0 = vec128_set(0); vec128 y_3_1 = vec128_set(0);
+                    vec128 y_3_2 = vec128_set(0);
                     const real *w = f->packed + block * 64 + o + 1264;
                     {
                         const real *x_0 = f->dconv3 + s * 128 + lane;
                         const real *x_1 = f->dconv3 + s * 128 + lane + 128;
+                        const real *x_2 = f->dconv3 + s * 128 + lane + 256;
                         for (int64_t c = 0; c < 8; c++) { /* channels read */
                             vec128 v_0 = vec128_load(x_0 + c * 16);
                             vec128 v_1 = vec128_load(x_1 + c * 16);
+                            vec128 v_2 = vec128_load(x_2 + c * 16);
                             vec128 u_0 = vec128_set(w[c * 8]); y_0_0 = vec128_fma(u_0, v_0, y_0_0);
                             y_0_1 = vec128_fma(u_0, v_1, y_0_1);
+                            y_0_2 = vec128_fma(u_0, v_2, y_0_2);
                             vec128 u_1 = vec128_set(w[c * 8 + 1]);
                             y_1_0 = vec128_fma(u_1, v_0, y_1_0);
                             y_1_1 = vec128_fma(u_1, v_1, y_1_1);
+                            y_1_2 = vec128_fma(u_1, v_2, y_1_2);
                             vec128 u_2 = vec128_set(w[c * 8 + 2]);
                             y_2_0 = vec128_fma(u_2, v_0, y_2_0);
                             y_2_1 = vec128_fma(u_2, v_1, y_2_1);
+                            y_2_2 = vec128_fma(u_2, v_2, y_2_2);
                             vec128 u_3 = vec128_set(w[c * 8 + 3]);
                             y_3_0 = vec128_fma(u_3, v_0, y_3_0);
                             y_3_1 = vec128_fma(u_3, v_1, y_3_1);
+                            y_3_2 = vec128_fma(u_3, v_2, y_3_2);
                         }
                     }
                     y_0_0 = vec128_gt(vec128_load(leaky_relu2 + block * 128 + o * 16 + lane), vec128_set(0), y_0_0, vec128_mul(y_0_0, vec128_set((real)0.01)));
                     y_0_1 = vec128_gt(vec128_load(leaky_relu2 + block * 128 + o * 16 + lane + 272), vec128_set(0), y_0_1, vec128_mul(y_0_1, vec128_set((real)0.01)));
+                    y_0_2 = vec128_gt(vec128_load(leaky_relu2 + block * 128 + o * 16 + lane + 544), vec128_set(0), y_0_2, vec128_mul(y_0_2, vec128_set((real)0.01)));
                     y_1_0 = vec128_gt(vec128_load(leaky_relu2 + block * 128 + o * 16 + lane + 16), vec128_set(0), y_1_0, vec128_mul(y_1_0, vec128_set((real)0.01)));
                     y_1_1 = vec128_gt(vec128_load(leaky_relu2 + block * 128 + o * 16 + lane + 288), vec128_set(0), y_1_1, vec128_mul(y_1_1, vec128_set((real)0.01)));
+                    y_1_2 = vec128_gt(vec128_load(leaky_relu2 + block * 128 + o * 16 + lane + 560), vec128_set(0), y_1_2, vec128_mul(y_1_2, vec128_set((real)0.01)));
                     y_2_0 = vec128_gt(vec128_load(leaky_relu2 + block * 128 + o * 16 + lane + 32), vec128_set(0), y_2_0, vec128_mul(y_2_0, vec128_set((real)0.01)));
                     y_2_1 = vec128_gt(vec128_load(leaky_relu2 + block * 128 + o * 16 + lane + 304), vec128_set(0), y_2_1, vec128_mul(y_2_1, vec128_set((real)0.01)));
+                    y_2_2 = vec128_gt(vec128_load(leaky_relu2 + block * 128 + o * 16 + lane + 576), vec128_set(0), y_2_2, vec128_mul(y_2_2, vec128_set((real)0.01)));
                     y_3_0 = vec128_gt(vec128_load(leaky_relu2 + block * 128 + o * 16 + lane + 48), vec128_set(0), y_3_0, vec128_mul(y_3_0, vec128_set((real)0.01)));
                     y_3_1 = vec128_gt(vec128_load(leaky_relu2 + block * 128 + o * 16 + lane + 320), vec128_set(0), y_3_1, vec128_mul(y_3_1, vec128_set((real)0.01)));
+                    y_3_2 = vec128_gt(vec128_load(leaky_relu2 + block * 128 + o * 16 + lane + 592), vec128_set(0), y_3_2, vec128_mul(y_3_2, vec128_set((real)0.01)));
                     vec128_store(dconv2 + block * 128 + o * 16 + lane, y_0_0);
                     vec128_store(dconv2 + block * 128 + o * 16 + lane + 272, y_0_1);
+                    vec128_store(dconv2 + block * 128 + o * 16 + lane + 544, y_0_2);
                     vec128_store(dconv2 + block * 128 + o * 16 + lane + 16, y_1_0);
                     vec128_store(dconv2 + block * 128 + o * 16 + lane + 288, y_1_1);
+                    vec128_store(dconv2 + block * 128 + o * 16 + lane + 560, y_1_2);
                     vec128_store(dconv2 + block * 128 + o * 16 + lane + 32, y_2_0);
                     vec128_store(dconv2 + block * 128 + o * 16 + lane + 304, y_2_1);
+                    vec128_store(dconv2 + block * 128 + o * 16 + lane + 576, y_2_2);
                     vec128_store(dconv2 + block * 128 + o * 16 + lane + 48, y_3_0);
                     vec128_store(dconv2 + block * 128 + o * 16 + lane + 320, y_3_1);
+                    vec128_store(dconv2 + block * 128 + o * 16 + lane + 592, y_3_2);
                 }
             }
         }
@@ -7156,50 +7786,68 @@ static void dconv3_plain(const Frame *f)
             for (int64_t o = 0; o < 8; o += 4) { /* channels made */
                 for (int64_t lane = 0; lane < 16; lane += 4) { /* samples */
                     vec128 y_0_0 = vec128_set(0); vec128 y_0_1 = vec128_set(0);
+                    vec128 y_0_2 = vec128_set(0);
                     vec128 y_1_0 = vec128_set(0); vec128 y_1_1 = vec128_set(0);
+                    vec128 y_1_2 = vec128_set(0);
                     vec128 y_2_0 = vec128_set(0); vec128 y_2_1 = vec128_set(0);
+                    vec128 y_2_2 = vec128_set(0);
                     vec128 y_3_0 = vec128_set(0); vec128 y_3_1 = vec128_set(0);
+                    vec128 y_3_2 = vec128_set(0);
                     const real *w = f->packed + block * 128 + o + 1392;
                     {
                         const real *x_0 = f->dconv2 + s * 272 + lane;
                         const real *x_1 = f->dconv2 + s * 272 + lane + 272;
+                        const real *x_2 = f->dconv2 + s * 272 + lane + 544;
                         for (int64_t c = 0; c < 16; c++) { /* channels read */
                             vec128 v_0 = vec128_load(x_0 + c * 16);
                             vec128 v_1 = vec128_load(x_1 + c * 16);
+                            vec128 v_2 = vec128_load(x_2 + c * 16);
                             vec128 u_0 = vec128_set(w[c * 8]); y_0_0 = vec128_fma(u_0, v_0, y_0_0);
                             y_0_1 = vec128_fma(u_0, v_1, y_0_1);
+                            y_0_2 = vec128_fma(u_0, v_2, y_0_2);
                             vec128 u_1 = vec128_set(w[c * 8 + 1]);
                             y_1_0 = vec128_fma(u_1, v_0, y_1_0);
                             y_1_1 = vec128_fma(u_1, v_1, y_1_1);
+                            y_1_2 = vec128_fma(u_1, v_2, y_1_2);
                             vec128 u_2 = vec128_set(w[c * 8 + 2]);
                             y_2_0 = vec128_fma(u_2, v_0, y_2_0);
                             y_2_1 = vec128_fma(u_2, v_1, y_2_1);
+                            y_2_2 = vec128_fma(u_2, v_2, y_2_2);
                             vec128 u_3 = vec128_set(w[c * 8 + 3]);
                             y_3_0 = vec128_fma(u_3, v_0, y_3_0);
                             y_3_1 = vec128_fma(u_3, v_1, y_3_1);
+                            y_3_2 = vec128_fma(u_3, v_2, y_3_2);
                         }
                     }
                     y_0_0 = vec128_gt(vec128_load(leaky_relu1 + block * 128 + o * 16 + lane), vec128_set(0), y_0_0, vec128_mul(y_0_0, vec128_set((real)0.01)));
                     y_0_1 = vec128_gt(vec128_load(leaky_relu1 + block * 128 + o * 16 + lane + 272), vec128_set(0), y_0_1, vec128_mul(y_0_1, vec128_set((real)0.01)));
+                    y_0_2 = vec128_gt(vec128_load(leaky_relu1 + block * 128 + o * 16 + lane + 544), vec128_set(0), y_0_2, vec128_mul(y_0_2, vec128_set((real)0.01)));
                     y_1_0 = vec128_gt(vec128_load(leaky_relu1 + block * 128 + o * 16 + lane + 16), vec128_set(0), y_1_0, vec128_mul(y_1_0, vec128_set((real)0.01)));
                     y_1_1 = vec128_gt(vec128_load(leaky_relu1 + block * 128 + o * 16 + lane + 288), vec128_set(0), y_1_1, vec128_mul(y_1_1, vec128_set((real)0.01)));
+                    y_1_2 = vec128_gt(vec128_load(leaky_relu1 + block * 128 + o * 16 + lane + 560), vec128_set(0), y_1_2, vec128_mul(y_1_2, vec128_set((real)0.01)));
                     y_2_0 = vec128_gt(vec128_load(leaky_relu1 + block * 128 + o * 16 + lane + 32), vec128_set(0), y_2_0, vec128_mul(y_2_0, vec128_set((real)0.01)));
                     y_2_1 = vec128_gt(vec128_load(leaky_relu1 + block * 128 + o * 16 + lane + 304), vec128_set(0), y_2_1, vec128_mul(y_2_1, vec128_set((real)0.01)));
+                    y_2_2 = vec128_gt(vec128_load(leaky_relu1 + block * 128 + o * 16 + lane + 576), vec128_set(0), y_2_2, vec128_mul(y_2_2, vec128_set((real)0.01)));
                     y_3_0 = vec128_gt(vec128_load(leaky_relu1 + block * 128 + o * 16 + lane + 48), vec128_set(0), y_3_0, vec128_mul(y_3_0, vec128_set((real)0.01)));
                     y_3_1 = vec128_gt(vec128_load(leaky_relu1 + block * 128 + o * 16 + lane + 320), vec128_set(0), y_3_1, vec128_mul(y_3_1, vec128_set((real)0.01)));
+                    y_3_2 = vec128_gt(vec128_load(leaky_relu1 + block * 128 + o * 16 + lane + 592), vec128_set(0), y_3_2, vec128_mul(y_3_2, vec128_set((real)0.01)));
                     vec128_store(dmax_pool1 + block * 128 + o * 16 + lane, y_0_0);
                     vec128_store(dmax_pool1 + block * 128 + o * 16 + lane + 272, y_0_1);
+                    vec128_store(dmax_pool1 + block * 128 + o * 16 + lane + 544, y_0_2);
                     vec128_store(dmax_pool1 + block * 128 + o * 16 + lane + 16, y_1_0);
                     vec128_store(dmax_pool1 + block * 128 + o * 16 + lane + 288, y_1_1);
+                    vec128_store(dmax_pool1 + block * 128 + o * 16 + lane + 560, y_1_2);
                     vec128_store(dmax_pool1 + block * 128 + o * 16 + lane + 32, y_2_0);
                     vec128_store(dmax_pool1 + block * 128 + o * 16 + lane + 304, y_2_1);
+                    vec128_store(dmax_pool1 + block * 128 + o * 16 + lane + 576, y_2_2);
                     vec128_store(dmax_pool1 + block * 128 + o * 16 + lane + 48, y_3_0);
                     vec128_store(dmax_pool1 + block * 128 + o * 16 + lane + 320, y_3_1);
+                    vec128_store(dmax_pool1 + block * 128 + o * 16 + lane + 592, y_3_2);
                 }
             }
         }
     }
-    for (int64_t s = f->sites2 / 2 * 2; s < f->sites2; s++) { /* sites */
+    for (int64_t s = f->sites2 / 3 * 3; s < f->sites2; s++) { /* sites */
         real *dconv3 = f->dconv3 + s * 128;
         const real *leaky_relu2 = f->leaky_relu2 + s * 272;
         real *dconv2 = f->dconv2 + s * 272;

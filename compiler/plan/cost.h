@@ -64,9 +64,8 @@ bool cost_runs(const Program *p, const PhaseUse *use, const int64_t *sites);
  *
  *     once + sum over lattices (site sites + strip ceil(sites / 64)) + sum over tables halo
  *
- * Exact for even numbers of sites that are half a strip or whole strips, if the same port
- * is busiest as at 64 sites; else still a lower bound.  Lattices that the
- * model leaves free count as even ones. */
+ * Exact for whole tiles and strips, if the same port is busiest as at 96 sites; else still a
+ * lower bound.  Lattices that the model leaves free count as even ones. */
 typedef struct CostLine {
     double once;
     double *site, *strip; /* [lattices]   */

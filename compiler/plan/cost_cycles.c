@@ -54,14 +54,15 @@ bool cost_sites(const Program *p, const int64_t *extent, int64_t *sites)
 bool cost_runs(const Program *p, const PhaseUse *use, const int64_t *sites)
 {
     const Lattice *tiles = &p->lattice[use->tiles];
-    bool even = use->tiling != TILED_OR_NOT &&
+    bool even = use->tiling != TILED_OR_NOT && sites[use->tiles] >= 3 &&
                 sites[use->tiles] << tiles->rank == sites[tiles->tiled];
     return use->tiling == TILED_OR_NOT || even == (use->tiling == TILED);
 }
 
 /* ---- as a function of sites ---- */
 
-enum { HALF = 32, WHOLE = 64, TWO = 128 };
+/* Sites in whole tiles, and so many strips. */
+enum { SITES = 96, STRIPS = 2, MORE_SITES = 192 /* 3 strips */ };
 
 /* A phase at sites that are varied one by one. */
 typedef struct Probe {
@@ -79,17 +80,19 @@ static double probe(const Probe *z)
 
 static void add_sites(const Probe *z, int64_t *sites, int lattice, CostLine *line)
 {
-    double at[3];
-    static const int64_t turn[] = {HALF, TWO, WHOLE};
-    for (int i = 0; i < 3; i++) {
-        sites[lattice] = turn[i];
-        at[i] = probe(z);
-    }
-    double site = (at[2] - at[0]) / (WHOLE - HALF),
-           strip = at[1] - at[2] - WHOLE * site;
+    sites[lattice] = MORE_SITES;
+    double more = probe(z);
+    sites[lattice] = SITES;
+    double at = probe(z), once = 0;
+    /* at = once + 96 site + 2 strip and so on; what is once is told by no sites */
+    sites[lattice] = 0;
+    once = probe(z);
+    sites[lattice] = SITES;
+    double strip = 2 * (at - once) - (more - once);
+    double site = (at - once - STRIPS * strip) / SITES;
     line->site[lattice] += site;
     line->strip[lattice] += strip;
-    line->once -= WHOLE * site + strip;
+    line->once -= SITES * site + STRIPS * strip;
 }
 
 static void add_bytes(const Probe *z, CostLine *line)
@@ -111,7 +114,7 @@ static void add_phase(const Program *p, const Phase *phase, CostLine *line)
     int64_t *sites = NEW_ARRAY(a, int64_t, p->lattices),
             *halo = NEW_ARRAY(a, int64_t, p->geometries);
     for (int i = 0; i < p->lattices; i++)
-        sites[i] = p->lattice[i].rank ? WHOLE : 1;
+        sites[i] = p->lattice[i].rank ? SITES : 1;
     Probe z = {
         p, phase, PORT_ARITHMETIC, {sites, halo}
     };

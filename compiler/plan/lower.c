@@ -145,7 +145,8 @@ static void lower_range(Lower *l, const Group *group, const Ix *from, const Ix *
 {
     Build *b = l->b;
     int size = l->tile.sites;
-    const Ix *whole = ix_trunc(b, to, size);
+    const Ix *sites = ix_add(b, to, ix_scale(b, from, -1));
+    const Ix *whole = ix_add(b, from, ix_trunc(b, sites, size));
     if (!ix_is(whole, 0)) {
         Var s = put_for(b, "s", from, to, size);
         lower_tile(l, group, ix_var(b, s), size);

@@ -7,7 +7,7 @@
 
 /* A register tile: output channels x sites, one vector each. */
 typedef struct Tile {
-    int channels, sites; /* sites: a power of two, so that strips are whole tiles */
+    int channels, sites;
 } Tile;
 
 /* Sites summed before their sum is added to the rest: rounding errors of long sums grow with

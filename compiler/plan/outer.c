@@ -29,7 +29,8 @@ static int tile_channels(const Target *target, int wide, int out)
     for (int channels = most; channels > most * 3 / 4; channels--)
         if (out % channels == 0)
             return channels;
-    return most < out ? most : out;
+    int tiles = (out + most - 1) / most;
+    return (out + tiles - 1) / tiles;
 }
 
 /* ---- panels ---- */

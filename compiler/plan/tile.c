@@ -21,12 +21,13 @@ static int narrowest_conv(const Graph *g, const Group *group)
 
 /* One step of the inner loop loads `sites` vectors, broadcasts `channels` weights and does
  * channels x sites multiply-adds.  The accumulators must outnumber latency x throughput of
- * the multiply-add (8) and leave registers for the operands. */
+ * the multiply-add (8) and leave registers for the operands; the fewer loads for one
+ * product, the better, in particular where another thread shares the core. */
 static Tile tile_of_width(const Target *target, int width)
 {
     bool many = target->registers >= 32;
     if (width >= 8)
-        return many ? (Tile){8, 2} : (Tile){4, 2};
+        return many ? (Tile){8, 3} : (Tile){4, 3};
     if (width >= 4)
         return many ? (Tile){4, 4} : (Tile){4, 2};
     if (width == 3)

@@ -42,7 +42,7 @@ INLINE double cut_cost(const Cut *cut, const Parts *p)
     }
     const int64_t samples = p->samples < cut->samples ? p->samples : cut->samples;
     const double cost =
-        more * ((sites + 1) / 2 * 2 + 0.15 * (reached - sites)) / (double)samples;
+        more * (sites + 1 + 0.15 * (reached - sites)) / (double)samples;
     const double excess = log2(cut->bytes / (double)p->count / CACHE_BYTES);
     return excess > 0 ? cost * (1 + CACHE_MISS * excess) : cost;
 }
@@ -85,7 +85,8 @@ INLINE Parts choose_parts(int axes, const int64_t *extent, const Divisors *can, 
     return cut.best;
 }
 
-/* Extents and number of the tiles of 2 x 2 x .. sites; whether no site is left over. */
+/* Extents and number of the tiles of 2 x 2 x .. sites; whether no site is left over, and enough
+ * tiles are there: four are worked on at a time. */
 INLINE int cut_into_tiles(const int64_t *extent, int64_t *tiles, int64_t *count)
 {
     int even = 1;
@@ -95,7 +96,7 @@ INLINE int cut_into_tiles(const int64_t *extent, int64_t *tiles, int64_t *count)
         tiles[axis] = (extent[axis] + 1) / 2;
         *count *= tiles[axis];
     }
-    return even;
+    return even && *count >= 3;
 }
 
 /* ---- where a window looks: tables of site numbers, for any number of axes ---- */
