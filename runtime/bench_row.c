@@ -45,6 +45,14 @@ const char *bench_kind_name(BenchKind kind)
     return kind == BENCH_STEP ? "step" : "forward";
 }
 
+const char *bench_isa_name(const BenchCase *c, char to[16])
+{
+    if (!c->gpu)
+        return peak_name(c->isa);
+    snprintf(to, 16, "sm_%d", gpu_info(gpu_model_gpu(c->gpu))->arch);
+    return to;
+}
+
 double bench_sites(const BenchRow *row)
 {
     double n = 1;
@@ -114,14 +122,16 @@ static void print_detail(const BenchRow *row, FILE *out)
 void bench_print_row(const BenchStyle *s, const BenchRow *row, FILE *out)
 {
     const BenchResult *r = &row->r;
-    char text[96];
+    char text[96], bound[16] = "-";
+    if (isfinite(r->bound))
+        snprintf(bound, sizeof bound, "%.1f %%", 100 * r->bound);
     fprintf(out,
-            "%-*s  %-9s %6lld  %-7s | %10.3f  %9.0f  %7.1f  %6.1f %%  %5.1f %% | %10.3f"
+            "%-*s  %-9s %6lld  %-7s | %10.3f  %9.0f  %7.1f  %6.1f %%  %7s | %10.3f"
             "  %5.1f %%  %6.1f %%",
             s->name_width, row->m->name,
             cli_lattice_text(text, row->m->rank, row->c.extent),
             (long long)row->c.batch, bench_kind_name(row->c.kind), r->us_per_sample,
-            r->samples_per_s, r->gflops, 100 * r->share, 100 * r->bound, r->us_median,
+            r->samples_per_s, r->gflops, 100 * r->share, bound, r->us_median,
             100 * r->spread, 100 * r->share_median);
     if (s->several)
         fprintf(out, " | %7.2f  %7.2f", r->speedup, r->peak_speedup);
@@ -132,6 +142,7 @@ void bench_print_row(const BenchStyle *s, const BenchRow *row, FILE *out)
 
 void bench_print_json(const BenchRow *row, FILE *out)
 {
+    char isa[16];
     json_t *lattice = json_array();
     for (int i = 0; i < row->m->rank; i++)
         json_array_append_new(lattice, json_integer(row->c.extent[i]));
@@ -144,7 +155,7 @@ void bench_print_json(const BenchRow *row, FILE *out)
         json_object_set_new(line, column[i].name,
                             isfinite(v) ? json_real(v) : json_null());
     }
-    json_object_set_new(line, "isa", json_string(peak_name(row->c.isa)));
+    json_object_set_new(line, "isa", json_string(bench_isa_name(&row->c, isa)));
     json_object_set_new(line, "precision", json_string(model_real_name(row->m)));
     json_dumpf(line, out, 0);
     fputc('\n', out);
@@ -153,9 +164,9 @@ void bench_print_json(const BenchRow *row, FILE *out)
 
 static void write_row(const BenchRow *row, FILE *out)
 {
-    char text[96];
+    char text[96], isa[16];
     fprintf(out, "%s,%s,%s,%d,%s,%.0f,%lld,%s", row->m->name, model_real_name(row->m),
-            peak_name(row->c.isa), row->c.threads,
+            bench_isa_name(&row->c, isa), row->c.threads,
             cli_lattice_text(text, row->m->rank, row->c.extent), bench_sites(row),
             (long long)row->c.batch, bench_kind_name(row->c.kind));
     for (int i = 0; i < COLUMNS; i++) {

@@ -37,6 +37,9 @@ void bench_print_json(const BenchRow *row, FILE *out);
 bool bench_write_csv(const BenchRows *all, const char *path, ArchError *e);
 
 const char *bench_kind_name(BenchKind kind);
+
+/* "avx512"; of a device its architecture, "sm_90". */
+const char *bench_isa_name(const BenchCase *c, char to[16]);
 double bench_sites(const BenchRow *row);
 
 #endif

@@ -15,6 +15,7 @@ static const char *const isa_word[] = {"best", "plain", "avx2", "avx512", NULL};
 
 typedef struct Args {
     ModelChoice choice;
+    CmdDevice device;
     CliLattices lattice;
     CliInts batch;
     int64_t threads, bursts;
@@ -25,10 +26,11 @@ typedef struct Args {
 
 /* The networks of the command line, and what has been found. */
 typedef struct Work {
-    const Args *a;
+    Args *a;
     ArchIsa isa;
     int models;
     Model model[CLI_ARGS_MAX];
+    GpuModel *gpu[CLI_ARGS_MAX]; /* of each; NULL on the processor */
     BenchStyle style;
     BenchRows rows;
 } Work;
@@ -40,13 +42,15 @@ static const char summary[] =
     "quartiles over the median.\n"
     "\n"
     "Several threads are compared with one, and that with what the loops of\n"
-    "multiply-adds gain.  archrun bench flux [--help] times the Monte Carlo instead.";
+    "multiply-adds gain.  On a CUDA device times are its own, the peak that of all of it.\n"
+    "archrun bench flux [--help] times the Monte Carlo instead.";
 
 static const char example[] =
     "    archrun bench archs/task3/eq1.arch --lattice 8x8,64x64 --batch 1,16,128\n"
     "    archrun bench archs/task3/*.arch --lattice 8x8,16x16,60x4,64x64 --plot s.png\n"
     "    archrun bench archs/task1/eq.arch --lattice 60x4 --batch 100 --detail\n"
-    "    archrun bench archs/task1/eq.arch --lattice 60x4 --threads 2 --csv speed.csv\n";
+    "    archrun bench archs/task1/eq.arch --lattice 60x4 --threads 2 --csv speed.csv\n"
+    "    archrun bench archs/task1/eq.arch --lattice 60x4 --device cuda --batch 1000\n";
 
 static bool parse(Args *a, int argc, char **argv, Cli *cli, ArchError *e)
 {
@@ -56,6 +60,7 @@ static bool parse(Args *a, int argc, char **argv, Cli *cli, ArchError *e)
          "time first (required unless the network fixes it)", false},
         {"batch", 0, CLI_INTS, &a->batch, 1, 1e6, NULL, NULL,
          "samples of a call (128)", false},
+        OPTION_DEVICE(&a->device),
         {"threads", 0, CLI_INT, &a->threads, 1, 1024, NULL, NULL,
          "the peak is measured with as many", false},
         {"isa", 0, CLI_CHOICE, &a->isa, 0, 0, isa_word, NULL, "instruction set", false},
@@ -82,6 +87,12 @@ static bool parse(Args *a, int argc, char **argv, Cli *cli, ArchError *e)
     if (!cli_parse(&command, argc, argv, cli, e))
         return false;
     choose_precision(&a->choice, cli_given(&command, cli, &a->precision), a->precision);
+    if (!device_parse(&a->device, e))
+        return false;
+    if (a->device.index >= 0 && (a->threads != 1 || a->isa))
+        return error_set(e, ARCH_EXIT_USAGE,
+                         "bench: --threads and --isa are of the processor, not of %s",
+                         a->device.word);
     return true;
 }
 
@@ -113,6 +124,10 @@ static bool open_models(Work *w, const Cli *cli, ArchError *e)
     for (int i = 0; i < cli->args; i++, w->models++) {
         if (!model_open(&w->model[i], cli->arg[i], &w->a->choice, e))
             return false;
+        if (!device_load(&w->a->device, &w->gpu[i], w->model[i].m, e)) {
+            model_release(&w->model[i]);
+            return false;
+        }
         int n = (int)strlen(w->model[i].m->name);
         w->style.name_width = n > w->style.name_width ? n : w->style.name_width;
     }
@@ -136,9 +151,10 @@ static bool lattices_of(const Args *a, const ArchModel *m, CliLattices *to,
     return true;
 }
 
-static bool plan_lattice(Work *w, const ArchModel *m, const CliLattice *l, ArchError *e)
+static bool plan_lattice(Work *w, int model, const CliLattice *l, ArchError *e)
 {
     const Args *a = w->a;
+    const ArchModel *m = w->model[model].m;
     warn_of_dropped_sites(m, l->rank, l->extent);
     for (int i = 0; i < a->batch.n; i++)
         for (int kind = BENCH_FORWARD;
@@ -149,7 +165,8 @@ static bool plan_lattice(Work *w, const ArchModel *m, const CliLattice *l, ArchE
                       .kind = (BenchKind)kind,
                       .isa = w->isa,
                       .threads = (int)a->threads,
-                      .bursts = (int)a->bursts}
+                      .bursts = (int)a->bursts,
+                      .gpu = w->gpu[model]}
             };
             memcpy(row.c.extent, l->extent, sizeof row.c.extent);
             if (!bench_check(m, &row.c, e))
@@ -172,7 +189,7 @@ static bool plan(Work *w, ArchError *e)
             const CliLattice *l = &lattice.v[k];
             const bool last = i + 1 == w->models && k + 1 == lattice.n;
             if (model_takes(m, l->rank, l->extent, e)) {
-                if (!plan_lattice(w, m, l, e))
+                if (!plan_lattice(w, i, l, e))
                     return false;
             } else if (last && w->rows.n == 0) {
                 return false;
@@ -184,18 +201,28 @@ static bool plan(Work *w, ArchError *e)
     return true;
 }
 
-static void print_peak(const Work *w, const ArchModel *m)
+static bool print_peak(const Work *w, const BenchRow *row, ArchError *e)
 {
     const Args *a = w->a;
     FILE *out = a->json ? stderr : stdout;
-    BenchPeak p = bench_peak(w->isa, m->real, (int)a->threads, (int)a->bursts);
-    fprintf(out,
-            "peak of multiply-adds: %.1f GF/s, median %.1f (%s, %s, threads: %d)\n",
-            p.best, p.median, peak_name(w->isa), model_real_name(m), (int)a->threads);
+    BenchPeak p;
+    const bool on_device = row->c.gpu;
+    if (!on_device)
+        p = bench_peak(w->isa, row->m->real, (int)a->threads, (int)a->bursts);
+    else if (!bench_peak_cuda(&p, row->c.gpu, (int)a->bursts, e))
+        return false;
+    fprintf(out, "peak of multiply-adds: %.1f GF/s, median %.1f (%s, %s", p.best,
+            p.median,
+            on_device ? gpu_info(gpu_model_gpu(row->c.gpu))->name : peak_name(w->isa),
+            model_real_name(row->m));
+    if (!on_device)
+        fprintf(out, ", threads: %d", (int)a->threads);
+    fprintf(out, ")\n");
     if (a->threads > 1)
         fprintf(out, "together %.2f times what one thread does alone\n",
                 p.best / p.alone);
     fflush(out);
+    return true;
 }
 
 static bool run(Work *w, ArchError *e)
@@ -203,8 +230,8 @@ static bool run(Work *w, ArchError *e)
     const ArchModel *before = NULL;
     for (int i = 0; i < w->rows.n; i++) {
         BenchRow *row = &w->rows.at[i];
-        if (!before || before->real != row->m->real)
-            print_peak(w, row->m);
+        if ((!before || before->real != row->m->real) && !print_peak(w, row, e))
+            return false;
         if (!before && !w->a->json)
             bench_print_head(&w->style, stdout);
         before = row->m;
@@ -256,7 +283,7 @@ static bool bench(Work *w, const Cli *cli, ArchError *e)
     if (!peak_has(w->isa))
         return error_set(e, ARCH_EXIT_DEVICE, "this machine has no %s",
                          peak_name(w->isa));
-    if (!open_models(w, cli, e))
+    if (!device_open(&w->a->device, e) || !open_models(w, cli, e))
         return false;
     return plan(w, e) && run(w, e) && write_outputs(w, e);
 }
@@ -280,8 +307,11 @@ int cmd_bench(int argc, char **argv)
         .style = {.name_width = 5, .several = a.threads > 1, .detail = a.detail}
     };
     bool ok = bench(&w, &cli, &e);
-    for (int i = 0; i < w.models; i++)
+    for (int i = 0; i < w.models; i++) {
+        gpu_model_close(w.gpu[i]);
         model_release(&w.model[i]);
+    }
+    device_close(&a.device);
     bench_rows_release(&w.rows);
     return ok ? ARCH_EXIT_OK : cli_fail(&e);
 }

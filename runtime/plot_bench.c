@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "cli.h"
-#include "peak.h"
 #include "plot_script.h"
 
 enum {
@@ -190,13 +189,15 @@ static void print_lattice_tics(const Picture *p, FILE *out)
 static void print_title(const BenchRows *all, FILE *out)
 {
     double peak = 0;
+    char isa[16];
     for (int i = 0; i < all->n; i++)
         peak = fmax(peak, all->at[i].r.peak_gflops);
     const BenchCase *c = &all->at[0].c;
-    fprintf(out,
-            "set multiplot title 'archrun bench: %s, %d thread%s, peak %.0f GF/s; "
-            "best burst, bars to the median, dotted: at most'",
-            peak_name(c->isa), c->threads, c->threads > 1 ? "s" : "", peak);
+    fprintf(out, "set multiplot title 'archrun bench: %s, ", bench_isa_name(c, isa));
+    if (!c->gpu)
+        fprintf(out, "%d thread%s, ", c->threads, c->threads > 1 ? "s" : "");
+    fprintf(out, "peak %.0f GF/s; best burst, bars to the median%s'", peak,
+            c->gpu ? "" : ", dotted: at most");
 }
 
 /* How much is possible at most. */

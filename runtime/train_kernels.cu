@@ -83,11 +83,10 @@ ENTRY add_losses(const __grid_constant__ LossArgument a)
         a.sum[blockIdx.y] += shared[0] / (double)a.width;
 }
 
-/* x <- 0.999 x + 0.001 in every chain, which stays near 1. */
 ENTRY peak(const __grid_constant__ PeakArgument a)
 {
     real x[PEAK_CHAINS], sum = 0;
-    const real f = (real)0.999, g = (real)0.001;
+    const real f = (real)a.factor, g = (real)a.term;
 #pragma unroll
     for (int c = 0; c < PEAK_CHAINS; c++)
         x[c] = 1 + (real)threadIdx.x / TRAIN_THREADS * c;

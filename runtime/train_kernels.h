@@ -31,11 +31,12 @@ typedef struct LossArgument {
     int cross_entropy; /* else squared error             */
 } LossArgument;
 
-/* Independent fused multiply-adds, PEAK_FMAS a thread and round; any grid. */
+/* x <- factor x + term in every chain, PEAK_FMAS times a thread and round; any grid. */
 #define PEAK_CHAINS 8
 #define PEAK_FMAS   (PEAK_CHAINS * 16)
 typedef struct PeakArgument {
     void *out; /* real, a number a thread */
+    double factor, term;
     long long rounds;
 } PeakArgument;
 

@@ -302,6 +302,18 @@ static void *address(GpuMemory m)
     return (void *)(uintptr_t)m.address;
 }
 
+/* The gradient of step t, smaller and smaller, so that AMSGrad differs. */
+static void next_gradient(double *host, GpuMemory device, ArchType real, int64_t t)
+{
+    ArchError e = {0};
+    for (int i = 0; i < 2 * PARAMS; i++)
+        if (real == ARCH_F64)
+            host[i] *= 1.0 / (double)t;
+        else
+            ((float *)host)[i] *= 1.0f / (float)t;
+    must(gpu_upload(world.gpu, device, host, device.bytes, &e), &e);
+}
+
 /* Four steps of two instances: the bits of adamw_step(). */
 static void check_adamw(ArchType real, bool amsgrad)
 {
@@ -332,6 +344,7 @@ static void check_adamw(ArchType real, bool amsgrad)
         a.loss_sum = address(sums);
         a.samples = 20;
         a.params = PARAMS;
+        next_gradient(host[4], device[4], real, t);
         must(gpu_start_adamw(&tools, &a, 2, &e), &e);
         AdamWState s = {real, 2 * PARAMS, host[0], host[1], host[2], host[3]};
         adamw_step(&o, &s, host[4], t);

@@ -9,6 +9,7 @@
 
 #include "arch_model.h"
 #include "archrt/error.h"
+#include "archrt/gpu_model.h"
 
 typedef enum BenchKind {
     BENCH_FORWARD, /* forward()                                             */
@@ -22,6 +23,9 @@ typedef struct BenchCase {
     ArchIsa isa;
     int threads; /* at least 1; the peak is measured with as many */
     int bursts;  /* at least 1 */
+    GpuModel
+        *gpu; /* the same network on a device, which is measured, with one thread and no
+                      isa; NULL: the processor */
 } BenchCase;
 
 /* NaN: not measured.  flop counts a convolution directly, 2 for a multiply-add. */
@@ -54,5 +58,8 @@ typedef struct BenchPeak {
 } BenchPeak;
 
 BenchPeak bench_peak(ArchIsa isa, ArchType real, int threads, int bursts);
+
+/* The same of a device: a loop on all of it, in the network's precision, timed by events. */
+bool bench_peak_cuda(BenchPeak *p, GpuModel *gpu, int bursts, ArchError *e);
 
 #endif

@@ -1,6 +1,7 @@
 /* An NVRTC whose device is this processor: it compiles CUDA text as C with shim.h in front,
  * and its cubin is a shared object.  Names -D.. and --fmad=false are the options it takes
- * besides the architecture and --ptxas-options. */
+ * besides the architecture and --ptxas-options; without the latter products and sums are
+ * contracted where the processor can. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -75,17 +76,20 @@ static char *read_file(const char *path, char *to, size_t room, size_t *bytes)
     return to;
 }
 
-/* The words behind the compiler's name; false for an option that is not known here. */
+/* Adds the words that they mean to the line; 0 for an option that is not known here. */
 static int option_words(char *line, int options, const char *const *option)
 {
     for (int i = 0; i < options; i++) {
-        const char *o = option[i];
-        int define = strncmp(o, "-D", 2) == 0;
-        if (!define && strncmp(o, "--gpu-architecture=sm_", 22) != 0 &&
-            strcmp(o, "--ptxas-options=-v") != 0 && strcmp(o, "--fmad=false") != 0)
+        const char *o = option[i], *word = "";
+        if (strncmp(o, "-D", 2) == 0)
+            word = o;
+        else if (strcmp(o, "--fmad=false") == 0)
+            word = "-ffp-contract=off";
+        else if (strncmp(o, "--gpu-architecture=sm_", 22) != 0 &&
+                 strcmp(o, "--ptxas-options=-v") != 0)
             return 0;
-        if (define && strlen(line) + strlen(o) + 2 < LINE_BYTES)
-            strcat(strcat(line, " "), o);
+        if (strlen(line) + strlen(word) + 2 < LINE_BYTES - PATH_BYTES)
+            strcat(strcat(line, " "), word);
     }
     return 1;
 }
@@ -110,11 +114,12 @@ nvrtcResult nvrtcCompileProgram(nvrtcProgram p, int options, const char *const *
     snprintf(object, sizeof object, "%s/kernels.so", folder);
     snprintf(log, sizeof log, "%s/log", folder);
     snprintf(line, sizeof line,
-             "%s -std=c11 -O1 -w -fPIC -shared -ffp-contract=off -include %s -o %s %s",
+             "%s -std=c11 -O1 -w -march=native -ffp-contract=fast -fPIC -shared "
+             "-include %s -o %s %s",
              RUN_CC, RUN_SHIM, object, text);
     nvrtcResult r = option_words(line, options, option) ? NVRTC_SUCCESS : 5;
     write_text(text, p->text);
-    strcat(strcat(strcat(line, " -lm 2>"), log), "");
+    strcat(strcat(line, " -lm 2>"), log);
     if (r == NVRTC_SUCCESS && system(line) != 0)
         r = 6;
     read_file(log, p->log, LOG_BYTES - 1, &said);

@@ -19,7 +19,8 @@ CudaIndex threadIdx, blockIdx, blockDim, gridDim;
 _Alignas(256) double shared[FIBERS_SHARED / sizeof(double)];
 
 /* The argument of a kernel is a struct passed by value, of a type that only the kernel
- * knows: it reads as many of these bytes as it has. */
+ * knows: it reads as many of these bytes as it has.  (Up to 16 bytes would be passed in
+ * registers, by the System V ABI: no kernel has so few.) */
 typedef struct Argument {
     uint64_t word[sizeof((ArchCudaLaunch){0}.argument) / sizeof(uint64_t)];
 } Argument;
