@@ -722,8 +722,21 @@ INLINE void join_mean(const Parts *parts, real *y, int64_t channels, int64_t sit
         y[i] /= (real)(sites * parts->count);
 }
 
+/* The largest of a sample's parts, where nobody asks for its site. */
+INLINE void join_largest(const Parts *parts, real *y, int64_t channels)
+{
+    for (int64_t c = 0; parts->count > 1 && c < channels; c++, y += ARCH_LANES)
+        for (int64_t s = 0; s < parts->samples; s++) {
+            const int64_t lane = s * parts->count;
+            real max = y[lane];
+            for (int64_t part = 1; part < parts->count; part++)
+                max = y[lane + part] > max ? y[lane + part] : max;
+            y[lane] = max;
+        }
+}
+
 /* The largest of a sample's parts; where they are equal, that of the first site.  Its site
- * stays in the lane of its part, the other lanes get -1; `site` may be null. */
+ * stays in the lane of its part, the other lanes get -1. */
 INLINE void join_max(const Parts *parts, const int64_t *extent, real *y, real *site,
                      int64_t channels)
 {
@@ -734,17 +747,17 @@ INLINE void join_max(const Parts *parts, const int64_t *extent, real *y, real *s
             for (int64_t part = 1; part < parts->count; part++) {
                 const real a = y[lane + part], b = y[lane + best];
                 const int earlier =
-                    site && a == b &&
+                    a == b &&
                     whole_site(parts, extent, part, (int64_t)site[lane + part]) <
                         whole_site(parts, extent, best, (int64_t)site[lane + best]);
                 if (a > b || earlier)
                     best = part;
             }
             y[lane] = y[lane + best];
-            for (int64_t part = 0; site && part < parts->count; part++)
+            for (int64_t part = 0; part < parts->count; part++)
                 site[lane + part] = part == best ? site[lane + part] : -1;
         }
-        site = site ? site + ARCH_LANES : NULL;
+        site += ARCH_LANES;
     }
 }
 
@@ -1064,8 +1077,9 @@ static int divides(const Frame *f, int axis, int64_t n)
     return 2 * can;
 }
 
-/* Cuts lattices into parts: extents become those of a part. */
-static void cut(Frame *f, int64_t batch, ArchWhat what)
+/* Cuts lattices into parts, as `kept` tells if it is there: extents become those
+ * of a part. */
+static void cut(Frame *f, int64_t batch, ArchWhat what, const Parts *kept)
 {
     double sites = 0; /* times channels */
     switch (what) {
@@ -1075,12 +1089,13 @@ static void cut(Frame *f, int64_t batch, ArchWhat what)
     }
     const double bytes = sites * ARCH_LANES * sizeof(real);
     Divisors can = {{0}};
-    for (int axis = 0; worth_cutting(batch, bytes) && axis < AXES; axis++) {
+    const int search = !kept && worth_cutting(batch, bytes);
+    for (int axis = 0; search && axis < AXES; axis++) {
         for (int64_t n = 1; n <= ARCH_LANES; n++) {
             can[axis][n] = (unsigned char)divides(f, axis, n);
         }
     }
-    f->parts = choose_parts(AXES, f->extent1, &can, batch, bytes);
+    f->parts = kept ? *kept : choose_parts(AXES, f->extent1, &can, batch, bytes);
     for (int axis = 0; axis < AXES; axis++) {
         f->extent1[axis] /= f->parts.grid[axis];
     }
@@ -1110,7 +1125,12 @@ static size_t lay_out(Frame *f, const int64_t *extent, int64_t batch, ArchWhat w
     if (!f->sites0 || !f->sites1) {
         return 0;
     }
-    cut(f, batch, what);
+    Parts *kept = (Parts *)take(work, &used, sizeof *kept);
+    const int known = f->call && f->call->kept;
+    cut(f, batch, what, known ? kept : NULL);
+    if (work && !known) {
+        *kept = f->parts;
+    }
     switch (what) {
         case ARCH_FORWARD:
             f->flux = f->leaky_relu2 = take(work, &used, sizeof(real) * 16 * 8 * (size_t)(f->sites1 + 1 + f->halo1));

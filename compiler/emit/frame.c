@@ -247,11 +247,16 @@ static void emit_parts(Writer *w, const Program *p)
 {
     if (p->graph->rank)
         emit_divides(w, p);
-    w_line(w, "/* Cuts lattices into parts: extents become those of a part. */");
-    w_line(w, "static void cut(Frame *f, int64_t batch, ArchWhat what)");
+    w_line(
+        w,
+        "/* Cuts lattices into parts, as `kept` tells if it is there: extents become those");
+    w_line(w, " * of a part. */");
+    w_line(
+        w,
+        "static void cut(Frame *f, int64_t batch, ArchWhat what, const Parts *kept)");
     w_brace(w);
     if (!p->graph->rank) {
-        w_line(w, "(void)batch, (void)what;");
+        w_line(w, "(void)batch, (void)what, (void)kept;");
         w_line(w, "f->parts = (Parts){1, ARCH_LANES, {1, 1, 1, 1}};");
         w_close(w, "");
         w_blank(w);
@@ -260,12 +265,15 @@ static void emit_parts(Writer *w, const Program *p)
     bytes_lines(w, p);
     w_line(w, "const double bytes = sites * ARCH_LANES * sizeof(real);");
     w_line(w, "Divisors can = {{0}};");
-    w_open(w, "for (int axis = 0; worth_cutting(batch, bytes) && axis < AXES; axis++)");
+    w_line(w, "const int search = !kept && worth_cutting(batch, bytes);");
+    w_open(w, "for (int axis = 0; search && axis < AXES; axis++)");
     w_open(w, "for (int64_t n = 1; n <= ARCH_LANES; n++)");
     w_line(w, "can[axis][n] = (unsigned char)divides(f, axis, n);");
     w_close(w, "");
     w_close(w, "");
-    w_line(w, "f->parts = choose_parts(AXES, f->extent1, &can, batch, bytes);");
+    w_line(
+        w,
+        "f->parts = kept ? *kept : choose_parts(AXES, f->extent1, &can, batch, bytes);");
     w_open(w, "for (int axis = 0; axis < AXES; axis++)");
     for (int i = 0; i < p->lattices; i++)
         if (p->lattice[i].rank && !p->lattice[i].tiled)
@@ -309,7 +317,12 @@ void emit_layout(Writer *w, const Program *p)
             w_close(w, "");
         }
     lattice_lines(w, p);
-    w_line(w, "cut(f, batch, what);");
+    w_line(w, "Parts *kept = (Parts *)take(work, &used, sizeof *kept);");
+    w_line(w, "const int known = f->call && f->call->kept;");
+    w_line(w, "cut(f, batch, what, known ? kept : NULL);");
+    w_open(w, "if (work && !known)");
+    w_line(w, "*kept = f->parts;");
+    w_close(w, "");
     w_open(w, "switch (what)");
     for (int what = 0; what < WHAT_COUNT; what++) {
         w_line(w, "case %s:", emit_what_enum[what]);

@@ -238,12 +238,12 @@ static void end(Lower *l, Val pool)
     else if (n->op == OP_GLOBAL_AVG)
         put_call(b, "join_mean", 4,
                  (CallArg[]){arg_parts(), y, channels, arg_ix(ix_sites(b, lattice))});
+    else if (arg.i)
+        put_call(b, "join_max", 5,
+                 (CallArg[]){arg_parts(), arg_extent(lattice), y,
+                             arg_buf(b, lower_buffer(l, arg), NULL), channels});
     else
-        put_call(
-            b, "join_max", 5,
-            (CallArg[]){arg_parts(), arg_extent(lattice), y,
-                        arg.i ? arg_buf(b, lower_buffer(l, arg), NULL) : arg_null(),
-                        channels});
+        put_call(b, "join_largest", 3, (CallArg[]){arg_parts(), y, channels});
 }
 
 void lower_sinks_end(Lower *l, const Group *group)

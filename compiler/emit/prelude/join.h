@@ -30,8 +30,21 @@ INLINE void join_mean(const Parts *parts, real *y, int64_t channels, int64_t sit
         y[i] /= (real)(sites * parts->count);
 }
 
+/* The largest of a sample's parts, where nobody asks for its site. */
+INLINE void join_largest(const Parts *parts, real *y, int64_t channels)
+{
+    for (int64_t c = 0; parts->count > 1 && c < channels; c++, y += ARCH_LANES)
+        for (int64_t s = 0; s < parts->samples; s++) {
+            const int64_t lane = s * parts->count;
+            real max = y[lane];
+            for (int64_t part = 1; part < parts->count; part++)
+                max = y[lane + part] > max ? y[lane + part] : max;
+            y[lane] = max;
+        }
+}
+
 /* The largest of a sample's parts; where they are equal, that of the first site.  Its site
- * stays in the lane of its part, the other lanes get -1; `site` may be null. */
+ * stays in the lane of its part, the other lanes get -1. */
 INLINE void join_max(const Parts *parts, const int64_t *extent, real *y, real *site,
                      int64_t channels)
 {
@@ -42,17 +55,17 @@ INLINE void join_max(const Parts *parts, const int64_t *extent, real *y, real *s
             for (int64_t part = 1; part < parts->count; part++) {
                 const real a = y[lane + part], b = y[lane + best];
                 const int earlier =
-                    site && a == b &&
+                    a == b &&
                     whole_site(parts, extent, part, (int64_t)site[lane + part]) <
                         whole_site(parts, extent, best, (int64_t)site[lane + best]);
                 if (a > b || earlier)
                     best = part;
             }
             y[lane] = y[lane + best];
-            for (int64_t part = 0; site && part < parts->count; part++)
+            for (int64_t part = 0; part < parts->count; part++)
                 site[lane + part] = part == best ? site[lane + part] : -1;
         }
-        site = site ? site + ARCH_LANES : NULL;
+        site += ARCH_LANES;
     }
 }
 

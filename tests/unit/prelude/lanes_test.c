@@ -241,6 +241,7 @@ static void join_pools(Trial *k)
 {
     static float lanes[ROW * EXTENT * EXTENT * ARCH_LANES];
     float sum[CHANNELS * ARCH_LANES] = {0}, max[CHANNELS * ARCH_LANES],
+                         largest[CHANNELS * ARCH_LANES],
                          site[CHANNELS * ARCH_LANES] = {0};
     int64_t sites = k->extent[0] * k->extent[1];
     for (int i = 0; i < MAX; i++)
@@ -258,6 +259,8 @@ static void join_pools(Trial *k)
         }
     }
     join_sum(&k->parts, sum, CHANNELS);
+    memcpy(largest, max, sizeof max);
+    join_largest(&k->parts, largest, CHANNELS);
     join_max(&k->parts, k->part, max, site, CHANNELS);
     for (int64_t n = 0; n < k->parts.samples && n < k->call.batch; n++)
         for (int64_t c = 0; c < CHANNELS; c++) {
@@ -268,7 +271,8 @@ static void join_pools(Trial *k)
                 total += x[s];
                 first = x[s] > x[first] ? s : first;
             }
-            assert_true((double)sum[at] == total && (double)max[at] == x[first]);
+            assert_true((double)sum[at] == total && (double)max[at] == x[first] &&
+                        largest[at] == max[at]);
             for (int64_t part = 0; part < k->parts.count; part++) {
                 int64_t sample, winner, here = (int64_t)site[at + part];
                 if (here < 0)
