@@ -302,15 +302,15 @@ static void *address(GpuMemory m)
     return (void *)(uintptr_t)m.address;
 }
 
-/* The gradient of step t, smaller and smaller, so that AMSGrad differs. */
+/* The gradient of step t, so much smaller from the second on that v falls. */
 static void next_gradient(double *host, GpuMemory device, ArchType real, int64_t t)
 {
     ArchError e = {0};
-    for (int i = 0; i < 2 * PARAMS; i++)
+    for (int i = 0; t == 2 && i < 2 * PARAMS; i++)
         if (real == ARCH_F64)
-            host[i] *= 1.0 / (double)t;
+            host[i] *= 1e-3;
         else
-            ((float *)host)[i] *= 1.0f / (float)t;
+            ((float *)host)[i] *= 1e-3f;
     must(gpu_upload(world.gpu, device, host, device.bytes, &e), &e);
 }
 

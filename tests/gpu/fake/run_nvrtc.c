@@ -114,8 +114,8 @@ nvrtcResult nvrtcCompileProgram(nvrtcProgram p, int options, const char *const *
     snprintf(object, sizeof object, "%s/kernels.so", folder);
     snprintf(log, sizeof log, "%s/log", folder);
     snprintf(line, sizeof line,
-             "%s -std=c11 -O1 -w -march=native -ffp-contract=fast -fPIC -shared "
-             "-include %s -o %s %s",
+             "%s -std=c11 -O1 -w -march=native -ffp-contract=fast "
+             "-fexpensive-optimizations -fPIC -shared -include %s -o %s %s",
              RUN_CC, RUN_SHIM, object, text);
     nvrtcResult r = option_words(line, options, option) ? NVRTC_SUCCESS : 5;
     write_text(text, p->text);
