@@ -9159,6 +9159,7 @@ enum {
     CUDA_BLOCKS_GRID = 2, /* of a multiprocessor: what its registers allow       */
     CUDA_TILE_MOST = 256,
     CUDA_TILE_LEAST = 32, /* smaller ones only where shared memory asks for them */
+    CUDA_ROUND_TILES = 8, /* of a round, for every block                         */
     CUDA_ROUND_BYTES = 1 << 28
 };
 
@@ -9262,23 +9263,33 @@ static int cuda_choose_tile(CudaFrame *f, const ArchCall *call, const ArchCudaDe
     return 0;
 }
 
-/* As many samples at once as have room. */
+/* Samples at once: enough that every block has some tiles, if they have room; more would
+ * only leave the caches. */
+static int64_t cuda_round(const ArchCall *call, int64_t tiles, int64_t blocks, int64_t far)
+{
+    const int64_t bytes = cuda_instances(call) * far * (int64_t)sizeof(real);
+    const int64_t busy = (CUDA_ROUND_TILES * blocks + tiles - 1) / tiles;
+    int64_t round = CUDA_ROUND_BYTES / bytes < busy ? CUDA_ROUND_BYTES / bytes : busy;
+    round = round < call->batch ? round : call->batch;
+    return round > 1 ? round : 1;
+}
+
 static int cuda_on_grid(CudaFrame *f, const ArchCall *call, const ArchCudaDevice *device,
                         ArchCudaPlan *plan)
 {
-    const int64_t instances = cuda_instances(call), batch = call->batch > 0 ? call->batch : 1;
+    const int64_t instances = cuda_instances(call);
     plan->tile = f->tile = cuda_choose_tile(f, call, device, plan);
     const int64_t far = plan->tile ? cuda_far(f, plan->what) : 0;
     if (!far)
         return 0;
-    const int64_t fit = CUDA_ROUND_BYTES / (instances * far * (int64_t)sizeof(real));
-    const int64_t room = fit > 1 ? fit : 1, rounds = (batch + room - 1) / room;
-    plan->round = (batch + rounds - 1) / rounds;
-    plan->passes = (int)((batch + plan->round - 1) / plan->round) * cuda_pass[plan->what].count;
     const int64_t all = device->multiprocessors * cuda_resident(plan, device);
-    const int64_t tiles = cuda_tiles(plan->tile, cuda_sites_most(f)) * plan->round;
+    const int64_t tiles = cuda_tiles(plan->tile, cuda_sites_most(f));
     plan->blocks = (all + instances - 1) / instances;
-    plan->blocks = plan->blocks < tiles ? plan->blocks : tiles;
+    plan->round = cuda_round(call, tiles, plan->blocks, far);
+    plan->passes = (int)((call->batch + plan->round - 1) / plan->round) * cuda_pass[plan->what].count;
+    plan->passes = plan->passes ? plan->passes : 1;
+    if (plan->blocks > tiles * plan->round)
+        plan->blocks = tiles * plan->round;
     return 1;
 }
 

@@ -1,10 +1,11 @@
 #!/bin/sh
-# mutate.sh BUILD - breaks the generator on purpose, one way at a time, in a copy, and shows
+# mutate.sh BUILD [c|cuda] - breaks the generator on purpose, one way at a time, in a copy, and shows
 # that the tests see it.  BUILD is a built tree: its test programs judge the code of the
 # broken archc.  Takes some minutes; run by hand or as the ctest label `slow`.
 #
-#     tests/mutate/mutate.sh build
+#     tests/mutate/mutate.sh build         # or only one of the languages
 set -u
+part=${2-all}
 build=$(cd "$1" && pwd) || exit 2
 source=$(cd "$(dirname "$0")/../.." && pwd)
 dir=$(mktemp -d) || exit 1
@@ -32,14 +33,33 @@ judge() {
     done
 }
 
+# judge_cuda NETWORK..: NAME.cu as C, a fiber for every thread.  The host's half needs no
+# optimisation.
+judge_cuda() {
+    for network; do
+        rm -rf "$dir/out"
+        "$dir/build/bin/archc" "$network" -o "$dir/out" >/dev/null 2>&1 || return 1
+        name=$(basename "$dir"/out/*.c .c)
+        gcc -std=c11 -O0 -fPIC -shared "$dir/out/$name.c" -o "$dir/out/$name.so" -lm \
+            >/dev/null 2>&1 || return 1
+        gcc -std=c11 -O1 -fPIC -shared -include "$source/tests/kernels/cuda/shim.h" -x c \
+            "$dir/out/$name.cu" -o "$dir/out/kernels.so" -lm >/dev/null 2>&1 || return 1
+        timeout 120 "$build/bin/check_cuda" 8x8,5x3 "$network" "$dir/out/$name.so" \
+            "$name" "$dir/out/kernels.so" >/dev/null 2>&1 || return 1
+    done
+}
+
 # Together they have every kind of layer.
 networks="$source/archs/task3/st2.arch $source/archs/task2/fl.arch $source/tests/kernels/archs/padded.arch
 $source/tests/kernels/archs/wide.arch"
-judge $networks || { echo "the unbroken generator fails already"; exit 1; }
+judge=judge
+[ "$part" = cuda ] || judge $networks ||
+    { echo "the unbroken generator fails already"; exit 1; }
 
 survivors=0 mutants=0
 # break NAME FILE SED-EXPRESSION
 break_() {
+    [ "$part" = all ] || [ "$part" = "$language" ] || return 0
     mutants=$((mutants + 1))
     broken=$dir/compiler/$2
     cp "$broken" "$dir/kept"
@@ -48,7 +68,7 @@ break_() {
         verdict='NOT APPLIED: the text to break is gone'
     elif ! cmake --build "$dir/build" --target archc >"$dir/log" 2>&1; then
         verdict='NOT BUILT'
-    elif judge $networks; then
+    elif $judge $networks; then
         verdict=SURVIVED
     else
         verdict=caught
@@ -58,6 +78,7 @@ break_() {
     cp "$dir/kept" "$broken"
 }
 
+language=c
 break_ 'mirrored kernel not mirrored' emit/prelude/pack.h 's/ ^ mirrored)/ ^ 0)/'
 break_ 'middle product takes one tap' emit/prelude/pack.h 's/part % 3 == 1 ||/part % 3 == 3 ||/'
 break_ 'taps of products exchanged' emit/prelude/sums.h 's/product = 3 \* product + (tap/product = 3 * product + (1 ^ tap/'
@@ -93,6 +114,33 @@ break_ 'last of equal maxima' plan/lower_point.c 's/vx_op4(b, VX_GT, x, max, vx_
 break_ 'forget the tap of a pooled site' emit/prelude/tables.h 's/k = k \* w->kernel\[axis\] + t/k = 0 * t/'
 break_ 'forget the last packed outputs' emit/prelude/pack.h 's/block < outs; block += 8/block + 8 <= outs; block += 8/'
 break_ 'forward blocks for every shard' emit/kernel.c 's/blocks \* call->shard \/ shards/0 * shards/'
+
+judge=judge_cuda language=cuda
+networks="$source/archs/task3/st2.arch $source/tests/kernels/archs/padded.arch"
+[ "$part" = c ] || judge_cuda $networks ||
+    { echo "the unbroken generator of CUDA fails already"; exit 1; }
+break_ 'CUDA: sites overlap' plan/cuda_value.c \
+    's/ix_scale(b, site, cuda_pitch(s->channels))/ix_scale(b, site, cuda_pitch(s->channels) - 1)/'
+break_ 'CUDA: no barriers' emit/cuda.c 's/w_line(w, "__syncthreads();")/(void)0/'
+break_ 'CUDA: no wrap' emit/prelude/cuda_tables.cuh 's/if (w->circular\[axis\])$/if (0)/'
+break_ 'CUDA: the first share left out' plan/cuda_sum.c \
+    's/put_for(b, "share", ix(b, 0), shares, 1)/put_for(b, "share", ix(b, 1), shares, 1)/'
+break_ 'CUDA: shares rounded down' plan/cuda_sum.c \
+    's/const Ix \*up = ix_add(b, s->sites, ix_add(b, shares, ix(b, -1)));/const Ix *up = s->sites;/'
+break_ 'CUDA: every tile begins at site 0' plan/cuda_value.c \
+    's/: ix_add(z->b, ix_word(z->b, "at.site"), s)/: s/'
+break_ 'CUDA: the last tile too long' emit/prelude/cuda_block.cuh \
+    's/at->sites = sites - at->site < f->tile ? sites - at->site : f->tile/at->sites = f->tile/'
+break_ 'CUDA: windows read within a pass' plan/cuda_pass.c \
+    's/level_made(q, home) + !here/level_made(q, home) + 0 * here/'
+break_ 'CUDA: far fields where others are' plan/cuda_epoch.c \
+    's/bool by_pass = z->grid/bool by_pass = 0 \&\& z->grid/'
+break_ 'CUDA: every round clears the sums' emit/cuda.c 's/if (f->first == 0)/if (f->round)/'
+break_ 'CUDA: every round does the first samples' emit/prelude/cuda_launch.h \
+    's/f->first = pass \/ all->count \* plan->round/f->first = 0/'
+break_ 'CUDA: the last block is not added' emit/prelude/cuda_tables.cuh \
+    's/for (int64 first = 0; first < blocks; first += 16)/blocks -= blocks > 1; for (int64 first = 0; first < blocks; first += 16)/'
+break_ 'CUDA: parts of a pool by block' plan/cuda_pool.c 's/ix_word(b, "at.tile")/ix_word(b, "(int)blockIdx.x")/'
 
 echo "$mutants mutants, $survivors not caught"
 [ $survivors = 0 ]
