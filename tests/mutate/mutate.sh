@@ -44,7 +44,7 @@ judge_cuda() {
             >/dev/null 2>&1 || return 1
         gcc -std=c11 -O1 -fPIC -shared -include "$source/tests/kernels/cuda/shim.h" -x c \
             "$dir/out/$name.cu" -o "$dir/out/kernels.so" -lm >/dev/null 2>&1 || return 1
-        timeout 120 "$build/bin/check_cuda" 8x8,5x3 "$network" "$dir/out/$name.so" \
+        timeout 120 "$build/bin/check_cuda" 9x7,5x3 "$network" "$dir/out/$name.so" \
             "$name" "$dir/out/kernels.so" >/dev/null 2>&1 || return 1
     done
 }

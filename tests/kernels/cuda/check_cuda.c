@@ -160,7 +160,7 @@ static bool spread(Check *k, ArchWhat what)
     ArchCudaPlan plan;
     size_t little = 0;
     for (size_t bytes = 512; bytes <= machine_device().shared_block;
-         bytes += bytes / 4) {
+         bytes += bytes / 64) {
         k->b.device.shared_block = bytes;
         k->b.device.shared_total = 2 * bytes + 2048;
         if (!k->m->cuda_plan(&k->b.call, what, &k->b.device, &plan))
