@@ -15,7 +15,8 @@ struct Arena {
     Block *block;
 };
 
-enum { BLOCK_SIZE = 64 * 1024 };
+/* Blocks double: small arenas stay small. */
+enum { BLOCK_FIRST = 4 * 1024, BLOCK_MOST = 1024 * 1024 };
 
 static void *checked_calloc(size_t size)
 {
@@ -60,8 +61,12 @@ void *arena_alloc(Arena *a, size_t size)
     return block_push(a, size)->data;
 #else
     Block *b = a->block;
-    if (!b || b->size - b->used < size)
-        b = block_push(a, size > BLOCK_SIZE ? size : BLOCK_SIZE);
+    if (!b || b->size - b->used < size) {
+        size_t next = !b                         ? BLOCK_FIRST
+                      : b->size < BLOCK_MOST / 2 ? 2 * b->size
+                                                 : BLOCK_MOST;
+        b = block_push(a, size > next ? size : next);
+    }
     void *p = b->data + b->used;
     b->used += size;
     return p;
