@@ -188,7 +188,8 @@ static void store_values(CudaSteps *f)
     }
 }
 
-/* Fields that are read through a table which can name the ghost site. */
+/* Fields that are read through a table which can name the ghost site: none is needed to look
+ * at a site itself. */
 static void mark_ghosts(CudaSteps *f)
 {
     for (int i = 0; i < f->steps; i++) {
@@ -210,7 +211,7 @@ static void mark_ghosts(CudaSteps *f)
             window = true;
             f->ghost[n->arg[1].i] = true;
         }
-        if (window && cuda_can_miss(kind, n, shape))
+        if (window && !cuda_same_site(n, shape) && cuda_can_miss(kind, n, shape))
             f->ghost[read.i] = true;
     }
     f->ghost[0] = false;

@@ -436,10 +436,14 @@ static void check_choice(Check *k)
     call.extent[0] = call.extent[1] = 512;
     for (call.batch = 1; call.batch <= 10000; call.batch *= 100) {
         good = k->m->cuda_plan(&call, ARCH_VJP, &device, &plan);
+        tally(&k->tally, good, "there is no plan for 512x512");
+        if (!good)
+            return;
         size_t sums =
             real_size(k->m) * (size_t)(plan.blocks * k->m->param_count) + 4096;
-        size_t one = (plan.work_bytes - sums) / (size_t)plan.round;
-        tally(&k->tally, good && !plan.in_shared && plan.blocks >= 132,
+        size_t all = plan.work_bytes > sums ? plan.work_bytes - sums : 0;
+        size_t one = all / (size_t)plan.round;
+        tally(&k->tally, !plan.in_shared && plan.blocks >= 132,
               "512x512 is on %lld blocks", (long long)plan.blocks);
         tally(&k->tally, plan.round == 1 || one * (size_t)plan.round <= 256u << 20,
               "%lld samples of 512x512 take %zu bytes", (long long)call.batch,
