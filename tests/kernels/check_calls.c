@@ -1,5 +1,6 @@
 /* check_calls FILE.arch LIBRARY MODEL - every way to say the same thing to a model gives
- * the same bits: types and strides of x, rows by index, several instances, shards. */
+ * the same bits: types and strides of x, rows by index, several instances, shards, work kept
+ * from one call to the next. */
 #include <float.h>
 #include <math.h>
 #include <stdlib.h>
@@ -404,6 +405,39 @@ static void check_shards(Calls *k, const Answer *wanted)
     free(mean.dparams);
 }
 
+/* The second call in one work, on other rows, does as it would alone; lattices of few samples
+ * are cut. */
+static void check_kept(Calls *k)
+{
+    static const int64_t batch[] = {1, 3, 17};
+    int64_t row[BATCH];
+    for (int i = 0; i < BATCH; i++)
+        row[i] = (7 * i + 3) % ROWS;
+    for (size_t i = 0; i < countof(batch); i++)
+        for (int what = 0; what < 2; what++) {
+            ArchWhat kind = what ? ARCH_VJP : ARCH_FORWARD;
+            int64_t count =
+                batch[i] * (what ? k->c->channels * k->c->sites : k->c->out);
+            void *y[2] = {real_new(k->m, count), real_new(k->m, count)};
+            for (int kept = 0; kept < 2; kept++) {
+                ArchCall call = trial_call(k->trial, batch[i], kind, k->isa);
+                for (call.kept = 0; call.kept <= kept; call.kept++) {
+                    call.index = call.kept == kept ? row : NULL;
+                    if (what)
+                        k->m->vjp(&call, k->dy, y[kept], NULL);
+                    else
+                        k->m->forward(&call, y[kept]);
+                }
+                call_free(&call);
+            }
+            tally(&k->tally, same(k, y[0], y[1], count),
+                  "%s: work kept from call to call changes %s of %lld samples",
+                  isa_name[k->isa], what ? "dx" : "y", (long long)batch[i]);
+            free(y[0]);
+            free(y[1]);
+        }
+}
+
 int main(int argc, char **argv)
 {
     if (argc != 4) {
@@ -433,6 +467,7 @@ int main(int argc, char **argv)
         check_index(&k);
         check_instances(&k);
         check_shards(&k, &wanted);
+        check_kept(&k);
         answer_free(&wanted);
     }
     isa_report_missing();
