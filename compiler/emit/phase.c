@@ -124,7 +124,6 @@ static const char *text_of_arg(const Emitter *e, const CallArg *arg)
     case ARG_IX: return index_text(&e->scope, arg->ix);
     case ARG_WORD:
         return dialect_spell(e->dialect->word, &(Spelling){.p = arg->word}, a);
-    case ARG_NULL: return "NULL";
     case ARG_PTR:
         return arena_printf(a, "%s%s", e->scope.phase->ptr_name[arg->ptr.i],
                             index_offset(&e->scope, arg->ix));

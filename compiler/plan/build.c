@@ -215,11 +215,6 @@ CallArg arg_vector(const Vx *vector)
     return (CallArg){.kind = ARG_VECTOR, .vector = vector};
 }
 
-CallArg arg_null(void)
-{
-    return (CallArg){.kind = ARG_NULL};
-}
-
 CallArg arg_parts(void)
 {
     return (CallArg){.kind = ARG_PARTS};

@@ -81,7 +81,6 @@ CallArg arg_buf(Build *b, BufId buf, const Ix *at); /* at NULL: its first elemen
 CallArg arg_ix(const Ix *value);
 CallArg arg_int(Build *b, int64_t value);
 CallArg arg_word(const char *word);
-CallArg arg_null(void);
 CallArg arg_ptr(Ptr p, const Ix *at);
 CallArg arg_vector(const Vx *vector);
 CallArg arg_parts(void);

@@ -84,7 +84,7 @@ int lower_lattice(Lower *l, Val v);
 /* Gradients of the parameters as their phases leave them: a region each.  Weights in tiles of
  * 4 x 4, [tap][out / 4][in / 4][4 in][4 out], biases in order. */
 BufId lower_sums(Lower *l);
-int64_t lower_region(const Graph *g, int param); /* of params: the size of all */
+int64_t lower_region(const Lower *l, int param); /* of params: the size of all */
 int lower_taps(const Node *window);
 /* The table for reading value `from` at the sites of `to`; makes room in `from` for what
  * lies around its sites. */

@@ -36,33 +36,32 @@ static int64_t fours(int64_t n)
 }
 
 /* A bias has room for a whole vector from its last eight on. */
-static int64_t region_size(const Graph *g, int param)
+static int64_t region_size(const Lower *l, int param)
 {
-    const Param *p = &g->param[param];
+    const Param *p = &l->g->param[param];
     if (p->rank == 1)
         return (p->count + 8 + LANES - 1) / LANES * LANES;
-    if (outer_can(g, param))
+    if (outer_can(l->g, param))
         return p->count;
     int64_t taps = p->count / ((int64_t)p->dim[0] * p->dim[1]);
     int64_t size = taps * fours(p->dim[0]) * fours(p->dim[1]) * LANES;
-    int64_t products = winograd_region(g, param);
+    int64_t products = winograd_region(l, param);
     return size > products ? size : products;
 }
 
-int64_t lower_region(const Graph *g, int param)
+int64_t lower_region(const Lower *l, int param)
 {
     int64_t at = 0;
     for (int i = 0; i < param; i++)
-        at += region_size(g, i);
+        at += region_size(l, i);
     return at;
 }
 
 BufId lower_sums(Lower *l)
 {
-    return build_buffer(l->b,
-                        (Buffer){.name = "sums",
-                                 .space = SPACE_SUM,
-                                 .count = lower_region(l->g, l->g->params) / LANES});
+    return build_buffer(l->b, (Buffer){.name = "sums",
+                                       .space = SPACE_SUM,
+                                       .count = lower_region(l, l->g->params) / LANES});
 }
 
 int lower_taps(const Node *window)

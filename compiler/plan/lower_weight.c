@@ -135,7 +135,7 @@ void lower_weight(Lower *l, Val v)
     w.out = dy->shape.channels;
     w.in = graph_node(l->g, w.x)->shape.channels;
     w.taps = lower_taps(&window);
-    w.region = lower_region(l->g, n->param);
+    w.region = lower_region(l, n->param);
     if (!fuse_same_site(&window)) {
         w.table = lower_table(l, NEAR_FORWARD, &window, w.x, w.dy);
         lower_surround(l, NEAR_FORWARD, &window, w.x, w.dy);
@@ -156,7 +156,7 @@ static void bias_tile(Lower *l, Val v, const Ix *const strip[2], const Ix *o, in
     Ptr p = ptr_new(b, "db"), from = ptr_new(b, "dy");
     Reg sum = reg_new(b, "sum");
     put_point(b, p, NULL, lower_sums(l),
-              ix_add(b, o, ix(b, lower_region(l->g, n->param))));
+              ix_add(b, o, ix(b, lower_region(l, n->param))));
     Var i = put_unroll(b, "i", count);
     put_declare(b, sum, ix_element(ix_var(b, i), count), NULL, vx_zero(b));
     put_end(b);

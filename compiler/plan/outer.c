@@ -213,7 +213,7 @@ void outer_weight(Lower *l, Val v)
                .strip = OUTER_SITES,
                .dy = lower_buffer(l, dy),
                .dy_row = lower_row(graph_node(l->g, dy)),
-               .region = lower_region(l->g, n->param)};
+               .region = lower_region(l, n->param)};
     o.panels = outer_panels(l, &o, x);
     const Ix *to;
     Var from = lower_strips(l, ix_sites(b, lower_lattice(l, dy)), OUTER_SITES, &to);

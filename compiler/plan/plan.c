@@ -18,7 +18,7 @@ static int clear_sums(Lower *l)
     phase_begin(b, "clear_sums", "clear_sums", 0);
     put_call(b, "clear", 2,
              (CallArg[]){arg_buf(b, lower_sums(l), NULL),
-                         arg_int(b, lower_region(l->g, l->g->params))});
+                         arg_int(b, lower_region(l, l->g->params))});
     return phase_end(b);
 }
 
@@ -28,7 +28,7 @@ static void put_order(Lower *l, int param)
     Build *b = l->b;
     const Param *p = &l->g->param[param];
     CallArg to = arg_word("dparams"), at = arg_int(b, p->offset);
-    CallArg sums = arg_buf(b, lower_sums(l), ix(b, lower_region(l->g, param)));
+    CallArg sums = arg_buf(b, lower_sums(l), ix(b, lower_region(l, param)));
     if (p->rank == 1 || outer_can(l->g, param)) {
         put_call(b, "order_numbers", 4,
                  (CallArg[]){to, at, sums, arg_int(b, p->count)});
@@ -57,7 +57,7 @@ static int order_products(Lower *l, int param)
     phase_begin(b, name, p->name, 0);
     put_call(b, "order_products", 6,
              (CallArg[]){arg_word("dparams"), arg_int(b, p->offset),
-                         arg_buf(b, lower_sums(l), ix(b, lower_region(l->g, param))),
+                         arg_buf(b, lower_sums(l), ix(b, lower_region(l, param))),
                          arg_int(b, p->dim[0]), arg_int(b, p->dim[1]),
                          arg_int(b, p->rank - 2)});
     return phase_end(b);

@@ -141,7 +141,6 @@ typedef struct CallArg {
         ARG_BUF,
         ARG_IX,
         ARG_WORD,
-        ARG_NULL,
         ARG_PARTS,
         ARG_EXTENT,
         ARG_HALO,

@@ -131,7 +131,6 @@ static void print_arg(const Printer *z, const CallArg *arg)
         fputc(']', z->out);
         return;
     case ARG_VECTOR: print_vx(z, arg->vector); return;
-    case ARG_NULL: fputs("null", z->out); return;
     case ARG_PARTS: fputs("parts", z->out); return;
     case ARG_EXTENT: fprintf(z->out, "extent %d", arg->lattice); return;
     case ARG_HALO:

@@ -35,6 +35,6 @@ void winograd_outputs(Lower *l, const Step *step);
 
 /* Sums over sites and samples of the products of a weight gradient. */
 void winograd_weight(Lower *l, Val v);
-int64_t winograd_region(const Graph *g, int param); /* numbers; 0: not made so */
+int64_t winograd_region(const Lower *l, int param); /* numbers; 0: not made so */
 
 #endif
