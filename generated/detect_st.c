@@ -925,21 +925,21 @@ INLINE void pack_products(const real *packed, real *to, int outs, int ins, int a
     int products = 1;
     for (int axis = 0; axis < axes; axis++)
         products *= 3;
-    for (int product = 0; product < products; product++, to += outs * ins)
+    for (int product = 0; product < products; product++, to += (int64_t)outs * ins)
         for (int out = 0; out < outs; out++) {
             const int block = out / 8 * 8, step = outs - block < 8 ? outs - block : 8;
-            const int first = out / width * width;
-            const int apart = outs - first < width ? outs - first : width;
+            const int64_t first = out / width * width;
+            const int64_t apart = outs - first < width ? outs - first : width;
             const real *from = packed + (int64_t)block * ins * taps + out - block;
             real *sum = to + first * ins + out - first;
             for (int i = 0; i < ins; i++)
                 sum[i * apart] = 0;
-            for (int tap = 0; tap < taps; tap++, from += ins * step) {
+            for (int tap = 0; tap < taps; tap++, from += (int64_t)ins * step) {
                 int part = product, taken = 1;
                 for (int axis = 0; axis < axes; axis++, part /= 3)
                     taken &= part % 3 == 1 || part % 3 / 2 == ((tap >> axis & 1) ^ mirrored);
                 for (int i = 0; taken && i < ins; i++)
-                    sum[i * apart] += from[i * step];
+                    sum[i * apart] += from[(int64_t)i * step];
             }
         }
 }
@@ -8856,6 +8856,7 @@ static int64_t cuda_tables(CudaFrame *f, int *tables)
 /* Numbers of the fields of one sample in a block: from which epoch to which, size. */
 static int64_t cuda_fields(CudaFrame *f, ArchWhat what)
 {
+    (void)f; /* a network of vectors alone has none */
     switch (what) {
         case ARCH_FORWARD: {
             CudaField field[] = {
@@ -8939,6 +8940,7 @@ static int64_t cuda_fields(CudaFrame *f, ArchWhat what)
 /* On the grid: of one tile in a block, by epochs; of a sample, by passes. */
 static int64_t cuda_near(CudaFrame *f, ArchWhat what)
 {
+    (void)f; /* a network of vectors alone has none */
     switch (what) {
         case ARCH_FORWARD: {
             CudaField field[] = {
@@ -9006,6 +9008,7 @@ static int64_t cuda_near(CudaFrame *f, ArchWhat what)
 
 static int64_t cuda_far(CudaFrame *f, ArchWhat what)
 {
+    (void)f; /* a network of vectors alone has none */
     switch (what) {
         case ARCH_FORWARD: {
             CudaField field[] = {

@@ -100,6 +100,7 @@ static void place_kernels(Writer *w, const Program *p, const char *name, Spread 
 {
     w_line(w, "static int64_t %s(CudaFrame *f, ArchWhat what)", name);
     w_brace(w);
+    w_line(w, "(void)f; /* a network of vectors alone has none */");
     w_open(w, "switch (what)");
     for (int what = 0; what < WHAT_COUNT; what++)
         if (p->kernel[what].used)
