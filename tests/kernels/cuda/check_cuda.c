@@ -488,7 +488,7 @@ int main(int argc, char **argv)
     k.loss = k.g->loss ? grad_reverse(k.g, GRAD_LOSS, a) : NULL;
     check_choice(&k);
     check_lattices(&k, argv[1]);
-    tally(&k.tally, k.spread > 0, "nothing was spread over the grid");
+    tally(&k.tally, k.spread > 0 || k.m->rank == 0, "nothing was spread over the grid");
     printf("%d calls spread over the grid\n", k.spread);
     for (int what = 0; what < 3 && !k.barriers; what++)
         printf("%s: worst ratio %.2g\n", what_name[what], k.worst[what]);
