@@ -91,6 +91,7 @@ CallArg arg_halo(BufId table);
 int build_lattice(Build *b, const Shape *shape);
 int build_tiles(Build *b, int lattice); /* of 2 x 2 x .. sites */
 BufId build_buffer(Build *b, Buffer buffer);
+BufId build_packed(Build *b); /* the packed parameters */
 BufId build_table(Build *b, GeometryKind kind, const Window *w, int in, int out);
 /* Offset of a matrix in the packed parameters. */
 int64_t build_packing(Build *b, Packing packing);

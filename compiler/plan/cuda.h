@@ -116,8 +116,6 @@ const Ix *cuda_here(Cuda *z, Val v, const Ix *s, const Ix *channel);
 const Ix *cuda_there(Cuda *z, Val v, const Ix *site, const Ix *channel);
 BufId cuda_table(Cuda *z, GeometryKind kind, const Node *window, Val from, Val to);
 bool cuda_same_site(const Node *window, const Shape *of);
-bool cuda_can_miss(GeometryKind kind, const Node *window, const Shape *of);
-BufId cuda_packed(Cuda *z);
 /* Gradients of one parameter; indices count from the first of all parameters. */
 BufId cuda_sums(Cuda *z, int param);
 /* The ghost site behind a field: zeros. */

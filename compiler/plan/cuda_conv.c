@@ -1,4 +1,5 @@
 #include "plan/cuda.h"
+#include "plan/value.h"
 
 /* What the loops of one convolution, or of its adjoint by x, need to know. */
 typedef struct Conv {
@@ -11,30 +12,6 @@ typedef struct Conv {
     const Ix *sites, *tiles; /* of the block's part of the lattice             */
 } Conv;
 
-static int64_t pack_weights(Cuda *z, const Node *n, const Conv *c)
-{
-    bool forward = n->op == OP_CONV;
-    int64_t outer = (int64_t)(forward ? c->in : c->out) * c->taps;
-    return build_packing(z->b, (Packing){.param = graph_node(z->g, n->arg[1])->param,
-                                         .out = c->out,
-                                         .in = c->in,
-                                         .taps = c->taps,
-                                         .stride_out = forward ? outer : c->taps,
-                                         .stride_in = forward ? c->taps : outer,
-                                         .stride_tap = 1});
-}
-
-static int64_t pack_bias(Cuda *z, const Node *n, int out)
-{
-    if (n->op != OP_CONV || !n->arg[2].i)
-        return -1;
-    return build_packing(z->b, (Packing){.param = graph_node(z->g, n->arg[2])->param,
-                                         .out = out,
-                                         .in = 1,
-                                         .taps = 1,
-                                         .stride_out = 1});
-}
-
 static Conv conv_of(Cuda *z, const CudaStep *step)
 {
     const Node *n = graph_node(z->g, step->value);
@@ -45,8 +22,8 @@ static Conv conv_of(Cuda *z, const CudaStep *step)
     if (!cuda_same_site(n, &n->shape))
         c.table = cuda_table(z, n->op == OP_CONV ? NEAR_FORWARD : NEAR_BACKWARD, n, c.x,
                              step->value);
-    c.weights = pack_weights(z, n, &c);
-    c.bias = pack_bias(z, n, c.out);
+    c.weights = build_packing(z->b, value_packing(z->g, n));
+    c.bias = value_pack_bias(z->b, z->g, n);
     c.sites = cuda_tile(z, step->value);
     return c;
 }
@@ -57,7 +34,8 @@ static void begin_sums(Cuda *z, const Conv *c, const CudaTile *t)
     Ptr bias = {0};
     if (c->bias >= 0) {
         bias = ptr_new(b, "bias");
-        put_point(b, bias, NULL, cuda_packed(z), ix_add(b, ix(b, c->bias), t->channel));
+        put_point(b, bias, NULL, build_packed(z->b),
+                  ix_add(b, ix(b, c->bias), t->channel));
     }
     Var i = put_unroll(b, "i", t->channels);
     for (int s = 0; s < t->sites; s++)
@@ -145,9 +123,9 @@ static void item(Cuda *z, const Conv *c, CudaTile *t, const Ix *block)
     const Ix *first = ix_add(b, ix(b, c->weights),
                              ix_scale(b, block, (int64_t)PACK_WIDTH * c->taps * c->in));
     if (t->channels % 4 == 0)
-        put_point_aligned(b, w, NULL, cuda_packed(z), first);
+        put_point_aligned(b, w, NULL, build_packed(z->b), first);
     else
-        put_point(b, w, NULL, cuda_packed(z), first);
+        put_point(b, w, NULL, build_packed(z->b), first);
     Var tap = put_for(b, "tap", ix(b, 0), ix(b, c->taps), 1);
     Ptr x = point_at_taps(z, c, t, ix_var(b, tap));
     sum_channels(z, c, t, ix_var(b, tap), x, w);

@@ -1,4 +1,5 @@
 #include "plan/cuda.h"
+#include "plan/value.h"
 
 #include <string.h>
 
@@ -211,7 +212,8 @@ static void mark_ghosts(CudaSteps *f)
             window = true;
             f->ghost[n->arg[1].i] = true;
         }
-        if (window && !cuda_same_site(n, shape) && cuda_can_miss(kind, n, shape))
+        if (window && !cuda_same_site(n, shape) &&
+            value_can_miss(kind, &n->window, shape->rank))
             f->ghost[read.i] = true;
     }
     f->ghost[0] = false;

@@ -83,31 +83,11 @@ bool cuda_same_site(const Node *window, const Shape *of)
     return true;
 }
 
-bool cuda_can_miss(GeometryKind kind, const Node *window, const Shape *of)
-{
-    if (kind == COVER || kind == COVER_TAP)
-        return true;
-    for (int k = 0; k < of->rank; k++) {
-        Boundary boundary = window->window.boundary[k];
-        if (boundary == BOUNDARY_ZERO)
-            return true;
-        if (kind == NEAR_BACKWARD &&
-            (boundary == BOUNDARY_NONE || window->window.stride[k] != 1))
-            return true;
-    }
-    return false;
-}
-
 BufId cuda_table(Cuda *z, GeometryKind kind, const Node *window, Val from, Val to)
 {
     int in = cuda_lattice(z, kind == NEAR_FORWARD ? from : to);
     int out = cuda_lattice(z, kind == NEAR_FORWARD ? to : from);
     return build_table(z->b, kind, &window->window, in, out);
-}
-
-BufId cuda_packed(Cuda *z)
-{
-    return build_buffer(z->b, (Buffer){.name = "packed", .space = SPACE_PACKED});
 }
 
 BufId cuda_sums(Cuda *z, int param)

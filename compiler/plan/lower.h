@@ -53,10 +53,9 @@ void lower_conv(Lower *l, const Step *step);
  * of weights before them, or NULL. */
 void lower_products(Lower *l, const Made *m, Ptr x, Ptr w, int in, int width,
                     const Ix *row);
-/* Offsets in the packed parameters: of the sums of weights for winograd.h, in blocks of
- * `width` outputs, and of the bias, -1 if there is none. */
+/* Offset in the packed parameters of the sums of weights for winograd.h, in blocks of `width`
+ * outputs. */
 int64_t lower_pack_products(Lower *l, const Node *conv, int axes, int width);
-int64_t lower_pack_bias(Lower *l, const Node *conv);
 
 /* lower_point.c: the same for every other root; before the walk, what a sample has for all
  * of its sites goes to all of its parts. */
@@ -89,6 +88,9 @@ int lower_taps(const Node *window);
 /* The table for reading value `from` at the sites of `to`; makes room in `from` for what
  * lies around its sites. */
 BufId lower_table(Lower *l, GeometryKind kind, const Node *window, Val from, Val to);
+/* Around the field: the ghost site zeroed, if anything can miss; the halo of the table filled,
+ * if it has one. */
+void lower_around(Lower *l, Val field, bool can_miss, const BufId *halo);
 /* Zeroes the ghost site and fills the halo of `from`, where the table names them. */
 void lower_surround(Lower *l, GeometryKind kind, const Node *window, Val from, Val to);
 /* Vectors from one site of a field to the next: one more than its channels where these are a

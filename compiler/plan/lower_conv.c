@@ -1,4 +1,5 @@
 #include "plan/lower.h"
+#include "plan/value.h"
 
 /* What the loops of one convolution need to know. */
 typedef struct Conv {
@@ -11,45 +12,14 @@ typedef struct Conv {
     int64_t bias;    /* likewise, -1: none                                     */
 } Conv;
 
-static BufId packed(Lower *l)
-{
-    return build_buffer(l->b, (Buffer){.name = "packed", .space = SPACE_PACKED});
-}
-
-/* Weights of a convolution as its loops read them. */
-static Packing packing_of(Lower *l, const Node *n)
-{
-    bool forward = n->op == OP_CONV;
-    Packing p = {.param = graph_node(l->g, n->arg[1])->param,
-                 .out = n->shape.channels,
-                 .in = graph_node(l->g, n->arg[0])->shape.channels,
-                 .taps = lower_taps(n),
-                 .stride_tap = 1};
-    int64_t outer = (int64_t)(forward ? p.in : p.out) * p.taps;
-    p.stride_out = forward ? outer : p.taps;
-    p.stride_in = forward ? p.taps : outer;
-    return p;
-}
-
 int64_t lower_pack_products(Lower *l, const Node *n, int axes, int width)
 {
-    Packing p = packing_of(l, n);
+    Packing p = value_packing(l->g, n);
     p.from = build_packing(l->b, p);
     p.axes = axes;
     p.width = width;
     p.mirrored = n->op == OP_CONV_DX;
     return build_packing(l->b, p);
-}
-
-int64_t lower_pack_bias(Lower *l, const Node *n)
-{
-    if (n->op != OP_CONV || !n->arg[2].i)
-        return -1;
-    return build_packing(l->b, (Packing){.param = graph_node(l->g, n->arg[2])->param,
-                                         .out = n->shape.channels,
-                                         .in = 1,
-                                         .taps = 1,
-                                         .stride_out = 1});
 }
 
 static Conv conv_of(Lower *l, const Step *step)
@@ -62,8 +32,8 @@ static Conv conv_of(Lower *l, const Step *step)
     if (!fuse_same_site(n))
         c.table = lower_table(l, n->op == OP_CONV ? NEAR_FORWARD : NEAR_BACKWARD, n,
                               c.x, step->root);
-    c.weights = build_packing(l->b, packing_of(l, n));
-    c.bias = lower_pack_bias(l, n);
+    c.weights = build_packing(l->b, value_packing(l->g, n));
+    c.bias = value_pack_bias(l->b, l->g, n);
     return c;
 }
 
@@ -73,7 +43,8 @@ static void begin_sums(Lower *l, const Conv *c, const Made *m)
     Ptr bias = {0};
     if (c->bias >= 0) {
         bias = ptr_new(b, "bias");
-        put_point(b, bias, NULL, packed(l), ix_add(b, ix(b, c->bias), m->channel));
+        put_point(b, bias, NULL, build_packed(l->b),
+                  ix_add(b, ix(b, c->bias), m->channel));
     }
     Var i = put_unroll(b, "i", m->channels);
     Var s = put_unroll(b, "s", m->sites);
@@ -163,7 +134,7 @@ static void lower_register_tile(Lower *l, const Conv *c, const Ix *block, int wi
 
     int64_t block_size = (int64_t)PACK_WIDTH * c->taps * c->in;
     Ptr w = ptr_new(b, "w"), x = ptr_new(b, "x");
-    put_point(b, w, NULL, packed(l),
+    put_point(b, w, NULL, build_packed(l->b),
               ix_add(b, ix(b, c->weights),
                      ix_add(b, ix_scale(b, block, block_size), in_block)));
     Var tap = put_for(b, "tap", ix(b, 0), ix(b, c->taps), 1);

@@ -72,21 +72,6 @@ int lower_taps(const Node *window)
     return taps;
 }
 
-static bool has_ghost(GeometryKind kind, const Node *window)
-{
-    if (kind == COVER || kind == COVER_TAP)
-        return true;
-    for (int k = 0; k < window->shape.rank; k++) {
-        Boundary boundary = window->window.boundary[k];
-        if (boundary == BOUNDARY_ZERO)
-            return true;
-        if (kind == NEAR_BACKWARD &&
-            (boundary == BOUNDARY_NONE || window->window.stride[k] != 1))
-            return true;
-    }
-    return false;
-}
-
 BufId lower_table(Lower *l, GeometryKind kind, const Node *window, Val from, Val to)
 {
     int in = lower_lattice(l, kind == NEAR_FORWARD ? from : to);
@@ -95,20 +80,28 @@ BufId lower_table(Lower *l, GeometryKind kind, const Node *window, Val from, Val
     return build_table(l->b, kind, &window->window, in, out);
 }
 
-void lower_surround(Lower *l, GeometryKind kind, const Node *window, Val from, Val to)
+void lower_around(Lower *l, Val field, bool can_miss, const BufId *halo)
 {
     Build *b = l->b;
-    BufId table = lower_table(l, kind, window, from, to), buf = lower_buffer(l, from);
-    int row = lower_row(graph_node(l->g, from));
-    const Ix *sites = ix_sites(b, lower_lattice(l, from));
-    if (has_ghost(kind, window))
+    BufId buf = lower_buffer(l, field);
+    int row = lower_row(graph_node(l->g, field));
+    const Ix *sites = ix_sites(b, lower_lattice(l, field));
+    if (can_miss)
         put_call(b, "clear", 2,
                  (CallArg[]){arg_buf(b, buf, ix_scale(b, sites, row * LANES)),
                              arg_int(b, row * LANES)});
-    if (kind == NEAR_FORWARD || kind == NEAR_BACKWARD)
+    if (halo)
         put_call(b, "vec_fill_halo", 4,
-                 (CallArg[]){arg_halo(table), arg_buf(b, buf, NULL), arg_int(b, row),
+                 (CallArg[]){arg_halo(*halo), arg_buf(b, buf, NULL), arg_int(b, row),
                              arg_ix(sites)});
+}
+
+void lower_surround(Lower *l, GeometryKind kind, const Node *window, Val from, Val to)
+{
+    BufId table = lower_table(l, kind, window, from, to);
+    bool halo = kind == NEAR_FORWARD || kind == NEAR_BACKWARD;
+    lower_around(l, from, value_can_miss(kind, &window->window, window->shape.rank),
+                 halo ? &table : NULL);
 }
 
 const Ix *lower_index(Lower *l, Val v, const Ix *site, const Ix *channel,

@@ -155,7 +155,7 @@ Program *plan_make(const Graph *g, const Target *target, const PlanOptions *opti
     Build b = {.p = p, .arena = a};
     GROW(a, p->buffer, p->buffers, b.buffer_cap);
     p->buffers = 1;
-    build_buffer(&b, (Buffer){.name = "packed", .space = SPACE_PACKED});
+    build_packed(&b);
     build_lattice(&b, &(Shape){.rank = 0});
     build_lattice(&b, &graph_node(g, g->input)->shape);
 

@@ -64,6 +64,11 @@ BufId build_buffer(Build *b, Buffer buffer)
     return (BufId){p->buffers++};
 }
 
+BufId build_packed(Build *b)
+{
+    return build_buffer(b, (Buffer){.name = "packed", .space = SPACE_PACKED});
+}
+
 static int geometry_rows(GeometryKind kind, const Window *w, int rank)
 {
     int rows = 1;

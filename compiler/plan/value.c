@@ -100,3 +100,46 @@ const Vx *value_point(Build *b, const Node *n, const Vx *const x[2])
     }
     unreachable();
 }
+
+/* ---- convolutions ---- */
+
+Packing value_packing(const Graph *g, const Node *n)
+{
+    bool forward = n->op == OP_CONV;
+    Packing p = {.param = graph_node(g, n->arg[1])->param,
+                 .out = n->shape.channels,
+                 .in = graph_node(g, n->arg[0])->shape.channels,
+                 .taps = 1,
+                 .stride_tap = 1};
+    for (int k = 0; k < n->shape.rank; k++)
+        p.taps *= n->window.kernel[k];
+    int64_t outer = (int64_t)(forward ? p.in : p.out) * p.taps;
+    p.stride_out = forward ? outer : p.taps;
+    p.stride_in = forward ? p.taps : outer;
+    return p;
+}
+
+int64_t value_pack_bias(Build *b, const Graph *g, const Node *n)
+{
+    if (n->op != OP_CONV || !n->arg[2].i)
+        return -1;
+    return build_packing(b, (Packing){.param = graph_node(g, n->arg[2])->param,
+                                      .out = n->shape.channels,
+                                      .in = 1,
+                                      .taps = 1,
+                                      .stride_out = 1});
+}
+
+bool value_can_miss(GeometryKind kind, const Window *window, int rank)
+{
+    if (kind == COVER || kind == COVER_TAP)
+        return true;
+    for (int k = 0; k < rank; k++) {
+        if (window->boundary[k] == BOUNDARY_ZERO)
+            return true;
+        if (kind == NEAR_BACKWARD &&
+            (window->boundary[k] == BOUNDARY_NONE || window->stride[k] != 1))
+            return true;
+    }
+    return false;
+}

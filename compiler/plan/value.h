@@ -13,4 +13,13 @@ const char *value_formula(Op op);
 /* A pointwise operator of x[0] and x[1]. */
 const Vx *value_point(Build *b, const Node *n, const Vx *const x[2]);
 
+/* The weights of a convolution, or of its adjoint by x, as its loops read them; and the offset
+ * of its bias in the packed parameters, -1 if there is none. */
+Packing value_packing(const Graph *g, const Node *conv);
+int64_t value_pack_bias(Build *b, const Graph *g, const Node *conv);
+
+/* Whether a window, on a lattice of `rank` axes, can look where no site is: its table names
+ * the ghost site there. */
+bool value_can_miss(GeometryKind kind, const Window *window, int rank);
+
 #endif

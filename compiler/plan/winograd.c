@@ -123,20 +123,7 @@ Winograd winograd_of(Lower *l, const Node *n, Val x, int in, int out, bool back)
 
 void winograd_surround(Lower *l, const Winograd *w)
 {
-    Build *b = l->b;
-    BufId x = lower_buffer(l, w->x);
-    int row = lower_row(graph_node(l->g, w->x));
-    const Ix *sites = ix_sites(b, lower_lattice(l, w->x));
-    bool zero = false;
-    for (int k = 0; k < w->axes; k++)
-        zero |= w->window.boundary[k] == BOUNDARY_ZERO;
-    if (zero)
-        put_call(b, "clear", 2,
-                 (CallArg[]){arg_buf(b, x, ix_scale(b, sites, row * LANES)),
-                             arg_int(b, row * LANES)});
-    put_call(b, "vec_fill_halo", 4,
-             (CallArg[]){arg_halo(w->near), arg_buf(b, x, NULL), arg_int(b, row),
-                         arg_ix(sites)});
+    lower_around(l, w->x, value_can_miss(NEAR_FORWARD, &w->window, w->axes), &w->near);
 }
 
 const Ix *winograd_site(Lower *l, const Winograd *w, const Ix *at, const Ix *tile)

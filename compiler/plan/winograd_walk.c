@@ -21,8 +21,7 @@ static void product_tile(Lower *l, const Winograd *w, Var m, const Ix *first,
     Ptr x = ptr_new(b, "x"), weights = ptr_new(b, "w"), to = ptr_new(b, "product");
     const Ix *matrix = ix_scale(b, ix_var(b, m), (int64_t)w->in * w->out);
     put_point(
-        b, weights, NULL,
-        build_buffer(b, (Buffer){.name = "packed", .space = SPACE_PACKED}),
+        b, weights, NULL, build_packed(b),
         ix_add(b, ix(b, w->weights), ix_add(b, matrix, ix_scale(b, first, w->in))));
     Var i = put_unroll(b, "i", channels);
     Var s = put_unroll(b, "s", tiles);
@@ -102,9 +101,7 @@ static void output_tile(Lower *l, const Step *step, const Ix *channel, int chann
                              ix_scale(b, w->n, w->out));
     put_point(b, from, NULL, w->product, ix_scale(b, ix_add(b, first, channel), LANES));
     if (w->bias >= 0)
-        put_point(b, bias, NULL,
-                  build_buffer(b, (Buffer){.name = "packed", .space = SPACE_PACKED}),
-                  ix_add(b, ix(b, w->bias), channel));
+        put_point(b, bias, NULL, build_packed(b), ix_add(b, ix(b, w->bias), channel));
     Var lane = put_lanes(b);
     made.lane = ix_var(b, lane);
     Reg v = reg_new(b, "v");
@@ -204,7 +201,7 @@ static Winograd winograd_walk(Lower *l, const Group *group)
                                  .channels = w.products * AT_ONCE * w.out});
     w.width = block_width(w.out);
     w.weights = lower_pack_products(l, n, w.axes, w.width);
-    w.bias = lower_pack_bias(l, n);
+    w.bias = value_pack_bias(b, l->g, n);
     return w;
 }
 
