@@ -37,11 +37,6 @@ typedef struct BenchCuda {
     int64_t steps, calls; /* done; of a burst */
 } BenchCuda;
 
-static void *pointer(GpuMemory memory)
-{
-    return (void *)(uintptr_t)memory.address;
-}
-
 /* ---- peak ---- */
 
 /* Operations a second. */
@@ -69,7 +64,7 @@ static bool peak_begin(Peak *p, GpuModel *model, ArchError *e)
     size_t threads = (size_t)p->blocks * TRAIN_THREADS;
     bool ok = gpu_tools_load(&p->tools, gpu, gpu_model_compiler(model), m->real, e) &&
               gpu_alloc(gpu, threads * model_real_size(m), &p->out, e);
-    p->argument.out = pointer(p->out);
+    p->argument.out = gpu_pointer(p->out, 0);
     for (int i = 0; ok && i < EVENTS; i++)
         ok = gpu_event_init(gpu, &p->event[i], e);
     while (ok && seconds < BENCH_BURST / 2 && p->argument.rounds < ROUNDS_MAX) {
@@ -154,22 +149,22 @@ static bool begin_weights(BenchCuda *b, ArchError *e)
 static void set_arrays(BenchCuda *b)
 {
     b->work.plan = &b->plan;
-    b->work.call.x = pointer(b->x);
-    b->work.arrays = (ArchCudaArrays){.params = pointer(b->w),
-                                      .packed = pointer(b->packed),
-                                      .tables = pointer(b->tables),
-                                      .work = pointer(b->memory),
-                                      .target = pointer(b->target),
-                                      .y = pointer(b->y),
-                                      .dparams = pointer(b->grad),
-                                      .loss = pointer(b->loss)};
-    b->adamw.w = pointer(b->w);
-    b->adamw.m = pointer(b->m1);
-    b->adamw.v = pointer(b->m2);
-    b->adamw.u = pointer(b->top);
-    b->adamw.g = pointer(b->grad);
-    b->adamw.loss = pointer(b->loss);
-    b->adamw.loss_sum = (double *)pointer(b->loss) + 1;
+    b->work.call.x = gpu_pointer(b->x, 0);
+    b->work.arrays = (ArchCudaArrays){.params = gpu_pointer(b->w, 0),
+                                      .packed = gpu_pointer(b->packed, 0),
+                                      .tables = gpu_pointer(b->tables, 0),
+                                      .work = gpu_pointer(b->memory, 0),
+                                      .target = gpu_pointer(b->target, 0),
+                                      .y = gpu_pointer(b->y, 0),
+                                      .dparams = gpu_pointer(b->grad, 0),
+                                      .loss = gpu_pointer(b->loss, 0)};
+    b->adamw.w = gpu_pointer(b->w, 0);
+    b->adamw.m = gpu_pointer(b->m1, 0);
+    b->adamw.v = gpu_pointer(b->m2, 0);
+    b->adamw.u = gpu_pointer(b->top, 0);
+    b->adamw.g = gpu_pointer(b->grad, 0);
+    b->adamw.loss = gpu_pointer(b->loss, 0);
+    b->adamw.loss_sum = (double *)gpu_pointer(b->loss, 0) + 1;
     b->adamw.params = b->m->param_count;
 }
 

@@ -20,11 +20,6 @@ typedef struct Stream {
     GpuWork call;
 } Stream;
 
-static void *pointer(GpuMemory memory)
-{
-    return (void *)(uintptr_t)memory.address;
-}
-
 static bool reserve(Stream *s, ArchError *e)
 {
     const ArchModel *m = s->a->m;
@@ -60,12 +55,12 @@ static bool begin(Stream *s, ArchError *e)
         !gpu_upload(s->gpu, s->params, s->w->value, s->params.bytes, e))
         return false;
     s->call.plan = &s->plan;
-    s->call.call.x = pointer(s->x);
-    s->call.arrays = (ArchCudaArrays){.params = pointer(s->params),
-                                      .packed = pointer(s->packed),
-                                      .tables = pointer(s->tables),
-                                      .work = pointer(s->work),
-                                      .y = pointer(s->y)};
+    s->call.call.x = gpu_pointer(s->x, 0);
+    s->call.arrays = (ArchCudaArrays){.params = gpu_pointer(s->params, 0),
+                                      .packed = gpu_pointer(s->packed, 0),
+                                      .tables = gpu_pointer(s->tables, 0),
+                                      .work = gpu_pointer(s->work, 0),
+                                      .y = gpu_pointer(s->y, 0)};
     return gpu_model_start(s->a->gpu, &s->call, ARCH_CUDA_PACK, e) &&
            gpu_model_start(s->a->gpu, &s->call, ARCH_CUDA_TABLES, e);
 }

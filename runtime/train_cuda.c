@@ -58,13 +58,13 @@ static bool start_adamw(const Train *t, int64_t s, int64_t count, double samples
     TrainCuda *c = t->cuda;
     size_t at = (size_t)s * c->numbers, losses = (size_t)s * sizeof(double);
     AdamWArgument a = gpu_adamw(&t->o->optim, t->instance[c->slot[s]].step + 1);
-    a.w = train_cuda_pointer(c->w, at);
-    a.m = train_cuda_pointer(c->m, at);
-    a.v = train_cuda_pointer(c->v, at);
-    a.u = train_cuda_pointer(c->u, at);
-    a.g = train_cuda_pointer(c->grad, at);
-    a.loss = train_cuda_pointer(c->loss, losses);
-    a.loss_sum = train_cuda_pointer(c->loss_sum, losses);
+    a.w = gpu_pointer(c->w, at);
+    a.m = gpu_pointer(c->m, at);
+    a.v = gpu_pointer(c->v, at);
+    a.u = gpu_pointer(c->u, at);
+    a.g = gpu_pointer(c->grad, at);
+    a.loss = gpu_pointer(c->loss, losses);
+    a.loss_sum = gpu_pointer(c->loss_sum, losses);
     a.samples = samples;
     a.params = t->m->param_count;
     return gpu_start_adamw(&c->tools, &a, count, e);
@@ -82,16 +82,16 @@ static bool start_step(const Train *t, int64_t b, int64_t s, int64_t count,
     GpuWork work = {
         .call = train_cuda_call(t, batch->group, batch->n, count),
         .plan = &plan,
-        .arrays = {.params = train_cuda_pointer(c->w, at),
-                   .packed = train_cuda_pointer(c->packed,
-                   (size_t)s * t->m->cuda_packed_bytes),
-                   .tables = train_cuda_pointer(p->tables, 0),
-                   .work = train_cuda_pointer(c->work, 0),
-                   .target = train_cuda_pointer(p->target, 0),
-                   .dparams = train_cuda_pointer(c->grad, at),
-                   .loss = train_cuda_pointer(c->loss, (size_t)s * sizeof(double))}
+        .arrays = {.params = gpu_pointer(c->w, at),
+                   .packed =
+                       gpu_pointer(c->packed, (size_t)s * t->m->cuda_packed_bytes),
+                   .tables = gpu_pointer(p->tables, 0),
+                   .work = gpu_pointer(c->work, 0),
+                   .target = gpu_pointer(p->target, 0),
+                   .dparams = gpu_pointer(c->grad, at),
+                   .loss = gpu_pointer(c->loss, (size_t)s * sizeof(double))}
     };
-    work.call.index = train_cuda_pointer(c->index, index_at(t, s, b) * sizeof(int64_t));
+    work.call.index = gpu_pointer(c->index, index_at(t, s, b) * sizeof(int64_t));
     work.call.index_stride = t->batches * c->batch;
     work.call.training = 1;
     return gpu_model_plan(c->model, &work.call, ARCH_GRADIENT, &plan, e) &&
@@ -134,16 +134,16 @@ static bool start_validation(const Train *t, int i, ArchError *e)
     GpuWork work = {
         .call = train_cuda_call(t, i, p->valids, c->slots),
         .plan = &plan,
-        .arrays = {.packed = train_cuda_pointer(c->packed, 0),
-                   .tables = train_cuda_pointer(c->group[i].tables, 0),
-                   .work = train_cuda_pointer(c->work, 0),
-                   .y = train_cuda_pointer(c->y, 0)}
+        .arrays = {.packed = gpu_pointer(c->packed, 0),
+                   .tables = gpu_pointer(c->group[i].tables, 0),
+                   .work = gpu_pointer(c->work, 0),
+                   .y = gpu_pointer(c->y, 0)}
     };
-    work.call.index = train_cuda_pointer(c->group[i].valid, 0);
-    LossArgument a = {.y = train_cuda_pointer(c->y, 0),
-                      .target = train_cuda_pointer(c->group[i].target, 0),
-                      .row = train_cuda_pointer(c->group[i].valid, 0),
-                      .sum = train_cuda_pointer(c->loss, 0),
+    work.call.index = gpu_pointer(c->group[i].valid, 0);
+    LossArgument a = {.y = gpu_pointer(c->y, 0),
+                      .target = gpu_pointer(c->group[i].target, 0),
+                      .row = gpu_pointer(c->group[i].valid, 0),
+                      .sum = gpu_pointer(c->loss, 0),
                       .rows = p->valids,
                       .width = p->width,
                       .cross_entropy = t->m->loss == ARCH_LOSS_BCE};

@@ -44,9 +44,4 @@ bool train_cuda_place(Train *t, ArchError *e);
 /* A call of `instances` networks on the data of one lattice. */
 ArchCall train_cuda_call(const Train *t, int group, int64_t batch, int64_t instances);
 
-static inline void *train_cuda_pointer(GpuMemory memory, size_t offset)
-{
-    return (void *)(uintptr_t)(memory.address + offset);
-}
-
 #endif

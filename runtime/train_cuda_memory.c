@@ -10,7 +10,7 @@ ArchCall train_cuda_call(const Train *t, int group, int64_t batch, int64_t insta
     const DatasetGroup *g = t->group[group].g;
     ArchCall call = {.size = sizeof call,
                      .batch = batch,
-                     .x = train_cuda_pointer(t->cuda->group[group].x, 0),
+                     .x = gpu_pointer(t->cuda->group[group].x, 0),
                      .x_type = g->type,
                      .instances = instances};
     for (int i = 0; i < g->rank; i++)
@@ -64,7 +64,7 @@ static bool begin_group(Train *t, int i, size_t *work, ArchError *e)
               plan_call(t, i, p->valids, ARCH_FORWARD, work, &tables, e) &&
               gpu_alloc(c->gpu, tables, &to->tables, e);
     GpuWork all = {.call = train_cuda_call(t, i, 1, 1),
-                   .arrays = {.tables = train_cuda_pointer(to->tables, 0)}};
+                   .arrays = {.tables = gpu_pointer(to->tables, 0)}};
     c->y.bytes = most(c->y.bytes, (size_t)c->slots * valids * outputs);
     return ok && (rows == 0 || gpu_model_start(c->model, &all, ARCH_CUDA_TABLES, e));
 }
@@ -139,8 +139,8 @@ bool train_cuda_place(Train *t, ArchError *e)
         }
     GpuWork all = {
         .call = train_cuda_call(t, 0, 1, c->slots),
-        .arrays = {.params = train_cuda_pointer(c->w, 0),
-                   .packed = train_cuda_pointer(c->packed, 0)}
+        .arrays = {.params = gpu_pointer(c->w, 0),
+                   .packed = gpu_pointer(c->packed, 0)}
     };
     return c->slots == 0 || gpu_model_start(c->model, &all, ARCH_CUDA_PACK, e);
 }

@@ -297,11 +297,6 @@ static GpuMemory copied(const void *x, size_t bytes)
     return m;
 }
 
-static void *address(GpuMemory m)
-{
-    return (void *)(uintptr_t)m.address;
-}
-
 /* The gradient of step t, so much smaller from the second on that v falls. */
 static void next_gradient(double *host, GpuMemory device, ArchType real, int64_t t)
 {
@@ -335,13 +330,13 @@ static void check_adamw(ArchType real, bool amsgrad)
     GpuMemory losses = copied(loss, sizeof loss), sums = copied(NULL, sizeof loss);
     for (int64_t t = 1; t <= 4; t++) {
         AdamWArgument a = gpu_adamw(&o, t);
-        a.w = address(device[0]);
-        a.m = address(device[1]);
-        a.v = address(device[2]);
-        a.u = address(device[3]);
-        a.g = address(device[4]);
-        a.loss = address(losses);
-        a.loss_sum = address(sums);
+        a.w = gpu_pointer(device[0], 0);
+        a.m = gpu_pointer(device[1], 0);
+        a.v = gpu_pointer(device[2], 0);
+        a.u = gpu_pointer(device[3], 0);
+        a.g = gpu_pointer(device[4], 0);
+        a.loss = gpu_pointer(losses, 0);
+        a.loss_sum = gpu_pointer(sums, 0);
         a.samples = 20;
         a.params = PARAMS;
         next_gradient(host[4], device[4], real, t);
@@ -398,10 +393,10 @@ static void check_losses(void **state)
         GpuMemory m[] = {copied(y, 2 * ALL * sizeof *y),
                          copied(target, ALL * sizeof *target), copied(row, sizeof row),
                          copied(sum, sizeof sum)};
-        LossArgument a = {.y = address(m[0]),
-                          .target = address(m[1]),
-                          .row = address(m[2]),
-                          .sum = address(m[3]),
+        LossArgument a = {.y = gpu_pointer(m[0], 0),
+                          .target = gpu_pointer(m[1], 0),
+                          .row = gpu_pointer(m[2], 0),
+                          .sum = gpu_pointer(m[3], 0),
                           .rows = ROWS,
                           .width = WIDTH,
                           .cross_entropy = loss == ARCH_LOSS_BCE};

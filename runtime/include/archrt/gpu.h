@@ -149,6 +149,12 @@ typedef struct GpuMemory {
     size_t bytes;
 } GpuMemory;
 
+/* `offset` bytes into it, as kernels get it: of no use on the host. */
+static inline void *gpu_pointer(GpuMemory memory, size_t offset)
+{
+    return (void *)(uintptr_t)(memory.address + offset);
+}
+
 bool gpu_alloc(Gpu *gpu, size_t bytes, GpuMemory *memory, ArchError *e);
 void gpu_free(Gpu *gpu, GpuMemory *memory);
 /* All bytes, to `value`: 0, or 0xff, which makes floats NaN. */
