@@ -79,6 +79,28 @@ void flux_refill(FluxDraws *d)
     d->used = 0;
 }
 
+/* The counter of blocks of 4 has 32 bits in word 0 and 24 above the purpose in word 3. */
+uint64_t flux_draws_taken(const FluxDraws *d)
+{
+    const uint32_t *c = d->rng.counter;
+    const uint64_t blocks = (uint64_t)(c[3] >> 8) << 32 | c[0];
+    return 4 * blocks - (uint64_t)(FLUX_DRAWS - d->used);
+}
+
+/* The store begins at multiples of its size. */
+void flux_draws_seek(FluxDraws *d, uint64_t taken)
+{
+    const uint64_t blocks = taken / FLUX_DRAWS * (FLUX_DRAWS / 4);
+    uint32_t *c = d->rng.counter;
+    c[0] = (uint32_t)blocks;
+    c[3] = (c[3] & 255) | (uint32_t)(blocks >> 32) << 8;
+    d->used = FLUX_DRAWS;
+    if (taken % FLUX_DRAWS == 0)
+        return;
+    flux_refill(d);
+    d->used = (int)(taken % FLUX_DRAWS);
+}
+
 /* As rng_below(), from the store. */
 uint32_t flux_below(FluxDraws *d, uint32_t n)
 {

@@ -58,6 +58,10 @@ typedef struct FluxMove {
 
 void flux_refill(FluxDraws *d);
 
+/* How many numbers of the stream were taken; back, or on, to such a place. */
+uint64_t flux_draws_taken(const FluxDraws *d);
+void flux_draws_seek(FluxDraws *d, uint64_t taken);
+
 static inline uint32_t flux_draw(FluxDraws *d)
 {
     if (d->used == FLUX_DRAWS)

@@ -3,5 +3,6 @@
 #define ARCHRT_GPU_TEXT_H
 
 extern const char gpu_text_train[]; /* train_kernels.h, train_kernels.cu */
+extern const char gpu_text_flux[];  /* flux_kernels.h, flux_kernels.cu   */
 
 #endif

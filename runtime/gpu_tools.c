@@ -7,14 +7,19 @@
 
 #define BLOCKS_MAX 64 /* of one instance in a step of the optimiser */
 
+GpuSource gpu_tools_source(ArchType real)
+{
+    static const char *const option[] = {"--fmad=false", "-DARCH_REAL_F64"};
+    return (GpuSource){.name = "train_kernels.cu",
+                       .text = gpu_text_train,
+                       .option = option,
+                       .options = real == ARCH_F64 ? 2 : 1};
+}
+
 bool gpu_tools_load(GpuProgram *p, Gpu *gpu, GpuCompiler *compiler, ArchType real,
                     ArchError *e)
 {
-    static const char *const option[] = {"--fmad=false", "-DARCH_REAL_F64"};
-    GpuSource source = {.name = "train_kernels.cu",
-                        .text = gpu_text_train,
-                        .option = option,
-                        .options = real == ARCH_F64 ? 2 : 1};
+    const GpuSource source = gpu_tools_source(real);
     return gpu_program_load(p, gpu, compiler, &source, e);
 }
 

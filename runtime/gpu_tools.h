@@ -6,6 +6,8 @@
 #include "gpu_program.h"
 #include "train_kernels.h"
 
+GpuSource gpu_tools_source(ArchType real);
+
 /* For reals of this type.  *p is to be released after an error, too. */
 bool gpu_tools_load(GpuProgram *p, Gpu *gpu, GpuCompiler *compiler, ArchType real,
                     ArchError *e);

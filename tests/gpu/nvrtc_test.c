@@ -1,6 +1,8 @@
 /* The real NVRTC: cubins for devices that need not be here, what kernels use, what
- * is said of a wrong one, and that the second time nothing is compiled. */
-#include "archrt/gpu.h"
+ * is said of a wrong one, and that the second time nothing is compiled.  The runtime's own
+ * kernels compile, and none spills. */
+#include "flux_cuda.h"
+#include "gpu_tools.h"
 
 #include <elf.h>
 #include <setjmp.h>
@@ -83,6 +85,39 @@ static void check_archs(void **state)
         }
 }
 
+/* All kernels of a text of the runtime's own. */
+static void check_own(const GpuSource *s, int arch, int count)
+{
+    GpuCode code;
+    ArchError e = {0};
+    if (!gpu_compile(compiler, s, arch, &code, &e))
+        fail_msg("%s\n%s", e.text, code.log ? code.log : "");
+    assert_int_equal(code.arch, arch);
+    assert_int_equal(code.kernels, count);
+    check_cubin(&code);
+    for (int i = 0; i < count; i++) {
+        const GpuUsage *u = &code.usage[i];
+        printf("%s, sm_%d: %d registers, %d bytes of stack\n", u->kernel, arch,
+               u->registers, (int)u->stack);
+        if (u->spill_stores + u->spill_loads > 0)
+            fail_msg("%s spills registers on sm_%d", u->kernel, arch);
+    }
+    gpu_code_release(&code);
+}
+
+static void check_runtime(void **state)
+{
+    static const int arch[] = {80, 90};
+    const GpuSource single = gpu_tools_source(ARCH_F32),
+                    twice = gpu_tools_source(ARCH_F64), flux = flux_cuda_source();
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        check_own(&single, arch[i], 3);
+        check_own(&twice, arch[i], 3);
+        check_own(&flux, arch[i], 2);
+    }
+}
+
 static void check_wrong_text(void **state)
 {
     const GpuSource s = {
@@ -121,6 +156,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(check_archs),
+        cmocka_unit_test(check_runtime),
         cmocka_unit_test(check_wrong_text),
         cmocka_unit_test(check_wrong_option),
     };
