@@ -707,12 +707,14 @@ INLINE int64_t whole_site(const Parts *parts, const int64_t *extent, int64_t par
 /* Sums of parts become sums of samples, in the lane of part 0. */
 INLINE void join_sum(const Parts *parts, real *y, int64_t channels)
 {
-    for (int64_t c = 0; parts->count > 1 && c < channels; c++, y += ARCH_LANES) {
-        real sum[ARCH_LANES] = {0};
-        for (int64_t lane = 0; lane < parts->samples * parts->count; lane++)
-            sum[lane / parts->count * parts->count] += y[lane];
-        memcpy(y, sum, sizeof sum);
-    }
+    const int64_t count = parts->count, used = parts->samples * count;
+    for (int64_t c = 0; count > 1 && c < channels; c++, y += ARCH_LANES)
+        for (int64_t lane = 0; lane < used; lane += count) {
+            real sum = y[lane];
+            for (int64_t part = 1; part < count; part++)
+                sum += y[lane + part];
+            y[lane] = sum;
+        }
 }
 
 INLINE void join_mean(const Parts *parts, real *y, int64_t channels, int64_t sites)
@@ -764,14 +766,18 @@ INLINE void join_max(const Parts *parts, const int64_t *extent, real *y, real *s
 /* A sample's value for all of its parts. */
 INLINE void share(const Parts *parts, const real *from, real *to, int64_t channels)
 {
-    for (int64_t c = 0; c < channels; c++, from += ARCH_LANES, to += ARCH_LANES)
-        if (parts->count == 1)
+    const int64_t count = parts->count, used = parts->samples * count;
+    for (int64_t c = 0; c < channels; c++, from += ARCH_LANES, to += ARCH_LANES) {
+        if (count == 1) {
             memcpy(to, from, ARCH_LANES * sizeof *to);
-        else
-            for (int64_t lane = 0; lane < ARCH_LANES; lane++)
-                to[lane] = lane < parts->samples * parts->count
-                               ? from[lane / parts->count * parts->count]
-                               : 0;
+            continue;
+        }
+        for (int64_t lane = 0; lane < used; lane += count)
+            for (int64_t part = 0; part < count; part++)
+                to[lane + part] = from[lane];
+        for (int64_t lane = used; lane < ARCH_LANES; lane++)
+            to[lane] = 0;
+    }
 }
 
 INLINE void share_mean(const Parts *parts, const real *from, real *to, int64_t channels,
