@@ -483,16 +483,6 @@ typedef struct Field {
     const int64_t *extent;
 } Field;
 
-/* The element where a part begins. */
-INLINE int64_t part_offset(const Parts *parts, const Field *f, int64_t part)
-{
-    int64_t at[ARCH_AXES_MAX], offset = 0;
-    coordinates(AXES, parts->grid, part, at);
-    for (int axis = 0; axis < AXES; axis++)
-        offset += at[axis] * f->extent[axis] * f->stride[1 + axis];
-    return offset;
-}
-
 /* One sample's stride, and those of a field that lies contiguously: channel, axes. */
 INLINE int64_t field_shape(Field *f, const Parts *parts, int64_t channels)
 {
@@ -507,6 +497,20 @@ INLINE int64_t field_shape(Field *f, const Parts *parts, int64_t channels)
     return size * channels;
 }
 
+/* The next element where a part begins, behind *offset; its coordinates in the grid of parts
+ * are `at`. */
+INLINE void next_part(const Parts *parts, const Field *f, int64_t *at, int64_t *offset)
+{
+    for (int axis = AXES - 1; axis >= 0; axis--) {
+        const int64_t step = f->extent[axis] * f->stride[1 + axis];
+        *offset += step;
+        if (++at[axis] < parts->grid[axis])
+            break;
+        *offset -= parts->grid[axis] * step;
+        at[axis] = 0;
+    }
+}
+
 /* Sample b of the batch is row b, or call->index[b] of x and the target. */
 INLINE void field_lanes(Field *f, const ArchCall *call, int64_t block, const Parts *parts,
                         int64_t stride, int by_index)
@@ -518,9 +522,12 @@ INLINE void field_lanes(Field *f, const ArchCall *call, int64_t block, const Par
         if (sample >= call->batch)
             break;
         const int64_t row = by_index ? row_of(call, sample) : sample;
-        for (int64_t part = 0; part < parts_used; part++)
-            f->first[f->lanes++] =
-                row * stride + (f->extent ? part_offset(parts, f, part) : 0);
+        int64_t at[AXES + 1] = {0}, offset = row * stride;
+        for (int64_t part = 0; part < parts_used; part++) {
+            f->first[f->lanes++] = offset;
+            if (f->extent)
+                next_part(parts, f, at, &offset);
+        }
     }
 }
 
@@ -595,15 +602,21 @@ INLINE void read_rows(const Field *f, const void *x, ArchType type, real *lanes,
 #define UNROLLED
 #endif
 
-/* Byte j of row i becomes byte i of row j, for 16 rows of 16 bytes: rows that lie 8, 4, 2
- * and 1 apart are interleaved in turn. */
-INLINE void transpose_bytes(const int8_t *const *row, int64_t at, int8_t to[][ARCH_LANES])
+/* Byte j of row i becomes byte i of row j, for 16 rows of n = 4 or 16 bytes: rows that lie 8,
+ * 4, 2 and 1 apart are interleaved in turn.  Of what is not stored compilers do nothing. */
+INLINE void transpose_bytes(const int8_t *const *row, int64_t at, int n, int8_t to[][ARCH_LANES])
 {
 #ifdef ARCH_X86
     __m128i a[16], b[16];
     UNROLLED
     for (int i = 0; i < 16; i++)
-        a[i] = _mm_loadu_si128((const __m128i *)(row[i] + at));
+        if (n == 4) {
+            int32_t four;
+            memcpy(&four, row[i] + at, sizeof four);
+            a[i] = _mm_cvtsi32_si128(four);
+        } else {
+            a[i] = _mm_loadu_si128((const __m128i *)(row[i] + at));
+        }
     UNROLLED
     for (int step = 0; step < 4; step++) {
         UNROLLED
@@ -616,11 +629,11 @@ INLINE void transpose_bytes(const int8_t *const *row, int64_t at, int8_t to[][AR
             a[i] = b[i];
     }
     UNROLLED
-    for (int i = 0; i < 16; i++)
+    for (int i = 0; i < n; i++)
         _mm_storeu_si128((__m128i *)to[i], a[i]);
 #else
     for (int i = 0; i < 16; i++)
-        for (int j = 0; j < 16; j++)
+        for (int j = 0; j < n; j++)
             to[j][i] = row[i][at + j];
 #endif
 }
@@ -646,6 +659,23 @@ INLINE Field input_of(const ArchCall *call, int64_t block, const Parts *parts,
         f.stride[k] = call->x_stride[1 + k];
     field_lanes(&f, call, block, parts, *contiguous ? stride : call->x_stride[0], 1);
     return f;
+}
+
+/* An input of bytes that lies contiguously, as the lanes see it: where each begins, counted
+ * from which all may be read up to `end`.  Idle lanes see what lane 0 does: what they make
+ * of it is not asked for, and no gradient comes back to them. */
+typedef struct Bytes {
+    const int8_t *from[ARCH_LANES];
+    int64_t end;
+} Bytes;
+
+INLINE Bytes bytes_of(const Field *f, const Parts *parts, const int8_t *x, int64_t channels)
+{
+    const int64_t last_part = f->first[parts->count - 1] - f->first[0];
+    Bytes b = {.end = channels * f->stride[0] - last_part};
+    for (int lane = 0; lane < ARCH_LANES; lane++)
+        b.from[lane] = x + f->first[lane < f->lanes ? lane : 0];
+    return b;
 }
 
 #ifdef ARCH_REAL_F64
@@ -1460,46 +1490,56 @@ vec512_FUNCTION void vec512_transpose(const real *x, real *to, int64_t pitch)
 
 /* ---- bytes into lanes, and between the parts of a lattice, by vectors ---- */
 
-/* int8 in all lanes, 16 sites at a time where they lie one after the other. */
-vec512_FUNCTION void vec512_read_i8(const Field *f, const int8_t *x, real *lanes, int64_t channels,
-                          int64_t row, int64_t run)
+/* `run` sites in a row, from element `at` of every lane on.  Where fewer are left than are read
+ * at a time, those behind them are read as well, or those before. */
+vec512_FUNCTION void vec512_read_run(const Bytes *x, int64_t at, int64_t run, real *to, int64_t row)
 {
-    const int8_t *from[ARCH_LANES];
     int8_t byte[ARCH_LANES][ARCH_LANES];
+    while (run > 0) {
+        const int64_t n = run > 4 ? 16 : 4, sites = run < n ? run : n;
+        const int64_t back = at + n <= x->end ? 0 : n - sites, first = at - back;
+        if (first < 0)
+            for (int64_t site = 0; site < sites; site++)
+                for (int lane = 0; lane < ARCH_LANES; lane++)
+                    byte[back + site][lane] = x->from[lane][at + site];
+        else if (n == 4)
+            transpose_bytes(x->from, first, 4, byte);
+        else
+            transpose_bytes(x->from, first, 16, byte);
+        for (int64_t site = 0; site < sites; site++, to += row * ARCH_LANES)
+            vec512_store_i8(to, byte[back + site]);
+        at += sites;
+        run -= sites;
+    }
+}
+
+vec512_FUNCTION void vec512_read_i8(const Field *f, const Bytes *x, const Parts *parts, real *lanes,
+                          int64_t channels, int64_t row)
+{
+    const int64_t run = run_of_sites(f, parts);
     Cursor k = {0};
     for (int64_t s = 0; s < f->sites; s += run) {
-        for (int64_t c = 0; c < channels; c++) {
-            real *to = lanes + (s * row + c) * ARCH_LANES;
-            for (int lane = 0; lane < ARCH_LANES; lane++)
-                from[lane] = x + f->first[lane] + k.at + c * f->stride[0];
-            int64_t i = 0;
-            for (; i + 16 <= run; i += 16) {
-                transpose_bytes(from, i, byte);
-                for (int site = 0; site < 16; site++, to += row * ARCH_LANES)
-                    vec512_store_i8(to, byte[site]);
-            }
-            for (; i < run; i++, to += row * ARCH_LANES) {
-                for (int lane = 0; lane < ARCH_LANES; lane++)
-                    byte[0][lane] = from[lane][i];
-                vec512_store_i8(to, byte[0]);
-            }
-        }
+        for (int64_t c = 0; c < channels; c++)
+            vec512_read_run(x, k.at + c * f->stride[0], run, lanes + (s * row + c) * ARCH_LANES,
+                       row);
         for (int64_t i = 0; i < run; i++)
             next_site(f, &k);
     }
 }
 
-/* The input of a block, `row` vectors a site; lanes without a sample are zero. */
+/* The input of a block, `row` vectors a site. */
 vec512_FUNCTION void vec512_read_input(const ArchCall *call, int64_t block, const Parts *parts,
                              const int64_t *extent, const void *x, real *lanes,
                              int64_t channels, int64_t row)
 {
     int contiguous;
     const Field f = input_of(call, block, parts, extent, channels, &contiguous);
-    if (call->x_type == ARCH_I8 && contiguous && f.lanes == ARCH_LANES)
-        vec512_read_i8(&f, (const int8_t *)x, lanes, channels, row, run_of_sites(&f, parts));
-    else
+    if (call->x_type != ARCH_I8 || !contiguous) {
         read_rows(&f, x, call->x_type, lanes, channels, row);
+        return;
+    }
+    const Bytes bytes = bytes_of(&f, parts, (const int8_t *)x, channels);
+    vec512_read_i8(&f, &bytes, parts, lanes, channels, row);
 }
 
 /* input, st.arch:4 */
@@ -4758,46 +4798,56 @@ vec256_FUNCTION void vec256_transpose(const real *x, real *to, int64_t pitch)
 
 /* ---- bytes into lanes, and between the parts of a lattice, by vectors ---- */
 
-/* int8 in all lanes, 16 sites at a time where they lie one after the other. */
-vec256_FUNCTION void vec256_read_i8(const Field *f, const int8_t *x, real *lanes, int64_t channels,
-                          int64_t row, int64_t run)
+/* `run` sites in a row, from element `at` of every lane on.  Where fewer are left than are read
+ * at a time, those behind them are read as well, or those before. */
+vec256_FUNCTION void vec256_read_run(const Bytes *x, int64_t at, int64_t run, real *to, int64_t row)
 {
-    const int8_t *from[ARCH_LANES];
     int8_t byte[ARCH_LANES][ARCH_LANES];
+    while (run > 0) {
+        const int64_t n = run > 4 ? 16 : 4, sites = run < n ? run : n;
+        const int64_t back = at + n <= x->end ? 0 : n - sites, first = at - back;
+        if (first < 0)
+            for (int64_t site = 0; site < sites; site++)
+                for (int lane = 0; lane < ARCH_LANES; lane++)
+                    byte[back + site][lane] = x->from[lane][at + site];
+        else if (n == 4)
+            transpose_bytes(x->from, first, 4, byte);
+        else
+            transpose_bytes(x->from, first, 16, byte);
+        for (int64_t site = 0; site < sites; site++, to += row * ARCH_LANES)
+            vec256_store_i8(to, byte[back + site]);
+        at += sites;
+        run -= sites;
+    }
+}
+
+vec256_FUNCTION void vec256_read_i8(const Field *f, const Bytes *x, const Parts *parts, real *lanes,
+                          int64_t channels, int64_t row)
+{
+    const int64_t run = run_of_sites(f, parts);
     Cursor k = {0};
     for (int64_t s = 0; s < f->sites; s += run) {
-        for (int64_t c = 0; c < channels; c++) {
-            real *to = lanes + (s * row + c) * ARCH_LANES;
-            for (int lane = 0; lane < ARCH_LANES; lane++)
-                from[lane] = x + f->first[lane] + k.at + c * f->stride[0];
-            int64_t i = 0;
-            for (; i + 16 <= run; i += 16) {
-                transpose_bytes(from, i, byte);
-                for (int site = 0; site < 16; site++, to += row * ARCH_LANES)
-                    vec256_store_i8(to, byte[site]);
-            }
-            for (; i < run; i++, to += row * ARCH_LANES) {
-                for (int lane = 0; lane < ARCH_LANES; lane++)
-                    byte[0][lane] = from[lane][i];
-                vec256_store_i8(to, byte[0]);
-            }
-        }
+        for (int64_t c = 0; c < channels; c++)
+            vec256_read_run(x, k.at + c * f->stride[0], run, lanes + (s * row + c) * ARCH_LANES,
+                       row);
         for (int64_t i = 0; i < run; i++)
             next_site(f, &k);
     }
 }
 
-/* The input of a block, `row` vectors a site; lanes without a sample are zero. */
+/* The input of a block, `row` vectors a site. */
 vec256_FUNCTION void vec256_read_input(const ArchCall *call, int64_t block, const Parts *parts,
                              const int64_t *extent, const void *x, real *lanes,
                              int64_t channels, int64_t row)
 {
     int contiguous;
     const Field f = input_of(call, block, parts, extent, channels, &contiguous);
-    if (call->x_type == ARCH_I8 && contiguous && f.lanes == ARCH_LANES)
-        vec256_read_i8(&f, (const int8_t *)x, lanes, channels, row, run_of_sites(&f, parts));
-    else
+    if (call->x_type != ARCH_I8 || !contiguous) {
         read_rows(&f, x, call->x_type, lanes, channels, row);
+        return;
+    }
+    const Bytes bytes = bytes_of(&f, parts, (const int8_t *)x, channels);
+    vec256_read_i8(&f, &bytes, parts, lanes, channels, row);
 }
 
 /* input, st.arch:4 */
@@ -6703,46 +6753,56 @@ vec128_FUNCTION void vec128_transpose(const real *x, real *to, int64_t pitch)
 
 /* ---- bytes into lanes, and between the parts of a lattice, by vectors ---- */
 
-/* int8 in all lanes, 16 sites at a time where they lie one after the other. */
-vec128_FUNCTION void vec128_read_i8(const Field *f, const int8_t *x, real *lanes, int64_t channels,
-                          int64_t row, int64_t run)
+/* `run` sites in a row, from element `at` of every lane on.  Where fewer are left than are read
+ * at a time, those behind them are read as well, or those before. */
+vec128_FUNCTION void vec128_read_run(const Bytes *x, int64_t at, int64_t run, real *to, int64_t row)
 {
-    const int8_t *from[ARCH_LANES];
     int8_t byte[ARCH_LANES][ARCH_LANES];
+    while (run > 0) {
+        const int64_t n = run > 4 ? 16 : 4, sites = run < n ? run : n;
+        const int64_t back = at + n <= x->end ? 0 : n - sites, first = at - back;
+        if (first < 0)
+            for (int64_t site = 0; site < sites; site++)
+                for (int lane = 0; lane < ARCH_LANES; lane++)
+                    byte[back + site][lane] = x->from[lane][at + site];
+        else if (n == 4)
+            transpose_bytes(x->from, first, 4, byte);
+        else
+            transpose_bytes(x->from, first, 16, byte);
+        for (int64_t site = 0; site < sites; site++, to += row * ARCH_LANES)
+            vec128_store_i8(to, byte[back + site]);
+        at += sites;
+        run -= sites;
+    }
+}
+
+vec128_FUNCTION void vec128_read_i8(const Field *f, const Bytes *x, const Parts *parts, real *lanes,
+                          int64_t channels, int64_t row)
+{
+    const int64_t run = run_of_sites(f, parts);
     Cursor k = {0};
     for (int64_t s = 0; s < f->sites; s += run) {
-        for (int64_t c = 0; c < channels; c++) {
-            real *to = lanes + (s * row + c) * ARCH_LANES;
-            for (int lane = 0; lane < ARCH_LANES; lane++)
-                from[lane] = x + f->first[lane] + k.at + c * f->stride[0];
-            int64_t i = 0;
-            for (; i + 16 <= run; i += 16) {
-                transpose_bytes(from, i, byte);
-                for (int site = 0; site < 16; site++, to += row * ARCH_LANES)
-                    vec128_store_i8(to, byte[site]);
-            }
-            for (; i < run; i++, to += row * ARCH_LANES) {
-                for (int lane = 0; lane < ARCH_LANES; lane++)
-                    byte[0][lane] = from[lane][i];
-                vec128_store_i8(to, byte[0]);
-            }
-        }
+        for (int64_t c = 0; c < channels; c++)
+            vec128_read_run(x, k.at + c * f->stride[0], run, lanes + (s * row + c) * ARCH_LANES,
+                       row);
         for (int64_t i = 0; i < run; i++)
             next_site(f, &k);
     }
 }
 
-/* The input of a block, `row` vectors a site; lanes without a sample are zero. */
+/* The input of a block, `row` vectors a site. */
 vec128_FUNCTION void vec128_read_input(const ArchCall *call, int64_t block, const Parts *parts,
                              const int64_t *extent, const void *x, real *lanes,
                              int64_t channels, int64_t row)
 {
     int contiguous;
     const Field f = input_of(call, block, parts, extent, channels, &contiguous);
-    if (call->x_type == ARCH_I8 && contiguous && f.lanes == ARCH_LANES)
-        vec128_read_i8(&f, (const int8_t *)x, lanes, channels, row, run_of_sites(&f, parts));
-    else
+    if (call->x_type != ARCH_I8 || !contiguous) {
         read_rows(&f, x, call->x_type, lanes, channels, row);
+        return;
+    }
+    const Bytes bytes = bytes_of(&f, parts, (const int8_t *)x, channels);
+    vec128_read_i8(&f, &bytes, parts, lanes, channels, row);
 }
 
 /* input, st.arch:4 */

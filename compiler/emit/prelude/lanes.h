@@ -42,16 +42,6 @@ typedef struct Field {
     const int64_t *extent;
 } Field;
 
-/* The element where a part begins. */
-INLINE int64_t part_offset(const Parts *parts, const Field *f, int64_t part)
-{
-    int64_t at[ARCH_AXES_MAX], offset = 0;
-    coordinates(AXES, parts->grid, part, at);
-    for (int axis = 0; axis < AXES; axis++)
-        offset += at[axis] * f->extent[axis] * f->stride[1 + axis];
-    return offset;
-}
-
 /* One sample's stride, and those of a field that lies contiguously: channel, axes. */
 INLINE int64_t field_shape(Field *f, const Parts *parts, int64_t channels)
 {
@@ -66,6 +56,20 @@ INLINE int64_t field_shape(Field *f, const Parts *parts, int64_t channels)
     return size * channels;
 }
 
+/* The next element where a part begins, behind *offset; its coordinates in the grid of parts
+ * are `at`. */
+INLINE void next_part(const Parts *parts, const Field *f, int64_t *at, int64_t *offset)
+{
+    for (int axis = AXES - 1; axis >= 0; axis--) {
+        const int64_t step = f->extent[axis] * f->stride[1 + axis];
+        *offset += step;
+        if (++at[axis] < parts->grid[axis])
+            break;
+        *offset -= parts->grid[axis] * step;
+        at[axis] = 0;
+    }
+}
+
 /* Sample b of the batch is row b, or call->index[b] of x and the target. */
 INLINE void field_lanes(Field *f, const ArchCall *call, int64_t block, const Parts *parts,
                         int64_t stride, int by_index)
@@ -77,9 +81,12 @@ INLINE void field_lanes(Field *f, const ArchCall *call, int64_t block, const Par
         if (sample >= call->batch)
             break;
         const int64_t row = by_index ? row_of(call, sample) : sample;
-        for (int64_t part = 0; part < parts_used; part++)
-            f->first[f->lanes++] =
-                row * stride + (f->extent ? part_offset(parts, f, part) : 0);
+        int64_t at[AXES + 1] = {0}, offset = row * stride;
+        for (int64_t part = 0; part < parts_used; part++) {
+            f->first[f->lanes++] = offset;
+            if (f->extent)
+                next_part(parts, f, at, &offset);
+        }
     }
 }
 
@@ -154,15 +161,21 @@ INLINE void read_rows(const Field *f, const void *x, ArchType type, real *lanes,
 #define UNROLLED
 #endif
 
-/* Byte j of row i becomes byte i of row j, for 16 rows of 16 bytes: rows that lie 8, 4, 2
- * and 1 apart are interleaved in turn. */
-INLINE void transpose_bytes(const int8_t *const *row, int64_t at, int8_t to[][ARCH_LANES])
+/* Byte j of row i becomes byte i of row j, for 16 rows of n = 4 or 16 bytes: rows that lie 8,
+ * 4, 2 and 1 apart are interleaved in turn.  Of what is not stored compilers do nothing. */
+INLINE void transpose_bytes(const int8_t *const *row, int64_t at, int n, int8_t to[][ARCH_LANES])
 {
 #ifdef ARCH_X86
     __m128i a[16], b[16];
     UNROLLED
     for (int i = 0; i < 16; i++)
-        a[i] = _mm_loadu_si128((const __m128i *)(row[i] + at));
+        if (n == 4) {
+            int32_t four;
+            memcpy(&four, row[i] + at, sizeof four);
+            a[i] = _mm_cvtsi32_si128(four);
+        } else {
+            a[i] = _mm_loadu_si128((const __m128i *)(row[i] + at));
+        }
     UNROLLED
     for (int step = 0; step < 4; step++) {
         UNROLLED
@@ -175,11 +188,11 @@ INLINE void transpose_bytes(const int8_t *const *row, int64_t at, int8_t to[][AR
             a[i] = b[i];
     }
     UNROLLED
-    for (int i = 0; i < 16; i++)
+    for (int i = 0; i < n; i++)
         _mm_storeu_si128((__m128i *)to[i], a[i]);
 #else
     for (int i = 0; i < 16; i++)
-        for (int j = 0; j < 16; j++)
+        for (int j = 0; j < n; j++)
             to[j][i] = row[i][at + j];
 #endif
 }
@@ -205,6 +218,23 @@ INLINE Field input_of(const ArchCall *call, int64_t block, const Parts *parts,
         f.stride[k] = call->x_stride[1 + k];
     field_lanes(&f, call, block, parts, *contiguous ? stride : call->x_stride[0], 1);
     return f;
+}
+
+/* An input of bytes that lies contiguously, as the lanes see it: where each begins, counted
+ * from which all may be read up to `end`.  Idle lanes see what lane 0 does: what they make
+ * of it is not asked for, and no gradient comes back to them. */
+typedef struct Bytes {
+    const int8_t *from[ARCH_LANES];
+    int64_t end;
+} Bytes;
+
+INLINE Bytes bytes_of(const Field *f, const Parts *parts, const int8_t *x, int64_t channels)
+{
+    const int64_t last_part = f->first[parts->count - 1] - f->first[0];
+    Bytes b = {.end = channels * f->stride[0] - last_part};
+    for (int lane = 0; lane < ARCH_LANES; lane++)
+        b.from[lane] = x + f->first[lane < f->lanes ? lane : 0];
+    return b;
 }
 
 #ifdef ARCH_REAL_F64
