@@ -13,6 +13,7 @@
 #define CALLS_MAX  10000 /* of a burst                         */
 #define ROUNDS_MAX ((long long)1 << 40)
 #define EVENTS     (3 + BENCH_PARTS)
+#define PIECE      (1 << 26) /* numbers that the host makes        */
 
 /* The loop of multiply-adds on all of a device. */
 typedef struct Peak {
@@ -100,36 +101,56 @@ bool bench_peak_cuda(BenchPeak *p, GpuModel *model, int bursts, ArchError *e)
 
 /* ---- memory ---- */
 
-static bool upload_new(BenchCuda *b, GpuMemory *to, void *from, size_t bytes,
-                       ArchError *e)
-{
-    bool ok =
-        gpu_alloc(b->gpu, bytes, to, e) && gpu_upload(b->gpu, *to, from, bytes, e);
-    free(from);
-    return ok;
-}
-
 static bool zeros_new(BenchCuda *b, GpuMemory *to, size_t bytes, ArchError *e)
 {
     return gpu_alloc(b->gpu, bytes, to, e) && gpu_fill(b->gpu, *to, 0, e);
 }
 
+/* So many bytes of the host over and over, until the memory is full. */
+static bool upload_over(BenchCuda *b, GpuMemory to, const void *from, size_t bytes,
+                        ArchError *e)
+{
+    bool ok = true;
+    for (size_t at = 0; ok && at < to.bytes; at += bytes) {
+        size_t part = to.bytes - at < bytes ? to.bytes - at : bytes;
+        ok = gpu_upload(b->gpu, gpu_part(to, at, part), from, part, e);
+    }
+    return ok;
+}
+
+/* As bytes to ask for; what no device has is left at that. */
+static size_t whole(double bytes)
+{
+    return bytes < 0x1p62 ? (size_t)bytes : (size_t)1 << 62;
+}
+
+/* Whether a batch has room is for the device to say, before the host makes samples; these
+ * repeat behind PIECE of them. */
 static bool begin_data(BenchCuda *b, ArchError *e)
 {
     const ArchModel *m = b->m;
     const BenchCase *c = b->c;
-    int64_t numbers = c->batch * m->channels;
-    int64_t outputs = c->batch * m->outputs * m->output_sites(c->extent);
+    const size_t real = model_real_size(m);
+    double sites = 1;
     for (int i = 0; i < m->rank; i++)
-        numbers *= c->extent[i];
-    size_t y = (size_t)outputs * model_real_size(m);
+        sites *= (double)c->extent[i];
+    size_t bytes = whole((double)c->batch * m->channels * sites);
+    size_t y = whole((double)(c->batch * m->outputs) *
+                     (double)m->output_sites(c->extent) * (double)real);
+    if (!gpu_alloc(b->gpu, bytes, &b->x, e) || !gpu_alloc(b->gpu, y, &b->target, e) ||
+        !gpu_alloc(b->gpu, y, &b->y, e))
+        return false;
+    int64_t numbers = bytes < PIECE ? (int64_t)bytes : PIECE;
+    int64_t outputs = y / real < PIECE ? (int64_t)(y / real) : PIECE;
     int8_t *x = memory_new((size_t)numbers);
-    void *target = memory_new(y);
+    void *target = memory_new((size_t)outputs * real);
     bench_fill_input(x, numbers);
     bench_fill_target(m, target, outputs);
-    bool ok = upload_new(b, &b->x, x, (size_t)numbers, e);
-    return upload_new(b, &b->target, target, y, e) && ok &&
-           gpu_alloc(b->gpu, y, &b->y, e);
+    bool ok = upload_over(b, b->x, x, (size_t)numbers, e) &&
+              upload_over(b, b->target, target, (size_t)outputs * real, e);
+    free(x);
+    free(target);
+    return ok;
 }
 
 static bool begin_weights(BenchCuda *b, ArchError *e)
@@ -179,10 +200,11 @@ static bool begin(BenchCuda *b, ArchError *e)
                               .training = c->kind == BENCH_STEP};
     memcpy(b->work.call.extent, c->extent, sizeof c->extent);
     if (!gpu_model_plan(c->gpu, &b->work.call, what, &b->plan, e) ||
-        !peak_begin(&b->peak, c->gpu, e) || !begin_data(b, e) || !begin_weights(b, e) ||
+        !peak_begin(&b->peak, c->gpu, e) ||
         !gpu_alloc(b->gpu, b->m->cuda_packed_bytes, &b->packed, e) ||
         !gpu_alloc(b->gpu, b->plan.table_bytes, &b->tables, e) ||
-        !gpu_alloc(b->gpu, b->plan.work_bytes, &b->memory, e))
+        !gpu_alloc(b->gpu, b->plan.work_bytes, &b->memory, e) || !begin_data(b, e) ||
+        !begin_weights(b, e))
         return false;
     set_arrays(b);
     return gpu_model_start(c->gpu, &b->work, ARCH_CUDA_PACK, e) &&

@@ -183,6 +183,8 @@ static void check_bench(void **state)
     assert_int_equal(numbers_behind(w->out, "\"share\": ", share, 2), 2);
     assert_true(share[0] > 0 && share[1] > 0);
     assert_int_equal(numbers_behind(w->out, "\"pack_share\": 0", share, 2), 1);
+    expect(w, 6, "out of memory on ", "bench",
+           "--lattice 512x512 --batch 1000000 --bursts 1 --device cuda");
     expect(w, 2, "--threads and --isa are of the processor", "bench",
            "--lattice 4x4 --threads 2 --device cuda");
 }
