@@ -240,10 +240,16 @@ CUresult cuModuleUnload(CUmodule m)
 CUresult cuModuleGetFunction(CUfunction *f, CUmodule m, const char *name)
 {
     void *address = dlsym(m->library, name);
-    if (!address || m->functions == FUNCTIONS_MAX)
+    int i = 0;
+    while (i < m->functions && m->function[i].address != address)
+        i++;
+    if (!address || i == FUNCTIONS_MAX)
         return CUDA_ERROR_NOT_FOUND;
-    *f = &m->function[m->functions++];
-    **f = (struct CUfunc_st){.address = address, .shared = 48 << 10};
+    *f = &m->function[i];
+    if (i == m->functions) {
+        m->functions++;
+        **f = (struct CUfunc_st){.address = address, .shared = 48 << 10};
+    }
     return fate("cuModuleGetFunction");
 }
 

@@ -23,13 +23,15 @@ void machine_open(const ArchModel *m, const char *library)
 {
     (void)library;
     ArchError e;
+    char name[160]; /* as gpu_model_open() has it, so that both find it in the cache */
     GpuCompiler *compiler = NULL;
     if (!gpu_open(&gpu, 0, &e)) {
         printf("%s\n", e.text);
         exit(getenv("ARCHC_REQUIRE_GPU") ? 1 : 77);
     }
     must(gpu_compiler_open(&compiler, gpu_info(gpu)->driver, &e), &e);
-    GpuSource source = {.name = m->name, .text = m->cuda_source};
+    snprintf(name, sizeof name, "%.150s.cu", m->name);
+    GpuSource source = {.name = name, .text = m->cuda_source};
     GpuCode code = {0};
     must(gpu_compile(compiler, &source, gpu_info(gpu)->arch, &code, &e) &&
              gpu_load(gpu, &code, &module, &e),
