@@ -1,4 +1,4 @@
-"""Times compiled networks against PyTorch, in turns, on one thread.  See run.sh."""
+"""Times compiled networks against PyTorch, in turns, on one thread or a device.  See run.sh."""
 
 import argparse
 import csv
@@ -15,14 +15,12 @@ import numpy
 import torch
 
 from networks import Network
-from ours import Library, Ours
-from theirs import Theirs, compile_network, set_up
+from ours import CudaLibrary, Library
+from theirs import (Captured, Theirs, compile_for, compile_network, forget_compiled,
+                    set_up)
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-SIDES = ("archc", "eager", "compile")
-FIELDS = (["network", "lattice", "kind", "batch"]
-          + [f"{side}_{what}" for side in SIDES for what in ("batch", "us", "us_median")]
-          + ["eager_format", "ratio", "ratio_median", "difference", "rounds"])
+PEERS = {"cpu": ("eager", "compile"), "cuda": ("eager", "graph", "compile", "both")}
 KINDS = ("forward", "step")
 
 
@@ -42,6 +40,19 @@ def options():
                    help="as far as memory stays below --peer-sites")
     p.add_argument("--peer-sites", metavar="N", type=int, default=1 << 17,
                    help="most sites in a batch of PyTorch's")
+    p.add_argument("--kinds", metavar="KIND,..", default="forward,step")
+    p.add_argument("--only", metavar="NAME,..", default="",
+                   help="of these rows, kind.network.TxX.batch, in place of --kinds, "
+                        "--lattices and --batches")
+    p.add_argument("--device", choices=("cpu", "cuda"), default="cpu",
+                   help="on a device PyTorch has our batch, and besides eager and "
+                        "torch.compile(mode='max-autotune') CUDA graphs, of either")
+    p.add_argument("--peer-device", choices=("cpu", "cuda"),
+                   help="where PyTorch computes, if elsewhere: then times mean nothing")
+    p.add_argument("--instances", metavar="N", type=int, default=1,
+                   help="on a device also so many networks of ours at once")
+    p.add_argument("--tf32", action="store_true",
+                   help="PyTorch's convolutions and products in TF32, as is its default")
     p.add_argument("--seconds", type=float, default=2.0, help="measured for one row")
     p.add_argument("--optimiser", choices=("adamw", "none"), default="adamw",
                    help="of a step, on both sides")
@@ -52,11 +63,23 @@ def options():
                    help="only compare outputs and gradients; exit 1 if they differ")
     p.add_argument("--csv", metavar="FILE", default="peers.csv", help="written whole")
     a = p.parse_args()
+    a.only = a.only.split(",") if a.only else []
+    if a.only:
+        parts = [name.split(".") for name in a.only]
+        if any(len(part) != 4 for part in parts):
+            p.error("a row is named as step.count_eq1.8x8.100")
+        a.kinds, _, a.lattices, a.batches = (
+            ",".join(dict.fromkeys(column)) for column in zip(*parts))
     a.networks = a.networks.split(",") if a.networks else sorted(glob.glob(at))
     try:
         a.lattices = [[int(n) for n in l.split("x")] for l in a.lattices.split(",")]
         a.batches = [int(n) for n in a.batches.split(",")]
         a.peer_batches = [int(n) for n in a.peer_batches.split(",")]
+        a.kinds = a.kinds.split(",")
+        if not set(a.kinds) <= set(KINDS):
+            raise ValueError("the kinds are forward and step")
+        if a.instances < 1 or a.instances > 1 and a.device == "cpu":
+            raise ValueError("instances are several on a device alone")
         if any(len(l) != 2 for l in a.lattices):
             raise ValueError("a lattice such as 60x4 has two extents")
         if min(min(a.batches), min(a.peer_batches), *map(min, a.lattices)) < 1:
@@ -66,6 +89,9 @@ def options():
     for path in a.networks:
         if not os.path.exists(path):
             p.error(f"there is no {path}")
+    a.peer_device = a.peer_device or a.device
+    a.sides = (["archc"] + (["many"] if a.instances > 1 else [])
+               + list(PEERS[a.peer_device]))
     return a
 
 
@@ -99,6 +125,11 @@ class Case:
         return x, random.integers(0, 2, (batch, *shape)).astype(numpy.float32)
 
 
+    def ours(self, batch, kind, adamw, *instances):
+        return self.library.side(self.model, self.weights, *self.data(batch), kind, adamw,
+                                 *instances)
+
+
 def burst(side, seconds):
     """Seconds of a call, over at least `seconds`."""
     times = 1
@@ -113,7 +144,7 @@ def rounds(sides, seconds, least=5):
     """Bursts of all sides in turns until the time is over: a list for each."""
     found = [[] for _ in sides]
     for side in sides:
-        side.run(2)
+        side.run(4)
     start = time.perf_counter()
     while len(found[0]) < least or time.perf_counter() - start < seconds:
         for i, side in enumerate(sides):
@@ -127,18 +158,23 @@ def best_batch(case, kind, a):
     """The batch and memory format with which eager PyTorch takes least for a sample."""
     sites = case.lattice[0] * case.lattice[1]
     batches = [n for n in a.peer_batches if n * sites <= a.peer_sites] or [1]
-    sides = [Theirs(case.network(), *case.data(n), kind, a.optimiser == "adamw", form)
+    return best_of(case, kind, batches, a)
+
+
+def best_of(case, kind, batches, a):
+    """Of these batches and both memory formats."""
+    sides = [Theirs(case.network(), *case.data(n), kind, a.optimiser == "adamw", form,
+                    device=a.peer_device)
              for n in batches for form in ("nchw", "nhwc")]
     times = [min(t) for t in rounds(sides, 0.5, 3)]
     winner = sides[times.index(min(times))]
     return winner.batch, winner.form
 
 
-def difference(case, kind):
+def difference(case, kind, a):
     """Of outputs or gradients, over the largest of them."""
-    x, target = case.data(37)
-    mine = Ours(case.library, case.model, case.weights, x, target, kind, False)
-    other = Theirs(case.network(), x, target, kind, False)
+    mine = case.ours(37, kind, False)
+    other = Theirs(case.network(), *case.data(37), kind, False, device=a.peer_device)
     found, wanted = mine.result(), other.result()
     mine.close()
     if not numpy.isfinite(found).all():
@@ -159,32 +195,71 @@ class Compiled:
         return Theirs(self.network, *case.data(batch), self.kind, adamw, "nchw", self.made)
 
 
+def peers_on_cpu(case, kind, batch, compiled, a):
+    """Eager at its best batch, and compiled."""
+    adamw = a.optimiser == "adamw"
+    peer, form = (1, "nchw") if batch == 1 else best_batch(case, kind, a)
+    yield Theirs(case.network(), *case.data(peer), kind, adamw, form)
+    if compiled and compiled.made:
+        yield compiled.side(case, peer, adamw)
+
+
+def peers_on_cuda(case, kind, batch, a):
+    """Eager and captured as a graph, in the better format; compiled, which replays graphs of
+    its own, and compiled without these, captured."""
+    rest = (kind, a.optimiser == "adamw")
+    form = best_of(case, kind, [batch], a)[1]
+    yield Theirs(case.network(), *case.data(batch), *rest, form, device="cuda")
+    makers = [("graph", None)] + ([] if a.no_compile else [
+        ("compile", "max-autotune"), ("both", "max-autotune-no-cudagraphs")])
+    forget_compiled()
+    for label, mode in makers:
+        try:
+            yield peer_on_cuda(case, batch, rest, form, label, mode)
+        except RuntimeError as error:
+            say(f"peers: note: {label} fails on {case.name}, {kind}: "
+                f"{str(error).splitlines()[0][:200]}")
+
+
+def peer_on_cuda(case, batch, rest, form, label, mode):
+    data, network = case.data(batch), case.network()
+    if not mode:
+        return Captured(network, *data, *rest, form, label=label)
+    plain = Theirs(network, *data, *rest, device="cuda")
+    made, why = compile_for(network, rest[0], plain.x, plain.target, mode)
+    if not made:
+        raise RuntimeError(why)
+    if label == "both":
+        return Captured(network, *data, *rest, compiled=made, label=label)
+    return Theirs(network, *data, *rest, compiled=made, device="cuda")
+
+
 def measure(case, kind, batch, compiled, a):
     """One row of the table."""
     adamw = a.optimiser == "adamw"
-    peer, form = (1, "nchw") if batch == 1 else best_batch(case, kind, a)
-    sides = [Ours(case.library, case.model, case.weights, *case.data(batch), kind, adamw),
-             Theirs(case.network(), *case.data(peer), kind, adamw, form)]
-    if compiled and compiled.made:
-        sides.append(compiled.side(case, peer, adamw))
+    sides = [case.ours(batch, kind, adamw)]
+    if a.instances > 1:
+        sides.append(case.ours(batch, kind, adamw, a.instances))
+    mine = len(sides)
+    sides += (peers_on_cuda(case, kind, batch, a) if a.peer_device == "cuda" else
+              peers_on_cpu(case, kind, batch, compiled, a))
     found = rounds(sides, a.seconds)
     row = {"network": case.name, "lattice": "x".join(map(str, case.lattice)),
-           "kind": kind, "batch": batch, "eager_format": form, "rounds": len(found[0])}
+           "kind": kind, "batch": batch, "eager_format": sides[mine].form,
+           "rounds": len(found[0])}
     for side, times in zip(sides, found):
         row[side.label + "_batch"] = side.batch
         row[side.label + "_us"] = 1e6 * min(times)
         row[side.label + "_us_median"] = 1e6 * statistics.median(times)
     for what, key in (("us", "ratio"), ("us_median", "ratio_median")):
-        row[key] = (min(row[f"{s}_{what}"] for s in SIDES[1:] if f"{s}_{what}" in row)
-                    / row["archc_" + what])
-    row["difference"] = difference(case, kind)
-    sides[0].close()
+        best, row["best"] = min((row[f"{s.label}_{what}"], s.label) for s in sides[mine:])
+        row[key] = best / row["archc_" + what]
+        if mine > 1:
+            row["many_" + key] = best / row["many_" + what]
+    row["difference"] = difference(case, kind, a)
+    for side in sides[:mine]:
+        side.close()
     return row
-
-
-def first_line(command):
-    return subprocess.run(command, capture_output=True, text=True,
-                          check=False).stdout.split("\n", 1)[0]
 
 
 def surroundings(library, a):
@@ -192,22 +267,34 @@ def surroundings(library, a):
     cpu = [l.split(":")[1].strip() for l in open("/proc/cpuinfo", encoding="utf-8")
            if l.startswith("model name")] or [platform.machine()]
     onednn = [l.strip(" -") for l in torch.__config__.show().splitlines() if "MKL-DNN" in l]
+    on = (f"{torch.cuda.get_device_name()}, CUDA {torch.version.cuda}, cuDNN "
+          f"{torch.backends.cudnn.version()}, TF32 {'on' if a.tf32 else 'off'}"
+          if a.peer_device == "cuda" else ", ".join(onednn))
     return [f"date: {datetime.date.today().isoformat()}",
             f"machine: {cpu[0]}, {os.cpu_count()} cores, one thread; PyTorch's "
             f"{torch.backends.cpu.get_cpu_capability()}",
-            f"archc: {first_line([library.archc, '--version'])}, "
-            f"{first_line([*library.compiler, '--version'])}, -O2",
-            f"PyTorch: {torch.__version__}, {', '.join(onednn)}, "
+            library.describe(),
+            f"PyTorch: {torch.__version__}, {on}, "
             f"Python {platform.python_version()}",
             "step: forward, loss, gradient, "
             + ("AdamW with AMSGrad" if a.optimiser == "adamw" else "no optimiser")
             + "; ours with packing; float32 throughout"]
 
 
-def write_csv(path, head, rows):
+def fields(a):
+    """The columns of the CSV."""
+    many = ["many_ratio", "many_ratio_median"] if a.instances > 1 else []
+    return (["network", "lattice", "kind", "batch"]
+            + [f"{side}_{what}" for side in a.sides
+               for what in ("batch", "us", "us_median")]
+            + ["eager_format", "best", "ratio", "ratio_median", *many, "difference",
+               "rounds"])
+
+
+def write_csv(path, a, head, rows):
     with open(path + ".tmp", "w", newline="", encoding="utf-8") as out:
         out.writelines(f"# {line}\n" for line in head)
-        table = csv.DictWriter(out, FIELDS, lineterminator="\n")
+        table = csv.DictWriter(out, fields(a), lineterminator="\n")
         table.writeheader()
         table.writerows({k: f"{v:.6g}" if isinstance(v, float) else v
                          for k, v in row.items()} for row in rows)
@@ -234,13 +321,12 @@ def markdown(head, rows):
         "| network | lattice | " + " | ".join(f"{k}, batch {b}" for k, b in kinds)
         + " | difference |", "|---|---|" + "---|" * (len(kinds) + 1)]
     for name, lattice in dict.fromkeys((r["network"], r["lattice"]) for r in rows):
-        line = [cells[name, lattice, *at] for at in kinds]
-        worst = {r["kind"]: f"{r['difference']:.0e}" for r in line}
-        lines.append(
-            f"| {name} | {lattice} | " + " | ".join(
-                f"{short(r['archc_us'])} / {short(r['archc_us'] * r['ratio'])} = "
-                f"{short(r['ratio'])}"
-                for r in line) + f" | {', '.join(worst.values())} |")
+        line = [cells.get((name, lattice, *at)) for at in kinds]
+        worst = {r["kind"]: f"{r['difference']:.0e}" for r in line if r}
+        texts = [f"{short(r['archc_us'])} / {short(r['archc_us'] * r['ratio'])} = "
+                 f"{short(r['ratio'])}" if r else "" for r in line]
+        lines.append(f"| {name} | {lattice} | " + " | ".join(texts)
+                     + f" | {', '.join(worst.values())} |")
     return "\n".join([*lines, "", *(summary(rows, *at) for at in kinds)])
 
 
@@ -251,14 +337,14 @@ def cases_of(path, library, a):
     return [Case(library, path, network, lattice) for lattice in lattices]
 
 
-def check(cases):
+def check(cases, a):
     """Both compute in single precision.  Where the argument of a LeakyReLU is so near 0 that
     they round it to different signs, a site's share of the gradient differs: 1e-4 of it."""
     allowed = {"forward": 2e-5, "step": 1e-3}
     wrong = 0
     for case in cases:
-        for kind in KINDS:
-            d = difference(case, kind)
+        for kind in a.kinds:
+            d = difference(case, kind, a)
             same = d < allowed[kind]
             wrong += not same
             print(f"{case.name} {case.lattice[0]}x{case.lattice[1]} {kind}: {d:.1e}"
@@ -266,29 +352,38 @@ def check(cases):
     return 1 if wrong else 0
 
 
+def row_name(case, kind, batch):
+    return f"{kind}.{case.name}.{case.lattice[0]}x{case.lattice[1]}.{batch}"
+
+
 def measure_network(cases, rows, a):
-    for kind in KINDS:
+    for kind in a.kinds:
         for batch in a.batches:
-            compiled = None if a.no_compile else Compiled(cases[0], kind, batch == 1)
-            for case in [] if a.warm else cases:
+            wanted = [c for c in cases if not a.only or row_name(c, kind, batch) in a.only]
+            if not wanted:
+                continue
+            on_cpu = a.peer_device == "cpu" and not a.no_compile
+            compiled = Compiled(cases[0], kind, batch == 1) if on_cpu else None
+            for case in [] if a.warm else wanted:
                 say(f"peers: {time.process_time():5.0f} s of CPU  {case.name} "
                     f"{case.lattice[0]}x{case.lattice[1]} {kind} {batch}")
                 rows.append(measure(case, kind, batch, compiled, a))
+                write_csv(a.csv, a, surroundings(case.library, a), rows)
 
 
 def main():
     a = options()
-    set_up()
-    library = Library(a.build)
+    if a.peer_device == "cuda" and not torch.cuda.is_available():
+        raise RuntimeError("PyTorch sees no device")
+    set_up(a.peer_device, a.tf32)
+    library = CudaLibrary(a.build) if a.device == "cuda" else Library(a.build)
     if a.check:
-        return check([c for path in a.networks for c in cases_of(path, library, a)])
+        return check([c for path in a.networks for c in cases_of(path, library, a)], a)
     rows = []
     if not a.warm:
-        write_csv(a.csv, surroundings(library, a), rows)  # a wrong name shows at once
+        write_csv(a.csv, a, surroundings(library, a), rows)  # a wrong name shows at once
     for path in a.networks:
         measure_network(cases_of(path, library, a), rows, a)
-        if not a.warm:
-            write_csv(a.csv, surroundings(library, a), rows)
     if a.warm:
         return 0
     print(markdown(surroundings(library, a), rows))

@@ -1,4 +1,4 @@
-"""Our compiled networks, through loop.c."""
+"""Our compiled networks, through loop.c and loop_cuda.c."""
 
 import ctypes
 import os
@@ -6,7 +6,14 @@ import subprocess
 
 import numpy
 
+from device import Device, Loop, load_library, load_model, model_path
+
 FLOATS = ctypes.POINTER(ctypes.c_float)
+
+
+def first_line(command):
+    return subprocess.run(command, capture_output=True, text=True,
+                          check=False).stdout.split("\n", 1)[0]
 
 
 def floats(array):
@@ -44,12 +51,42 @@ class Library:
             subprocess.run([self.archc, path, "-o", self.folder], check=True)
             subprocess.run([*self.compiler, "-O2", "-std=c11", "-fPIC", "-shared", "-o",
                             library, source, "-lm"], check=True)
-        entry = getattr(ctypes.CDLL(library), name + "_model")
-        entry.restype = ctypes.c_void_p
-        return entry()
+        return load_model(library, name)
 
     def params(self, model):
         return self.loop.loop_params(model)
+
+    def side(self, *case):
+        return Ours(self, *case)
+
+    def describe(self):
+        """What computes, and what it was made by."""
+        compiler = first_line([*self.compiler, "--version"])
+        return f"archc: {first_line([self.archc, '--version'])}, {compiler}, -O2"
+
+
+class CudaLibrary:
+    """loop_cuda.c, and the shared objects of the networks that the build has made."""
+
+    def __init__(self, build):
+        self.build = build
+        self.library = load_library(os.path.join(build, "peers"))
+        self.device = Device(self.library)
+
+    def model(self, _, name):
+        found = model_path(self.build, name)
+        if not found:
+            raise ValueError(f"{self.build} has no compiled network {name}")
+        return load_model(found, name)
+
+    def params(self, model):
+        return self.library.model_params(model)
+
+    def side(self, *case):
+        return OursCuda(self.device, *case)
+
+    def describe(self):
+        return f"archc: on {self.device.name}, timed by its events"
 
 
 class Ours:
@@ -84,3 +121,27 @@ class Ours:
 
     def close(self):
         self.library.loop_free(self.handle)
+
+
+class OursCuda:
+    """Instances of a network on a device, as Ours."""
+
+    def __init__(self, device, model, weights, x, target, kind, adamw, instances=1):
+        self.batch = len(x) * instances
+        self.label = "archc" if instances == 1 else "many"
+        shape = target.shape if kind == "forward" else weights.shape
+        self.found = numpy.empty((instances, *shape), numpy.float32)
+        self.loop = Loop(device, model, x.shape[2:], len(x), kind, x, "float32",
+                         numpy.tile(weights, instances), target, instances, adamw)
+
+    def run(self, times):
+        return self.loop.run(times)
+
+    def result(self):
+        """Outputs, or the gradient of the mean loss, of the first instance."""
+        self.run(1)
+        self.loop.result(self.found)
+        return self.found[0].copy()
+
+    def close(self):
+        self.loop.close()
