@@ -1,5 +1,5 @@
 /* archrun data: Monte Carlo configurations with labels, into an HDF5 file. */
-#include "cli.h"
+#include "cmd_common.h"
 #include "file.h"
 #include "progress.h"
 
@@ -21,6 +21,7 @@ typedef struct DataOptions {
     int64_t open, samples, seed, thermal, between, threads;
     const char *output, *length;
     bool paths, overwrite;
+    CmdDevice device;
 } DataOptions;
 
 typedef enum DataKind { DATA_FLUX, DATA_OPEN, DATA_WORMS } DataKind;
@@ -48,7 +49,12 @@ typedef struct DataRequest {
     "number of threads.  Sets for training and for tests need different seeds.\n"           \
     "\n"                                                                                    \
     "Every 30 seconds, and when stopped by a signal (exit 75), what is done is saved in\n"  \
-    "FILE.h5.parts; the same command goes on from there, to the same bytes."
+    "FILE.h5.parts; the same command goes on from there, to the same bytes.\n"              \
+    "\n"                                                                                    \
+    "--device cuda: a CUDA device does the sweeps of the chains, a thread each, those of\n" \
+    "all points of a lattice together; pilots, n and |phi|^2, and open worms are made on\n" \
+    "the --threads of the processor.  The file is the same, bit by bit, and either goes\n"  \
+    "on from the parts of the other.  It takes many chains to fill a device."
 
 static const char flux_summary[] =
     "Closed configurations of the complex scalar field at chemical potential mu, as\n"
@@ -261,8 +267,6 @@ static bool make(DataRequest *r, const DataOptions *o, ArchError *e)
     Show p = {.pilots = (double)r->spec.lattices * r->spec.points,
               .samples = (double)sets * (double)r->spec.samples};
     Dataset d;
-    if (!check_output(o, e))
-        return false;
     progress_begin(&p.line, "pilot", "parameter sets", 0, p.pilots);
     char parts[FILE_PATH_MAX];
     int64_t resumed = 0;
@@ -270,6 +274,8 @@ static bool make(DataRequest *r, const DataOptions *o, ArchError *e)
         return error_set(e, ARCH_EXIT_USAGE, "--output: the name is too long");
     r->spec.parts = parts;
     r->spec.resumed = &resumed;
+    r->spec.gpu = o->device.gpu;
+    r->spec.compiler = o->device.compiler;
     r->spec.progress = show;
     r->spec.progress_data = &p;
     bool ok = flux_data_make(&r->spec, &d, e);
@@ -317,6 +323,7 @@ static int run(int argc, char **argv, DataKind kind)
          .help = "sweeps from sample to sample [4 tau]"},
         {.name = "thermal", .kind = CLI_INT, .value = &o.thermal, .min = 0, .max = 1e9,
          .help = "sweeps before the first [20 tau]"},
+        OPTION_DEVICE(&o.device),
         {.name = "threads", .kind = CLI_INT, .value = &o.threads, .min = 0, .max = 4096,
          .help = "0: one per core"},
         {.name = "overwrite", .kind = CLI_FLAG, .value = &o.overwrite,
@@ -350,7 +357,10 @@ static int run(int argc, char **argv, DataKind kind)
     DataRequest *r = calloc(1, sizeof *r);
     if (r == NULL)
         error_set(&e, ARCH_EXIT_FILE, "out of memory");
-    const bool ok = r != NULL && take_request(&o, kind, r, &e) && make(r, &o, &e);
+    const bool ok = r != NULL && device_parse(&o.device, &e) &&
+                    take_request(&o, kind, r, &e) && check_output(&o, &e) &&
+                    device_open(&o.device, &e) && make(r, &o, &e);
+    device_close(&o.device);
     free(r);
     return ok ? ARCH_EXIT_OK : cli_fail(&e);
 }

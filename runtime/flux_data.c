@@ -109,21 +109,25 @@ static bool check_points(const FluxDataSpec *s, ArchError *e)
 }
 
 /* Before anything is allocated: the data and, for each thread that can have one, the
- * tables and fields of a task. */
+ * tables and fields of a task; for a device those of all chains of a lattice, whose fields
+ * have copies on their way. */
 static bool check_memory(const FluxDataSpec *s, ArchError *e)
 {
     const double memory =
         (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
     const double rows = (double)s->samples * s->points * flux_work_counts(s);
-    const double tasks = fmin((double)s->lattices * s->points * flux_work_chains(s),
+    const double tasks =
+        s->gpu != NULL ? s->points
+                       : fmin((double)s->lattices * s->points * flux_work_chains(s),
                               omp_get_max_threads());
+    const double fields = s->gpu != NULL ? 2 * flux_work_chains(s) : 1;
     double data = 0, most = 0;
     for (int i = 0; i < s->lattices; i++) {
         const double rank = s->lattice[i].rank, sites = flux_work_sites(&s->lattice[i]);
-        const double site = 2 * rank * sizeof(int32_t) + 4 * rank * sizeof(FluxPlace) +
-                            2 * rank + sizeof(int16_t);
+        const double tables = 2 * rank * sizeof(int32_t) + 5 * rank * sizeof(FluxPlace);
+        const double field = 2 * rank + sizeof(int16_t);
         data += rows * (2 * rank * sites + 40);
-        most = fmax(most, site * sites);
+        most = fmax(most, (tables + fields * field) * sites);
     }
     const double bytes = data + tasks * most;
     return bytes < memory ||

@@ -2,6 +2,7 @@
 #ifndef FLUX_TASK_H
 #define FLUX_TASK_H
 
+#include "flux_cuda.h"
 #include "flux_parts.h"
 #include "flux_work.h"
 
@@ -13,9 +14,10 @@ typedef struct Work {
     double done, resumed, total; /* of this stage: sweeps times sites, pilots       */
     bool failed;
     ArchError *error;
-    FluxParts *parts; /* or NULL */
-    double start;     /* of the work, in seconds */
-    double saved;     /* the pilots, when */
+    FluxParts *parts;    /* or NULL */
+    GpuProgram *kernels; /* of the device, or NULL */
+    double start;        /* of the work, in seconds */
+    double saved;        /* the pilots, when */
 } Work;
 
 /* Chains first .. first + chains - 1 of a point. */

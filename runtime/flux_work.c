@@ -3,6 +3,7 @@
 #include "flux_paths.h"
 #include "flux_pilot.h"
 #include "flux_task.h"
+#include "flux_task_cuda.h"
 #include "progress.h"
 
 #include <omp.h>
@@ -11,7 +12,7 @@
 
 /* A chain costs its thermalisation, 20 tau, so it should then give many samples, 4 tau
  * each: 100 make that 5 %.  But chains run in parallel, in threads and in lanes. */
-enum { SAMPLES_PER_CHAIN = 100, CHAINS_MAX = 32 };
+enum { SAMPLES_PER_CHAIN = 100 };
 
 int flux_work_counts(const FluxDataSpec *s)
 {
@@ -22,8 +23,13 @@ int flux_work_chains(const FluxDataSpec *s)
 {
     const int64_t wanted =
         1 + (s->samples * flux_work_counts(s) - 1) / SAMPLES_PER_CHAIN;
-    const int64_t most = s->samples < CHAINS_MAX ? s->samples : CHAINS_MAX;
+    const int64_t most = s->samples < FLUX_CHAINS_MAX ? s->samples : FLUX_CHAINS_MAX;
     return (int)(wanted < most ? wanted : most);
+}
+
+int64_t flux_work_rows(const FluxDataSpec *s)
+{
+    return s->samples / flux_work_chains(s) + 1;
 }
 
 double flux_work_sites(const FluxLattice *l)
@@ -208,10 +214,10 @@ static Task task_at(const FluxDataSpec *s, int tasks, int index)
                   .chains = end - first};
 }
 
-static void run_tasks(Work *w)
+static void count_work(Work *w)
 {
     const FluxDataSpec *s = w->spec;
-    const int chains = flux_work_chains(s), tasks = tasks_of(s);
+    const int chains = flux_work_chains(s);
     w->done = w->resumed = w->total = 0;
     for (int i = 0; i < s->lattices; i++)
         for (int j = 0; j < s->points; j++) {
@@ -221,6 +227,12 @@ static void run_tasks(Work *w)
                 ((double)chains * (double)how->thermal +
                  (double)s->samples * flux_work_counts(s) * (double)how->between);
         }
+}
+
+static void run_tasks(Work *w)
+{
+    const FluxDataSpec *s = w->spec;
+    const int tasks = tasks_of(s);
 #pragma omp parallel
     {
         bool caller = false;
@@ -235,6 +247,15 @@ static void run_tasks(Work *w)
     }
 }
 
+static void run_samples(Work *w)
+{
+    count_work(w);
+    if (w->kernels == NULL)
+        run_tasks(w);
+    for (int i = w->spec->lattices; w->kernels != NULL && !w->failed && i-- > 0;)
+        task_run_cuda(w, i);
+}
+
 static bool run_work(Work *w)
 {
     const FluxDataSpec *s = w->spec;
@@ -245,7 +266,7 @@ static bool run_work(Work *w)
     if (ok)
         run_pilots(w);
     if (ok && !w->failed)
-        run_tasks(w);
+        run_samples(w);
     for (int i = 0; ok && !w->failed && wanted && i < s->lattices; i++)
         ok = flux_paths_join(&w->data->group[i], w->paths[i]);
     flux_paths_free(w->paths, w->data);
@@ -281,5 +302,11 @@ bool flux_work_run(const FluxDataSpec *s, Dataset *d, ArchError *e)
 {
     const double now = progress_clock();
     Work w = {.spec = s, .data = d, .error = e, .start = now, .saved = now};
-    return s->parts != NULL ? run_with_parts(&w) : run_work(&w);
+    GpuProgram kernels = {0};
+    if (s->gpu != NULL)
+        w.kernels = &kernels;
+    bool ok = s->gpu == NULL || flux_cuda_load(&kernels, s->gpu, s->compiler, e);
+    ok = ok && (s->parts != NULL ? run_with_parts(&w) : run_work(&w));
+    gpu_program_release(&kernels);
+    return ok;
 }

@@ -8,7 +8,11 @@
 int flux_work_counts(const FluxDataSpec *s);
 
 /* Chains of one point on one lattice: belongs to the job, not to the machine. */
+enum { FLUX_CHAINS_MAX = 32 };
 int flux_work_chains(const FluxDataSpec *s);
+
+/* Samples of a chain with each number of worms, at most. */
+int64_t flux_work_rows(const FluxDataSpec *s);
 
 double flux_work_sites(const FluxLattice *l);
 

@@ -27,7 +27,7 @@ typedef struct World {
 
 static World world;
 
-enum { CHAINS_MAX = 300, POINTS = 3 };
+enum { CHAINS_MAX = 20000, POINTS = 3 };
 
 typedef struct Case {
     int chains, rank;
@@ -191,6 +191,27 @@ static void check_same(void **state)
         if (different >= 0)
             fail_msg("case %d: chain %d of %d differs", i, different, c->chains);
     }
+}
+
+/* Whole warps, and what does not fit beside them, on a device of any size. */
+static void check_many(void **state)
+{
+    const Case small = {
+        .chains = CHAINS_MAX,
+        .rank = 2,
+        .extent = {4,               3              },
+        .point = { {4.25, 1, 1}, {4.01, 1, 1.5}, {4.04, 1, 1.25}}
+    };
+    const Case large = {
+        .chains = 17000,
+        .rank = 2,
+        .extent = {36,              35          },
+        .point = { {4.25, 1, 1}, {4.01, 1, 1.1}, {4.04, 1, 1}}
+    };
+    (void)state;
+    assert_int_equal(compare(&small, &world.kernels, 2), -1);
+    if (!held())
+        assert_int_equal(compare(&large, &world.kernels, 1), -1);
 }
 
 /* A chain that has begun on the processor goes on on the device, and back again. */
@@ -469,10 +490,10 @@ int main(void)
         return code;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(check_draws),       cmocka_unit_test(check_shape),
-        cmocka_unit_test(check_same),        cmocka_unit_test(check_interchange),
-        cmocka_unit_test(check_launches),    cmocka_unit_test(check_overflow),
-        cmocka_unit_test(check_kernels_met), cmocka_unit_test(check_mutants),
-        cmocka_unit_test(check_failures),
+        cmocka_unit_test(check_same),        cmocka_unit_test(check_many),
+        cmocka_unit_test(check_interchange), cmocka_unit_test(check_launches),
+        cmocka_unit_test(check_overflow),    cmocka_unit_test(check_kernels_met),
+        cmocka_unit_test(check_mutants),     cmocka_unit_test(check_failures),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     int *count = held();

@@ -13,6 +13,7 @@
 
 #include "archrt/dataset.h"
 #include "archrt/flux.h"
+#include "archrt/gpu.h"
 #include "archrt/worms.h"
 
 typedef struct FluxLattice {
@@ -48,6 +49,11 @@ typedef struct FluxDataSpec {
      * FLUX_DATA_AUTO: for every lattice and point as a pilot of its own finds, so that
      * samples are independent */
     int64_t thermal, between;
+    /* NULL, or a device that does the sweeps, all points of a lattice at once, and its
+     * compiler; the pilots and what follows the sweeps are the processor's.  The same
+     * samples, parts and errors, and DEVICE */
+    Gpu *gpu;
+    GpuCompiler *compiler;
     /* NULL, or a folder for parts: what chains have done is saved there now and then, and
      * on SIGTERM or SIGINT, which are blocked meanwhile; a later call of the same
      * specification goes on from there, to the same samples */
