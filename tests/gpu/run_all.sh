@@ -48,6 +48,7 @@ phase()
     name=$1
     limit=$2
     shift 2
+    : >>"$work/logs/$name"
     [ -z "$tiny" ] || limit=$total # a processor may be slow
     [ "$limit" -le "$(left)" ] || limit=$(left)
     [ "$limit" -gt 0 ] || return 124
@@ -232,7 +233,7 @@ worms()
         --device cuda $more --json
     sed -n 's/.*"lattice": \[\([0-9, ]*\)\].*"proposals_per_s": *\([0-9.eE+-]*\).*/\1|\2/p' \
         "$work/logs/worms" >"$work/rates"
-    [ -s "$work/rates" ] || note "worms" "not run" "see the log"
+    [ -s "$work/rates" ] || note "worms" "not run" "its time was over, or it failed: see the log"
     while IFS='|' read -r lattice rate; do
         note "worms, $(echo "$lattice" | sed 's/, /x/g')" "$(awk -v r="$rate" \
             'BEGIN { print (r >= 5e9 ? "met" : "missed") }')" "$(awk -v r="$rate" \

@@ -65,7 +65,7 @@ PATH="$place/bin:$PATH"
 
 # All of it, on a processor.  Every row has ten columns, or three.
 ends 0 run "$build"
-says 'device: Fake 0 (sm_90, 2 SMs' '| cuda.gpu ' '| 2 of 2 ' '| worms' \
+says 'device: Fake 0 (sm_90, 2 SMs' '| cuda.gpu ' '| 2 of 2 ' '| worms, 4x4 ' \
     '| memcheck, train ' '| racecheck, detect_st ' '| ERROR SUMMARY: 0 errors'
 cmp -s "$place/said" "$OUT/table.txt" || fail 'another table in OUT'
 [ -s "$OUT/log.txt" ] || fail 'no log'
