@@ -111,8 +111,7 @@ INLINE Parts choose_parts(int axes, const int64_t *extent, const Divisors *can, 
     return cut.best;
 }
 
-/* Extents and number of the tiles of 2 x 2 x .. sites; whether no site is left over, and enough
- * tiles are there: four are worked on at a time. */
+/* Extents and number of the tiles of 2 x 2 x .. sites; whether no site is left over. */
 INLINE int cut_into_tiles(const int64_t *extent, int64_t *tiles, int64_t *count)
 {
     int even = 1;
@@ -122,7 +121,7 @@ INLINE int cut_into_tiles(const int64_t *extent, int64_t *tiles, int64_t *count)
         tiles[axis] = (extent[axis] + 1) / 2;
         *count *= tiles[axis];
     }
-    return even && *count >= 3;
+    return even;
 }
 
 /* ---- where a window looks: tables of site numbers, for any number of axes ---- */

@@ -286,8 +286,9 @@ static void emit_parts(Writer *w, const Program *p)
         if (p->lattice[i].tiled)
             w_line(
                 w,
-                "f->tiled%d = cut_into_tiles(f->extent%d, f->extent%d, &f->sites%d);",
-                i, p->lattice[i].tiled, i, i);
+                "f->tiled%d = cut_into_tiles(f->extent%d, f->extent%d, &f->sites%d) && "
+                "f->sites%d >= %d;",
+                i, p->lattice[i].tiled, i, i, i, TILES_LEAST);
     if (any_halo(p))
         w_line(w, "Reach reach;");
     reach_lines(w, p);

@@ -54,7 +54,7 @@ bool cost_sites(const Program *p, const int64_t *extent, int64_t *sites)
 bool cost_runs(const Program *p, const PhaseUse *use, const int64_t *sites)
 {
     const Lattice *tiles = &p->lattice[use->tiles];
-    bool even = use->tiling != TILED_OR_NOT && sites[use->tiles] >= 3 &&
+    bool even = use->tiling != TILED_OR_NOT && sites[use->tiles] >= TILES_LEAST &&
                 sites[use->tiles] << tiles->rank == sites[tiles->tiled];
     return use->tiling == TILED_OR_NOT || even == (use->tiling == TILED);
 }

@@ -272,7 +272,10 @@ typedef enum What { WHAT_FORWARD, WHAT_GRADIENT, WHAT_VJP, WHAT_COUNT } What;
 
 extern const char *const plan_what_name[WHAT_COUNT]; /* forward, gradient, vjp */
 
-/* Whether tiles, a lattice, cut the parts of theirs evenly. */
+/* Whether tiles, a lattice, cut the parts of theirs evenly, and are not fewer than
+ * TILES_LEAST: four are worked on at a time. */
+enum { TILES_LEAST = 3 };
+
 typedef enum Tiling { TILED_OR_NOT, TILED, UNTILED } Tiling;
 
 typedef struct PhaseUse {

@@ -19,11 +19,24 @@ int winograd_digit(const Winograd *w, int product, int axis)
 
 /* ---- which convolutions ---- */
 
-static bool fits(const Node *n, const Shape *in, const Shape *out)
+/* False where the model fixes the lattice to one that has no tiles, however it is cut. */
+static bool may_have_tiles(const Graph *g, const Shape *s)
+{
+    int64_t tiles = 1;
+    for (int k = 0; k < s->rank; k++) {
+        if (s->extent[k].axis >= 0 && !g->fixed[s->extent[k].axis])
+            return true;
+        int64_t extent = extent_value(s->extent[k], g->fixed);
+        tiles *= extent % 2 ? 0 : extent / 2;
+    }
+    return tiles >= TILES_LEAST;
+}
+
+static bool fits(const Graph *g, const Node *n, const Shape *in, const Shape *out)
 {
     int axes = out->rank;
     bool good = axes > 0 && axes <= AXES_MOST && in->channels >= CHANNELS_LEAST &&
-                out->channels >= CHANNELS_LEAST;
+                out->channels >= CHANNELS_LEAST && may_have_tiles(g, out);
     for (int k = 0; k < axes; k++)
         good &= n->window.kernel[k] == 2 && n->window.stride[k] == 1 &&
                 n->window.boundary[k] != BOUNDARY_NONE;
@@ -45,7 +58,7 @@ static bool can_walk(const Graph *g, const Group *group)
     const Step *step = &group->step[0];
     const Node *n = graph_node(g, step->root);
     return !step->load && fuse_is_conv(n) && !has_max(g, group) &&
-           fits(n, &graph_node(g, n->arg[0])->shape, &n->shape);
+           fits(g, n, &graph_node(g, n->arg[0])->shape, &n->shape);
 }
 
 /* The one gradient of a parameter of weights, or none. */
@@ -66,7 +79,7 @@ static bool can_weight(const Graph *g, Val v)
     const Node *n = graph_node(g, v);
     const Shape *in = &graph_node(g, n->arg[1])->shape;
     return weight_of(g, n->param).i == v.i && in->channels % LANES == 0 &&
-           fits(n, in, &graph_node(g, n->arg[0])->shape);
+           fits(g, n, in, &graph_node(g, n->arg[0])->shape);
 }
 
 bool winograd_can(const Lower *l, const Group *group)
