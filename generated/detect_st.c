@@ -1811,11 +1811,11 @@ TARGET_AVX512 static void max_pool1_avx512(const Frame *f)
             for (int64_t c = 0; c < 16; c++) { /* channels read */
                 vec512 y = vec512_load(x_0 + c * 16);
                 vec512 next_1 = vec512_load(x_1 + c * 16);
-                y = vec512_gt(next_1, y, next_1, y);
+                y = vec512_max(next_1, y);
                 vec512 next_2 = vec512_load(x_2 + c * 16);
-                y = vec512_gt(next_2, y, next_2, y);
+                y = vec512_max(next_2, y);
                 vec512 next_3 = vec512_load(x_3 + c * 16);
-                y = vec512_gt(next_3, y, next_3, y);
+                y = vec512_max(next_3, y);
                 y = vec512_max(y, vec512_mul(y, vec512_set((real)0.01)));
                 vec512_store(leaky_relu1 + k * 272 + c * 16, y);
             }
@@ -2214,44 +2214,44 @@ TARGET_AVX512 static void max_pool1_avx512(const Frame *f)
                 }
             }
             vec512 global_max_pool1_max_0 = vec512_load(global_max_pool1);
-            global_max_pool1_max_0 = vec512_gt(y_0_0, global_max_pool1_max_0, y_0_0, global_max_pool1_max_0);
-            global_max_pool1_max_0 = vec512_gt(y_0_1, global_max_pool1_max_0, y_0_1, global_max_pool1_max_0);
-            global_max_pool1_max_0 = vec512_gt(y_0_2, global_max_pool1_max_0, y_0_2, global_max_pool1_max_0);
+            global_max_pool1_max_0 = vec512_max(y_0_0, global_max_pool1_max_0);
+            global_max_pool1_max_0 = vec512_max(y_0_1, global_max_pool1_max_0);
+            global_max_pool1_max_0 = vec512_max(y_0_2, global_max_pool1_max_0);
             vec512_store(global_max_pool1, global_max_pool1_max_0);
             vec512 global_max_pool1_max_1 = vec512_load(global_max_pool1 + 16);
-            global_max_pool1_max_1 = vec512_gt(y_1_0, global_max_pool1_max_1, y_1_0, global_max_pool1_max_1);
-            global_max_pool1_max_1 = vec512_gt(y_1_1, global_max_pool1_max_1, y_1_1, global_max_pool1_max_1);
-            global_max_pool1_max_1 = vec512_gt(y_1_2, global_max_pool1_max_1, y_1_2, global_max_pool1_max_1);
+            global_max_pool1_max_1 = vec512_max(y_1_0, global_max_pool1_max_1);
+            global_max_pool1_max_1 = vec512_max(y_1_1, global_max_pool1_max_1);
+            global_max_pool1_max_1 = vec512_max(y_1_2, global_max_pool1_max_1);
             vec512_store(global_max_pool1 + 16, global_max_pool1_max_1);
             vec512 global_max_pool1_max_2 = vec512_load(global_max_pool1 + 32);
-            global_max_pool1_max_2 = vec512_gt(y_2_0, global_max_pool1_max_2, y_2_0, global_max_pool1_max_2);
-            global_max_pool1_max_2 = vec512_gt(y_2_1, global_max_pool1_max_2, y_2_1, global_max_pool1_max_2);
-            global_max_pool1_max_2 = vec512_gt(y_2_2, global_max_pool1_max_2, y_2_2, global_max_pool1_max_2);
+            global_max_pool1_max_2 = vec512_max(y_2_0, global_max_pool1_max_2);
+            global_max_pool1_max_2 = vec512_max(y_2_1, global_max_pool1_max_2);
+            global_max_pool1_max_2 = vec512_max(y_2_2, global_max_pool1_max_2);
             vec512_store(global_max_pool1 + 32, global_max_pool1_max_2);
             vec512 global_max_pool1_max_3 = vec512_load(global_max_pool1 + 48);
-            global_max_pool1_max_3 = vec512_gt(y_3_0, global_max_pool1_max_3, y_3_0, global_max_pool1_max_3);
-            global_max_pool1_max_3 = vec512_gt(y_3_1, global_max_pool1_max_3, y_3_1, global_max_pool1_max_3);
-            global_max_pool1_max_3 = vec512_gt(y_3_2, global_max_pool1_max_3, y_3_2, global_max_pool1_max_3);
+            global_max_pool1_max_3 = vec512_max(y_3_0, global_max_pool1_max_3);
+            global_max_pool1_max_3 = vec512_max(y_3_1, global_max_pool1_max_3);
+            global_max_pool1_max_3 = vec512_max(y_3_2, global_max_pool1_max_3);
             vec512_store(global_max_pool1 + 48, global_max_pool1_max_3);
             vec512 global_max_pool1_max_4 = vec512_load(global_max_pool1 + 64);
-            global_max_pool1_max_4 = vec512_gt(y_4_0, global_max_pool1_max_4, y_4_0, global_max_pool1_max_4);
-            global_max_pool1_max_4 = vec512_gt(y_4_1, global_max_pool1_max_4, y_4_1, global_max_pool1_max_4);
-            global_max_pool1_max_4 = vec512_gt(y_4_2, global_max_pool1_max_4, y_4_2, global_max_pool1_max_4);
+            global_max_pool1_max_4 = vec512_max(y_4_0, global_max_pool1_max_4);
+            global_max_pool1_max_4 = vec512_max(y_4_1, global_max_pool1_max_4);
+            global_max_pool1_max_4 = vec512_max(y_4_2, global_max_pool1_max_4);
             vec512_store(global_max_pool1 + 64, global_max_pool1_max_4);
             vec512 global_max_pool1_max_5 = vec512_load(global_max_pool1 + 80);
-            global_max_pool1_max_5 = vec512_gt(y_5_0, global_max_pool1_max_5, y_5_0, global_max_pool1_max_5);
-            global_max_pool1_max_5 = vec512_gt(y_5_1, global_max_pool1_max_5, y_5_1, global_max_pool1_max_5);
-            global_max_pool1_max_5 = vec512_gt(y_5_2, global_max_pool1_max_5, y_5_2, global_max_pool1_max_5);
+            global_max_pool1_max_5 = vec512_max(y_5_0, global_max_pool1_max_5);
+            global_max_pool1_max_5 = vec512_max(y_5_1, global_max_pool1_max_5);
+            global_max_pool1_max_5 = vec512_max(y_5_2, global_max_pool1_max_5);
             vec512_store(global_max_pool1 + 80, global_max_pool1_max_5);
             vec512 global_max_pool1_max_6 = vec512_load(global_max_pool1 + 96);
-            global_max_pool1_max_6 = vec512_gt(y_6_0, global_max_pool1_max_6, y_6_0, global_max_pool1_max_6);
-            global_max_pool1_max_6 = vec512_gt(y_6_1, global_max_pool1_max_6, y_6_1, global_max_pool1_max_6);
-            global_max_pool1_max_6 = vec512_gt(y_6_2, global_max_pool1_max_6, y_6_2, global_max_pool1_max_6);
+            global_max_pool1_max_6 = vec512_max(y_6_0, global_max_pool1_max_6);
+            global_max_pool1_max_6 = vec512_max(y_6_1, global_max_pool1_max_6);
+            global_max_pool1_max_6 = vec512_max(y_6_2, global_max_pool1_max_6);
             vec512_store(global_max_pool1 + 96, global_max_pool1_max_6);
             vec512 global_max_pool1_max_7 = vec512_load(global_max_pool1 + 112);
-            global_max_pool1_max_7 = vec512_gt(y_7_0, global_max_pool1_max_7, y_7_0, global_max_pool1_max_7);
-            global_max_pool1_max_7 = vec512_gt(y_7_1, global_max_pool1_max_7, y_7_1, global_max_pool1_max_7);
-            global_max_pool1_max_7 = vec512_gt(y_7_2, global_max_pool1_max_7, y_7_2, global_max_pool1_max_7);
+            global_max_pool1_max_7 = vec512_max(y_7_0, global_max_pool1_max_7);
+            global_max_pool1_max_7 = vec512_max(y_7_1, global_max_pool1_max_7);
+            global_max_pool1_max_7 = vec512_max(y_7_2, global_max_pool1_max_7);
             vec512_store(global_max_pool1 + 112, global_max_pool1_max_7);
         }
     }
@@ -2267,11 +2267,11 @@ TARGET_AVX512 static void max_pool1_avx512(const Frame *f)
             for (int64_t c = 0; c < 16; c++) { /* channels read */
                 vec512 y = vec512_load(x_0 + c * 16);
                 vec512 next_1 = vec512_load(x_1 + c * 16);
-                y = vec512_gt(next_1, y, next_1, y);
+                y = vec512_max(next_1, y);
                 vec512 next_2 = vec512_load(x_2 + c * 16);
-                y = vec512_gt(next_2, y, next_2, y);
+                y = vec512_max(next_2, y);
                 vec512 next_3 = vec512_load(x_3 + c * 16);
-                y = vec512_gt(next_3, y, next_3, y);
+                y = vec512_max(next_3, y);
                 y = vec512_max(y, vec512_mul(y, vec512_set((real)0.01)));
                 vec512_store(leaky_relu1 + c * 16, y);
             }
@@ -2344,28 +2344,28 @@ TARGET_AVX512 static void max_pool1_avx512(const Frame *f)
                 }
             }
             vec512 global_max_pool1_max_0 = vec512_load(global_max_pool1);
-            global_max_pool1_max_0 = vec512_gt(y_0, global_max_pool1_max_0, y_0, global_max_pool1_max_0);
+            global_max_pool1_max_0 = vec512_max(y_0, global_max_pool1_max_0);
             vec512_store(global_max_pool1, global_max_pool1_max_0);
             vec512 global_max_pool1_max_1 = vec512_load(global_max_pool1 + 16);
-            global_max_pool1_max_1 = vec512_gt(y_1, global_max_pool1_max_1, y_1, global_max_pool1_max_1);
+            global_max_pool1_max_1 = vec512_max(y_1, global_max_pool1_max_1);
             vec512_store(global_max_pool1 + 16, global_max_pool1_max_1);
             vec512 global_max_pool1_max_2 = vec512_load(global_max_pool1 + 32);
-            global_max_pool1_max_2 = vec512_gt(y_2, global_max_pool1_max_2, y_2, global_max_pool1_max_2);
+            global_max_pool1_max_2 = vec512_max(y_2, global_max_pool1_max_2);
             vec512_store(global_max_pool1 + 32, global_max_pool1_max_2);
             vec512 global_max_pool1_max_3 = vec512_load(global_max_pool1 + 48);
-            global_max_pool1_max_3 = vec512_gt(y_3, global_max_pool1_max_3, y_3, global_max_pool1_max_3);
+            global_max_pool1_max_3 = vec512_max(y_3, global_max_pool1_max_3);
             vec512_store(global_max_pool1 + 48, global_max_pool1_max_3);
             vec512 global_max_pool1_max_4 = vec512_load(global_max_pool1 + 64);
-            global_max_pool1_max_4 = vec512_gt(y_4, global_max_pool1_max_4, y_4, global_max_pool1_max_4);
+            global_max_pool1_max_4 = vec512_max(y_4, global_max_pool1_max_4);
             vec512_store(global_max_pool1 + 64, global_max_pool1_max_4);
             vec512 global_max_pool1_max_5 = vec512_load(global_max_pool1 + 80);
-            global_max_pool1_max_5 = vec512_gt(y_5, global_max_pool1_max_5, y_5, global_max_pool1_max_5);
+            global_max_pool1_max_5 = vec512_max(y_5, global_max_pool1_max_5);
             vec512_store(global_max_pool1 + 80, global_max_pool1_max_5);
             vec512 global_max_pool1_max_6 = vec512_load(global_max_pool1 + 96);
-            global_max_pool1_max_6 = vec512_gt(y_6, global_max_pool1_max_6, y_6, global_max_pool1_max_6);
+            global_max_pool1_max_6 = vec512_max(y_6, global_max_pool1_max_6);
             vec512_store(global_max_pool1 + 96, global_max_pool1_max_6);
             vec512 global_max_pool1_max_7 = vec512_load(global_max_pool1 + 112);
-            global_max_pool1_max_7 = vec512_gt(y_7, global_max_pool1_max_7, y_7, global_max_pool1_max_7);
+            global_max_pool1_max_7 = vec512_max(y_7, global_max_pool1_max_7);
             vec512_store(global_max_pool1 + 112, global_max_pool1_max_7);
         }
     }
@@ -2485,13 +2485,13 @@ TARGET_AVX512 static void max_pool1_2_avx512(const Frame *f)
                 vec512 where = vec512_set(0);
                 vec512 next_1 = vec512_load(x_1 + c * 16);
                 where = vec512_gt(next_1, y, vec512_set((real)1), where);
-                y = vec512_gt(next_1, y, next_1, y);
+                y = vec512_max(next_1, y);
                 vec512 next_2 = vec512_load(x_2 + c * 16);
                 where = vec512_gt(next_2, y, vec512_set((real)2), where);
-                y = vec512_gt(next_2, y, next_2, y);
+                y = vec512_max(next_2, y);
                 vec512 next_3 = vec512_load(x_3 + c * 16);
                 where = vec512_gt(next_3, y, vec512_set((real)3), where);
-                y = vec512_gt(next_3, y, next_3, y);
+                y = vec512_max(next_3, y);
                 vec512_store(max_pool1_arg + c * 16 + k * 272, where);
                 y = vec512_max(y, vec512_mul(y, vec512_set((real)0.01)));
                 vec512_store(leaky_relu1 + k * 272 + c * 16, y);
@@ -2895,81 +2895,81 @@ TARGET_AVX512 static void max_pool1_2_avx512(const Frame *f)
             vec512 global_max_pool1_max_0 = vec512_load(global_max_pool1);
             vec512 global_max_pool1_site_0 = vec512_load(global_max_pool1_arg);
             global_max_pool1_site_0 = vec512_gt(y_0_0, global_max_pool1_max_0, vec512_set((real)(s)), global_max_pool1_site_0);
-            global_max_pool1_max_0 = vec512_gt(y_0_0, global_max_pool1_max_0, y_0_0, global_max_pool1_max_0);
+            global_max_pool1_max_0 = vec512_max(y_0_0, global_max_pool1_max_0);
             global_max_pool1_site_0 = vec512_gt(y_0_1, global_max_pool1_max_0, vec512_set((real)(s + 1)), global_max_pool1_site_0);
-            global_max_pool1_max_0 = vec512_gt(y_0_1, global_max_pool1_max_0, y_0_1, global_max_pool1_max_0);
+            global_max_pool1_max_0 = vec512_max(y_0_1, global_max_pool1_max_0);
             global_max_pool1_site_0 = vec512_gt(y_0_2, global_max_pool1_max_0, vec512_set((real)(s + 2)), global_max_pool1_site_0);
-            global_max_pool1_max_0 = vec512_gt(y_0_2, global_max_pool1_max_0, y_0_2, global_max_pool1_max_0);
+            global_max_pool1_max_0 = vec512_max(y_0_2, global_max_pool1_max_0);
             vec512_store(global_max_pool1, global_max_pool1_max_0);
             vec512_store(global_max_pool1_arg, global_max_pool1_site_0);
             vec512 global_max_pool1_max_1 = vec512_load(global_max_pool1 + 16);
             vec512 global_max_pool1_site_1 = vec512_load(global_max_pool1_arg + 16);
             global_max_pool1_site_1 = vec512_gt(y_1_0, global_max_pool1_max_1, vec512_set((real)(s)), global_max_pool1_site_1);
-            global_max_pool1_max_1 = vec512_gt(y_1_0, global_max_pool1_max_1, y_1_0, global_max_pool1_max_1);
+            global_max_pool1_max_1 = vec512_max(y_1_0, global_max_pool1_max_1);
             global_max_pool1_site_1 = vec512_gt(y_1_1, global_max_pool1_max_1, vec512_set((real)(s + 1)), global_max_pool1_site_1);
-            global_max_pool1_max_1 = vec512_gt(y_1_1, global_max_pool1_max_1, y_1_1, global_max_pool1_max_1);
+            global_max_pool1_max_1 = vec512_max(y_1_1, global_max_pool1_max_1);
             global_max_pool1_site_1 = vec512_gt(y_1_2, global_max_pool1_max_1, vec512_set((real)(s + 2)), global_max_pool1_site_1);
-            global_max_pool1_max_1 = vec512_gt(y_1_2, global_max_pool1_max_1, y_1_2, global_max_pool1_max_1);
+            global_max_pool1_max_1 = vec512_max(y_1_2, global_max_pool1_max_1);
             vec512_store(global_max_pool1 + 16, global_max_pool1_max_1);
             vec512_store(global_max_pool1_arg + 16, global_max_pool1_site_1);
             vec512 global_max_pool1_max_2 = vec512_load(global_max_pool1 + 32);
             vec512 global_max_pool1_site_2 = vec512_load(global_max_pool1_arg + 32);
             global_max_pool1_site_2 = vec512_gt(y_2_0, global_max_pool1_max_2, vec512_set((real)(s)), global_max_pool1_site_2);
-            global_max_pool1_max_2 = vec512_gt(y_2_0, global_max_pool1_max_2, y_2_0, global_max_pool1_max_2);
+            global_max_pool1_max_2 = vec512_max(y_2_0, global_max_pool1_max_2);
             global_max_pool1_site_2 = vec512_gt(y_2_1, global_max_pool1_max_2, vec512_set((real)(s + 1)), global_max_pool1_site_2);
-            global_max_pool1_max_2 = vec512_gt(y_2_1, global_max_pool1_max_2, y_2_1, global_max_pool1_max_2);
+            global_max_pool1_max_2 = vec512_max(y_2_1, global_max_pool1_max_2);
             global_max_pool1_site_2 = vec512_gt(y_2_2, global_max_pool1_max_2, vec512_set((real)(s + 2)), global_max_pool1_site_2);
-            global_max_pool1_max_2 = vec512_gt(y_2_2, global_max_pool1_max_2, y_2_2, global_max_pool1_max_2);
+            global_max_pool1_max_2 = vec512_max(y_2_2, global_max_pool1_max_2);
             vec512_store(global_max_pool1 + 32, global_max_pool1_max_2);
             vec512_store(global_max_pool1_arg + 32, global_max_pool1_site_2);
             vec512 global_max_pool1_max_3 = vec512_load(global_max_pool1 + 48);
             vec512 global_max_pool1_site_3 = vec512_load(global_max_pool1_arg + 48);
             global_max_pool1_site_3 = vec512_gt(y_3_0, global_max_pool1_max_3, vec512_set((real)(s)), global_max_pool1_site_3);
-            global_max_pool1_max_3 = vec512_gt(y_3_0, global_max_pool1_max_3, y_3_0, global_max_pool1_max_3);
+            global_max_pool1_max_3 = vec512_max(y_3_0, global_max_pool1_max_3);
             global_max_pool1_site_3 = vec512_gt(y_3_1, global_max_pool1_max_3, vec512_set((real)(s + 1)), global_max_pool1_site_3);
-            global_max_pool1_max_3 = vec512_gt(y_3_1, global_max_pool1_max_3, y_3_1, global_max_pool1_max_3);
+            global_max_pool1_max_3 = vec512_max(y_3_1, global_max_pool1_max_3);
             global_max_pool1_site_3 = vec512_gt(y_3_2, global_max_pool1_max_3, vec512_set((real)(s + 2)), global_max_pool1_site_3);
-            global_max_pool1_max_3 = vec512_gt(y_3_2, global_max_pool1_max_3, y_3_2, global_max_pool1_max_3);
+            global_max_pool1_max_3 = vec512_max(y_3_2, global_max_pool1_max_3);
             vec512_store(global_max_pool1 + 48, global_max_pool1_max_3);
             vec512_store(global_max_pool1_arg + 48, global_max_pool1_site_3);
             vec512 global_max_pool1_max_4 = vec512_load(global_max_pool1 + 64);
             vec512 global_max_pool1_site_4 = vec512_load(global_max_pool1_arg + 64);
             global_max_pool1_site_4 = vec512_gt(y_4_0, global_max_pool1_max_4, vec512_set((real)(s)), global_max_pool1_site_4);
-            global_max_pool1_max_4 = vec512_gt(y_4_0, global_max_pool1_max_4, y_4_0, global_max_pool1_max_4);
+            global_max_pool1_max_4 = vec512_max(y_4_0, global_max_pool1_max_4);
             global_max_pool1_site_4 = vec512_gt(y_4_1, global_max_pool1_max_4, vec512_set((real)(s + 1)), global_max_pool1_site_4);
-            global_max_pool1_max_4 = vec512_gt(y_4_1, global_max_pool1_max_4, y_4_1, global_max_pool1_max_4);
+            global_max_pool1_max_4 = vec512_max(y_4_1, global_max_pool1_max_4);
             global_max_pool1_site_4 = vec512_gt(y_4_2, global_max_pool1_max_4, vec512_set((real)(s + 2)), global_max_pool1_site_4);
-            global_max_pool1_max_4 = vec512_gt(y_4_2, global_max_pool1_max_4, y_4_2, global_max_pool1_max_4);
+            global_max_pool1_max_4 = vec512_max(y_4_2, global_max_pool1_max_4);
             vec512_store(global_max_pool1 + 64, global_max_pool1_max_4);
             vec512_store(global_max_pool1_arg + 64, global_max_pool1_site_4);
             vec512 global_max_pool1_max_5 = vec512_load(global_max_pool1 + 80);
             vec512 global_max_pool1_site_5 = vec512_load(global_max_pool1_arg + 80);
             global_max_pool1_site_5 = vec512_gt(y_5_0, global_max_pool1_max_5, vec512_set((real)(s)), global_max_pool1_site_5);
-            global_max_pool1_max_5 = vec512_gt(y_5_0, global_max_pool1_max_5, y_5_0, global_max_pool1_max_5);
+            global_max_pool1_max_5 = vec512_max(y_5_0, global_max_pool1_max_5);
             global_max_pool1_site_5 = vec512_gt(y_5_1, global_max_pool1_max_5, vec512_set((real)(s + 1)), global_max_pool1_site_5);
-            global_max_pool1_max_5 = vec512_gt(y_5_1, global_max_pool1_max_5, y_5_1, global_max_pool1_max_5);
+            global_max_pool1_max_5 = vec512_max(y_5_1, global_max_pool1_max_5);
             global_max_pool1_site_5 = vec512_gt(y_5_2, global_max_pool1_max_5, vec512_set((real)(s + 2)), global_max_pool1_site_5);
-            global_max_pool1_max_5 = vec512_gt(y_5_2, global_max_pool1_max_5, y_5_2, global_max_pool1_max_5);
+            global_max_pool1_max_5 = vec512_max(y_5_2, global_max_pool1_max_5);
             vec512_store(global_max_pool1 + 80, global_max_pool1_max_5);
             vec512_store(global_max_pool1_arg + 80, global_max_pool1_site_5);
             vec512 global_max_pool1_max_6 = vec512_load(global_max_pool1 + 96);
             vec512 global_max_pool1_site_6 = vec512_load(global_max_pool1_arg + 96);
             global_max_pool1_site_6 = vec512_gt(y_6_0, global_max_pool1_max_6, vec512_set((real)(s)), global_max_pool1_site_6);
-            global_max_pool1_max_6 = vec512_gt(y_6_0, global_max_pool1_max_6, y_6_0, global_max_pool1_max_6);
+            global_max_pool1_max_6 = vec512_max(y_6_0, global_max_pool1_max_6);
             global_max_pool1_site_6 = vec512_gt(y_6_1, global_max_pool1_max_6, vec512_set((real)(s + 1)), global_max_pool1_site_6);
-            global_max_pool1_max_6 = vec512_gt(y_6_1, global_max_pool1_max_6, y_6_1, global_max_pool1_max_6);
+            global_max_pool1_max_6 = vec512_max(y_6_1, global_max_pool1_max_6);
             global_max_pool1_site_6 = vec512_gt(y_6_2, global_max_pool1_max_6, vec512_set((real)(s + 2)), global_max_pool1_site_6);
-            global_max_pool1_max_6 = vec512_gt(y_6_2, global_max_pool1_max_6, y_6_2, global_max_pool1_max_6);
+            global_max_pool1_max_6 = vec512_max(y_6_2, global_max_pool1_max_6);
             vec512_store(global_max_pool1 + 96, global_max_pool1_max_6);
             vec512_store(global_max_pool1_arg + 96, global_max_pool1_site_6);
             vec512 global_max_pool1_max_7 = vec512_load(global_max_pool1 + 112);
             vec512 global_max_pool1_site_7 = vec512_load(global_max_pool1_arg + 112);
             global_max_pool1_site_7 = vec512_gt(y_7_0, global_max_pool1_max_7, vec512_set((real)(s)), global_max_pool1_site_7);
-            global_max_pool1_max_7 = vec512_gt(y_7_0, global_max_pool1_max_7, y_7_0, global_max_pool1_max_7);
+            global_max_pool1_max_7 = vec512_max(y_7_0, global_max_pool1_max_7);
             global_max_pool1_site_7 = vec512_gt(y_7_1, global_max_pool1_max_7, vec512_set((real)(s + 1)), global_max_pool1_site_7);
-            global_max_pool1_max_7 = vec512_gt(y_7_1, global_max_pool1_max_7, y_7_1, global_max_pool1_max_7);
+            global_max_pool1_max_7 = vec512_max(y_7_1, global_max_pool1_max_7);
             global_max_pool1_site_7 = vec512_gt(y_7_2, global_max_pool1_max_7, vec512_set((real)(s + 2)), global_max_pool1_site_7);
-            global_max_pool1_max_7 = vec512_gt(y_7_2, global_max_pool1_max_7, y_7_2, global_max_pool1_max_7);
+            global_max_pool1_max_7 = vec512_max(y_7_2, global_max_pool1_max_7);
             vec512_store(global_max_pool1 + 112, global_max_pool1_max_7);
             vec512_store(global_max_pool1_arg + 112, global_max_pool1_site_7);
         }
@@ -2990,13 +2990,13 @@ TARGET_AVX512 static void max_pool1_2_avx512(const Frame *f)
                 vec512 where = vec512_set(0);
                 vec512 next_1 = vec512_load(x_1 + c * 16);
                 where = vec512_gt(next_1, y, vec512_set((real)1), where);
-                y = vec512_gt(next_1, y, next_1, y);
+                y = vec512_max(next_1, y);
                 vec512 next_2 = vec512_load(x_2 + c * 16);
                 where = vec512_gt(next_2, y, vec512_set((real)2), where);
-                y = vec512_gt(next_2, y, next_2, y);
+                y = vec512_max(next_2, y);
                 vec512 next_3 = vec512_load(x_3 + c * 16);
                 where = vec512_gt(next_3, y, vec512_set((real)3), where);
-                y = vec512_gt(next_3, y, next_3, y);
+                y = vec512_max(next_3, y);
                 vec512_store(max_pool1_arg + c * 16, where);
                 y = vec512_max(y, vec512_mul(y, vec512_set((real)0.01)));
                 vec512_store(leaky_relu1 + c * 16, y);
@@ -3072,49 +3072,49 @@ TARGET_AVX512 static void max_pool1_2_avx512(const Frame *f)
             vec512 global_max_pool1_max_0 = vec512_load(global_max_pool1);
             vec512 global_max_pool1_site_0 = vec512_load(global_max_pool1_arg);
             global_max_pool1_site_0 = vec512_gt(y_0, global_max_pool1_max_0, vec512_set((real)(s)), global_max_pool1_site_0);
-            global_max_pool1_max_0 = vec512_gt(y_0, global_max_pool1_max_0, y_0, global_max_pool1_max_0);
+            global_max_pool1_max_0 = vec512_max(y_0, global_max_pool1_max_0);
             vec512_store(global_max_pool1, global_max_pool1_max_0);
             vec512_store(global_max_pool1_arg, global_max_pool1_site_0);
             vec512 global_max_pool1_max_1 = vec512_load(global_max_pool1 + 16);
             vec512 global_max_pool1_site_1 = vec512_load(global_max_pool1_arg + 16);
             global_max_pool1_site_1 = vec512_gt(y_1, global_max_pool1_max_1, vec512_set((real)(s)), global_max_pool1_site_1);
-            global_max_pool1_max_1 = vec512_gt(y_1, global_max_pool1_max_1, y_1, global_max_pool1_max_1);
+            global_max_pool1_max_1 = vec512_max(y_1, global_max_pool1_max_1);
             vec512_store(global_max_pool1 + 16, global_max_pool1_max_1);
             vec512_store(global_max_pool1_arg + 16, global_max_pool1_site_1);
             vec512 global_max_pool1_max_2 = vec512_load(global_max_pool1 + 32);
             vec512 global_max_pool1_site_2 = vec512_load(global_max_pool1_arg + 32);
             global_max_pool1_site_2 = vec512_gt(y_2, global_max_pool1_max_2, vec512_set((real)(s)), global_max_pool1_site_2);
-            global_max_pool1_max_2 = vec512_gt(y_2, global_max_pool1_max_2, y_2, global_max_pool1_max_2);
+            global_max_pool1_max_2 = vec512_max(y_2, global_max_pool1_max_2);
             vec512_store(global_max_pool1 + 32, global_max_pool1_max_2);
             vec512_store(global_max_pool1_arg + 32, global_max_pool1_site_2);
             vec512 global_max_pool1_max_3 = vec512_load(global_max_pool1 + 48);
             vec512 global_max_pool1_site_3 = vec512_load(global_max_pool1_arg + 48);
             global_max_pool1_site_3 = vec512_gt(y_3, global_max_pool1_max_3, vec512_set((real)(s)), global_max_pool1_site_3);
-            global_max_pool1_max_3 = vec512_gt(y_3, global_max_pool1_max_3, y_3, global_max_pool1_max_3);
+            global_max_pool1_max_3 = vec512_max(y_3, global_max_pool1_max_3);
             vec512_store(global_max_pool1 + 48, global_max_pool1_max_3);
             vec512_store(global_max_pool1_arg + 48, global_max_pool1_site_3);
             vec512 global_max_pool1_max_4 = vec512_load(global_max_pool1 + 64);
             vec512 global_max_pool1_site_4 = vec512_load(global_max_pool1_arg + 64);
             global_max_pool1_site_4 = vec512_gt(y_4, global_max_pool1_max_4, vec512_set((real)(s)), global_max_pool1_site_4);
-            global_max_pool1_max_4 = vec512_gt(y_4, global_max_pool1_max_4, y_4, global_max_pool1_max_4);
+            global_max_pool1_max_4 = vec512_max(y_4, global_max_pool1_max_4);
             vec512_store(global_max_pool1 + 64, global_max_pool1_max_4);
             vec512_store(global_max_pool1_arg + 64, global_max_pool1_site_4);
             vec512 global_max_pool1_max_5 = vec512_load(global_max_pool1 + 80);
             vec512 global_max_pool1_site_5 = vec512_load(global_max_pool1_arg + 80);
             global_max_pool1_site_5 = vec512_gt(y_5, global_max_pool1_max_5, vec512_set((real)(s)), global_max_pool1_site_5);
-            global_max_pool1_max_5 = vec512_gt(y_5, global_max_pool1_max_5, y_5, global_max_pool1_max_5);
+            global_max_pool1_max_5 = vec512_max(y_5, global_max_pool1_max_5);
             vec512_store(global_max_pool1 + 80, global_max_pool1_max_5);
             vec512_store(global_max_pool1_arg + 80, global_max_pool1_site_5);
             vec512 global_max_pool1_max_6 = vec512_load(global_max_pool1 + 96);
             vec512 global_max_pool1_site_6 = vec512_load(global_max_pool1_arg + 96);
             global_max_pool1_site_6 = vec512_gt(y_6, global_max_pool1_max_6, vec512_set((real)(s)), global_max_pool1_site_6);
-            global_max_pool1_max_6 = vec512_gt(y_6, global_max_pool1_max_6, y_6, global_max_pool1_max_6);
+            global_max_pool1_max_6 = vec512_max(y_6, global_max_pool1_max_6);
             vec512_store(global_max_pool1 + 96, global_max_pool1_max_6);
             vec512_store(global_max_pool1_arg + 96, global_max_pool1_site_6);
             vec512 global_max_pool1_max_7 = vec512_load(global_max_pool1 + 112);
             vec512 global_max_pool1_site_7 = vec512_load(global_max_pool1_arg + 112);
             global_max_pool1_site_7 = vec512_gt(y_7, global_max_pool1_max_7, vec512_set((real)(s)), global_max_pool1_site_7);
-            global_max_pool1_max_7 = vec512_gt(y_7, global_max_pool1_max_7, y_7, global_max_pool1_max_7);
+            global_max_pool1_max_7 = vec512_max(y_7, global_max_pool1_max_7);
             vec512_store(global_max_pool1 + 112, global_max_pool1_max_7);
             vec512_store(global_max_pool1_arg + 112, global_max_pool1_site_7);
         }
@@ -4976,11 +4976,11 @@ TARGET_AVX2 static void max_pool1_avx2(const Frame *f)
                 for (int64_t lane = 0; lane < 16; lane += 8) { /* samples */
                     vec256 y = vec256_load(x_0 + c * 16 + lane);
                     vec256 next_1 = vec256_load(x_1 + c * 16 + lane);
-                    y = vec256_gt(next_1, y, next_1, y);
+                    y = vec256_max(next_1, y);
                     vec256 next_2 = vec256_load(x_2 + c * 16 + lane);
-                    y = vec256_gt(next_2, y, next_2, y);
+                    y = vec256_max(next_2, y);
                     vec256 next_3 = vec256_load(x_3 + c * 16 + lane);
-                    y = vec256_gt(next_3, y, next_3, y);
+                    y = vec256_max(next_3, y);
                     y = vec256_max(y, vec256_mul(y, vec256_set((real)0.01)));
                     vec256_store(leaky_relu1 + k * 272 + c * 16 + lane, y);
                 }
@@ -5098,24 +5098,24 @@ TARGET_AVX2 static void max_pool1_avx2(const Frame *f)
                         }
                     }
                     vec256 global_max_pool1_max_0 = vec256_load(global_max_pool1 + o * 16 + lane);
-                    global_max_pool1_max_0 = vec256_gt(y_0_0, global_max_pool1_max_0, y_0_0, global_max_pool1_max_0);
-                    global_max_pool1_max_0 = vec256_gt(y_0_1, global_max_pool1_max_0, y_0_1, global_max_pool1_max_0);
-                    global_max_pool1_max_0 = vec256_gt(y_0_2, global_max_pool1_max_0, y_0_2, global_max_pool1_max_0);
+                    global_max_pool1_max_0 = vec256_max(y_0_0, global_max_pool1_max_0);
+                    global_max_pool1_max_0 = vec256_max(y_0_1, global_max_pool1_max_0);
+                    global_max_pool1_max_0 = vec256_max(y_0_2, global_max_pool1_max_0);
                     vec256_store(global_max_pool1 + o * 16 + lane, global_max_pool1_max_0);
                     vec256 global_max_pool1_max_1 = vec256_load(global_max_pool1 + o * 16 + lane + 16);
-                    global_max_pool1_max_1 = vec256_gt(y_1_0, global_max_pool1_max_1, y_1_0, global_max_pool1_max_1);
-                    global_max_pool1_max_1 = vec256_gt(y_1_1, global_max_pool1_max_1, y_1_1, global_max_pool1_max_1);
-                    global_max_pool1_max_1 = vec256_gt(y_1_2, global_max_pool1_max_1, y_1_2, global_max_pool1_max_1);
+                    global_max_pool1_max_1 = vec256_max(y_1_0, global_max_pool1_max_1);
+                    global_max_pool1_max_1 = vec256_max(y_1_1, global_max_pool1_max_1);
+                    global_max_pool1_max_1 = vec256_max(y_1_2, global_max_pool1_max_1);
                     vec256_store(global_max_pool1 + o * 16 + lane + 16, global_max_pool1_max_1);
                     vec256 global_max_pool1_max_2 = vec256_load(global_max_pool1 + o * 16 + lane + 32);
-                    global_max_pool1_max_2 = vec256_gt(y_2_0, global_max_pool1_max_2, y_2_0, global_max_pool1_max_2);
-                    global_max_pool1_max_2 = vec256_gt(y_2_1, global_max_pool1_max_2, y_2_1, global_max_pool1_max_2);
-                    global_max_pool1_max_2 = vec256_gt(y_2_2, global_max_pool1_max_2, y_2_2, global_max_pool1_max_2);
+                    global_max_pool1_max_2 = vec256_max(y_2_0, global_max_pool1_max_2);
+                    global_max_pool1_max_2 = vec256_max(y_2_1, global_max_pool1_max_2);
+                    global_max_pool1_max_2 = vec256_max(y_2_2, global_max_pool1_max_2);
                     vec256_store(global_max_pool1 + o * 16 + lane + 32, global_max_pool1_max_2);
                     vec256 global_max_pool1_max_3 = vec256_load(global_max_pool1 + o * 16 + lane + 48);
-                    global_max_pool1_max_3 = vec256_gt(y_3_0, global_max_pool1_max_3, y_3_0, global_max_pool1_max_3);
-                    global_max_pool1_max_3 = vec256_gt(y_3_1, global_max_pool1_max_3, y_3_1, global_max_pool1_max_3);
-                    global_max_pool1_max_3 = vec256_gt(y_3_2, global_max_pool1_max_3, y_3_2, global_max_pool1_max_3);
+                    global_max_pool1_max_3 = vec256_max(y_3_0, global_max_pool1_max_3);
+                    global_max_pool1_max_3 = vec256_max(y_3_1, global_max_pool1_max_3);
+                    global_max_pool1_max_3 = vec256_max(y_3_2, global_max_pool1_max_3);
                     vec256_store(global_max_pool1 + o * 16 + lane + 48, global_max_pool1_max_3);
                 }
             }
@@ -5134,11 +5134,11 @@ TARGET_AVX2 static void max_pool1_avx2(const Frame *f)
                 for (int64_t lane = 0; lane < 16; lane += 8) { /* samples */
                     vec256 y = vec256_load(x_0 + c * 16 + lane);
                     vec256 next_1 = vec256_load(x_1 + c * 16 + lane);
-                    y = vec256_gt(next_1, y, next_1, y);
+                    y = vec256_max(next_1, y);
                     vec256 next_2 = vec256_load(x_2 + c * 16 + lane);
-                    y = vec256_gt(next_2, y, next_2, y);
+                    y = vec256_max(next_2, y);
                     vec256 next_3 = vec256_load(x_3 + c * 16 + lane);
-                    y = vec256_gt(next_3, y, next_3, y);
+                    y = vec256_max(next_3, y);
                     y = vec256_max(y, vec256_mul(y, vec256_set((real)0.01)));
                     vec256_store(leaky_relu1 + c * 16 + lane, y);
                 }
@@ -5194,16 +5194,16 @@ TARGET_AVX2 static void max_pool1_avx2(const Frame *f)
                         }
                     }
                     vec256 global_max_pool1_max_0 = vec256_load(global_max_pool1 + o * 16 + lane);
-                    global_max_pool1_max_0 = vec256_gt(y_0, global_max_pool1_max_0, y_0, global_max_pool1_max_0);
+                    global_max_pool1_max_0 = vec256_max(y_0, global_max_pool1_max_0);
                     vec256_store(global_max_pool1 + o * 16 + lane, global_max_pool1_max_0);
                     vec256 global_max_pool1_max_1 = vec256_load(global_max_pool1 + o * 16 + lane + 16);
-                    global_max_pool1_max_1 = vec256_gt(y_1, global_max_pool1_max_1, y_1, global_max_pool1_max_1);
+                    global_max_pool1_max_1 = vec256_max(y_1, global_max_pool1_max_1);
                     vec256_store(global_max_pool1 + o * 16 + lane + 16, global_max_pool1_max_1);
                     vec256 global_max_pool1_max_2 = vec256_load(global_max_pool1 + o * 16 + lane + 32);
-                    global_max_pool1_max_2 = vec256_gt(y_2, global_max_pool1_max_2, y_2, global_max_pool1_max_2);
+                    global_max_pool1_max_2 = vec256_max(y_2, global_max_pool1_max_2);
                     vec256_store(global_max_pool1 + o * 16 + lane + 32, global_max_pool1_max_2);
                     vec256 global_max_pool1_max_3 = vec256_load(global_max_pool1 + o * 16 + lane + 48);
-                    global_max_pool1_max_3 = vec256_gt(y_3, global_max_pool1_max_3, y_3, global_max_pool1_max_3);
+                    global_max_pool1_max_3 = vec256_max(y_3, global_max_pool1_max_3);
                     vec256_store(global_max_pool1 + o * 16 + lane + 48, global_max_pool1_max_3);
                 }
             }
@@ -5330,13 +5330,13 @@ TARGET_AVX2 static void max_pool1_2_avx2(const Frame *f)
                     vec256 where = vec256_set(0);
                     vec256 next_1 = vec256_load(x_1 + c * 16 + lane);
                     where = vec256_gt(next_1, y, vec256_set((real)1), where);
-                    y = vec256_gt(next_1, y, next_1, y);
+                    y = vec256_max(next_1, y);
                     vec256 next_2 = vec256_load(x_2 + c * 16 + lane);
                     where = vec256_gt(next_2, y, vec256_set((real)2), where);
-                    y = vec256_gt(next_2, y, next_2, y);
+                    y = vec256_max(next_2, y);
                     vec256 next_3 = vec256_load(x_3 + c * 16 + lane);
                     where = vec256_gt(next_3, y, vec256_set((real)3), where);
-                    y = vec256_gt(next_3, y, next_3, y);
+                    y = vec256_max(next_3, y);
                     vec256_store(max_pool1_arg + c * 16 + lane + k * 272, where);
                     y = vec256_max(y, vec256_mul(y, vec256_set((real)0.01)));
                     vec256_store(leaky_relu1 + k * 272 + c * 16 + lane, y);
@@ -5457,41 +5457,41 @@ TARGET_AVX2 static void max_pool1_2_avx2(const Frame *f)
                     vec256 global_max_pool1_max_0 = vec256_load(global_max_pool1 + o * 16 + lane);
                     vec256 global_max_pool1_site_0 = vec256_load(global_max_pool1_arg + o * 16 + lane);
                     global_max_pool1_site_0 = vec256_gt(y_0_0, global_max_pool1_max_0, vec256_set((real)(s)), global_max_pool1_site_0);
-                    global_max_pool1_max_0 = vec256_gt(y_0_0, global_max_pool1_max_0, y_0_0, global_max_pool1_max_0);
+                    global_max_pool1_max_0 = vec256_max(y_0_0, global_max_pool1_max_0);
                     global_max_pool1_site_0 = vec256_gt(y_0_1, global_max_pool1_max_0, vec256_set((real)(s + 1)), global_max_pool1_site_0);
-                    global_max_pool1_max_0 = vec256_gt(y_0_1, global_max_pool1_max_0, y_0_1, global_max_pool1_max_0);
+                    global_max_pool1_max_0 = vec256_max(y_0_1, global_max_pool1_max_0);
                     global_max_pool1_site_0 = vec256_gt(y_0_2, global_max_pool1_max_0, vec256_set((real)(s + 2)), global_max_pool1_site_0);
-                    global_max_pool1_max_0 = vec256_gt(y_0_2, global_max_pool1_max_0, y_0_2, global_max_pool1_max_0);
+                    global_max_pool1_max_0 = vec256_max(y_0_2, global_max_pool1_max_0);
                     vec256_store(global_max_pool1 + o * 16 + lane, global_max_pool1_max_0);
                     vec256_store(global_max_pool1_arg + o * 16 + lane, global_max_pool1_site_0);
                     vec256 global_max_pool1_max_1 = vec256_load(global_max_pool1 + o * 16 + lane + 16);
                     vec256 global_max_pool1_site_1 = vec256_load(global_max_pool1_arg + o * 16 + lane + 16);
                     global_max_pool1_site_1 = vec256_gt(y_1_0, global_max_pool1_max_1, vec256_set((real)(s)), global_max_pool1_site_1);
-                    global_max_pool1_max_1 = vec256_gt(y_1_0, global_max_pool1_max_1, y_1_0, global_max_pool1_max_1);
+                    global_max_pool1_max_1 = vec256_max(y_1_0, global_max_pool1_max_1);
                     global_max_pool1_site_1 = vec256_gt(y_1_1, global_max_pool1_max_1, vec256_set((real)(s + 1)), global_max_pool1_site_1);
-                    global_max_pool1_max_1 = vec256_gt(y_1_1, global_max_pool1_max_1, y_1_1, global_max_pool1_max_1);
+                    global_max_pool1_max_1 = vec256_max(y_1_1, global_max_pool1_max_1);
                     global_max_pool1_site_1 = vec256_gt(y_1_2, global_max_pool1_max_1, vec256_set((real)(s + 2)), global_max_pool1_site_1);
-                    global_max_pool1_max_1 = vec256_gt(y_1_2, global_max_pool1_max_1, y_1_2, global_max_pool1_max_1);
+                    global_max_pool1_max_1 = vec256_max(y_1_2, global_max_pool1_max_1);
                     vec256_store(global_max_pool1 + o * 16 + lane + 16, global_max_pool1_max_1);
                     vec256_store(global_max_pool1_arg + o * 16 + lane + 16, global_max_pool1_site_1);
                     vec256 global_max_pool1_max_2 = vec256_load(global_max_pool1 + o * 16 + lane + 32);
                     vec256 global_max_pool1_site_2 = vec256_load(global_max_pool1_arg + o * 16 + lane + 32);
                     global_max_pool1_site_2 = vec256_gt(y_2_0, global_max_pool1_max_2, vec256_set((real)(s)), global_max_pool1_site_2);
-                    global_max_pool1_max_2 = vec256_gt(y_2_0, global_max_pool1_max_2, y_2_0, global_max_pool1_max_2);
+                    global_max_pool1_max_2 = vec256_max(y_2_0, global_max_pool1_max_2);
                     global_max_pool1_site_2 = vec256_gt(y_2_1, global_max_pool1_max_2, vec256_set((real)(s + 1)), global_max_pool1_site_2);
-                    global_max_pool1_max_2 = vec256_gt(y_2_1, global_max_pool1_max_2, y_2_1, global_max_pool1_max_2);
+                    global_max_pool1_max_2 = vec256_max(y_2_1, global_max_pool1_max_2);
                     global_max_pool1_site_2 = vec256_gt(y_2_2, global_max_pool1_max_2, vec256_set((real)(s + 2)), global_max_pool1_site_2);
-                    global_max_pool1_max_2 = vec256_gt(y_2_2, global_max_pool1_max_2, y_2_2, global_max_pool1_max_2);
+                    global_max_pool1_max_2 = vec256_max(y_2_2, global_max_pool1_max_2);
                     vec256_store(global_max_pool1 + o * 16 + lane + 32, global_max_pool1_max_2);
                     vec256_store(global_max_pool1_arg + o * 16 + lane + 32, global_max_pool1_site_2);
                     vec256 global_max_pool1_max_3 = vec256_load(global_max_pool1 + o * 16 + lane + 48);
                     vec256 global_max_pool1_site_3 = vec256_load(global_max_pool1_arg + o * 16 + lane + 48);
                     global_max_pool1_site_3 = vec256_gt(y_3_0, global_max_pool1_max_3, vec256_set((real)(s)), global_max_pool1_site_3);
-                    global_max_pool1_max_3 = vec256_gt(y_3_0, global_max_pool1_max_3, y_3_0, global_max_pool1_max_3);
+                    global_max_pool1_max_3 = vec256_max(y_3_0, global_max_pool1_max_3);
                     global_max_pool1_site_3 = vec256_gt(y_3_1, global_max_pool1_max_3, vec256_set((real)(s + 1)), global_max_pool1_site_3);
-                    global_max_pool1_max_3 = vec256_gt(y_3_1, global_max_pool1_max_3, y_3_1, global_max_pool1_max_3);
+                    global_max_pool1_max_3 = vec256_max(y_3_1, global_max_pool1_max_3);
                     global_max_pool1_site_3 = vec256_gt(y_3_2, global_max_pool1_max_3, vec256_set((real)(s + 2)), global_max_pool1_site_3);
-                    global_max_pool1_max_3 = vec256_gt(y_3_2, global_max_pool1_max_3, y_3_2, global_max_pool1_max_3);
+                    global_max_pool1_max_3 = vec256_max(y_3_2, global_max_pool1_max_3);
                     vec256_store(global_max_pool1 + o * 16 + lane + 48, global_max_pool1_max_3);
                     vec256_store(global_max_pool1_arg + o * 16 + lane + 48, global_max_pool1_site_3);
                 }
@@ -5515,13 +5515,13 @@ TARGET_AVX2 static void max_pool1_2_avx2(const Frame *f)
                     vec256 where = vec256_set(0);
                     vec256 next_1 = vec256_load(x_1 + c * 16 + lane);
                     where = vec256_gt(next_1, y, vec256_set((real)1), where);
-                    y = vec256_gt(next_1, y, next_1, y);
+                    y = vec256_max(next_1, y);
                     vec256 next_2 = vec256_load(x_2 + c * 16 + lane);
                     where = vec256_gt(next_2, y, vec256_set((real)2), where);
-                    y = vec256_gt(next_2, y, next_2, y);
+                    y = vec256_max(next_2, y);
                     vec256 next_3 = vec256_load(x_3 + c * 16 + lane);
                     where = vec256_gt(next_3, y, vec256_set((real)3), where);
-                    y = vec256_gt(next_3, y, next_3, y);
+                    y = vec256_max(next_3, y);
                     vec256_store(max_pool1_arg + c * 16 + lane, where);
                     y = vec256_max(y, vec256_mul(y, vec256_set((real)0.01)));
                     vec256_store(leaky_relu1 + c * 16 + lane, y);
@@ -5580,25 +5580,25 @@ TARGET_AVX2 static void max_pool1_2_avx2(const Frame *f)
                     vec256 global_max_pool1_max_0 = vec256_load(global_max_pool1 + o * 16 + lane);
                     vec256 global_max_pool1_site_0 = vec256_load(global_max_pool1_arg + o * 16 + lane);
                     global_max_pool1_site_0 = vec256_gt(y_0, global_max_pool1_max_0, vec256_set((real)(s)), global_max_pool1_site_0);
-                    global_max_pool1_max_0 = vec256_gt(y_0, global_max_pool1_max_0, y_0, global_max_pool1_max_0);
+                    global_max_pool1_max_0 = vec256_max(y_0, global_max_pool1_max_0);
                     vec256_store(global_max_pool1 + o * 16 + lane, global_max_pool1_max_0);
                     vec256_store(global_max_pool1_arg + o * 16 + lane, global_max_pool1_site_0);
                     vec256 global_max_pool1_max_1 = vec256_load(global_max_pool1 + o * 16 + lane + 16);
                     vec256 global_max_pool1_site_1 = vec256_load(global_max_pool1_arg + o * 16 + lane + 16);
                     global_max_pool1_site_1 = vec256_gt(y_1, global_max_pool1_max_1, vec256_set((real)(s)), global_max_pool1_site_1);
-                    global_max_pool1_max_1 = vec256_gt(y_1, global_max_pool1_max_1, y_1, global_max_pool1_max_1);
+                    global_max_pool1_max_1 = vec256_max(y_1, global_max_pool1_max_1);
                     vec256_store(global_max_pool1 + o * 16 + lane + 16, global_max_pool1_max_1);
                     vec256_store(global_max_pool1_arg + o * 16 + lane + 16, global_max_pool1_site_1);
                     vec256 global_max_pool1_max_2 = vec256_load(global_max_pool1 + o * 16 + lane + 32);
                     vec256 global_max_pool1_site_2 = vec256_load(global_max_pool1_arg + o * 16 + lane + 32);
                     global_max_pool1_site_2 = vec256_gt(y_2, global_max_pool1_max_2, vec256_set((real)(s)), global_max_pool1_site_2);
-                    global_max_pool1_max_2 = vec256_gt(y_2, global_max_pool1_max_2, y_2, global_max_pool1_max_2);
+                    global_max_pool1_max_2 = vec256_max(y_2, global_max_pool1_max_2);
                     vec256_store(global_max_pool1 + o * 16 + lane + 32, global_max_pool1_max_2);
                     vec256_store(global_max_pool1_arg + o * 16 + lane + 32, global_max_pool1_site_2);
                     vec256 global_max_pool1_max_3 = vec256_load(global_max_pool1 + o * 16 + lane + 48);
                     vec256 global_max_pool1_site_3 = vec256_load(global_max_pool1_arg + o * 16 + lane + 48);
                     global_max_pool1_site_3 = vec256_gt(y_3, global_max_pool1_max_3, vec256_set((real)(s)), global_max_pool1_site_3);
-                    global_max_pool1_max_3 = vec256_gt(y_3, global_max_pool1_max_3, y_3, global_max_pool1_max_3);
+                    global_max_pool1_max_3 = vec256_max(y_3, global_max_pool1_max_3);
                     vec256_store(global_max_pool1 + o * 16 + lane + 48, global_max_pool1_max_3);
                     vec256_store(global_max_pool1_arg + o * 16 + lane + 48, global_max_pool1_site_3);
                 }
@@ -6927,11 +6927,11 @@ static void max_pool1_plain(const Frame *f)
                 for (int64_t lane = 0; lane < 16; lane += 4) { /* samples */
                     vec128 y = vec128_load(x_0 + c * 16 + lane);
                     vec128 next_1 = vec128_load(x_1 + c * 16 + lane);
-                    y = vec128_gt(next_1, y, next_1, y);
+                    y = vec128_max(next_1, y);
                     vec128 next_2 = vec128_load(x_2 + c * 16 + lane);
-                    y = vec128_gt(next_2, y, next_2, y);
+                    y = vec128_max(next_2, y);
                     vec128 next_3 = vec128_load(x_3 + c * 16 + lane);
-                    y = vec128_gt(next_3, y, next_3, y);
+                    y = vec128_max(next_3, y);
                     y = vec128_max(y, vec128_mul(y, vec128_set((real)0.01)));
                     vec128_store(leaky_relu1 + k * 272 + c * 16 + lane, y);
                 }
@@ -7041,24 +7041,24 @@ static void max_pool1_plain(const Frame *f)
                         }
                     }
                     vec128 global_max_pool1_max_0 = vec128_load(global_max_pool1 + o * 16 + lane);
-                    global_max_pool1_max_0 = vec128_gt(y_0_0, global_max_pool1_max_0, y_0_0, global_max_pool1_max_0);
-                    global_max_pool1_max_0 = vec128_gt(y_0_1, global_max_pool1_max_0, y_0_1, global_max_pool1_max_0);
-                    global_max_pool1_max_0 = vec128_gt(y_0_2, global_max_pool1_max_0, y_0_2, global_max_pool1_max_0);
+                    global_max_pool1_max_0 = vec128_max(y_0_0, global_max_pool1_max_0);
+                    global_max_pool1_max_0 = vec128_max(y_0_1, global_max_pool1_max_0);
+                    global_max_pool1_max_0 = vec128_max(y_0_2, global_max_pool1_max_0);
                     vec128_store(global_max_pool1 + o * 16 + lane, global_max_pool1_max_0);
                     vec128 global_max_pool1_max_1 = vec128_load(global_max_pool1 + o * 16 + lane + 16);
-                    global_max_pool1_max_1 = vec128_gt(y_1_0, global_max_pool1_max_1, y_1_0, global_max_pool1_max_1);
-                    global_max_pool1_max_1 = vec128_gt(y_1_1, global_max_pool1_max_1, y_1_1, global_max_pool1_max_1);
-                    global_max_pool1_max_1 = vec128_gt(y_1_2, global_max_pool1_max_1, y_1_2, global_max_pool1_max_1);
+                    global_max_pool1_max_1 = vec128_max(y_1_0, global_max_pool1_max_1);
+                    global_max_pool1_max_1 = vec128_max(y_1_1, global_max_pool1_max_1);
+                    global_max_pool1_max_1 = vec128_max(y_1_2, global_max_pool1_max_1);
                     vec128_store(global_max_pool1 + o * 16 + lane + 16, global_max_pool1_max_1);
                     vec128 global_max_pool1_max_2 = vec128_load(global_max_pool1 + o * 16 + lane + 32);
-                    global_max_pool1_max_2 = vec128_gt(y_2_0, global_max_pool1_max_2, y_2_0, global_max_pool1_max_2);
-                    global_max_pool1_max_2 = vec128_gt(y_2_1, global_max_pool1_max_2, y_2_1, global_max_pool1_max_2);
-                    global_max_pool1_max_2 = vec128_gt(y_2_2, global_max_pool1_max_2, y_2_2, global_max_pool1_max_2);
+                    global_max_pool1_max_2 = vec128_max(y_2_0, global_max_pool1_max_2);
+                    global_max_pool1_max_2 = vec128_max(y_2_1, global_max_pool1_max_2);
+                    global_max_pool1_max_2 = vec128_max(y_2_2, global_max_pool1_max_2);
                     vec128_store(global_max_pool1 + o * 16 + lane + 32, global_max_pool1_max_2);
                     vec128 global_max_pool1_max_3 = vec128_load(global_max_pool1 + o * 16 + lane + 48);
-                    global_max_pool1_max_3 = vec128_gt(y_3_0, global_max_pool1_max_3, y_3_0, global_max_pool1_max_3);
-                    global_max_pool1_max_3 = vec128_gt(y_3_1, global_max_pool1_max_3, y_3_1, global_max_pool1_max_3);
-                    global_max_pool1_max_3 = vec128_gt(y_3_2, global_max_pool1_max_3, y_3_2, global_max_pool1_max_3);
+                    global_max_pool1_max_3 = vec128_max(y_3_0, global_max_pool1_max_3);
+                    global_max_pool1_max_3 = vec128_max(y_3_1, global_max_pool1_max_3);
+                    global_max_pool1_max_3 = vec128_max(y_3_2, global_max_pool1_max_3);
                     vec128_store(global_max_pool1 + o * 16 + lane + 48, global_max_pool1_max_3);
                 }
             }
@@ -7077,11 +7077,11 @@ static void max_pool1_plain(const Frame *f)
                 for (int64_t lane = 0; lane < 16; lane += 4) { /* samples */
                     vec128 y = vec128_load(x_0 + c * 16 + lane);
                     vec128 next_1 = vec128_load(x_1 + c * 16 + lane);
-                    y = vec128_gt(next_1, y, next_1, y);
+                    y = vec128_max(next_1, y);
                     vec128 next_2 = vec128_load(x_2 + c * 16 + lane);
-                    y = vec128_gt(next_2, y, next_2, y);
+                    y = vec128_max(next_2, y);
                     vec128 next_3 = vec128_load(x_3 + c * 16 + lane);
-                    y = vec128_gt(next_3, y, next_3, y);
+                    y = vec128_max(next_3, y);
                     y = vec128_max(y, vec128_mul(y, vec128_set((real)0.01)));
                     vec128_store(leaky_relu1 + c * 16 + lane, y);
                 }
@@ -7137,16 +7137,16 @@ static void max_pool1_plain(const Frame *f)
                         }
                     }
                     vec128 global_max_pool1_max_0 = vec128_load(global_max_pool1 + o * 16 + lane);
-                    global_max_pool1_max_0 = vec128_gt(y_0, global_max_pool1_max_0, y_0, global_max_pool1_max_0);
+                    global_max_pool1_max_0 = vec128_max(y_0, global_max_pool1_max_0);
                     vec128_store(global_max_pool1 + o * 16 + lane, global_max_pool1_max_0);
                     vec128 global_max_pool1_max_1 = vec128_load(global_max_pool1 + o * 16 + lane + 16);
-                    global_max_pool1_max_1 = vec128_gt(y_1, global_max_pool1_max_1, y_1, global_max_pool1_max_1);
+                    global_max_pool1_max_1 = vec128_max(y_1, global_max_pool1_max_1);
                     vec128_store(global_max_pool1 + o * 16 + lane + 16, global_max_pool1_max_1);
                     vec128 global_max_pool1_max_2 = vec128_load(global_max_pool1 + o * 16 + lane + 32);
-                    global_max_pool1_max_2 = vec128_gt(y_2, global_max_pool1_max_2, y_2, global_max_pool1_max_2);
+                    global_max_pool1_max_2 = vec128_max(y_2, global_max_pool1_max_2);
                     vec128_store(global_max_pool1 + o * 16 + lane + 32, global_max_pool1_max_2);
                     vec128 global_max_pool1_max_3 = vec128_load(global_max_pool1 + o * 16 + lane + 48);
-                    global_max_pool1_max_3 = vec128_gt(y_3, global_max_pool1_max_3, y_3, global_max_pool1_max_3);
+                    global_max_pool1_max_3 = vec128_max(y_3, global_max_pool1_max_3);
                     vec128_store(global_max_pool1 + o * 16 + lane + 48, global_max_pool1_max_3);
                 }
             }
@@ -7273,13 +7273,13 @@ static void max_pool1_2_plain(const Frame *f)
                     vec128 where = vec128_set(0);
                     vec128 next_1 = vec128_load(x_1 + c * 16 + lane);
                     where = vec128_gt(next_1, y, vec128_set((real)1), where);
-                    y = vec128_gt(next_1, y, next_1, y);
+                    y = vec128_max(next_1, y);
                     vec128 next_2 = vec128_load(x_2 + c * 16 + lane);
                     where = vec128_gt(next_2, y, vec128_set((real)2), where);
-                    y = vec128_gt(next_2, y, next_2, y);
+                    y = vec128_max(next_2, y);
                     vec128 next_3 = vec128_load(x_3 + c * 16 + lane);
                     where = vec128_gt(next_3, y, vec128_set((real)3), where);
-                    y = vec128_gt(next_3, y, next_3, y);
+                    y = vec128_max(next_3, y);
                     vec128_store(max_pool1_arg + c * 16 + lane + k * 272, where);
                     y = vec128_max(y, vec128_mul(y, vec128_set((real)0.01)));
                     vec128_store(leaky_relu1 + k * 272 + c * 16 + lane, y);
@@ -7392,41 +7392,41 @@ static void max_pool1_2_plain(const Frame *f)
                     vec128 global_max_pool1_max_0 = vec128_load(global_max_pool1 + o * 16 + lane);
                     vec128 global_max_pool1_site_0 = vec128_load(global_max_pool1_arg + o * 16 + lane);
                     global_max_pool1_site_0 = vec128_gt(y_0_0, global_max_pool1_max_0, vec128_set((real)(s)), global_max_pool1_site_0);
-                    global_max_pool1_max_0 = vec128_gt(y_0_0, global_max_pool1_max_0, y_0_0, global_max_pool1_max_0);
+                    global_max_pool1_max_0 = vec128_max(y_0_0, global_max_pool1_max_0);
                     global_max_pool1_site_0 = vec128_gt(y_0_1, global_max_pool1_max_0, vec128_set((real)(s + 1)), global_max_pool1_site_0);
-                    global_max_pool1_max_0 = vec128_gt(y_0_1, global_max_pool1_max_0, y_0_1, global_max_pool1_max_0);
+                    global_max_pool1_max_0 = vec128_max(y_0_1, global_max_pool1_max_0);
                     global_max_pool1_site_0 = vec128_gt(y_0_2, global_max_pool1_max_0, vec128_set((real)(s + 2)), global_max_pool1_site_0);
-                    global_max_pool1_max_0 = vec128_gt(y_0_2, global_max_pool1_max_0, y_0_2, global_max_pool1_max_0);
+                    global_max_pool1_max_0 = vec128_max(y_0_2, global_max_pool1_max_0);
                     vec128_store(global_max_pool1 + o * 16 + lane, global_max_pool1_max_0);
                     vec128_store(global_max_pool1_arg + o * 16 + lane, global_max_pool1_site_0);
                     vec128 global_max_pool1_max_1 = vec128_load(global_max_pool1 + o * 16 + lane + 16);
                     vec128 global_max_pool1_site_1 = vec128_load(global_max_pool1_arg + o * 16 + lane + 16);
                     global_max_pool1_site_1 = vec128_gt(y_1_0, global_max_pool1_max_1, vec128_set((real)(s)), global_max_pool1_site_1);
-                    global_max_pool1_max_1 = vec128_gt(y_1_0, global_max_pool1_max_1, y_1_0, global_max_pool1_max_1);
+                    global_max_pool1_max_1 = vec128_max(y_1_0, global_max_pool1_max_1);
                     global_max_pool1_site_1 = vec128_gt(y_1_1, global_max_pool1_max_1, vec128_set((real)(s + 1)), global_max_pool1_site_1);
-                    global_max_pool1_max_1 = vec128_gt(y_1_1, global_max_pool1_max_1, y_1_1, global_max_pool1_max_1);
+                    global_max_pool1_max_1 = vec128_max(y_1_1, global_max_pool1_max_1);
                     global_max_pool1_site_1 = vec128_gt(y_1_2, global_max_pool1_max_1, vec128_set((real)(s + 2)), global_max_pool1_site_1);
-                    global_max_pool1_max_1 = vec128_gt(y_1_2, global_max_pool1_max_1, y_1_2, global_max_pool1_max_1);
+                    global_max_pool1_max_1 = vec128_max(y_1_2, global_max_pool1_max_1);
                     vec128_store(global_max_pool1 + o * 16 + lane + 16, global_max_pool1_max_1);
                     vec128_store(global_max_pool1_arg + o * 16 + lane + 16, global_max_pool1_site_1);
                     vec128 global_max_pool1_max_2 = vec128_load(global_max_pool1 + o * 16 + lane + 32);
                     vec128 global_max_pool1_site_2 = vec128_load(global_max_pool1_arg + o * 16 + lane + 32);
                     global_max_pool1_site_2 = vec128_gt(y_2_0, global_max_pool1_max_2, vec128_set((real)(s)), global_max_pool1_site_2);
-                    global_max_pool1_max_2 = vec128_gt(y_2_0, global_max_pool1_max_2, y_2_0, global_max_pool1_max_2);
+                    global_max_pool1_max_2 = vec128_max(y_2_0, global_max_pool1_max_2);
                     global_max_pool1_site_2 = vec128_gt(y_2_1, global_max_pool1_max_2, vec128_set((real)(s + 1)), global_max_pool1_site_2);
-                    global_max_pool1_max_2 = vec128_gt(y_2_1, global_max_pool1_max_2, y_2_1, global_max_pool1_max_2);
+                    global_max_pool1_max_2 = vec128_max(y_2_1, global_max_pool1_max_2);
                     global_max_pool1_site_2 = vec128_gt(y_2_2, global_max_pool1_max_2, vec128_set((real)(s + 2)), global_max_pool1_site_2);
-                    global_max_pool1_max_2 = vec128_gt(y_2_2, global_max_pool1_max_2, y_2_2, global_max_pool1_max_2);
+                    global_max_pool1_max_2 = vec128_max(y_2_2, global_max_pool1_max_2);
                     vec128_store(global_max_pool1 + o * 16 + lane + 32, global_max_pool1_max_2);
                     vec128_store(global_max_pool1_arg + o * 16 + lane + 32, global_max_pool1_site_2);
                     vec128 global_max_pool1_max_3 = vec128_load(global_max_pool1 + o * 16 + lane + 48);
                     vec128 global_max_pool1_site_3 = vec128_load(global_max_pool1_arg + o * 16 + lane + 48);
                     global_max_pool1_site_3 = vec128_gt(y_3_0, global_max_pool1_max_3, vec128_set((real)(s)), global_max_pool1_site_3);
-                    global_max_pool1_max_3 = vec128_gt(y_3_0, global_max_pool1_max_3, y_3_0, global_max_pool1_max_3);
+                    global_max_pool1_max_3 = vec128_max(y_3_0, global_max_pool1_max_3);
                     global_max_pool1_site_3 = vec128_gt(y_3_1, global_max_pool1_max_3, vec128_set((real)(s + 1)), global_max_pool1_site_3);
-                    global_max_pool1_max_3 = vec128_gt(y_3_1, global_max_pool1_max_3, y_3_1, global_max_pool1_max_3);
+                    global_max_pool1_max_3 = vec128_max(y_3_1, global_max_pool1_max_3);
                     global_max_pool1_site_3 = vec128_gt(y_3_2, global_max_pool1_max_3, vec128_set((real)(s + 2)), global_max_pool1_site_3);
-                    global_max_pool1_max_3 = vec128_gt(y_3_2, global_max_pool1_max_3, y_3_2, global_max_pool1_max_3);
+                    global_max_pool1_max_3 = vec128_max(y_3_2, global_max_pool1_max_3);
                     vec128_store(global_max_pool1 + o * 16 + lane + 48, global_max_pool1_max_3);
                     vec128_store(global_max_pool1_arg + o * 16 + lane + 48, global_max_pool1_site_3);
                 }
@@ -7450,13 +7450,13 @@ static void max_pool1_2_plain(const Frame *f)
                     vec128 where = vec128_set(0);
                     vec128 next_1 = vec128_load(x_1 + c * 16 + lane);
                     where = vec128_gt(next_1, y, vec128_set((real)1), where);
-                    y = vec128_gt(next_1, y, next_1, y);
+                    y = vec128_max(next_1, y);
                     vec128 next_2 = vec128_load(x_2 + c * 16 + lane);
                     where = vec128_gt(next_2, y, vec128_set((real)2), where);
-                    y = vec128_gt(next_2, y, next_2, y);
+                    y = vec128_max(next_2, y);
                     vec128 next_3 = vec128_load(x_3 + c * 16 + lane);
                     where = vec128_gt(next_3, y, vec128_set((real)3), where);
-                    y = vec128_gt(next_3, y, next_3, y);
+                    y = vec128_max(next_3, y);
                     vec128_store(max_pool1_arg + c * 16 + lane, where);
                     y = vec128_max(y, vec128_mul(y, vec128_set((real)0.01)));
                     vec128_store(leaky_relu1 + c * 16 + lane, y);
@@ -7515,25 +7515,25 @@ static void max_pool1_2_plain(const Frame *f)
                     vec128 global_max_pool1_max_0 = vec128_load(global_max_pool1 + o * 16 + lane);
                     vec128 global_max_pool1_site_0 = vec128_load(global_max_pool1_arg + o * 16 + lane);
                     global_max_pool1_site_0 = vec128_gt(y_0, global_max_pool1_max_0, vec128_set((real)(s)), global_max_pool1_site_0);
-                    global_max_pool1_max_0 = vec128_gt(y_0, global_max_pool1_max_0, y_0, global_max_pool1_max_0);
+                    global_max_pool1_max_0 = vec128_max(y_0, global_max_pool1_max_0);
                     vec128_store(global_max_pool1 + o * 16 + lane, global_max_pool1_max_0);
                     vec128_store(global_max_pool1_arg + o * 16 + lane, global_max_pool1_site_0);
                     vec128 global_max_pool1_max_1 = vec128_load(global_max_pool1 + o * 16 + lane + 16);
                     vec128 global_max_pool1_site_1 = vec128_load(global_max_pool1_arg + o * 16 + lane + 16);
                     global_max_pool1_site_1 = vec128_gt(y_1, global_max_pool1_max_1, vec128_set((real)(s)), global_max_pool1_site_1);
-                    global_max_pool1_max_1 = vec128_gt(y_1, global_max_pool1_max_1, y_1, global_max_pool1_max_1);
+                    global_max_pool1_max_1 = vec128_max(y_1, global_max_pool1_max_1);
                     vec128_store(global_max_pool1 + o * 16 + lane + 16, global_max_pool1_max_1);
                     vec128_store(global_max_pool1_arg + o * 16 + lane + 16, global_max_pool1_site_1);
                     vec128 global_max_pool1_max_2 = vec128_load(global_max_pool1 + o * 16 + lane + 32);
                     vec128 global_max_pool1_site_2 = vec128_load(global_max_pool1_arg + o * 16 + lane + 32);
                     global_max_pool1_site_2 = vec128_gt(y_2, global_max_pool1_max_2, vec128_set((real)(s)), global_max_pool1_site_2);
-                    global_max_pool1_max_2 = vec128_gt(y_2, global_max_pool1_max_2, y_2, global_max_pool1_max_2);
+                    global_max_pool1_max_2 = vec128_max(y_2, global_max_pool1_max_2);
                     vec128_store(global_max_pool1 + o * 16 + lane + 32, global_max_pool1_max_2);
                     vec128_store(global_max_pool1_arg + o * 16 + lane + 32, global_max_pool1_site_2);
                     vec128 global_max_pool1_max_3 = vec128_load(global_max_pool1 + o * 16 + lane + 48);
                     vec128 global_max_pool1_site_3 = vec128_load(global_max_pool1_arg + o * 16 + lane + 48);
                     global_max_pool1_site_3 = vec128_gt(y_3, global_max_pool1_max_3, vec128_set((real)(s)), global_max_pool1_site_3);
-                    global_max_pool1_max_3 = vec128_gt(y_3, global_max_pool1_max_3, y_3, global_max_pool1_max_3);
+                    global_max_pool1_max_3 = vec128_max(y_3, global_max_pool1_max_3);
                     vec128_store(global_max_pool1 + o * 16 + lane + 48, global_max_pool1_max_3);
                     vec128_store(global_max_pool1_arg + o * 16 + lane + 48, global_max_pool1_site_3);
                 }
@@ -8613,19 +8613,19 @@ typedef struct Least {
 
 static const Least least[][3] = {
     [ARCH_ISA_AVX512] = {
-        {328, 148, 280, 0, 0, 2, 0, 1152, 2688, 0},
-        {1584.5, 308, 804, 360, 607.5, 4, 0, 13248, 5120, 15680},
-        {1253.5, 500, 804, 360, 607.5, 4, 8.5, 13248, 6720, 15680},
+        {328, 148, 252, 0, 0, 2, 0, 1152, 2688, 0},
+        {1584.5, 308, 776, 360, 607.5, 4, 0, 13248, 5120, 15680},
+        {1253.5, 500, 776, 360, 607.5, 4, 8.5, 13248, 6720, 15680},
     },
     [ARCH_ISA_AVX2] = {
-        {480, 280, 560, 0, 0, 0, 0, 1152, 2688, 0},
-        {2545, 600, 1608, 224, 357, 0, 0, 13248, 5120, 15680},
-        {2187, 920, 1608, 224, 357, 0, 0, 13248, 6720, 15680},
+        {480, 280, 504, 0, 0, 0, 0, 1152, 2688, 0},
+        {2545, 600, 1552, 224, 357, 0, 0, 13248, 5120, 15680},
+        {2187, 920, 1552, 224, 357, 0, 0, 13248, 6720, 15680},
     },
     [ARCH_ISA_PLAIN] = {
-        {1360, 1056, 1888, 0, 0, 0, 0, 1152, 2688, 0},
-        {5608, 2208, 5520, 448, 714, 0, 0, 13248, 5120, 15680},
-        {5310, 3296, 5520, 448, 714, 0, 0, 13248, 6720, 15680},
+        {1360, 1056, 1776, 0, 0, 0, 0, 1152, 2688, 0},
+        {5608, 2208, 5408, 448, 714, 0, 0, 13248, 5120, 15680},
+        {5310, 3296, 5408, 448, 714, 0, 0, 13248, 6720, 15680},
     },
 };
 

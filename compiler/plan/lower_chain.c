@@ -89,7 +89,7 @@ static void keep_largest(Lower *l, Val pool, const Made *m)
             put_set(b, where, at_i, NULL,
                     vx_op4(b, VX_GT, y, old, vx_index(b, site),
                            vx_reg(b, where, at_i, NULL)));
-        put_set(b, max, at_i, NULL, vx_op4(b, VX_GT, y, old, y, old));
+        put_set(b, max, at_i, NULL, vx_op(b, VX_MAX, y, old));
     }
     put_store(b, l->ptr[pool.i], NULL, at, vx_reg(b, max, at_i, NULL));
     if (arg.i)

@@ -142,7 +142,7 @@ static void make_max(Lower *l, const Step *step, const Reads *r, Reg y, const Ix
             put_set(
                 b, where, NULL, NULL,
                 vx_op4(b, VX_GT, x, max, vx_const(b, k), vx_reg(b, where, NULL, NULL)));
-        put_set(b, y, NULL, NULL, vx_op4(b, VX_GT, x, max, x, max));
+        put_set(b, y, NULL, NULL, vx_op(b, VX_MAX, x, max));
     }
     if (step->arg.i)
         put_store(b, l->ptr[step->arg.i], NULL,
