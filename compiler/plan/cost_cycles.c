@@ -1,4 +1,5 @@
 #include "plan/cost.h"
+#include "plan/memory.h"
 
 const char *const cost_port_name[PORTS] = {"arithmetic", "shuffles", "loads", "stores"};
 
@@ -78,15 +79,14 @@ static double probe(const Probe *z)
     return cost_cycles(z->p, &c, z->port);
 }
 
-static void add_sites(const Probe *z, int64_t *sites, int lattice, CostLine *line)
+/* at = once + 96 site + 2 strip and so on; what is once is told by no sites. */
+static void add_sites(const Probe *z, int64_t *sites, double at, int lattice,
+                      CostLine *line)
 {
     sites[lattice] = MORE_SITES;
     double more = probe(z);
-    sites[lattice] = SITES;
-    double at = probe(z), once = 0;
-    /* at = once + 96 site + 2 strip and so on; what is once is told by no sites */
     sites[lattice] = 0;
-    once = probe(z);
+    double once = probe(z);
     sites[lattice] = SITES;
     double strip = 2 * (at - once) - (more - once);
     double site = (at - once - STRIPS * strip) / SITES;
@@ -95,17 +95,22 @@ static void add_sites(const Probe *z, int64_t *sites, int lattice, CostLine *lin
     line->once -= SITES * site + STRIPS * strip;
 }
 
-static void add_bytes(const Probe *z, CostLine *line)
+/* Numbers of turns depend on lattices of which the phase has a field or a table. */
+static bool depends_on(const Program *p, const Phase *phase, const bool *touched,
+                       int lattice)
 {
-    Arena *a = arena_new();
-    int64_t *sites = NEW_ARRAY(a, int64_t, z->p->lattices);
-    for (int i = 0; i < z->p->lattices; i++) {
-        sites[i] = 1;
-        line->bytes[i] +=
-            cost_phase(z->p, z->phase, &(CostSites){.sites = sites}).bytes;
-        sites[i] = 0;
-    }
-    arena_free(a);
+    bool any = phase->lattice == lattice;
+    for (int i = 1; i < p->buffers; i++)
+        any |= touched[i] && p->buffer[i].lattice == lattice;
+    return any;
+}
+
+static void add_bytes(const Program *p, const bool *touched, CostLine *line)
+{
+    for (int i = 1; i < p->buffers; i++)
+        if (touched[i] && p->buffer[i].space == SPACE_WORK)
+            line->bytes[p->buffer[i].lattice] +=
+                p->buffer[i].channels * LANES * (p->precision == PRECISION_F64 ? 8 : 4);
 }
 
 static void add_phase(const Program *p, const Phase *phase, CostLine *line)
@@ -113,6 +118,8 @@ static void add_phase(const Program *p, const Phase *phase, CostLine *line)
     Arena *a = arena_new();
     int64_t *sites = NEW_ARRAY(a, int64_t, p->lattices),
             *halo = NEW_ARRAY(a, int64_t, p->geometries);
+    bool *touched = NEW_ARRAY(a, bool, p->buffers);
+    memory_touched(phase, touched);
     for (int i = 0; i < p->lattices; i++)
         sites[i] = p->lattice[i].rank ? SITES : 1;
     Probe z = {
@@ -120,17 +127,19 @@ static void add_phase(const Program *p, const Phase *phase, CostLine *line)
     };
     Cost c = cost_phase(p, phase, &z.at);
     z.port = cost_busiest(p, &c);
-    double whole = probe(&z);
+    double whole = cost_cycles(p, &c, z.port);
     line->once += whole;
     for (int i = 0; i < p->geometries; i++) {
+        if (!touched[p->geometry[i].table.i])
+            continue;
         halo[i] = 1;
         line->halo[i] += probe(&z) - whole;
         halo[i] = 0;
     }
     for (int i = 0; i < p->lattices; i++)
-        if (p->lattice[i].rank)
-            add_sites(&z, sites, i, line);
-    add_bytes(&z, line);
+        if (p->lattice[i].rank && depends_on(p, phase, touched, i))
+            add_sites(&z, sites, whole, i, line);
+    add_bytes(p, touched, line);
     arena_free(a);
 }
 
