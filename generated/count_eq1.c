@@ -860,24 +860,6 @@ INLINE void unflatten(const Parts *parts, const int64_t *extent, const real *y, 
     copy_features(parts, extent, y, x, channels, row, sites, 1);
 }
 
-/* ---- functions of one number ---- */
-
-#ifdef ARCH_REAL_F64
-#define REAL_FUNCTION(name) name
-#else
-#define REAL_FUNCTION(name) name##f
-#endif
-
-INLINE real real_tanh(real x)
-{
-    return REAL_FUNCTION(tanh)(x);
-}
-
-INLINE real real_sigmoid(real x)
-{
-    return 1 / (1 + REAL_FUNCTION(exp)(-x));
-}
-
 /* ---- gradients: from sums to parameters, from shards to the mean ---- */
 
 /* The gradient of weights (out, in, taps), from tiles of 4 x 4: [tap][out / 4][in / 4][4 in][4 out]. */
@@ -1308,14 +1290,16 @@ VEC512 vec512 vec512_eq(vec512 a, vec512 b, vec512 c, vec512 d)
 #endif
 }
 
-/* f in every lane, by the C library. */
-VEC512 vec512 vec512_map(real (*f)(real), vec512 a)
+/* 2^n of n + 1.5 2^23 (1.5 2^52 in double), where n stands in the last bits. */
+VEC512 vec512 vec512_power_of_two(vec512 sum)
 {
-    real lane[sizeof a / sizeof(real)] __attribute__((aligned(64)));
-    vec512_store(lane, a);
-    for (size_t i = 0; i < sizeof a / sizeof(real); i++)
-        lane[i] = f(lane[i]);
-    return vec512_load(lane);
+#ifdef ARCH_REAL_F64
+    const __m512i n = _mm512_slli_epi64(_mm512_castpd_si512(sum), 52);
+    return _mm512_castsi512_pd(_mm512_add_epi64(n, _mm512_castpd_si512(vec512_set(1))));
+#else
+    const __m512i n = _mm512_slli_epi32(_mm512_castps_si512(sum), 23);
+    return _mm512_castsi512_ps(_mm512_add_epi32(n, _mm512_castps_si512(vec512_set(1))));
+#endif
 }
 
 /* Keeps a vector in its register: compilers would rather load it again for every use. */
@@ -4671,14 +4655,16 @@ VEC256 vec256 vec256_eq(vec256 a, vec256 b, vec256 c, vec256 d)
     return VEC256_OP(blendv)(d, c, VEC256_OP(cmp)(a, b, _CMP_EQ_OQ));
 }
 
-/* f in every lane, by the C library. */
-VEC256 vec256 vec256_map(real (*f)(real), vec256 a)
+/* 2^n of n + 1.5 2^23 (1.5 2^52 in double), where n stands in the last bits. */
+VEC256 vec256 vec256_power_of_two(vec256 sum)
 {
-    real lane[sizeof a / sizeof(real)] __attribute__((aligned(64)));
-    vec256_store(lane, a);
-    for (size_t i = 0; i < sizeof a / sizeof(real); i++)
-        lane[i] = f(lane[i]);
-    return vec256_load(lane);
+#ifdef ARCH_REAL_F64
+    const __m256i n = _mm256_slli_epi64(_mm256_castpd_si256(sum), 52);
+    return _mm256_castsi256_pd(_mm256_add_epi64(n, _mm256_castpd_si256(vec256_set(1))));
+#else
+    const __m256i n = _mm256_slli_epi32(_mm256_castps_si256(sum), 23);
+    return _mm256_castsi256_ps(_mm256_add_epi32(n, _mm256_castps_si256(vec256_set(1))));
+#endif
 }
 
 /* Keeps a vector in its register: compilers would rather load it again for every use. */
@@ -6437,13 +6423,16 @@ VEC128 vec128 vec128_eq(vec128 a, vec128 b, vec128 c, vec128 d)
     return y;
 }
 
-/* f in every lane, by the C library. */
-VEC128 vec128 vec128_map(real (*f)(real), vec128 a)
+/* 2^n of n + 1.5 2^23 (1.5 2^52 in double), where n stands in the last bits. */
+VEC128 vec128 vec128_power_of_two(vec128 sum)
 {
-    vec128 y = a;
-    for (int i = 0; i < VEC128_LANES; i++)
-        y[i] = f(a[i]);
-    return y;
+#ifdef ARCH_REAL_F64
+    typedef uint64_t Bits __attribute__((vector_size(16)));
+    return (vec128)(((Bits)sum << 52) + (Bits)vec128_set(1));
+#else
+    typedef uint32_t Bits __attribute__((vector_size(16)));
+    return (vec128)(((Bits)sum << 23) + (Bits)vec128_set(1));
+#endif
 }
 
 /* to[k] += the sum over the lanes of vector k. */

@@ -860,24 +860,6 @@ INLINE void unflatten(const Parts *parts, const int64_t *extent, const real *y, 
     copy_features(parts, extent, y, x, channels, row, sites, 1);
 }
 
-/* ---- functions of one number ---- */
-
-#ifdef ARCH_REAL_F64
-#define REAL_FUNCTION(name) name
-#else
-#define REAL_FUNCTION(name) name##f
-#endif
-
-INLINE real real_tanh(real x)
-{
-    return REAL_FUNCTION(tanh)(x);
-}
-
-INLINE real real_sigmoid(real x)
-{
-    return 1 / (1 + REAL_FUNCTION(exp)(-x));
-}
-
 /* ---- gradients: from sums to parameters, from shards to the mean ---- */
 
 /* The gradient of weights (out, in, taps), from tiles of 4 x 4: [tap][out / 4][in / 4][4 in][4 out]. */
@@ -1363,14 +1345,16 @@ VEC512 vec512 vec512_eq(vec512 a, vec512 b, vec512 c, vec512 d)
 #endif
 }
 
-/* f in every lane, by the C library. */
-VEC512 vec512 vec512_map(real (*f)(real), vec512 a)
+/* 2^n of n + 1.5 2^23 (1.5 2^52 in double), where n stands in the last bits. */
+VEC512 vec512 vec512_power_of_two(vec512 sum)
 {
-    real lane[sizeof a / sizeof(real)] __attribute__((aligned(64)));
-    vec512_store(lane, a);
-    for (size_t i = 0; i < sizeof a / sizeof(real); i++)
-        lane[i] = f(lane[i]);
-    return vec512_load(lane);
+#ifdef ARCH_REAL_F64
+    const __m512i n = _mm512_slli_epi64(_mm512_castpd_si512(sum), 52);
+    return _mm512_castsi512_pd(_mm512_add_epi64(n, _mm512_castpd_si512(vec512_set(1))));
+#else
+    const __m512i n = _mm512_slli_epi32(_mm512_castps_si512(sum), 23);
+    return _mm512_castsi512_ps(_mm512_add_epi32(n, _mm512_castps_si512(vec512_set(1))));
+#endif
 }
 
 /* Keeps a vector in its register: compilers would rather load it again for every use. */
@@ -1539,6 +1523,73 @@ vec512_FUNCTION void vec512_read_input(const ArchCall *call, int64_t block, cons
     }
     const Bytes bytes = bytes_of(&f, parts, (const int8_t *)x, channels);
     vec512_read_i8(&f, &bytes, parts, lanes, channels, row);
+}
+
+/* ---- sigmoid and tanh, by vectors ---- */
+
+#ifdef ARCH_REAL_F64
+#define EXP_LOWEST -708.396
+#define EXP_TERMS 13
+#define ROUNDING 0x1.8p52
+#define LN2_HIGH 0x1.62e42feep-1
+#define LN2_LOW 0x1.a39ef35793c76p-33
+#else
+#define EXP_LOWEST -87.336
+#define EXP_TERMS 7
+#define ROUNDING 0x1.8p23f
+#define LN2_HIGH 0x1.63p-1f
+#define LN2_LOW -0x1.bd0106p-13f
+#endif
+
+/* exp(x) = s + s p for x <= 0, where s = 2^n, x = n ln 2 + r with |r| <= ln(2) / 2, and
+ * p = exp(r) - 1 by its series.  A number plus ROUNDING is rounded to an integer, n, which
+ * stands in the last bits of the sum; products of n with LN2_HIGH are exact (Cody and Waite,
+ * Software Manual for the Elementary Functions, 1980, chapter 6).  Below EXP_LOWEST as there:
+ * the least number that is normal. */
+vec512_FUNCTION vec512 vec512_exp_minus_one(vec512 x, vec512 *s)
+{
+    static const real inverse_factorial[] = {
+        1, 1. / 2, 1. / 6, 1. / 24, 1. / 120, 1. / 720, 1. / 5040, 1. / 40320, 1. / 362880,
+        1. / 3628800, 1. / 39916800, 1. / 479001600, 1. / 6227020800};
+    const vec512 rounding = vec512_set((real)ROUNDING);
+    x = vec512_max(vec512_set((real)EXP_LOWEST), x);
+    const vec512 sum = vec512_fma(x, vec512_set((real)1.4426950408889634), rounding);
+    const vec512 n = vec512_sub(sum, rounding);
+    vec512 r = vec512_fma(n, vec512_set(-(real)LN2_HIGH), x);
+    r = vec512_fma(n, vec512_set(-(real)LN2_LOW), r);
+    vec512 p = vec512_set(inverse_factorial[EXP_TERMS - 1]);
+    UNROLLED
+    for (int k = EXP_TERMS - 2; k >= 0; k--)
+        p = vec512_fma(p, r, vec512_set(inverse_factorial[k]));
+    *s = vec512_power_of_two(sum);
+    return vec512_mul(p, r);
+}
+
+vec512_FUNCTION vec512 vec512_minus_abs(vec512 x)
+{
+    const vec512 minus = vec512_sub(vec512_set(0), x);
+    return vec512_sub(vec512_set(0), vec512_max(x, minus));
+}
+
+/* 1 / (1 + e^-x), of numbers that cannot overflow; 0 in place of what is not normal. */
+vec512_FUNCTION vec512 vec512_sigmoid(vec512 x)
+{
+    const vec512 one = vec512_set(1);
+    const vec512 down = vec512_minus_abs(x), lowest = vec512_set((real)EXP_LOWEST);
+    vec512 s;
+    const vec512 p = vec512_exp_minus_one(down, &s),
+            e = vec512_gt(lowest, down, vec512_set(0), vec512_fma(s, p, s));
+    return vec512_div(vec512_gt(x, vec512_set(0), one, e), vec512_add(one, e));
+}
+
+/* (1 - e^-2|x|) / (1 + e^-2|x|), with the sign of x. */
+vec512_FUNCTION vec512 vec512_tanh(vec512 x)
+{
+    const vec512 one = vec512_set(1), down = vec512_minus_abs(x);
+    vec512 s;
+    const vec512 p = vec512_exp_minus_one(vec512_add(down, down), &s), e = vec512_fma(s, p, vec512_sub(s, one));
+    const vec512 y = vec512_div(e, vec512_add(vec512_set(2), e));
+    return vec512_gt(x, vec512_set(0), vec512_sub(vec512_set(0), y), y);
 }
 
 /* input, st.arch:4 */
@@ -2433,7 +2484,7 @@ TARGET_AVX512 static void linear1_avx512(const Frame *f)
                 y = vec512_fma(u, v, y);
             }
         }
-        y = vec512_map(real_sigmoid, y);
+        y = vec512_sigmoid(y);
         vec512_store(sigmoid1, y);
     }
 }
@@ -4255,7 +4306,7 @@ TARGET_AVX512 static void linear1_3_avx512(const Frame *f)
                 y = vec512_fma(u, v, y);
             }
         }
-        y = vec512_map(real_sigmoid, y);
+        y = vec512_sigmoid(y);
         vec512_store(sigmoid1, y);
     }
 }
@@ -4687,14 +4738,16 @@ VEC256 vec256 vec256_eq(vec256 a, vec256 b, vec256 c, vec256 d)
     return VEC256_OP(blendv)(d, c, VEC256_OP(cmp)(a, b, _CMP_EQ_OQ));
 }
 
-/* f in every lane, by the C library. */
-VEC256 vec256 vec256_map(real (*f)(real), vec256 a)
+/* 2^n of n + 1.5 2^23 (1.5 2^52 in double), where n stands in the last bits. */
+VEC256 vec256 vec256_power_of_two(vec256 sum)
 {
-    real lane[sizeof a / sizeof(real)] __attribute__((aligned(64)));
-    vec256_store(lane, a);
-    for (size_t i = 0; i < sizeof a / sizeof(real); i++)
-        lane[i] = f(lane[i]);
-    return vec256_load(lane);
+#ifdef ARCH_REAL_F64
+    const __m256i n = _mm256_slli_epi64(_mm256_castpd_si256(sum), 52);
+    return _mm256_castsi256_pd(_mm256_add_epi64(n, _mm256_castpd_si256(vec256_set(1))));
+#else
+    const __m256i n = _mm256_slli_epi32(_mm256_castps_si256(sum), 23);
+    return _mm256_castsi256_ps(_mm256_add_epi32(n, _mm256_castps_si256(vec256_set(1))));
+#endif
 }
 
 /* Keeps a vector in its register: compilers would rather load it again for every use. */
@@ -4847,6 +4900,73 @@ vec256_FUNCTION void vec256_read_input(const ArchCall *call, int64_t block, cons
     }
     const Bytes bytes = bytes_of(&f, parts, (const int8_t *)x, channels);
     vec256_read_i8(&f, &bytes, parts, lanes, channels, row);
+}
+
+/* ---- sigmoid and tanh, by vectors ---- */
+
+#ifdef ARCH_REAL_F64
+#define EXP_LOWEST -708.396
+#define EXP_TERMS 13
+#define ROUNDING 0x1.8p52
+#define LN2_HIGH 0x1.62e42feep-1
+#define LN2_LOW 0x1.a39ef35793c76p-33
+#else
+#define EXP_LOWEST -87.336
+#define EXP_TERMS 7
+#define ROUNDING 0x1.8p23f
+#define LN2_HIGH 0x1.63p-1f
+#define LN2_LOW -0x1.bd0106p-13f
+#endif
+
+/* exp(x) = s + s p for x <= 0, where s = 2^n, x = n ln 2 + r with |r| <= ln(2) / 2, and
+ * p = exp(r) - 1 by its series.  A number plus ROUNDING is rounded to an integer, n, which
+ * stands in the last bits of the sum; products of n with LN2_HIGH are exact (Cody and Waite,
+ * Software Manual for the Elementary Functions, 1980, chapter 6).  Below EXP_LOWEST as there:
+ * the least number that is normal. */
+vec256_FUNCTION vec256 vec256_exp_minus_one(vec256 x, vec256 *s)
+{
+    static const real inverse_factorial[] = {
+        1, 1. / 2, 1. / 6, 1. / 24, 1. / 120, 1. / 720, 1. / 5040, 1. / 40320, 1. / 362880,
+        1. / 3628800, 1. / 39916800, 1. / 479001600, 1. / 6227020800};
+    const vec256 rounding = vec256_set((real)ROUNDING);
+    x = vec256_max(vec256_set((real)EXP_LOWEST), x);
+    const vec256 sum = vec256_fma(x, vec256_set((real)1.4426950408889634), rounding);
+    const vec256 n = vec256_sub(sum, rounding);
+    vec256 r = vec256_fma(n, vec256_set(-(real)LN2_HIGH), x);
+    r = vec256_fma(n, vec256_set(-(real)LN2_LOW), r);
+    vec256 p = vec256_set(inverse_factorial[EXP_TERMS - 1]);
+    UNROLLED
+    for (int k = EXP_TERMS - 2; k >= 0; k--)
+        p = vec256_fma(p, r, vec256_set(inverse_factorial[k]));
+    *s = vec256_power_of_two(sum);
+    return vec256_mul(p, r);
+}
+
+vec256_FUNCTION vec256 vec256_minus_abs(vec256 x)
+{
+    const vec256 minus = vec256_sub(vec256_set(0), x);
+    return vec256_sub(vec256_set(0), vec256_max(x, minus));
+}
+
+/* 1 / (1 + e^-x), of numbers that cannot overflow; 0 in place of what is not normal. */
+vec256_FUNCTION vec256 vec256_sigmoid(vec256 x)
+{
+    const vec256 one = vec256_set(1);
+    const vec256 down = vec256_minus_abs(x), lowest = vec256_set((real)EXP_LOWEST);
+    vec256 s;
+    const vec256 p = vec256_exp_minus_one(down, &s),
+            e = vec256_gt(lowest, down, vec256_set(0), vec256_fma(s, p, s));
+    return vec256_div(vec256_gt(x, vec256_set(0), one, e), vec256_add(one, e));
+}
+
+/* (1 - e^-2|x|) / (1 + e^-2|x|), with the sign of x. */
+vec256_FUNCTION vec256 vec256_tanh(vec256 x)
+{
+    const vec256 one = vec256_set(1), down = vec256_minus_abs(x);
+    vec256 s;
+    const vec256 p = vec256_exp_minus_one(vec256_add(down, down), &s), e = vec256_fma(s, p, vec256_sub(s, one));
+    const vec256 y = vec256_div(e, vec256_add(vec256_set(2), e));
+    return vec256_gt(x, vec256_set(0), vec256_sub(vec256_set(0), y), y);
 }
 
 /* input, st.arch:4 */
@@ -5277,7 +5397,7 @@ TARGET_AVX2 static void linear1_avx2(const Frame *f)
                 y = vec256_fma(u, v, y);
             }
         }
-        y = vec256_map(real_sigmoid, y);
+        y = vec256_sigmoid(y);
         vec256_store(sigmoid1 + lane, y);
     }
 }
@@ -6372,7 +6492,7 @@ TARGET_AVX2 static void linear1_3_avx2(const Frame *f)
                 y = vec256_fma(u, v, y);
             }
         }
-        y = vec256_map(real_sigmoid, y);
+        y = vec256_sigmoid(y);
         vec256_store(sigmoid1 + lane, y);
     }
 }
@@ -6706,13 +6826,16 @@ VEC128 vec128 vec128_eq(vec128 a, vec128 b, vec128 c, vec128 d)
     return y;
 }
 
-/* f in every lane, by the C library. */
-VEC128 vec128 vec128_map(real (*f)(real), vec128 a)
+/* 2^n of n + 1.5 2^23 (1.5 2^52 in double), where n stands in the last bits. */
+VEC128 vec128 vec128_power_of_two(vec128 sum)
 {
-    vec128 y = a;
-    for (int i = 0; i < VEC128_LANES; i++)
-        y[i] = f(a[i]);
-    return y;
+#ifdef ARCH_REAL_F64
+    typedef uint64_t Bits __attribute__((vector_size(16)));
+    return (vec128)(((Bits)sum << 52) + (Bits)vec128_set(1));
+#else
+    typedef uint32_t Bits __attribute__((vector_size(16)));
+    return (vec128)(((Bits)sum << 23) + (Bits)vec128_set(1));
+#endif
 }
 
 /* to[k] += the sum over the lanes of vector k. */
@@ -6802,6 +6925,73 @@ vec128_FUNCTION void vec128_read_input(const ArchCall *call, int64_t block, cons
     }
     const Bytes bytes = bytes_of(&f, parts, (const int8_t *)x, channels);
     vec128_read_i8(&f, &bytes, parts, lanes, channels, row);
+}
+
+/* ---- sigmoid and tanh, by vectors ---- */
+
+#ifdef ARCH_REAL_F64
+#define EXP_LOWEST -708.396
+#define EXP_TERMS 13
+#define ROUNDING 0x1.8p52
+#define LN2_HIGH 0x1.62e42feep-1
+#define LN2_LOW 0x1.a39ef35793c76p-33
+#else
+#define EXP_LOWEST -87.336
+#define EXP_TERMS 7
+#define ROUNDING 0x1.8p23f
+#define LN2_HIGH 0x1.63p-1f
+#define LN2_LOW -0x1.bd0106p-13f
+#endif
+
+/* exp(x) = s + s p for x <= 0, where s = 2^n, x = n ln 2 + r with |r| <= ln(2) / 2, and
+ * p = exp(r) - 1 by its series.  A number plus ROUNDING is rounded to an integer, n, which
+ * stands in the last bits of the sum; products of n with LN2_HIGH are exact (Cody and Waite,
+ * Software Manual for the Elementary Functions, 1980, chapter 6).  Below EXP_LOWEST as there:
+ * the least number that is normal. */
+vec128_FUNCTION vec128 vec128_exp_minus_one(vec128 x, vec128 *s)
+{
+    static const real inverse_factorial[] = {
+        1, 1. / 2, 1. / 6, 1. / 24, 1. / 120, 1. / 720, 1. / 5040, 1. / 40320, 1. / 362880,
+        1. / 3628800, 1. / 39916800, 1. / 479001600, 1. / 6227020800};
+    const vec128 rounding = vec128_set((real)ROUNDING);
+    x = vec128_max(vec128_set((real)EXP_LOWEST), x);
+    const vec128 sum = vec128_fma(x, vec128_set((real)1.4426950408889634), rounding);
+    const vec128 n = vec128_sub(sum, rounding);
+    vec128 r = vec128_fma(n, vec128_set(-(real)LN2_HIGH), x);
+    r = vec128_fma(n, vec128_set(-(real)LN2_LOW), r);
+    vec128 p = vec128_set(inverse_factorial[EXP_TERMS - 1]);
+    UNROLLED
+    for (int k = EXP_TERMS - 2; k >= 0; k--)
+        p = vec128_fma(p, r, vec128_set(inverse_factorial[k]));
+    *s = vec128_power_of_two(sum);
+    return vec128_mul(p, r);
+}
+
+vec128_FUNCTION vec128 vec128_minus_abs(vec128 x)
+{
+    const vec128 minus = vec128_sub(vec128_set(0), x);
+    return vec128_sub(vec128_set(0), vec128_max(x, minus));
+}
+
+/* 1 / (1 + e^-x), of numbers that cannot overflow; 0 in place of what is not normal. */
+vec128_FUNCTION vec128 vec128_sigmoid(vec128 x)
+{
+    const vec128 one = vec128_set(1);
+    const vec128 down = vec128_minus_abs(x), lowest = vec128_set((real)EXP_LOWEST);
+    vec128 s;
+    const vec128 p = vec128_exp_minus_one(down, &s),
+            e = vec128_gt(lowest, down, vec128_set(0), vec128_fma(s, p, s));
+    return vec128_div(vec128_gt(x, vec128_set(0), one, e), vec128_add(one, e));
+}
+
+/* (1 - e^-2|x|) / (1 + e^-2|x|), with the sign of x. */
+vec128_FUNCTION vec128 vec128_tanh(vec128 x)
+{
+    const vec128 one = vec128_set(1), down = vec128_minus_abs(x);
+    vec128 s;
+    const vec128 p = vec128_exp_minus_one(vec128_add(down, down), &s), e = vec128_fma(s, p, vec128_sub(s, one));
+    const vec128 y = vec128_div(e, vec128_add(vec128_set(2), e));
+    return vec128_gt(x, vec128_set(0), vec128_sub(vec128_set(0), y), y);
 }
 
 /* input, st.arch:4 */
@@ -7220,7 +7410,7 @@ static void linear1_plain(const Frame *f)
                 y = vec128_fma(u, v, y);
             }
         }
-        y = vec128_map(real_sigmoid, y);
+        y = vec128_sigmoid(y);
         vec128_store(sigmoid1 + lane, y);
     }
 }
@@ -8264,7 +8454,7 @@ static void linear1_3_plain(const Frame *f)
                 y = vec128_fma(u, v, y);
             }
         }
-        y = vec128_map(real_sigmoid, y);
+        y = vec128_sigmoid(y);
         vec128_store(sigmoid1 + lane, y);
     }
 }
@@ -8613,19 +8803,19 @@ typedef struct Least {
 
 static const Least least[][3] = {
     [ARCH_ISA_AVX512] = {
-        {328, 148, 252, 0, 0, 2, 0, 1152, 2688, 0},
+        {196.5, 148, 252, 0, 0, 2, 0, 1152, 2688, 0},
         {1584.5, 308, 776, 360, 607.5, 4, 0, 13248, 5120, 15680},
-        {1253.5, 500, 776, 360, 607.5, 4, 8.5, 13248, 6720, 15680},
+        {1122, 500, 776, 360, 607.5, 4, 8.5, 13248, 6720, 15680},
     },
     [ARCH_ISA_AVX2] = {
-        {480, 280, 504, 0, 0, 0, 0, 1152, 2688, 0},
+        {377, 280, 504, 0, 0, 0, 0, 1152, 2688, 0},
         {2545, 600, 1552, 224, 357, 0, 0, 13248, 5120, 15680},
-        {2187, 920, 1552, 224, 357, 0, 0, 13248, 6720, 15680},
+        {2084, 920, 1552, 224, 357, 0, 0, 13248, 6720, 15680},
     },
     [ARCH_ISA_PLAIN] = {
-        {1360, 1056, 1776, 0, 0, 0, 0, 1152, 2688, 0},
+        {1264, 1056, 1776, 0, 0, 0, 0, 1152, 2688, 0},
         {5608, 2208, 5408, 448, 714, 0, 0, 13248, 5120, 15680},
-        {5310, 3296, 5408, 448, 714, 0, 0, 13248, 6720, 15680},
+        {5214, 3296, 5408, 448, 714, 0, 0, 13248, 6720, 15680},
     },
 };
 

@@ -53,6 +53,14 @@ static const char *vector_prelude(const Target *target)
                                         : prelude_vec128;
 }
 
+static bool has_exponentials(const Program *p)
+{
+    bool any = false;
+    for (uint32_t i = 1; i < p->graph->nodes; i++)
+        any |= p->graph->node[i].op == OP_SIGMOID || p->graph->node[i].op == OP_TANH;
+    return any;
+}
+
 void emit_kernels(Writer *w, const EmitInput *in, const Program *p)
 {
     PhaseSource source = {in->source_name, in->source};
@@ -63,6 +71,10 @@ void emit_kernels(Writer *w, const EmitInput *in, const Program *p)
     w_blank(w);
     w_text_named(w, p->target.vector, prelude_vec_any);
     w_blank(w);
+    if (has_exponentials(p)) {
+        w_text_named(w, p->target.vector, prelude_vec_exp);
+        w_blank(w);
+    }
     for (int i = 0; i < p->phases; i++)
         emit_phase(w, &source, &dialect_c, p, &p->phase[i]);
     for (int what = 0; what < WHAT_COUNT; what++)

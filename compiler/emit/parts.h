@@ -29,8 +29,8 @@ void emit_model(Writer *w, const EmitInput *in);
 /* Fixed text, embedded from prelude/ at build time. */
 extern const char prelude_arch_model[], prelude_entries[], prelude_entries_loss[],
     prelude_tables[], prelude_bound[], prelude_lanes[], prelude_join[], prelude_sums[],
-    prelude_loss[], prelude_pack[], prelude_functions[], prelude_vec512[],
-    prelude_vec256[], prelude_vec128[], prelude_vec_any[];
+    prelude_loss[], prelude_pack[], prelude_vec512[], prelude_vec256[],
+    prelude_vec128[], prelude_vec_any[], prelude_vec_exp[];
 
 static inline const Node *emit_output(const EmitInput *in)
 {

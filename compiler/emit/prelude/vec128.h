@@ -72,13 +72,16 @@ VEC128 vec128 vec128_eq(vec128 a, vec128 b, vec128 c, vec128 d)
     return y;
 }
 
-/* f in every lane, by the C library. */
-VEC128 vec128 vec128_map(real (*f)(real), vec128 a)
+/* 2^n of n + 1.5 2^23 (1.5 2^52 in double), where n stands in the last bits. */
+VEC128 vec128 vec128_power_of_two(vec128 sum)
 {
-    vec128 y = a;
-    for (int i = 0; i < VEC128_LANES; i++)
-        y[i] = f(a[i]);
-    return y;
+#ifdef ARCH_REAL_F64
+    typedef uint64_t Bits __attribute__((vector_size(16)));
+    return (vec128)(((Bits)sum << 52) + (Bits)vec128_set(1));
+#else
+    typedef uint32_t Bits __attribute__((vector_size(16)));
+    return (vec128)(((Bits)sum << 23) + (Bits)vec128_set(1));
+#endif
 }
 
 /* to[k] += the sum over the lanes of vector k. */

@@ -75,14 +75,16 @@ VEC256 vec256 vec256_eq(vec256 a, vec256 b, vec256 c, vec256 d)
     return VEC256_OP(blendv)(d, c, VEC256_OP(cmp)(a, b, _CMP_EQ_OQ));
 }
 
-/* f in every lane, by the C library. */
-VEC256 vec256 vec256_map(real (*f)(real), vec256 a)
+/* 2^n of n + 1.5 2^23 (1.5 2^52 in double), where n stands in the last bits. */
+VEC256 vec256 vec256_power_of_two(vec256 sum)
 {
-    real lane[sizeof a / sizeof(real)] __attribute__((aligned(64)));
-    vec256_store(lane, a);
-    for (size_t i = 0; i < sizeof a / sizeof(real); i++)
-        lane[i] = f(lane[i]);
-    return vec256_load(lane);
+#ifdef ARCH_REAL_F64
+    const __m256i n = _mm256_slli_epi64(_mm256_castpd_si256(sum), 52);
+    return _mm256_castsi256_pd(_mm256_add_epi64(n, _mm256_castpd_si256(vec256_set(1))));
+#else
+    const __m256i n = _mm256_slli_epi32(_mm256_castps_si256(sum), 23);
+    return _mm256_castsi256_ps(_mm256_add_epi32(n, _mm256_castps_si256(vec256_set(1))));
+#endif
 }
 
 /* Keeps a vector in its register: compilers would rather load it again for every use. */

@@ -83,14 +83,16 @@ VEC512 vec512 vec512_eq(vec512 a, vec512 b, vec512 c, vec512 d)
 #endif
 }
 
-/* f in every lane, by the C library. */
-VEC512 vec512 vec512_map(real (*f)(real), vec512 a)
+/* 2^n of n + 1.5 2^23 (1.5 2^52 in double), where n stands in the last bits. */
+VEC512 vec512 vec512_power_of_two(vec512 sum)
 {
-    real lane[sizeof a / sizeof(real)] __attribute__((aligned(64)));
-    vec512_store(lane, a);
-    for (size_t i = 0; i < sizeof a / sizeof(real); i++)
-        lane[i] = f(lane[i]);
-    return vec512_load(lane);
+#ifdef ARCH_REAL_F64
+    const __m512i n = _mm512_slli_epi64(_mm512_castpd_si512(sum), 52);
+    return _mm512_castsi512_pd(_mm512_add_epi64(n, _mm512_castpd_si512(vec512_set(1))));
+#else
+    const __m512i n = _mm512_slli_epi32(_mm512_castps_si512(sum), 23);
+    return _mm512_castsi512_ps(_mm512_add_epi32(n, _mm512_castps_si512(vec512_set(1))));
+#endif
 }
 
 /* Keeps a vector in its register: compilers would rather load it again for every use. */
