@@ -28,7 +28,7 @@ static void describe_worms(const FluxDataSpec *s, char text[384])
 }
 
 /* What is chosen, and by whom. */
-static void describe_sweeps(const FluxDataSpec *s, char text[512])
+static void describe_sweeps(const FluxDataSpec *s, char text[400])
 {
     char thermal[64] = "max(100, 20 (tau + error))", between[64] = "4 (tau + error)";
     if (s->thermal != FLUX_DATA_AUTO)
@@ -36,7 +36,7 @@ static void describe_sweeps(const FluxDataSpec *s, char text[512])
     if (s->between != FLUX_DATA_AUTO)
         snprintf(between, sizeof between, "%lld", (long long)s->between);
     const bool measured = s->thermal == FLUX_DATA_AUTO || s->between == FLUX_DATA_AUTO;
-    snprintf(text, 512, "%s%s sweeps of thermalisation, then a sample every %s sweeps.",
+    snprintf(text, 400, "%s%s sweeps of thermalisation, then a sample every %s sweeps.",
              measured ? "The pilot also measures tau, the larger of the integrated "
                         "autocorrelation times of n and |phi|^2 (0.5: independent). "
                       : "",
@@ -45,7 +45,7 @@ static void describe_sweeps(const FluxDataSpec *s, char text[512])
 
 void flux_data_protocol(const FluxDataSpec *s, char text[DATASET_PROTOCOL])
 {
-    char worms[384] = "", sweeps[512];
+    char worms[384] = "", sweeps[400];
     describe_sweeps(s, sweeps);
     if (s->worms != NULL)
         describe_worms(s, worms);

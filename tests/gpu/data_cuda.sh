@@ -55,7 +55,7 @@ rm cpu.h5 cuda.h5
 # Stopped by a signal: either goes on from the parts of the other.  A real device takes longer
 # to begin.
 between=130 seconds=1
-[ -n "$fakes" ] || between=2000 seconds=5
+[ -n "$fakes" ] || between=400 seconds=3
 long="data worms --lattice 16x16 --eta 4.25 --mu 1,1.1 --worms 0,3 --samples 150 --thermal 30
     --between $between"
 stop() {
