@@ -124,7 +124,7 @@ static bool open_models(Work *w, const Cli *cli, ArchError *e)
     for (int i = 0; i < cli->args; i++, w->models++) {
         if (!model_open(&w->model[i], cli->arg[i], &w->a->choice, e))
             return false;
-        if (!device_load(&w->a->device, &w->gpu[i], w->model[i].m, e)) {
+        if (!device_load(&w->a->device, &w->gpu[i], w->model[i].m, 1, e)) {
             model_release(&w->model[i]);
             return false;
         }

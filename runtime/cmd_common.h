@@ -47,8 +47,9 @@ typedef struct CmdDevice {
 bool device_parse(CmdDevice *d, ArchError *e);
 /* Opens the device asked for and its compiler, before any long work. */
 bool device_open(CmdDevice *d, ArchError *e);
-/* The network on the device; *g is NULL on the processor. */
-bool device_load(const CmdDevice *d, GpuModel **g, const ArchModel *m, ArchError *e);
+/* So many instances of the network on the device; *g is NULL on the processor. */
+bool device_load(const CmdDevice *d, GpuModel **g, const ArchModel *m,
+                 int64_t instances, ArchError *e);
 void device_close(CmdDevice *d);
 
 /* A stride that does not divide the lattice changes what the network sees: say so. */

@@ -34,10 +34,12 @@ bool device_open(CmdDevice *d, ArchError *e)
     return false;
 }
 
-bool device_load(const CmdDevice *d, GpuModel **g, const ArchModel *m, ArchError *e)
+bool device_load(const CmdDevice *d, GpuModel **g, const ArchModel *m,
+                 int64_t instances, ArchError *e)
 {
     *g = NULL;
-    return !d->gpu || gpu_model_open(g, d->gpu, d->compiler, m, e);
+    return !d->gpu || (gpu_takes_instances(d->gpu, instances, e) &&
+                       gpu_model_open(g, d->gpu, d->compiler, m, e));
 }
 
 void device_close(CmdDevice *d)

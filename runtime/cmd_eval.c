@@ -142,7 +142,7 @@ static bool eval_model(const Args *a, const ArchModel *m, ArchError *e)
         error_set(e, ARCH_EXIT_USAGE,
                   "%s has no loss: archrun predict writes its outputs", m->name);
     ok = ok && weights_read(&w, m, a->weights, e) &&
-         device_load(&a->device, &how.gpu, m, e);
+         device_load(&a->device, &how.gpu, m, w.instances, e);
     if (ok) {
         weights_pack(&w, m);
         ok = eval(a, &how, &w, e);

@@ -123,8 +123,8 @@ static bool predict_model(const Args *a, const ArchModel *m, ArchError *e)
 {
     Weights w = {0};
     Apply how = {.m = m, .threads = (int)a->threads};
-    bool ok =
-        weights_read(&w, m, a->weights, e) && device_load(&a->device, &how.gpu, m, e);
+    bool ok = weights_read(&w, m, a->weights, e) &&
+              device_load(&a->device, &how.gpu, m, w.instances, e);
     if (ok) {
         weights_pack(&w, m);
         ok = predict(a, &how, &w, e);

@@ -153,7 +153,8 @@ static bool train_model(Args *a, const ArchModel *m, ArchError *e)
     ok = ok && dataset_read_all(&d, a->data.v, a->data.n, e);
     if (!ok)
         return false;
-    ok = data_fits(&d, m, true, e) && device_load(&a->device, &a->train.gpu, m, e) &&
+    ok = data_fits(&d, m, true, e) &&
+         device_load(&a->device, &a->train.gpu, m, a->train.instances, e) &&
          train(a, m, &d, e);
     gpu_model_close(a->train.gpu);
     dataset_release(&d);

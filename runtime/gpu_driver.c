@@ -96,6 +96,7 @@ static CUresult get_attributes(const Driver *d, CUdevice device, GpuInfo *info)
         ATTRIBUTE(MULTIPROCESSOR_COUNT, &info->sms),
         ATTRIBUTE(CLOCK_RATE, &info->clock_khz),
         ATTRIBUTE(MAX_THREADS_PER_BLOCK, &info->threads_per_block),
+        ATTRIBUTE(MAX_GRID_DIM_Y, &info->grid_y),
         ATTRIBUTE(MAX_THREADS_PER_MULTIPROCESSOR, &info->threads_per_sm),
         ATTRIBUTE(MAX_REGISTERS_PER_MULTIPROCESSOR, &info->registers_per_sm),
         ATTRIBUTE(MAX_SHARED_MEMORY_PER_BLOCK_OPTIN, &info->shared_per_block),

@@ -66,9 +66,21 @@ GpuCompiler *gpu_model_compiler(const GpuModel *g)
     return g->compiler;
 }
 
+bool gpu_takes_instances(const Gpu *gpu, int64_t instances, ArchError *e)
+{
+    const GpuInfo *info = gpu_info(gpu);
+    return instances <= info->grid_y ||
+           error_set(e, ARCH_EXIT_USAGE,
+                     "%lld instances are too many for %s, which takes %d at once: take "
+                     "fewer, or --device cpu",
+                     (long long)instances, info->name, info->grid_y);
+}
+
 bool gpu_model_plan(const GpuModel *g, const ArchCall *call, ArchWhat what,
                     ArchCudaPlan *plan, ArchError *e)
 {
+    if (!gpu_takes_instances(g->program.gpu, call->instances, e))
+        return false;
     if (g->m->cuda_plan(call, what, &g->device, plan))
         return true;
     return error_set(e, ARCH_EXIT_USAGE, "%s cannot work on this lattice on a device",

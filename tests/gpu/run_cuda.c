@@ -281,6 +281,27 @@ static void check_failures(void **state)
     fails(w, "cuLaunchKernel=701@3", "does not start on Fake 0");
 }
 
+/* More instances than a launch takes: said before kernels are compiled and data read. */
+static void check_limit(void **state)
+{
+    World *w = *state;
+    static const char said[] = "3 instances are too many for Fake 0, which takes 2 at "
+                               "once: take fewer, or --device cpu";
+    static const char *const command[][2] = {
+        {"train",   "--instances 3 --data b.h5 --device cuda -o x.safetensors"       },
+        {"eval",    "--weights cuda.safetensors --data none.h5 --device cuda"        },
+        {"predict", "--weights cuda.safetensors --data none.h5 --device cuda -o x.h5"}
+    };
+    if (!w->fakes)
+        skip();
+    setenv("FAKE_CUDA_GRID_Y", "2", 1);
+    for (int i = 0; i < 3; i++)
+        expect(w, 2, said, command[i][0], command[i][1]);
+    expect(w, 0, "best epoch", "train",
+           "--instances 2 --epochs 1 --data b.h5 --device cuda -o two.safetensors");
+    unsetenv("FAKE_CUDA_GRID_Y");
+}
+
 /* ---- */
 
 static int has_device(void)
@@ -324,6 +345,7 @@ int main(int argc, char **argv)
         cmocka_unit_test_prestate(check_signal, &w),
         cmocka_unit_test_prestate(check_wrong, &w),
         cmocka_unit_test_prestate(check_failures, &w),
+        cmocka_unit_test_prestate(check_limit, &w),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     return chdir("..") == 0 && program_run(line, w.out, w.err) == 0 ? failed : 1;

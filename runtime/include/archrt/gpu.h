@@ -44,6 +44,7 @@ typedef struct GpuInfo {
     int sms;               /* streaming multiprocessors                    */
     int clock_khz;         /* the highest                                  */
     int threads_per_block; /* at most                                      */
+    int grid_y;            /* blocks of a launch along y, at most          */
     int threads_per_sm;
     int registers_per_sm;
     int shared_per_block; /* bytes, after gpu_allow_shared()              */

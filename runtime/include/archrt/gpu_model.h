@@ -27,8 +27,11 @@ const ArchModel *gpu_model_of(const GpuModel *g);
 Gpu *gpu_model_gpu(const GpuModel *g);
 GpuCompiler *gpu_model_compiler(const GpuModel *g);
 
+/* Error USAGE for more instances than a launch takes: grid axis y counts them. */
+bool gpu_takes_instances(const Gpu *gpu, int64_t instances, ArchError *e);
+
 /* Of the call, extent, batch and instances count.  Error USAGE for a lattice that the
- * network cannot take. */
+ * network cannot take, or for too many instances. */
 bool gpu_model_plan(const GpuModel *g, const ArchCall *call, ArchWhat what,
                     ArchCudaPlan *plan, ArchError *e);
 

@@ -125,6 +125,7 @@ CUresult cuDeviceGetAttribute(int *value, CUdevice_attribute which, CUdevice dev
         ATTRIBUTE(MULTIPROCESSOR_COUNT, 132),
         ATTRIBUTE(CLOCK_RATE, 1980000),
         ATTRIBUTE(MAX_THREADS_PER_BLOCK, 1024),
+        ATTRIBUTE(MAX_GRID_DIM_Y, 65535),
         ATTRIBUTE(MAX_THREADS_PER_MULTIPROCESSOR, 2048),
         ATTRIBUTE(MAX_REGISTERS_PER_MULTIPROCESSOR, 65536),
         ATTRIBUTE(MAX_SHARED_MEMORY_PER_BLOCK_OPTIN, 232448),
@@ -135,9 +136,11 @@ CUresult cuDeviceGetAttribute(int *value, CUdevice_attribute which, CUdevice dev
     };
     for (size_t i = 0; i < sizeof table / sizeof *table; i++)
         if (device >= 40 && table[i][0] == which) {
-            *value = which == CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT
-                         ? setting("FAKE_CUDA_SMS", table[i][1])
-                         : table[i][1];
+            *value = table[i][1];
+            if (which == CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT)
+                *value = setting("FAKE_CUDA_SMS", *value);
+            if (which == CU_DEVICE_ATTRIBUTE_MAX_GRID_DIM_Y)
+                *value = setting("FAKE_CUDA_GRID_Y", *value);
             return fate("cuDeviceGetAttribute");
         }
     return 1;

@@ -4,6 +4,7 @@
  *     FAKE_CUDA_DRIVER    its version [13000]
  *     FAKE_CUDA_DEVICES   how many [1]
  *     FAKE_CUDA_SMS       multiprocessors [132]
+ *     FAKE_CUDA_GRID_Y    blocks of a launch along y, at most [65535]
  *     FAKE_CUDA_FAIL      symbol=code: this function fails so; symbol=code@n: from its n-th
  *                         call on */
 #ifndef FAKE_DEVICE_H

@@ -292,8 +292,8 @@ CUresult cuLaunchKernel(CUfunction f, unsigned grid_x, unsigned grid_y, unsigned
     if (r != CUDA_SUCCESS)
         return r;
     if (stream || extra || grid_z != 1 || block_y * block_z != 1 || !grid_x ||
-        !grid_y || grid_y > 65535 || !block_x || block_x > FIBERS_THREADS ||
-        (int)dynamic > f->shared)
+        !grid_y || grid_y > (unsigned)setting("FAKE_CUDA_GRID_Y", 65535) || !block_x ||
+        block_x > FIBERS_THREADS || (int)dynamic > f->shared)
         return 1;
     if (host_word(arguments[0]) >= 0)
         return CUDA_ERROR_ILLEGAL_ADDRESS;
