@@ -62,8 +62,9 @@ static bool parse(Args *a, int argc, char **argv, Cli *cli, ArchError *e)
          "samples of a call (128)", false},
         OPTION_DEVICE(&a->device),
         {"threads", 0, CLI_INT, &a->threads, 1, 1024, NULL, NULL,
-         "the peak is measured with as many", false},
-        {"isa", 0, CLI_CHOICE, &a->isa, 0, 0, isa_word, NULL, "instruction set", false},
+         "of the processor; the peak is measured with as many", false},
+        {"isa", 0, CLI_CHOICE, &a->isa, 0, 0, isa_word, NULL,
+         "instruction set of the processor", false},
         {"bursts", 0, CLI_INT, &a->bursts, 1, 100000, NULL, NULL,
          "of peak and kernel in turns", false},
         {"detail", 0, CLI_FLAG, &a->detail, 0, 0, NULL, NULL,
@@ -87,13 +88,10 @@ static bool parse(Args *a, int argc, char **argv, Cli *cli, ArchError *e)
     if (!cli_parse(&command, argc, argv, cli, e))
         return false;
     choose_precision(&a->choice, cli_given(&command, cli, &a->precision), a->precision);
-    if (!device_parse(&a->device, e))
-        return false;
-    if (a->device.index >= 0 && (a->threads != 1 || a->isa))
-        return error_set(e, ARCH_EXIT_USAGE,
-                         "bench: --threads and --isa are of the processor, not of %s",
-                         a->device.word);
-    return true;
+    const bool threads = cli_given(&command, cli, &a->threads);
+    const bool isa = cli_given(&command, cli, &a->isa);
+    return device_parse_without(&a->device, threads ? "--threads" : NULL, e) &&
+           device_parse_without(&a->device, isa ? "--isa" : NULL, e);
 }
 
 /* Before the work, because it is long. */

@@ -26,7 +26,7 @@ static const char *const precision_word[] = {"f32", "f64", NULL};
 #define OPTION_THREADS(value_)                                                        \
     {                                                                                 \
         .name = "threads", .kind = CLI_INT, .value = (value_), .min = 0, .max = 4096, \
-        .help = "0: one for each core"                                                \
+        .help = "of the processor; 0: one for each core"                              \
     }
 
 /* What --device says, and what that opens. */
@@ -45,6 +45,9 @@ typedef struct CmdDevice {
 
 /* Error USAGE for a word that is none of these. */
 bool device_parse(CmdDevice *d, ArchError *e);
+/* The same; `option` of the processor alone, as "--threads", was given, or NULL: error USAGE
+ * with a device, which would not heed it. */
+bool device_parse_without(CmdDevice *d, const char *option, ArchError *e);
 /* Opens the device asked for and its compiler, before any long work. */
 bool device_open(CmdDevice *d, ArchError *e);
 /* So many instances of the network on the device; *g is NULL on the processor. */

@@ -23,6 +23,16 @@ bool device_parse(CmdDevice *d, ArchError *e)
                      d->word);
 }
 
+bool device_parse_without(CmdDevice *d, const char *option, ArchError *e)
+{
+    if (!device_parse(d, e))
+        return false;
+    return d->index < 0 || !option ||
+           error_set(e, ARCH_EXIT_USAGE,
+                     "%s is of the processor: it means nothing with --device %s",
+                     option, d->word);
+}
+
 bool device_open(CmdDevice *d, ArchError *e)
 {
     if (d->index < 0)

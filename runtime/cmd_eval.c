@@ -46,7 +46,8 @@ static bool parse(Args *a, int argc, char **argv, Cli *cli, ArchError *e)
     if (!cli_parse(&command, argc, argv, cli, e))
         return false;
     choose_precision(&a->choice, cli_given(&command, cli, &a->precision), a->precision);
-    return device_parse(&a->device, e);
+    const bool threads = cli_given(&command, cli, &a->threads);
+    return device_parse_without(&a->device, threads ? "--threads" : NULL, e);
 }
 
 static json_t *number_or_null(double x)

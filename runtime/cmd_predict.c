@@ -43,7 +43,8 @@ static bool parse(Args *a, int argc, char **argv, Cli *cli, ArchError *e)
     if (!cli_parse(&command, argc, argv, cli, e))
         return false;
     choose_precision(&a->choice, cli_given(&command, cli, &a->precision), a->precision);
-    return device_parse(&a->device, e);
+    const bool threads = cli_given(&command, cli, &a->threads);
+    return device_parse_without(&a->device, threads ? "--threads" : NULL, e);
 }
 
 /* The outputs of one lattice: (instances, samples, outputs) and, where the network keeps

@@ -68,8 +68,7 @@ static bool parse(Args *a, int argc, char **argv, Cli *cli, ArchError *e)
             "Trains instances of a network (.arch, or a compiled .so) until the loss on\n"
             "the validation samples no longer falls, and writes their best weights and,\n"
             "beside them, NAME.metrics.csv.  SIGINT stops it: the same command goes on.\n"
-            "On a CUDA device all instances are trained at once; --threads is of the\n"
-            "processor.",
+            "On a CUDA device all instances are trained at once.",
         .example = example,
         .least = 1,
         .most = 1,
@@ -81,7 +80,8 @@ static bool parse(Args *a, int argc, char **argv, Cli *cli, ArchError *e)
     t->seed = (uint64_t)a->seed;
     t->threads = (int)a->threads;
     w->amsgrad = !a->no_amsgrad;
-    return device_parse(&a->device, e);
+    const bool threads = cli_given(&command, cli, &a->threads);
+    return device_parse_without(&a->device, threads ? "--threads" : NULL, e);
 }
 
 static void print_loss(FILE *out, double loss)

@@ -97,13 +97,13 @@ static void check_train(void **state)
 {
     World *w = *state;
     static const char rest[] = "--data a.h5,b.h5 --instances 3 --epochs 8 --batch 16 "
-                               "--min-epochs 2 --patience 2 --threads 1 ";
+                               "--min-epochs 2 --patience 2 ";
     static char metrics[2][SAID_MAX];
     char words[400];
     double number[2][3 + 2];
     for (int i = 0; i < 2; i++) {
         snprintf(words, sizeof words, "%s--device %s -o %s.safetensors", rest,
-                 i ? "cuda:0" : "cpu", i ? "cuda" : "cpu");
+                 i ? "cuda:0" : "cpu --threads 1", i ? "cuda" : "cpu");
         expect(w, 0, "best epoch", "train", words);
         snprintf(words, sizeof words, "%s.metrics.csv", i ? "cuda" : "cpu");
         metrics[i][read_bytes(words, metrics[i])] = '\0';
@@ -185,8 +185,6 @@ static void check_bench(void **state)
     assert_int_equal(numbers_behind(w->out, "\"pack_share\": 0", share, 2), 1);
     expect(w, 6, "out of memory on ", "bench",
            "--lattice 512x512 --batch 1000000 --bursts 1 --device cuda");
-    expect(w, 2, "--threads and --isa are of the processor", "bench",
-           "--lattice 4x4 --threads 2 --device cuda");
 }
 
 /* SIGTERM while it works: exit 75 and a checkpoint, from which either goes on. */
@@ -230,6 +228,29 @@ static void check_wrong(void **state)
     expect(w, 5, "became NaN or infinite in epoch", "train",
            "--data a.h5 --device cuda --lr 1e30 -o x.safetensors");
     assert_int_not_equal(access("x.safetensors", R_OK), 0);
+}
+
+/* What a device would not heed is refused, with whatever value. */
+static void check_threads(void **state)
+{
+    World *w = *state;
+    static const char *const command[][2] = {
+        {"train",   "--data a.h5 -o x.safetensors --threads 2"                  },
+        {"eval",    "--weights cuda.safetensors --data a.h5 --threads 0"        },
+        {"predict", "--weights cuda.safetensors --data a.h5 -o x.h5 --threads 1"},
+        {"bench",   "--lattice 4x4 --threads 1"                                 }
+    };
+    char rest[400];
+    for (int i = 0; i < 4; i++) {
+        snprintf(rest, sizeof rest, "%s --device cuda", command[i][1]);
+        expect(w, 2,
+               "--threads is of the processor: it means nothing with --device cuda",
+               command[i][0], rest);
+    }
+    expect(w, 2, "--isa is of the processor", "bench",
+           "--lattice 4x4 --isa plain --device cuda:0");
+    expect(w, 0, "", "eval",
+           "--weights cuda.safetensors --data a.h5 --threads 1 --device cpu");
 }
 
 /* ---- a device that is missing or fails ---- */
@@ -344,6 +365,7 @@ int main(int argc, char **argv)
         cmocka_unit_test_prestate(check_bench, &w),
         cmocka_unit_test_prestate(check_signal, &w),
         cmocka_unit_test_prestate(check_wrong, &w),
+        cmocka_unit_test_prestate(check_threads, &w),
         cmocka_unit_test_prestate(check_failures, &w),
         cmocka_unit_test_prestate(check_limit, &w),
     };
