@@ -1,7 +1,6 @@
 /* run_cuda ARCHRUN ARCHS [FAKES]: whole commands with --device cuda, against the same without
  * it.  With the folder of the stand-ins they run there, and a device is missing or fails in
  * every way; without, on a real device.  Works in a folder of its own. */
-#include <fcntl.h>
 #include <math.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -10,8 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -194,22 +191,14 @@ static void check_signal(void **state)
     static const char rest[] =
         "--data a.h5 --epochs 100000 --min-epochs 100000 --device "
         "cuda -o long.safetensors";
-    char line[4000], *argv[WORDS_MAX], *next = line;
-    int argc = 0, status = 0;
+    char line[4000];
+    Program p;
     line_of(w, line, "train", rest);
-    while ((argv[argc] = strtok_r(next, " ", &next)))
-        argc++;
-    pid_t child = fork();
-    if (child == 0) {
-        int quiet = open("/dev/null", O_WRONLY);
-        dup2(quiet, STDERR_FILENO);
-        execv(argv[0], argv);
-        _exit(127);
-    }
-    nanosleep(&(struct timespec){.tv_sec = 3}, NULL);
-    kill(child, SIGTERM);
-    assert_true(waitpid(child, &status, 0) == child && WIFEXITED(status));
-    assert_int_equal(WEXITSTATUS(status), 75);
+    assert_true(program_start(&p, line));
+    const bool began = program_says(&p, "epoch ", 120);
+    const int code = program_stop(&p, SIGTERM);
+    assert_true(began);
+    assert_int_equal(code, 75);
     assert_int_equal(access("long.checkpoint.safetensors", R_OK), 0);
     assert_int_not_equal(access("long.safetensors", R_OK), 0);
     expect(w, 0, "going on from long.checkpoint.safetensors", "train",
