@@ -1050,6 +1050,7 @@ typedef struct Frame {
     const ArchCall *call;
     int64_t block;
     Parts parts;
+    int which; /* kernel: an ArchWhat */
     const void *x;
     const real *target, *dy;
     real *y, *dx, *dparams;
@@ -1078,6 +1079,12 @@ typedef struct Frame {
     real *dflux; /* [sites1][4][16] */
 } Frame;
 
+/* What a call leaves to one that is like it, with the tables. */
+typedef struct Kept {
+    Parts parts;
+    int which;
+} Kept;
+
 /* Axes, kernel, stride, sites before, wraps around. */
 static const Window window_near1 = {2, {2, 2}, {1, 1}, {0, 0}, {1, 1}};
 static const Window window_back1 = {2, {2, 2}, {1, 1}, {0, 0}, {1, 1}};
@@ -1094,25 +1101,32 @@ static int divides(const Frame *f, int axis, int64_t n)
     return 2 * can;
 }
 
-/* Cuts lattices into parts, as `kept` tells if it is there: extents become those
- * of a part. */
-static void cut(Frame *f, int64_t batch, ArchWhat what, const Parts *kept)
+/* How a kernel wants the lattices cut. */
+static Parts parts_of(const Frame *f, int64_t batch, int which)
 {
     double sites = 0; /* times channels */
-    switch (what) {
+    switch (which) {
         case ARCH_FORWARD: sites = 0 + 41 * (double)f->sites1; break;
         case ARCH_GRADIENT: sites = 0 + 120 * (double)f->sites1; break;
         case ARCH_VJP: sites = 0 + 120 * (double)f->sites1; break;
     }
     const double bytes = sites * ARCH_LANES * sizeof(real);
     Divisors can = {{0}};
-    const int search = !kept && worth_cutting(batch, bytes);
+    const int search = worth_cutting(batch, bytes);
     for (int axis = 0; search && axis < AXES; axis++) {
         for (int64_t n = 1; n <= ARCH_LANES; n++) {
             can[axis][n] = (unsigned char)divides(f, axis, n);
         }
     }
-    f->parts = kept ? *kept : choose_parts(AXES, f->extent1, &can, batch, bytes);
+    return choose_parts(AXES, f->extent1, &can, batch, bytes);
+}
+
+/* Chooses the kernel and cuts lattices into parts, as `kept` tells if it is there: extents
+ * become those of a part. */
+static void cut(Frame *f, int64_t batch, ArchWhat what, const Kept *kept)
+{
+    f->which = kept ? kept->which : (int)what;
+    f->parts = kept ? kept->parts : parts_of(f, batch, f->which);
     for (int axis = 0; axis < AXES; axis++) {
         f->extent1[axis] /= f->parts.grid[axis];
     }
@@ -1142,13 +1156,13 @@ static size_t lay_out(Frame *f, const int64_t *extent, int64_t batch, ArchWhat w
     if (!f->sites0 || !f->sites1) {
         return 0;
     }
-    Parts *kept = (Parts *)take(work, &used, sizeof *kept);
+    Kept *kept = (Kept *)take(work, &used, sizeof *kept);
     const int known = f->call && f->call->kept;
     cut(f, batch, what, known ? kept : NULL);
     if (work && !known) {
-        *kept = f->parts;
+        *kept = (Kept){f->parts, f->which};
     }
-    switch (what) {
+    switch (f->which) {
         case ARCH_FORWARD:
             f->flux = f->leaky_relu2 = take(work, &used, sizeof(real) * 16 * 8 * (size_t)(f->sites1 + 1 + f->halo1));
             f->leaky_relu1 = take(work, &used, sizeof(real) * 16 * 33 * (size_t)(f->sites1 + 1 + f->halo1));
@@ -8017,12 +8031,12 @@ static Frame frame_of(const ArchCall *call, ArchWhat what)
 }
 
 /* The blocks of this call's shard. */
-static void run(Frame *f, ArchWhat what)
+static void run(Frame *f)
 {
     const ArchCall *call = f->call;
     const int64_t blocks = (call->batch + f->parts.samples - 1) / f->parts.samples;
     const int64_t shards = call->shards ? call->shards : 1;
-    kernel[usable_isa(call->isa)][what](f, blocks * call->shard / shards,
+    kernel[usable_isa(call->isa)][f->which](f, blocks * call->shard / shards,
     blocks * (call->shard + 1) / shards);
 }
 
@@ -8098,9 +8112,9 @@ static double bound(const int64_t *extent, int64_t batch, ArchWhat what, ArchIsa
         [ARCH_ISA_PLAIN] = 4,
     };
     const ArchIsa isa = usable_isa(asked);
-    const Least *l = &least[isa][what];
     Frame f = {0};
     const double work = (double)lay_out(&f, extent, batch, what, NULL);
+    const Least *l = &least[isa][f.which];
     double cycles = 0, bytes = 0;
     cycles += l->once;
     cycles += l->site1 * (double)f.sites1;
@@ -8154,7 +8168,7 @@ void count_eq1_forward(const ArchCall *call, void *y)
         own.index = call->index ? call->index + instance * call->index_stride : NULL;
         f.packed = (const real *)call->packed + instance * PACKED;
         f.y = (real *)y + instance * call->batch * 1 * f.sites0;
-        run(&f, ARCH_FORWARD);
+        run(&f);
     }
 }
 
@@ -8169,7 +8183,7 @@ void count_eq1_vjp(const ArchCall *call, const void *dy, void *dx, void *dparams
         f.dy = (const real *)dy + instance * call->batch * 1 * f.sites0;
         f.dx = dx ? (real *)dx + instance * call->batch * 4 * f.sites1 * f.parts.count : NULL;
         f.dparams = dparams ? (real *)dparams + instance * 1800 : NULL;
-        run(&f, ARCH_VJP);
+        run(&f);
     }
 }
 
@@ -8185,7 +8199,7 @@ void count_eq1_gradient(const ArchCall *call, const void *target, double *loss, 
         f.loss = loss + instance;
         f.dparams = (real *)dparams + instance * 1800;
         *f.loss = 0;
-        run(&f, ARCH_GRADIENT);
+        run(&f);
     }
 }
 

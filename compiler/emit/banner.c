@@ -4,7 +4,7 @@
 #include "emit/parts.h"
 
 const char *const emit_what_enum[WHAT_COUNT] = {"ARCH_FORWARD", "ARCH_GRADIENT",
-                                                "ARCH_VJP"};
+                                                "ARCH_VJP", "OF_WINNERS"};
 
 uint64_t emit_hash(const char *text)
 {
@@ -54,7 +54,7 @@ void emit_banner(Writer *w, const EmitInput *in, const char *suffix)
     w_line(w, " * %" PRId64 " parameters; %s.", in->graph->param_count, in->symmetry);
     w_line(w, " * Multiply-adds per sample:");
     for (int what = 0; what < WHAT_COUNT; what++)
-        if (p->kernel[what].used)
+        if (p->kernel[what].used && what != WHAT_WINNERS)
             cost_line(w, p, &p->kernel[what]);
     w_line(w, " */");
 }

@@ -136,10 +136,10 @@ static void emit_least(Writer *w, const Terms *t)
     w_wrapped(w, arena_printf(w->arena, "double %s;", names));
     w_close(w, " Least;");
     w_blank(w);
-    w_open(w, "static const Least least[][3] =");
+    w_open(w, "static const Least least[][%d] =", emit_kernel_count(t->p));
     for (int target = 0; target < TARGETS; target++) {
         w_open(w, "[%s] =", isa[target]);
-        for (int what = 0; what < WHAT_COUNT; what++)
+        for (int what = 0; what < emit_kernel_count(t->p); what++)
             w_wrapped(w, arena_printf(w->arena, "{%s},", row(w, t, target, what)));
         w_close(w, ",");
     }
@@ -166,9 +166,9 @@ void emit_bound(Writer *w, const EmitInput *in)
     w_brace(w);
     emit_peak(w, in);
     w_line(w, "const ArchIsa isa = usable_isa(asked);");
-    w_line(w, "const Least *l = &least[isa][what];");
     w_line(w, "Frame f = {0};");
     w_line(w, "const double work = (double)lay_out(&f, extent, batch, what, NULL);");
+    w_line(w, "const Least *l = &least[isa][f.which];");
     w_line(w, "double cycles = 0, bytes = 0;");
     add_terms(w, &t, "cycles", false);
     add_terms(w, &t, "bytes", true);

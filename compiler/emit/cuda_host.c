@@ -102,7 +102,7 @@ static void place_kernels(Writer *w, const Program *p, const char *name, Spread 
     w_brace(w);
     w_line(w, "(void)f; /* a network of vectors alone has none */");
     w_open(w, "switch (what)");
-    for (int what = 0; what < WHAT_COUNT; what++)
+    for (int what = 0; what < WHAT_WINNERS; what++)
         if (p->kernel[what].used)
             place(w, p, &p->kernel[what], to, far);
         else
@@ -144,7 +144,7 @@ static void work(Writer *w, const Program *p)
     w_line(w, "static double cuda_fma(const CudaFrame *f, ArchWhat what)");
     w_brace(w);
     w_open(w, "switch (what)");
-    for (int what = 0; what < WHAT_COUNT; what++) {
+    for (int what = 0; what < WHAT_WINNERS; what++) {
         const Kernel *k = &p->kernel[what];
         const char *sum = "0";
         for (int i = 0; i < k->lattices; i++)
@@ -167,7 +167,7 @@ static void items(Writer *w, const Program *p)
     w_brace(w);
     w_line(w, "int64_t most = 0, items;");
     w_open(w, "switch (what)");
-    for (int what = 0; what < WHAT_COUNT; what++) {
+    for (int what = 0; what < WHAT_WINNERS; what++) {
         const Kernel *k = &p->kernel[what];
         w_line(w, "case %s:", emit_what_enum[what]);
         w->depth++;
@@ -192,7 +192,7 @@ static void names(Writer *w, const EmitInput *in)
     w_line(w, "static const char cuda_kernel_tables[] = \"%s_tables\";", in->name);
     w_line(w, "static const char cuda_kernel_reduce[] = \"%s_reduce\";", in->name);
     w_open(w, "static const char *const cuda_kernel[] =");
-    for (int what = 0; what < WHAT_COUNT; what++)
+    for (int what = 0; what < WHAT_WINNERS; what++)
         if (in->cuda->kernel[what].used)
             w_line(w, "[%s] = \"%s_%s\",", emit_what_enum[what], in->name,
                    plan_what_name[what]);
@@ -204,7 +204,7 @@ static void names(Writer *w, const EmitInput *in)
 static void passes(Writer *w, const EmitInput *in)
 {
     static const char *const when[] = {"CUDA_ALWAYS", "CUDA_DX", "CUDA_DPARAMS"};
-    for (int what = 0; what < WHAT_COUNT; what++) {
+    for (int what = 0; what < WHAT_WINNERS; what++) {
         const Kernel *k = &in->cuda->kernel[what];
         if (!k->used)
             continue;
@@ -216,7 +216,7 @@ static void passes(Writer *w, const EmitInput *in)
         w_close(w, ";");
     }
     w_open(w, "static const CudaPasses cuda_pass[] =");
-    for (int what = 0; what < WHAT_COUNT; what++)
+    for (int what = 0; what < WHAT_WINNERS; what++)
         if (in->cuda->kernel[what].used)
             w_line(w, "[%s] = {cuda_passes_%s, %d},", emit_what_enum[what],
                    plan_what_name[what],

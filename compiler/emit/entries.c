@@ -6,7 +6,7 @@
 static int lattice_of(const Program *p, const Shape *shape)
 {
     for (int i = 0; i < p->lattices; i++) {
-        if (p->lattice[i].tiled)
+        if (p->lattice[i].tiled || p->lattice[i].winners)
             continue;
         Shape other = {.rank = p->lattice[i].rank};
         memcpy(other.extent, p->lattice[i].extent, sizeof other.extent);
@@ -20,7 +20,7 @@ static int lattice_of(const Program *p, const Shape *shape)
 static const char *whole_sites(Writer *w, const Program *p, int lattice)
 {
     return arena_printf(
-        w->arena, p->lattice[lattice].rank ? "f.sites%d * f.parts.count" : "f.sites%d",
+        w->arena, emit_is_cut(p, lattice) ? "f.sites%d * f.parts.count" : "f.sites%d",
         lattice);
 }
 
@@ -88,6 +88,8 @@ static void emit_flops(Writer *w, const EmitInput *in)
     w_open(w, "switch (what)");
     for (int what = 0; what < WHAT_COUNT; what++) {
         const Kernel *k = &p->kernel[what];
+        if (what == WHAT_WINNERS)
+            continue;
         const char *sum = "0";
         for (int i = 0; i < k->lattices; i++)
             if (k->fma[i] > 0)
@@ -152,7 +154,7 @@ static void emit_forward(Writer *w, const EmitInput *in)
     open_instances(w, "ARCH_FORWARD");
     w_line(w, "f.y = (real *)y + instance * call->batch * %d * %s;",
            emit_output(in)->shape.channels, output_sites(w, in));
-    w_line(w, "run(&f, ARCH_FORWARD);");
+    w_line(w, "run(&f);");
     w_close(w, "");
     w_close(w, "");
     w_blank(w);
@@ -174,7 +176,7 @@ static void emit_vjp(Writer *w, const EmitInput *in)
            whole_sites(w, in->program[0], lattice_of(in->program[0], input)));
     w_line(w, "f.dparams = dparams ? (real *)dparams + instance * %" PRId64 " : NULL;",
            g->param_count);
-    w_line(w, "run(&f, ARCH_VJP);");
+    w_line(w, "run(&f);");
     w_close(w, "");
     w_close(w, "");
     w_blank(w);
@@ -193,7 +195,7 @@ static void emit_gradient(Writer *w, const EmitInput *in)
     w_line(w, "f.dparams = (real *)dparams + instance * %" PRId64 ";",
            in->graph->param_count);
     w_line(w, "*f.loss = 0;");
-    w_line(w, "run(&f, ARCH_GRADIENT);");
+    w_line(w, "run(&f);");
     w_close(w, "");
     w_close(w, "");
     w_blank(w);

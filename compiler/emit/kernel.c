@@ -89,7 +89,7 @@ void emit_kernels(Writer *w, const EmitInput *in, const Program *p)
 static void choice_row(Writer *w, const Program *p, const char *isa, const char *name)
 {
     const char *row = "";
-    for (int what = 0; what < WHAT_COUNT; what++)
+    for (int what = 0; what < emit_kernel_count(p); what++)
         row = p->kernel[what].used
                   ? arena_printf(w->arena, "%s%srun_%s_%s", row, what ? ", " : "",
                                  plan_what_name[what], name)
@@ -126,7 +126,7 @@ void emit_choice(Writer *w, const EmitInput *in)
 {
     w_line(w, "typedef void Kernel(Frame *f, int64_t first, int64_t last);");
     w_blank(w);
-    w_open(w, "static Kernel *const kernel[][3] =");
+    w_open(w, "static Kernel *const kernel[][%d] =", emit_kernel_count(in->program[0]));
     choice_row(w, in->program[2], "ARCH_ISA_PLAIN", "plain");
     w_line(w, "#ifdef ARCH_X86");
     choice_row(w, in->program[1], "ARCH_ISA_AVX2", "avx2");
@@ -148,14 +148,15 @@ void emit_choice(Writer *w, const EmitInput *in)
     w_close(w, "");
     w_blank(w);
     w_line(w, "/* The blocks of this call's shard. */");
-    w_line(w, "static void run(Frame *f, ArchWhat what)");
+    w_line(w, "static void run(Frame *f)");
     w_brace(w);
     w_line(w, "const ArchCall *call = f->call;");
     w_line(
         w,
         "const int64_t blocks = (call->batch + f->parts.samples - 1) / f->parts.samples;");
     w_line(w, "const int64_t shards = call->shards ? call->shards : 1;");
-    w_line(w, "kernel[usable_isa(call->isa)][what](f, blocks * call->shard / shards,");
+    w_line(w,
+           "kernel[usable_isa(call->isa)][f->which](f, blocks * call->shard / shards,");
     w_line(w, "blocks * (call->shard + 1) / shards);");
     w_close(w, "");
     w_blank(w);

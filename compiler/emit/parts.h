@@ -10,10 +10,32 @@ void emit_banner(Writer *w, const EmitInput *in, const char *suffix);
 extern const char *const emit_what_enum[WHAT_COUNT]; /* ARCH_FORWARD .. */
 uint64_t emit_hash(const char *text);                /* FNV-1a */
 
+/* Whether parts have a share of a lattice, and tiles are not counted. */
+static inline bool emit_is_cut(const Program *p, int lattice)
+{
+    const Lattice *l = &p->lattice[lattice];
+    return l->rank > 0 && !l->tiled && !l->winners;
+}
+
+/* Windows of a pool stay within a part. */
+static inline bool emit_has_halo(const Geometry *g)
+{
+    return g->kind == NEAR_FORWARD || g->kind == NEAR_BACKWARD;
+}
+
+/* Kernels of a program: all that an ArchWhat names, and what else there is. */
+static inline int emit_kernel_count(const Program *p)
+{
+    return p->kernel[WHAT_WINNERS].used ? WHAT_COUNT : WHAT_WINNERS;
+}
+
 /* frame.c: the struct Frame, where its buffers lie, the tables. */
 void emit_frame(Writer *w, const Program *p);
 void emit_layout(Writer *w, const Program *p);
 void emit_tables(Writer *w, const Program *p);
+
+/* cut.c: the choice of a kernel, and of the parts into which it cuts lattices. */
+void emit_cut(Writer *w, const Program *p);
 
 /* kernel.c: the kernels of one instruction set, and the choice between them. */
 void emit_kernels(Writer *w, const EmitInput *in, const Program *p);
@@ -28,9 +50,9 @@ void emit_model(Writer *w, const EmitInput *in);
 
 /* Fixed text, embedded from prelude/ at build time. */
 extern const char prelude_arch_model[], prelude_entries[], prelude_entries_loss[],
-    prelude_tables[], prelude_bound[], prelude_lanes[], prelude_join[], prelude_sums[],
-    prelude_loss[], prelude_pack[], prelude_vec512[], prelude_vec256[],
-    prelude_vec128[], prelude_vec_any[], prelude_vec_exp[];
+    prelude_tables[], prelude_bound[], prelude_lanes[], prelude_join[],
+    prelude_winners[], prelude_sums[], prelude_loss[], prelude_pack[], prelude_vec512[],
+    prelude_vec256[], prelude_vec128[], prelude_vec_any[], prelude_vec_exp[];
 
 static inline const Node *emit_output(const EmitInput *in)
 {

@@ -39,6 +39,10 @@ const char *emit_source(const EmitInput *in, Arena *a)
         w_text(&w, prelude[i]);
         w_blank(&w);
     }
+    if (in->program[0]->kernel[WHAT_WINNERS].used) {
+        w_text(&w, prelude_winners);
+        w_blank(&w);
+    }
     if (in->graph->loss != LOSS_NONE) {
         w_text(&w, prelude_loss);
         w_blank(&w);

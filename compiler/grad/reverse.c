@@ -151,6 +151,10 @@ static void adjoint_of(Reverse *r, Val y, Val dy)
     case OP_CONV_DX:
     case OP_CONV_DW:
     case OP_CONV_DB:
+    case OP_PICK:
+    case OP_PICK_DY:
+    case OP_PICK_DX:
+    case OP_PICK_DW:
     case OP_MAX_ARG:
     case OP_AVG_UNPOOL:
     case OP_MAX_UNPOOL:

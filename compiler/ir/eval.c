@@ -51,6 +51,10 @@ static void eval_node(Step *s, const Graph *g, const EvalInput *in)
     case OP_CONV_DX: eval_conv_dx(s); break;
     case OP_CONV_DW: eval_conv_dw(s); break;
     case OP_CONV_DB: eval_conv_db(s); break;
+    case OP_PICK: eval_pick(s); break;
+    case OP_PICK_DY: eval_pick_dy(s); break;
+    case OP_PICK_DX: eval_pick_dx(s); break;
+    case OP_PICK_DW: eval_pick_dw(s); break;
     case OP_AVG_POOL: eval_avg_pool(s); break;
     case OP_MAX_POOL: eval_max_pool(s); break;
     case OP_MAX_ARG: eval_max_arg(s); break;

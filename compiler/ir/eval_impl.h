@@ -47,6 +47,12 @@ void eval_conv_dx(Step *s);
 void eval_conv_dw(Step *s);
 void eval_conv_db(Step *s);
 
+/* eval_pick.c */
+void eval_pick(Step *s);
+void eval_pick_dy(Step *s);
+void eval_pick_dx(Step *s);
+void eval_pick_dw(Step *s);
+
 /* eval_pool.c */
 void eval_avg_pool(Step *s);
 void eval_max_pool(Step *s);

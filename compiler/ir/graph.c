@@ -76,9 +76,17 @@ int64_t extent_value(Extent e, const int64_t *lattice)
     return floor_div(add_clamped(lattice[e.axis], e.add), e.div);
 }
 
+Shape shape_winners(int channels, int pooled)
+{
+    return (Shape){.channels = channels,
+                   .rank = 1,
+                   .extent = {extent_number(pooled)},
+                   .winners = true};
+}
+
 bool shape_same_lattice(const Shape *a, const Shape *b)
 {
-    if (a->rank != b->rank)
+    if (a->rank != b->rank || a->winners != b->winners)
         return false;
     for (int d = 0; d < a->rank; d++)
         if (!extent_equal(a->extent[d], b->extent[d]))
@@ -149,7 +157,8 @@ void graph_continue(GraphBuilder *b, const Graph *g, Arena *arena)
 /* The parameter whose tensor, or whose gradient, the node is; -1 if it is a field. */
 static int param_of(const Graph *g, const Node *node)
 {
-    if (node->op == OP_PARAM || node->op == OP_CONV_DW || node->op == OP_CONV_DB)
+    if (node->op == OP_PARAM || node->op == OP_CONV_DW || node->op == OP_CONV_DB ||
+        node->op == OP_PICK_DW)
         return node->param;
     /* A parameter used by several layers: the sum of its gradients. */
     if (node->op == OP_ADD && node->arg[0].i < g->nodes)
@@ -236,14 +245,25 @@ static Shape shape_conv(const Graph *g, const Node *node)
     return out;
 }
 
+/* What a window reads of x, at the winners that arg names. */
+static Shape shape_picked(const Shape *x, const Shape *arg, const Window *w)
+{
+    int64_t channels = x->channels;
+    for (int d = 0; d < x->rank; d++)
+        channels = mul_clamped(channels, w->kernel[d]);
+    return shape_winners(shape_vector(channels).channels, arg->channels);
+}
+
 Shape graph_shape(const Graph *g, const Node *node)
 {
     const Shape *x = &graph_node(g, node->arg[0])->shape;
+    const Shape *arg = &graph_node(g, node->arg[1])->shape;
     switch (node->op) {
     case OP_INPUT:
     case OP_TARGET:
     case OP_SEED:
     case OP_CONV_DX:
+    case OP_PICK_DX:
     case OP_AVG_UNPOOL:
     case OP_MAX_UNPOOL:
     case OP_SPREAD:
@@ -254,7 +274,8 @@ Shape graph_shape(const Graph *g, const Node *node)
     case OP_NONE:
     case OP_PARAM:
     case OP_CONV_DW:
-    case OP_CONV_DB: return (Shape){0};
+    case OP_CONV_DB:
+    case OP_PICK_DW: return (Shape){0};
     case OP_CONV: return shape_conv(g, node);
     case OP_AVG_POOL:
     case OP_MAX_POOL:
@@ -275,6 +296,8 @@ Shape graph_shape(const Graph *g, const Node *node)
     case OP_MSE_DX:
     case OP_BCE_DX: return *x;
     case OP_FLATTEN: return shape_flattened(x);
+    case OP_PICK: return shape_picked(x, arg, &node->window);
+    case OP_PICK_DY: return shape_winners(1, x->channels);
     case OP_MSE:
     case OP_BCE: return shape_vector(1);
     case OP_COUNT: break;

@@ -11,6 +11,11 @@
  *     input [4](T,X) -> conv [32](T,X) -> leaky_relu -> avg_pool [32](T/2,X/2)
  *           -> global_sum [32] -> conv [1]                     (Linear: a conv of rank 0)
  *
+ * What a global maximum lets through backwards is not zero at one site of each channel, the
+ * *winner*.  A field on the winners has one site for each pooled channel, wherever on the
+ * lattice that may lie; all that a window reads there are its channels, so that weights are
+ * matrices [out][in * taps].
+ *
  * Gradients are nodes like any other.  The nodes conv_dw and conv_db have the shape of a
  * parameter and are summed over the samples. */
 #ifndef ARCHC_IR_GRAPH_H
@@ -57,6 +62,7 @@ typedef struct Shape {
     int channels;
     int rank;
     Extent extent[AXES_MAX];
+    bool winners; /* rank 1: not a lattice, but a list of sites of one (above) */
 } Shape;
 
 typedef enum Boundary {
@@ -80,11 +86,11 @@ typedef struct Node {
     const char
         *name;    /* the user's name, or the layer's: "conv1"; "" if there is none    */
     Span span;    /* the layer in the source it comes from                            */
-    int param;    /* PARAM, CONV_DW, CONV_DB and the ADD of two gradients of the same
+    int param;    /* PARAM, *_DW, CONV_DB and the ADD of two gradients of the same
                           parameter: its index, else -1                                    */
     double slope; /* LEAKY_RELU, LEAKY_RELU_DX                                        */
     Window
-        window; /* CONV*, *_POOL, MAX_ARG, *_UNPOOL: of the forward operator        */
+        window; /* CONV*, *_POOL, MAX_ARG, *_UNPOOL, PICK: of the forward operator  */
 } Node;
 
 /* A tensor of parameters, named and laid out as PyTorch does: conv1.weight [out][in][k..],
@@ -165,6 +171,7 @@ Extent extent_axis(int axis);
 Extent extent_floor(Extent e, int64_t add, int64_t div); /* floor((e + add) / div) */
 bool extent_equal(Extent a, Extent b);
 int64_t extent_value(Extent e, const int64_t *lattice);
+Shape shape_winners(int channels, int pooled); /* `channels` at `pooled` winners */
 bool shape_same_lattice(const Shape *a, const Shape *b);
 int64_t shape_sites(const Shape *s, const int64_t *lattice); /* 1 for rank 0 */
 Shape shape_windowed(const Shape *in, const Window *w); /* extents behind a window */

@@ -40,7 +40,7 @@ void extent_print(const Graph *g, Extent e, FILE *out)
 
 static void print_shape(const Graph *g, const Shape *s, FILE *out)
 {
-    fprintf(out, " [%d]", s->channels);
+    fprintf(out, s->winners ? " [%d] winners" : " [%d]", s->channels);
     for (int d = 0; d < s->rank; d++) {
         fputc(d ? ',' : '(', out);
         extent_print(g, s->extent[d], out);
@@ -101,7 +101,7 @@ static void print_window(const Window *w, int rank, FILE *out)
 static bool has_window(Op op)
 {
     return op_info[op].class == WINDOW || op == OP_CONV || op == OP_CONV_DX ||
-           op == OP_CONV_DW;
+           op == OP_CONV_DW || op == OP_PICK;
 }
 
 static void print_node(const Graph *g, uint32_t i, FILE *out)
@@ -126,9 +126,11 @@ static void print_node(const Graph *g, uint32_t i, FILE *out)
         print_number(n->slope, out);
     }
     if (has_window(n->op)) {
-        /* The field of conv_dw is its second operand; its own shape is a parameter's. */
-        const Shape *lattice =
-            n->op == OP_CONV_DW ? &graph_node(g, n->arg[1])->shape : &n->shape;
+        /* The field of conv_dw is its second operand, its own shape is a parameter's; what
+         * pick reads is its first. */
+        const Shape *lattice = n->op == OP_CONV_DW ? &graph_node(g, n->arg[1])->shape
+                               : n->op == OP_PICK  ? &graph_node(g, n->arg[0])->shape
+                                                   : &n->shape;
         print_window(&n->window, lattice->rank, out);
     }
     if (n->param >= 0 && strcmp(n->name, g->param[n->param].name))

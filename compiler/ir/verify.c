@@ -91,7 +91,8 @@ static bool check_operands(Check *c, const Node *n)
 
 static bool is_weight_operand(Op op, int k)
 {
-    return (op == OP_CONV && k >= 1) || (op == OP_CONV_DX && k == 1);
+    return (op == OP_CONV && k >= 1) ||
+           ((op == OP_CONV_DX || op == OP_PICK_DX) && k == 1);
 }
 
 /* Weights stand where weights belong, fields everywhere else. */
@@ -118,7 +119,8 @@ static bool check_operand_kinds(Check *c, const Node *n)
 
 static bool check_param_index(Check *c, const Node *n)
 {
-    bool has = n->op == OP_PARAM || n->op == OP_CONV_DW || n->op == OP_CONV_DB;
+    bool has = n->op == OP_PARAM || n->op == OP_CONV_DW || n->op == OP_CONV_DB ||
+               n->op == OP_PICK_DW;
     if (!has && n->op != OP_ADD)
         return verify_require(c, n->param == -1, "has a parameter index");
     return verify_require(c, n->param >= (has ? 0 : -1) && n->param < c->g->params,

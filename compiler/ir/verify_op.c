@@ -40,6 +40,13 @@ static bool check_pool(Check *c, const Shape *big, const Shape *small, const Win
            verify_require(c, big->channels == small->channels, "channels change");
 }
 
+/* On winners a tensor is a matrix. */
+static bool fits_matrix(const Param *param, int in, int out)
+{
+    return param->rank >= 2 && param->dim[0] == out &&
+           param->count == (int64_t)in * out;
+}
+
 static bool check_tensor(Check *c, int p, const Shape *in, const Shape *out,
                          const Window *w)
 {
@@ -48,6 +55,9 @@ static bool check_tensor(Check *c, int p, const Shape *in, const Shape *out,
                 param->dim[1] == in->channels;
     for (int d = 0; fits && d < in->rank; d++)
         fits = param->dim[2 + d] == w->kernel[d];
+    if (in->winners)
+        fits = fits_matrix(param, in->channels, out->channels) &&
+               window_is_one_site(w, in->rank);
     return verify_require(
         c, fits, "parameter %s is not [out][in][kernel] of the operator", param->name);
 }
@@ -95,6 +105,32 @@ static void check_flatten(Check *c, const Shape *field, const Shape *flat)
                    "channels times sites are not the width");
 }
 
+/* dy[0,p], and x or dx at as many winners as the weights have outputs. */
+static void check_pick(Check *c, int p, const Shape *dy, const Shape *x)
+{
+    int winners = (int)dy->extent[0].add;
+    if (verify_require(c, dy->winners && dy->channels == 1,
+                       "dy is not one number a winner") &&
+        verify_require(c, shape_same_lattice(dy, x), "other winners than those of dy"))
+        verify_require(c, fits_matrix(&c->g->param[p], x->channels, winners),
+                       "parameter %s is not [winners][channels]", c->g->param[p].name);
+}
+
+/* One site a channel that was pooled, of a lattice. */
+static void check_arg(Check *c, const Node *n, const Shape *x)
+{
+    const Node *arg = graph_node(c->g, n->arg[1]);
+    if (!verify_require(c, arg->op == OP_GLOBAL_ARG,
+                        "the sites are not those of a pool"))
+        return;
+    const Shape *pooled = verify_shape(c, arg->arg[0]);
+    if (n->op == OP_PICK)
+        check_windowed(c, x, pooled, &n->window);
+    else
+        verify_require(c, x->rank == 0 && x->channels == pooled->channels,
+                       "picks from something that is not one number a channel");
+}
+
 static void check_slope(Check *c, const Node *n)
 {
     verify_require(c, isfinite(n->slope) && n->slope >= 0, "slope %g is not >= 0",
@@ -112,7 +148,8 @@ static bool check_well_formed(Check *c, const Shape *s)
                             "extent %d is malformed", d))
             return false;
     }
-    return true;
+    return verify_require(c, !s->winners || (s->rank == 1 && s->extent[0].axis < 0),
+                          "winners are not a list");
 }
 
 /* The lattice over which the window of a node slides, or NULL. */
@@ -122,7 +159,8 @@ static const Shape *window_lattice(const Check *c, const Node *n)
     case OP_CONV:
     case OP_AVG_POOL:
     case OP_MAX_POOL:
-    case OP_MAX_ARG: return verify_shape(c, n->arg[0]);
+    case OP_MAX_ARG:
+    case OP_PICK: return verify_shape(c, n->arg[0]);
     case OP_CONV_DW: return verify_shape(c, n->arg[1]);
     case OP_CONV_DX:
     case OP_AVG_UNPOOL:
@@ -133,6 +171,9 @@ static const Shape *window_lattice(const Check *c, const Node *n)
     case OP_TARGET:
     case OP_SEED:
     case OP_CONV_DB:
+    case OP_PICK_DX:
+    case OP_PICK_DW:
+    case OP_PICK_DY:
     case OP_GLOBAL_SUM:
     case OP_GLOBAL_AVG:
     case OP_GLOBAL_MAX:
@@ -173,6 +214,10 @@ static void check_operator(Check *c, const Node *n)
     case OP_CONV_DX: check_conv(c, n, s, x, graph_node(c->g, n->arg[1])->param); break;
     case OP_CONV_DW: check_conv(c, n, y, x, n->param); break;
     case OP_CONV_DB: check_bias(c, n->param, x); break;
+    case OP_PICK_DX: check_pick(c, graph_node(c->g, n->arg[1])->param, x, s); break;
+    case OP_PICK_DW: check_pick(c, n->param, x, y); break;
+    case OP_PICK:
+    case OP_PICK_DY: check_arg(c, n, x); break;
     case OP_AVG_POOL:
     case OP_MAX_POOL:
     case OP_MAX_ARG: check_pool(c, x, s, &n->window); break;

@@ -20,4 +20,16 @@ Graph *opt_run(const Graph *g, Arena *a);
  * The first is exact, the second but for rounding. */
 Graph *opt_reorder(const Graph *g, Arena *a);
 
+/* The gradient of a loss behind a global maximum, from its winners: below the pool nothing
+ * is not zero but at one site of each channel, so that the adjoints are made there alone.
+ *
+ *     dz[o,p] = dy[o] at p = arg[o], else 0       p of all sites     z the field pooled
+ *     dw[o,i,k] = dy[o] x[i, arg[o] through k]                       z = w x
+ *     dx[i,o]   = w[o,i] dy[o]                    o of all winners   z = w x, 1x1
+ *
+ * and so on down, by 1x1 convolutions, to the parameters.  The same sums but for rounding, as
+ * long as winners are fewer than sites.  Needs: a gradient of a loss that opt_run has made.
+ * NULL: there is no such pool, or something below it that looks at other sites too. */
+Graph *opt_winners(const Graph *g, Arena *a);
+
 #endif

@@ -59,6 +59,10 @@ static Val same_value(const Rewrite *r, const Node *n)
     case OP_CONV_DX:
     case OP_CONV_DW:
     case OP_CONV_DB:
+    case OP_PICK:
+    case OP_PICK_DY:
+    case OP_PICK_DX:
+    case OP_PICK_DW:
     case OP_MAX_ARG:
     case OP_GLOBAL_ARG:
     case OP_SIGMOID:
@@ -80,7 +84,8 @@ static Val same_value(const Rewrite *r, const Node *n)
 /* A single tap never leaves the lattice, whatever the boundary is called. */
 static void settle_boundary(Node *n)
 {
-    if (n->op != OP_CONV && n->op != OP_CONV_DX && n->op != OP_CONV_DW)
+    if (n->op != OP_CONV && n->op != OP_CONV_DX && n->op != OP_CONV_DW &&
+        n->op != OP_PICK)
         return;
     for (int d = 0; d < AXES_MAX; d++)
         if (n->window.kernel[d] == 1)

@@ -57,6 +57,9 @@ double cost_peak(const Program *p);
 /* Sites of each lattice; false if one of them has none. */
 bool cost_sites(const Program *p, const int64_t *extent, int64_t *sites);
 
+/* The kernel that does it on lattices with so many sites. */
+What cost_kernel(const Program *p, What asked, const int64_t *sites);
+
 /* Whether lattices with so many sites are cut into tiles, or not, as the use of a phase asks. */
 bool cost_runs(const Program *p, const PhaseUse *use, const int64_t *sites);
 

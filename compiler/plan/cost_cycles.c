@@ -52,6 +52,13 @@ bool cost_sites(const Program *p, const int64_t *extent, int64_t *sites)
     return all;
 }
 
+What cost_kernel(const Program *p, What asked, const int64_t *sites)
+{
+    const Kernel *k = &p->kernel[WHAT_WINNERS];
+    bool many = k->used && sites[k->pooled] > k->sites_least;
+    return asked == WHAT_GRADIENT && many ? WHAT_WINNERS : asked;
+}
+
 bool cost_runs(const Program *p, const PhaseUse *use, const int64_t *sites)
 {
     const Lattice *tiles = &p->lattice[use->tiles];

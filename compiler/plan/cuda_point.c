@@ -147,8 +147,9 @@ static void make_root(Cuda *z, const Spot *at, Reg y)
                            read(z, at, x, n->arg[0], NULL), vx_zero(b)));
         return;
     }
-    /* Phases of their own, and what is made along with another. */
+    /* Phases of their own, what is made along with another, and what only a CPU does. */
     case OP_MAX_ARG:
+    case OP_PICK_DX:
     case OP_GLOBAL_SUM:
     case OP_GLOBAL_AVG:
     case OP_GLOBAL_MAX:

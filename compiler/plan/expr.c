@@ -26,8 +26,9 @@ bool ix_is(const Ix *i, int64_t value)
 
 const Ix *ix_sites(Build *b, int lattice)
 {
-    if (b->p->lattice[lattice].rank == 0)
-        return ix(b, 1);
+    const Lattice *l = &b->p->lattice[lattice];
+    if (l->rank == 0 || l->winners)
+        return ix(b, l->winners ? l->extent[0].add : 1);
     return ix_new(b, (Ix){.kind = IX_SITES, .value = lattice});
 }
 

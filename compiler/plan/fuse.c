@@ -19,7 +19,7 @@ static const Node *at(const Fuser *z, Val v)
 
 static bool is_sum(Op op)
 {
-    return op == OP_CONV_DW || op == OP_CONV_DB;
+    return op == OP_CONV_DW || op == OP_CONV_DB || op == OP_PICK_DW;
 }
 
 static bool is_arg(Op op)
@@ -66,7 +66,7 @@ static void mark_roots(Fuser *z)
         f->needed[i] = z->for_dx[i] || z->for_dparams[i];
     if (f->what == WHAT_FORWARD)
         mark(g, g->output, f->needed);
-    if (f->what == WHAT_GRADIENT)
+    if (f->what == WHAT_GRADIENT || f->what == WHAT_WINNERS)
         mark(g, g->loss_value, f->needed);
 }
 
@@ -109,7 +109,7 @@ static void group_close(Fuser *z)
             if (at(z, v)->arg[k].i)
                 ready &= made(z, at(z, v)->arg[k]);
         if (ready)
-            group_new(z, at(z, v)->op == OP_CONV_DW ? GROUP_WEIGHT : GROUP_BIAS, v);
+            group_new(z, at(z, v)->op == OP_CONV_DB ? GROUP_BIAS : GROUP_WEIGHT, v);
         else
             z->waiting[kept++] = v;
     }

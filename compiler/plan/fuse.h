@@ -19,9 +19,9 @@
 typedef enum GroupKind {
     GROUP_SITES,  /* steps over the sites of a lattice             */
     GROUP_READ,   /* input or seed: from the caller into lanes     */
-    GROUP_WEIGHT, /* conv_dw                                       */
+    GROUP_WEIGHT, /* conv_dw, pick_dw                              */
     GROUP_BIAS,   /* conv_db                                       */
-    GROUP_MOVE,   /* flatten, unflatten                            */
+    GROUP_MOVE,   /* flatten, unflatten, pick, pick_dy             */
     GROUP_LOSS,   /* a loss or its derivative                      */
     GROUP_WRITE   /* output or dx: from lanes to the caller        */
 } GroupKind;

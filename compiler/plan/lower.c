@@ -6,6 +6,14 @@
 
 /* ---- names and notes ---- */
 
+static const char *without_dots(char *name)
+{
+    for (char *c = name; *c; c++)
+        if (*c == '.')
+            *c = '_';
+    return name;
+}
+
 static const char *group_name(Lower *l, const Group *group)
 {
     const Node *n = graph_node(l->g, group->value);
@@ -18,18 +26,15 @@ static const char *group_name(Lower *l, const Group *group)
         if (!step->load)
             break;
     }
-    if (n->op == OP_CONV_DW || n->op == OP_CONV_DB) {
+    if (n->op == OP_CONV_DW || n->op == OP_CONV_DB || n->op == OP_PICK_DW) {
         char *name = arena_printf(l->b->arena, "d%s", l->g->param[n->param].name);
-        for (char *c = name; *c; c++)
-            if (*c == '.')
-                *c = '_';
-        return name;
+        return without_dots(name);
     }
     const char *verb = group->kind == GROUP_READ    ? "read_"
                        : group->kind == GROUP_WRITE ? "write_"
                                                     : "";
     const char *name = n->name && n->name[0] ? n->name : op_info[n->op].name;
-    return arena_printf(l->b->arena, "%s%s", verb, name);
+    return without_dots(arena_printf(l->b->arena, "%s%s", verb, name));
 }
 
 static const char *note_value(Lower *l, const char *note, const char *link, Val v)
@@ -218,8 +223,45 @@ static void lower_loss(Lower *l, Val v)
     put_call(b, op_info[n->op].name, countof(arg), arg);
 }
 
+/* What windows see at the winners: arguments of pick, and of pick_window. */
+static void lower_pick(Lower *l, Val v)
+{
+    Build *b = l->b;
+    const Node *n = graph_node(l->g, v), *x = graph_node(l->g, n->arg[0]);
+    Node window = *n; /* from the lattice of x to the one that was pooled */
+    Val pooled = graph_node(l->g, n->arg[1])->arg[0];
+    window.shape = graph_node(l->g, pooled)->shape;
+    CallArg arg[] = {arg_buf(b, lower_buffer(l, n->arg[0]), NULL),
+                     arg_int(b, lower_row(x)),
+                     arg_buf(b, lower_buffer(l, n->arg[1]), NULL),
+                     arg_ix(sites_of(l, pooled)),
+                     arg_buf(b, lower_buffer(l, v), NULL),
+                     arg_int(b, lower_row(n)),
+                     arg_ix(sites_of(l, v)),
+                     arg_int(b, x->shape.channels),
+                     arg_int(b, lower_taps(&window)),
+                     arg_word("near")};
+    if (fuse_same_site(&window)) {
+        put_call(b, "pick", 8, arg);
+        return;
+    }
+    lower_surround(l, NEAR_FORWARD, &window, n->arg[0], pooled);
+    arg[9] = arg_buf(b, lower_table(l, NEAR_FORWARD, &window, n->arg[0], pooled), NULL);
+    put_call(b, "pick_window", countof(arg), arg);
+}
+
+static void lower_pick_dy(Lower *l, Val v)
+{
+    Build *b = l->b;
+    const Node *n = graph_node(l->g, v);
+    put_call(b, "pick_dy", 5,
+             (CallArg[]){arg_parts(), arg_buf(b, lower_buffer(l, n->arg[0]), NULL),
+                         arg_buf(b, lower_buffer(l, n->arg[1]), NULL),
+                         arg_buf(b, lower_buffer(l, v), NULL), arg_ix(sites_of(l, v))});
+}
+
 /* Flatten and its adjoint. */
-static void lower_move(Lower *l, Val v)
+static void lower_flatten(Lower *l, Val v)
 {
     Build *b = l->b;
     const Node *n = graph_node(l->g, v);
@@ -231,6 +273,17 @@ static void lower_move(Lower *l, Val v)
                          arg_int(b, graph_node(l->g, field)->shape.channels),
                          arg_int(b, lower_row(graph_node(l->g, field))),
                          arg_ix(sites_of(l, field))});
+}
+
+static void lower_move(Lower *l, Val v)
+{
+    Op op = graph_node(l->g, v)->op;
+    if (op == OP_PICK)
+        lower_pick(l, v);
+    else if (op == OP_PICK_DY)
+        lower_pick_dy(l, v);
+    else
+        lower_flatten(l, v);
 }
 
 static void begin_phase(Lower *l, const Group *group, const char *suffix)

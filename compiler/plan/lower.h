@@ -84,6 +84,11 @@ int lower_lattice(Lower *l, Val v);
  * 4 x 4, [tap][out / 4][in / 4][4 in][4 out], biases in order. */
 BufId lower_sums(Lower *l);
 int64_t lower_region(const Lower *l, int param); /* of params: the size of all */
+/* The matrices that the gradient of a parameter is: one for each tap; on winners one of all. */
+typedef struct Matrices {
+    int64_t out, in, taps;
+} Matrices;
+Matrices lower_matrices(const Lower *l, int param);
 int lower_taps(const Node *window);
 /* The table for reading value `from` at the sites of `to`; makes room in `from` for what
  * lies around its sites. */

@@ -2,9 +2,10 @@
 
 /* What the root reads: one pointer for every site it looks at. */
 typedef struct Reads {
-    Ptr x, arg;
-    int count;      /* taps or ways; 1 for a plain load */
-    const Ix *site; /* in the tile                      */
+    Ptr x, arg, w;
+    int count;                /* taps or ways; 1 for a plain load */
+    const Ix *site;           /* in the tile                      */
+    const Ix *channel, *lane; /* that are made                    */
 } Reads;
 
 static int ways(const Node *pool)
@@ -75,6 +76,22 @@ void lower_share(Lower *l, const Step *step)
                          arg_int(b, n->shape.channels), arg_ix(sites)});
 }
 
+/* Of a winner its dy, and the weights that lead to it from all channels below. */
+static void point_at_winner(Lower *l, const Node *n, Reads *r)
+{
+    Build *b = l->b;
+    const Ix *p = ix_add(b, l->site, r->site);
+    int param = graph_node(l->g, n->arg[1])->param;
+    int count = (int)l->g->param[param].count;
+    int64_t weights = build_packing(
+        b, (Packing){.param = param, .out = 1, .in = count, .taps = 1, .stride_in = 1});
+    r->w = ptr_new(b, "w");
+    put_point(b, r->x, NULL, lower_buffer(l, n->arg[0]),
+              lower_index(l, n->arg[0], p, ix(b, 0), ix(b, 0)));
+    put_point(b, r->w, NULL, build_packed(b),
+              ix_add(b, ix(b, weights), ix_scale(b, p, n->shape.channels)));
+}
+
 static Reads reads_of(Lower *l, const Step *step, const Ix *site)
 {
     Build *b = l->b;
@@ -91,6 +108,8 @@ static Reads reads_of(Lower *l, const Step *step, const Ix *site)
         r.count = ways(n);
         r.arg = ptr_new(b, "arg");
         point_at_window(l, n, step->root, COVER, &r);
+    } else if (n->op == OP_PICK_DX) {
+        point_at_winner(l, n, &r);
     } else {
         put_point(b, r.x, NULL, shared_buffer(l, n->arg[0]), ix(b, 0));
         if (n->op == OP_SPREAD_MAX) {
@@ -200,6 +219,11 @@ static void make_root(Lower *l, const Step *step, const Reads *r, Reg y, const I
                     vx_op4(b, VX_EQ, vx_load(b, r->arg, NULL, at), vx_index(b, here),
                            vx_load(b, r->x, NULL, at), vx_zero(b)));
         return;
+    case OP_PICK_DX:
+        put_declare(b, y, NULL, NULL,
+                    vx_op(b, VX_MUL, vx_broadcast(b, r->w, r->channel),
+                          vx_load(b, r->x, NULL, r->lane)));
+        return;
     /* Sinks, and what is made along with another. */
     case OP_MAX_ARG:
     case OP_GLOBAL_SUM:
@@ -223,6 +247,8 @@ void lower_pointwise(Lower *l, const Step *step)
     int channels = graph_node(l->g, step->root)->shape.channels;
     Var c = put_for(b, "c", ix(b, 0), ix(b, channels), 1);
     Var lane = put_lanes(b);
+    r.channel = ix_var(b, c);
+    r.lane = ix_var(b, lane);
     const Ix *at = ix_add(b, ix_scale(b, ix_var(b, c), LANES), ix_var(b, lane));
     Made m = {.y = reg_new(b, "y"),
               .channels = 1,

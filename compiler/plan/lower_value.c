@@ -35,6 +35,23 @@ static int64_t fours(int64_t n)
     return (n + 3) / 4;
 }
 
+static bool on_winners(const Graph *g, const Node *n)
+{
+    return n->op == OP_PICK_DW ||
+           (n->op == OP_CONV_DW && graph_node(g, n->arg[0])->shape.winners);
+}
+
+Matrices lower_matrices(const Lower *l, int param)
+{
+    const Param *p = &l->g->param[param];
+    int64_t taps = p->count / ((int64_t)p->dim[0] * p->dim[1]);
+    Matrices m = {.out = p->dim[0], .in = p->dim[1], .taps = taps};
+    for (uint32_t i = 1; i < l->g->nodes; i++)
+        if (l->g->node[i].param == param && on_winners(l->g, &l->g->node[i]))
+            m = (Matrices){.out = p->dim[0], .in = p->dim[1] * taps, .taps = 1};
+    return m;
+}
+
 /* A bias has room for a whole vector from its last eight on. */
 static int64_t region_size(const Lower *l, int param)
 {

@@ -3,6 +3,7 @@
 typedef struct Weight {
     Val dy, x;
     int out, in, taps;
+    bool winners;   /* PICK_DW            */
     int64_t region; /* where its sums lie */
     BufId table;
     const Ix *from, *to; /* sites of the strip  */
@@ -38,6 +39,29 @@ static void sum_sites(Lower *l, const Weight *w, const Ix *o, const Ix *c, Tile 
             vx_op3(b, VX_FMA, vx_reg(b, u, at_i, NULL), vx_reg(b, v, at_j, NULL),
                    vx_reg(b, sum, at_i, at_j)));
     put_end(b);
+    put_end(b);
+    put_end(b);
+}
+
+/* sum[i][j] = dy[o+i] x[c+j], both at winner o+i. */
+static void multiply_winners(Lower *l, const Weight *w, const Ix *o, const Ix *c,
+                             Tile tile, Reg sum, const Ix *lane)
+{
+    Build *b = l->b;
+    Ptr dy = ptr_new(b, "dy"), x = ptr_new(b, "x");
+    Reg u = reg_new(b, "u");
+    Var i = put_unroll(b, "i", tile.channels);
+    const Ix *at_i = ix_element(ix_var(b, i), tile.channels);
+    const Ix *p = ix_add(b, o, ix_var(b, i));
+    put_point(b, dy, at_i, lower_buffer(l, w->dy),
+              lower_index(l, w->dy, p, ix(b, 0), lane));
+    put_point(b, x, at_i, lower_buffer(l, w->x), lower_index(l, w->x, p, c, lane));
+    put_declare(b, u, at_i, NULL, vx_load(b, dy, at_i, ix(b, 0)));
+    Var j = put_unroll(b, "j", tile.sites);
+    const Ix *at_j = ix_element(ix_var(b, j), tile.sites);
+    put_declare(b, sum, at_i, at_j,
+                vx_op(b, VX_MUL, vx_reg(b, u, at_i, NULL),
+                      vx_load(b, x, at_i, ix_scale(b, ix_var(b, j), LANES))));
     put_end(b);
     put_end(b);
 }
@@ -85,8 +109,12 @@ static void weight_tile(Lower *l, Weight *w, const Ix *o, const Ix *c, Tile tile
     const Ix *at = ix_add(b, ix_scale(b, w->tap, size),
                           ix_add(b, ix_scale(b, o, row / 4), ix_scale(b, c, 4)));
     put_point(b, p, NULL, lower_sums(l), ix_add(b, at, ix(b, w->region)));
-    clear_tile(l, tile, sum);
-    sum_sites(l, w, o, c, tile, sum, ix_var(b, lane));
+    if (w->winners) {
+        multiply_winners(l, w, o, c, tile, sum, ix_var(b, lane));
+    } else {
+        clear_tile(l, tile, sum);
+        sum_sites(l, w, o, c, tile, sum, ix_var(b, lane));
+    }
     add_sums(l, p, sum, tile, 4);
     put_end(b);
     put_end(b);
@@ -132,10 +160,16 @@ void lower_weight(Lower *l, Val v)
     const Node *dy = graph_node(l->g, w.dy);
     Node window = *n;
     window.shape = dy->shape;
-    w.out = dy->shape.channels;
+    w.out = l->g->param[n->param].dim[0];
     w.in = graph_node(l->g, w.x)->shape.channels;
-    w.taps = lower_taps(&window);
     w.region = lower_region(l, n->param);
+    w.winners = n->op == OP_PICK_DW;
+    if (w.winners) {
+        w.taps = 1;
+        weight_matrix(l, &w);
+        return;
+    }
+    w.taps = lower_taps(&window);
     if (!fuse_same_site(&window)) {
         w.table = lower_table(l, NEAR_FORWARD, &window, w.x, w.dy);
         lower_surround(l, NEAR_FORWARD, &window, w.x, w.dy);

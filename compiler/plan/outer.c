@@ -195,8 +195,9 @@ bool outer_can(const Graph *g, int param)
         return false;
     for (uint32_t i = 1; i < g->nodes; i++) {
         const Node *n = &g->node[i];
-        if (n->op == OP_CONV_DW && n->param == param &&
-            !window_is_one_site(&n->window, p->rank - 2))
+        if (n->param == param &&
+            (n->op == OP_PICK_DW ||
+             (n->op == OP_CONV_DW && !window_is_one_site(&n->window, p->rank - 2))))
             return false;
     }
     return true;

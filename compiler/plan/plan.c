@@ -34,10 +34,10 @@ static void put_order(Lower *l, int param)
                  (CallArg[]){to, at, sums, arg_int(b, p->count)});
         return;
     }
-    int64_t out = p->dim[0], in = p->dim[1];
+    Matrices m = lower_matrices(l, param);
     put_call(b, "order_weights", 6,
-             (CallArg[]){to, at, sums, arg_int(b, out), arg_int(b, in),
-                         arg_int(b, p->count / (out * in))});
+             (CallArg[]){to, at, sums, arg_int(b, m.out), arg_int(b, m.in),
+                         arg_int(b, m.taps)});
 }
 
 static int order_sums(Lower *l)
@@ -80,12 +80,16 @@ static void count_fma(Build *b, const Graph *g, Kernel *k)
     k->lattices = b->p->lattices;
 }
 
-/* What a kernel computes. */
+/* What a kernel computes; NULL: it has no use for this network. */
 static const Graph *graph_of(const Graph *g, What what, Arena *a)
 {
+    bool loss = what == WHAT_GRADIENT || what == WHAT_WINNERS;
     if (what == WHAT_FORWARD)
         return opt_run(g, a);
-    return opt_run(grad_reverse(g, what == WHAT_VJP ? GRAD_VJP : GRAD_LOSS, a), a);
+    if (loss && g->loss == LOSS_NONE)
+        return NULL;
+    const Graph *gradient = opt_run(grad_reverse(g, loss ? GRAD_LOSS : GRAD_VJP, a), a);
+    return what == WHAT_WINNERS ? opt_winners(gradient, a) : gradient;
 }
 
 /* Where the phases of a kernel go. */
@@ -136,15 +140,29 @@ static void make_kernel(Lower *l, const Graph *direct, What what)
     count_fma(b, direct, k);
 }
 
+/* A winner costs less than a site, for which everything is done: measured on detect_eq. */
+static void choose_winners(Lower *l, Kernel *k)
+{
+    const Node *arg = l->g->node;
+    while (arg->op != OP_GLOBAL_ARG)
+        arg++;
+    k->pooled = lower_lattice(l, arg->arg[0]);
+    k->sites_least = arg->shape.channels * 5 / 8;
+}
+
 static void plan_kernel(Build *b, const Graph *g, What what, bool direct)
 {
     Arena *a = b->arena;
     const Graph *reordered = graph_of(opt_reorder(g, a), what, a);
+    if (!reordered)
+        return;
     Lower l = {.b = b, .g = reordered, .direct = direct};
     l.f = fuse_graph(l.g, what, a);
     l.ptr = NEW_ARRAY(a, Ptr, l.g->nodes);
     l.has_ptr = NEW_ARRAY(a, bool, l.g->nodes);
-    make_kernel(&l, graph_of(g, what, a), what);
+    make_kernel(&l, graph_of(g, what == WHAT_WINNERS ? WHAT_GRADIENT : what, a), what);
+    if (what == WHAT_WINNERS)
+        choose_winners(&l, &b->p->kernel[what]);
 }
 
 Program *plan_make(const Graph *g, const Target *target, const PlanOptions *options,
@@ -160,8 +178,7 @@ Program *plan_make(const Graph *g, const Target *target, const PlanOptions *opti
     build_lattice(&b, &graph_node(g, g->input)->shape);
 
     for (int what = 0; what < WHAT_COUNT; what++)
-        if (what != WHAT_GRADIENT || g->loss != LOSS_NONE)
-            plan_kernel(&b, g, what, options->direct);
+        plan_kernel(&b, g, what, options->direct);
     for (int what = 0; what < WHAT_COUNT; what++) /* halos are known by now */
         if (p->kernel[what].used)
             memory_plan(p, &p->kernel[what], a);

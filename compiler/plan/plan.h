@@ -233,6 +233,7 @@ typedef struct Lattice {
     int rank;
     Extent extent[AXES_MAX];
     int tiled; /* its sites are tiles, 2 x 2 x .., of this lattice's; 0: they are not */
+    bool winners; /* a list of sites (ir/graph.h), the same in every part */
 } Lattice;
 
 /* How a table is filled. */
@@ -268,9 +269,16 @@ typedef struct Phase {
     int lattice; /* the sites it walks                   */
 } Phase;
 
-typedef enum What { WHAT_FORWARD, WHAT_GRADIENT, WHAT_VJP, WHAT_COUNT } What;
+/* Winners: the gradient by opt_winners, in place of the other where sites are many. */
+typedef enum What {
+    WHAT_FORWARD,
+    WHAT_GRADIENT,
+    WHAT_VJP,
+    WHAT_WINNERS,
+    WHAT_COUNT
+} What;
 
-extern const char *const plan_what_name[WHAT_COUNT]; /* forward, gradient, vjp */
+extern const char *const plan_what_name[WHAT_COUNT]; /* forward, gradient, .. */
 
 /* Whether tiles, a lattice, cut the parts of theirs evenly, and are not fewer than
  * TILES_LEAST: four are worked on at a time. */
@@ -332,6 +340,8 @@ typedef struct Kernel {
     double *fma;               /* [lattices] multiply-adds per site               */
     int lattices;
     bool used; /* false: the gradient of a model without loss        */
+    int pooled,
+        sites_least; /* WINNERS: done where parts of this lattice have more sites */
 } Kernel;
 
 /* One matrix of packed weights: blocks of 8 outputs, [block][tap][in][8], the last block as

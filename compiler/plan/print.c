@@ -6,7 +6,8 @@
 
 static const char *const space_name[] = {"none", "packed", "table",
                                          "work", "sum",    "stack"};
-const char *const plan_what_name[WHAT_COUNT] = {"forward", "gradient", "vjp"};
+const char *const plan_what_name[WHAT_COUNT] = {"forward", "gradient", "vjp",
+                                                "winners"};
 static const char *const loop_name[] = {"for", "unroll", "lanes", "threads"};
 static const char *const when_name[] = {"", " if dx", " if dparams"};
 static const char *const geometry_name[] = {"near", "back", "cover", "cover_tap"};
@@ -234,7 +235,8 @@ static void print_lattices(const Program *p, FILE *out)
             fputs(k ? " x " : " ", out);
             extent_print(p->graph, p->lattice[i].extent[k], out);
         }
-        fputs(p->lattice[i].rank ? "\n" : " one site\n", out);
+        fputs(p->lattice[i].rank ? "" : " one site", out);
+        fputs(p->lattice[i].winners ? " winners\n" : "\n", out);
     }
 }
 
@@ -347,6 +349,9 @@ static void print_kernel(const Program *p, const Kernel *k, FILE *out)
         for (int pass = 0; pass < k->spread[SPREAD_GRID]->passes; pass++)
             print_moved(p, k->spread[SPREAD_GRID], pass, out);
     }
+    if (k->what == WHAT_WINNERS)
+        fprintf(out, "  in place of gradient: more than %d sites of lattice %d\n",
+                k->sites_least, k->pooled);
     print_uses(p, "begin", k->begin, k->begins, out);
     print_uses(p, "block", k->block, k->blocks, out);
     print_uses(p, "end  ", k->end, k->ends, out);

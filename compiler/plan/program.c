@@ -4,7 +4,7 @@
 
 static bool lattice_equal(const Lattice *a, const Lattice *b)
 {
-    if (a->rank != b->rank || a->tiled != b->tiled)
+    if (a->rank != b->rank || a->tiled != b->tiled || a->winners != b->winners)
         return false;
     for (int k = 0; k < a->rank; k++)
         if (!extent_equal(a->extent[k], b->extent[k]))
@@ -25,7 +25,7 @@ static int add_lattice(Build *b, const Lattice *l)
 
 int build_lattice(Build *b, const Shape *shape)
 {
-    Lattice l = {.rank = shape->rank};
+    Lattice l = {.rank = shape->rank, .winners = shape->winners};
     memcpy(l.extent, shape->extent, sizeof l.extent);
     return add_lattice(b, &l);
 }

@@ -51,7 +51,7 @@ judge_cuda() {
 
 # Together they have every kind of layer.
 networks="$source/archs/task3/st2.arch $source/archs/task2/fl.arch $source/tests/kernels/archs/padded.arch
-$source/tests/kernels/archs/wide.arch"
+$source/tests/kernels/archs/wide.arch $source/tests/kernels/archs/winners.arch"
 judge=judge
 [ "$part" = cuda ] || judge $networks ||
     { echo "the unbroken generator fails already"; exit 1; }
@@ -113,6 +113,11 @@ break_ 'ignore the index' emit/prelude/lanes.h 's/call->index ? call->index\[sam
 break_ 'last of equal maxima' plan/lower_point.c 's/vx_op4(b, VX_GT, x, max, vx_const/vx_op4(b, VX_GT, max, x, vx_const/'
 break_ 'forget the tap of a pooled site' emit/prelude/tables.h 's/k = k \* w->kernel\[axis\] + t/k = 0 * t/'
 break_ 'forget the last packed outputs' emit/prelude/pack.h 's/block < outs; block += 8/block + 8 <= outs; block += 8/'
+break_ 'winners in parts that have none' emit/prelude/winners.h 's/arg\[i\] < 0 ? 0 : to/to/'
+break_ 'taps of winners in another order' emit/prelude/winners.h \
+    's/(p \* to_row + tap)/(p * to_row + taps - 1 - tap)/'
+break_ 'every winner with the same weights' plan/lower_point.c \
+    's/ix_scale(b, p, n->shape.channels)/ix_scale(b, p, 0)/'
 break_ 'forward blocks for every shard' emit/kernel.c 's/blocks \* call->shard \/ shards/0 * shards/'
 
 judge=judge_cuda language=cuda

@@ -6,9 +6,10 @@
 #include "cmocka_all.h"
 #include "grad/grad.h"
 #include "ir/eval.h"
+#include "opt/opt.h"
 #include "random_graph.h"
 
-enum { SEEDS = 400, BATCH = 2 };
+enum { SEEDS = 400, SEEDS_OF_WINNERS = 8000, BATCH = 2 };
 
 static const RandomOptions everything = {.rank_max = 4, .arithmetic = true};
 
@@ -201,6 +202,35 @@ static double spread_at(const Case *c, const Node *m, int64_t n, int64_t f, int6
     return at(&arg, n, f, 0) == (double)q ? v : 0;
 }
 
+/* What a tap sees from the site that won. */
+static double pick_at(const Case *c, const Node *m, int64_t n, int64_t f, int64_t p)
+{
+    View x = view(c, m->arg[0]), arg = view(c, m->arg[1]);
+    View pooled = view(c, graph_node(c->g, m->arg[1])->arg[0]);
+    int64_t taps = taps_of(&m->window, x.rank), won = (int64_t)at(&arg, n, p, 0);
+    double sum = 0;
+    for (int64_t q = 0; q < x.sites; q++)
+        if (sees(&m->window, &x, &pooled, won, f % taps, q))
+            sum += at(&x, n, f / taps, q);
+    return sum;
+}
+
+static double pick_dx_at(const Case *c, const Node *m, int64_t n, int64_t i, int64_t p)
+{
+    View dy = view(c, m->arg[0]);
+    return c->e->value[m->arg[1].i][p * m->shape.channels + i] * at(&dy, n, 0, p);
+}
+
+static double pick_dw_at(const Case *c, const Node *m, int64_t number)
+{
+    View dy = view(c, m->arg[0]), x = view(c, m->arg[1]);
+    int64_t i = number % x.channels, p = number / x.channels;
+    double sum = 0;
+    for (int64_t n = 0; n < BATCH; n++)
+        sum += at(&dy, n, 0, p) * at(&x, n, i, p);
+    return sum;
+}
+
 static double loss_at(const Case *c, const Node *m, int64_t n)
 {
     View y = view(c, m->arg[0]), t = view(c, m->arg[1]);
@@ -228,7 +258,8 @@ static double point_at(const Node *m, double a, double b)
     case OP_SUB: return a - b;
     case OP_MUL: return a * b;
     case OP_FLATTEN:
-    case OP_UNFLATTEN: return a;
+    case OP_UNFLATTEN:
+    case OP_PICK_DY: return a;
     case OP_MSE_DX: return 2 * a - 2 * b;
     case OP_BCE_DX: return 1 / (1 + exp(-a)) - b;
     }
@@ -246,6 +277,9 @@ static double expected(const Case *c, const Node *m, int64_t number)
     case OP_CONV_DX: return conv_dx_at(c, m, n, f, site);
     case OP_CONV_DW: return conv_dw_at(c, m, number);
     case OP_CONV_DB: return conv_db_at(c, m, number);
+    case OP_PICK: return pick_at(c, m, n, f, site);
+    case OP_PICK_DX: return pick_dx_at(c, m, n, f, site);
+    case OP_PICK_DW: return pick_dw_at(c, m, number);
     case OP_AVG_POOL:
     case OP_MAX_POOL:
     case OP_MAX_ARG: return pool_at(c, m, n, f, site);
@@ -305,6 +339,26 @@ static void check_node(const Case *c, uint32_t i, uint64_t seed)
     }
 }
 
+/* Every node of a gradient. */
+static void check_graph(const Graph *g, const int64_t *lattice, uint64_t seed,
+                        int *seen, Arena *a)
+{
+    assert_true(graph_verify(g, stderr));
+    const Shape *in = &graph_node(g, g->input)->shape;
+    const Shape *out = &graph_node(g, g->output)->shape;
+    int64_t outputs = BATCH * out->channels * shape_sites(out, lattice);
+    EvalInput input = {.extent = lattice, .batch = BATCH};
+    input.x = reals(a, seed, BATCH * in->channels * shape_sites(in, lattice));
+    input.params = scaled_params(a, g, seed + 1);
+    input.target = input.seed = reals(a, seed + 2, outputs);
+    Case c = {g, graph_eval(g, &input, a), lattice};
+    for (uint32_t i = 1; i < g->nodes; i++)
+        if (op_info[g->node[i].op].class != LEAF) {
+            seen[g->node[i].op]++;
+            check_node(&c, i, seed);
+        }
+}
+
 static void every_operator_means_its_formula(void **state)
 {
     (void)state;
@@ -315,20 +369,17 @@ static void every_operator_means_its_formula(void **state)
         Graph *forward = random_graph(seed, everything, a, lattice);
         bool loss = forward->loss != LOSS_NONE && seed % 2;
         Graph *g = grad_reverse(forward, loss ? GRAD_LOSS : GRAD_VJP, a);
-        assert_true(graph_verify(g, stderr));
-        const Shape *in = &graph_node(g, g->input)->shape;
-        const Shape *out = &graph_node(g, g->output)->shape;
-        int64_t outputs = BATCH * out->channels * shape_sites(out, lattice);
-        EvalInput input = {.extent = lattice, .batch = BATCH};
-        input.x = reals(a, seed, BATCH * in->channels * shape_sites(in, lattice));
-        input.params = scaled_params(a, g, seed + 1);
-        input.target = input.seed = reals(a, seed + 2, outputs);
-        Case c = {g, graph_eval(g, &input, a), lattice};
-        for (uint32_t i = 1; i < g->nodes; i++)
-            if (op_info[g->node[i].op].class != LEAF) {
-                seen[g->node[i].op]++;
-                check_node(&c, i, seed);
-            }
+        check_graph(g, lattice, seed, seen, a);
+        arena_free(a);
+    }
+    for (uint64_t seed = SEEDS; seed < SEEDS_OF_WINNERS; seed++) {
+        Arena *a = arena_new();
+        int64_t lattice[AXES_MAX];
+        Graph *g = random_graph(seed, everything, a, lattice);
+        if (g->loss != LOSS_NONE)
+            g = opt_winners(opt_run(grad_reverse(g, GRAD_LOSS, a), a), a);
+        if (g && g->loss_value.i)
+            check_graph(g, lattice, seed, seen, a);
         arena_free(a);
     }
     for (int op = 1; op < OP_COUNT; op++)
