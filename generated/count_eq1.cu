@@ -468,7 +468,8 @@ DEVICE void conv1_cuda(const Frame *f, Block at)
     for (int item = THREAD; item < tiles * 4; item += THREADS) { /* tiles, one to a thread */
         const int block = item / tiles;
         const int s0 = item - block * tiles;
-        const int s1 = (s0 + tiles < at.sites - 1 ? s0 + tiles : at.sites - 1);
+        const int meant1 = s0 + tiles;
+        const int s1 = (meant1 < at.sites - 1 ? meant1 : at.sites - 1);
         real y_0_0 = 0; real y_0_1 = 0; real y_1_0 = 0; real y_1_1 = 0; real y_2_0 = 0;
         real y_2_1 = 0; real y_3_0 = 0; real y_3_1 = 0; real y_4_0 = 0; real y_4_1 = 0;
         real y_5_0 = 0; real y_5_1 = 0; real y_6_0 = 0; real y_6_1 = 0; real y_7_0 = 0;
@@ -550,12 +551,14 @@ DEVICE void conv1_cuda(const Frame *f, Block at)
         y_7_1 = real_max(y_7_1, (y_7_1 * (real)0.01));
         real *to_leaky_relu1_0 = at.far + f->leaky_relu1 + at.site * 36 + s0 * 36 + block * 8;
         real *to_leaky_relu1_1 = at.far + f->leaky_relu1 + at.site * 36 + s1 * 36 + block * 8;
-        to_leaky_relu1_0[0] = y_0_0; to_leaky_relu1_1[0] = y_0_1; to_leaky_relu1_0[1] = y_1_0;
-        to_leaky_relu1_1[1] = y_1_1; to_leaky_relu1_0[2] = y_2_0; to_leaky_relu1_1[2] = y_2_1;
-        to_leaky_relu1_0[3] = y_3_0; to_leaky_relu1_1[3] = y_3_1; to_leaky_relu1_0[4] = y_4_0;
-        to_leaky_relu1_1[4] = y_4_1; to_leaky_relu1_0[5] = y_5_0; to_leaky_relu1_1[5] = y_5_1;
-        to_leaky_relu1_0[6] = y_6_0; to_leaky_relu1_1[6] = y_6_1; to_leaky_relu1_0[7] = y_7_0;
-        to_leaky_relu1_1[7] = y_7_1;
+        to_leaky_relu1_0[0] = y_0_0; to_leaky_relu1_0[1] = y_1_0; to_leaky_relu1_0[2] = y_2_0;
+        to_leaky_relu1_0[3] = y_3_0; to_leaky_relu1_0[4] = y_4_0; to_leaky_relu1_0[5] = y_5_0;
+        to_leaky_relu1_0[6] = y_6_0; to_leaky_relu1_0[7] = y_7_0;
+        if (meant1 < at.sites) {
+            to_leaky_relu1_1[0] = y_0_1; to_leaky_relu1_1[1] = y_1_1; to_leaky_relu1_1[2] = y_2_1;
+            to_leaky_relu1_1[3] = y_3_1; to_leaky_relu1_1[4] = y_4_1; to_leaky_relu1_1[5] = y_5_1;
+            to_leaky_relu1_1[6] = y_6_1; to_leaky_relu1_1[7] = y_7_1;
+        }
     }
 }
 
@@ -565,7 +568,8 @@ DEVICE void conv2_cuda(const Frame *f, Block at)
 {
     const int tiles = (at.sites + 1) / 2;
     for (int item = THREAD; item < tiles; item += THREADS) { /* tiles, one to a thread */
-        const int s1 = (item + tiles < at.sites - 1 ? item + tiles : at.sites - 1);
+        const int meant1 = item + tiles;
+        const int s1 = (meant1 < at.sites - 1 ? meant1 : at.sites - 1);
         real y_0_0 = 0; real y_0_1 = 0; real y_1_0 = 0; real y_1_1 = 0; real y_2_0 = 0;
         real y_2_1 = 0; real y_3_0 = 0; real y_3_1 = 0; real y_4_0 = 0; real y_4_1 = 0;
         real y_5_0 = 0; real y_5_1 = 0; real y_6_0 = 0; real y_6_1 = 0; real y_7_0 = 0;
@@ -647,12 +651,14 @@ DEVICE void conv2_cuda(const Frame *f, Block at)
         y_7_1 = real_max(y_7_1, (y_7_1 * (real)0.01));
         real *to_leaky_relu2_0 = at.far + f->leaky_relu2 + at.site * 12 + item * 12;
         real *to_leaky_relu2_1 = at.far + f->leaky_relu2 + at.site * 12 + s1 * 12;
-        to_leaky_relu2_0[0] = y_0_0; to_leaky_relu2_1[0] = y_0_1; to_leaky_relu2_0[1] = y_1_0;
-        to_leaky_relu2_1[1] = y_1_1; to_leaky_relu2_0[2] = y_2_0; to_leaky_relu2_1[2] = y_2_1;
-        to_leaky_relu2_0[3] = y_3_0; to_leaky_relu2_1[3] = y_3_1; to_leaky_relu2_0[4] = y_4_0;
-        to_leaky_relu2_1[4] = y_4_1; to_leaky_relu2_0[5] = y_5_0; to_leaky_relu2_1[5] = y_5_1;
-        to_leaky_relu2_0[6] = y_6_0; to_leaky_relu2_1[6] = y_6_1; to_leaky_relu2_0[7] = y_7_0;
-        to_leaky_relu2_1[7] = y_7_1;
+        to_leaky_relu2_0[0] = y_0_0; to_leaky_relu2_0[1] = y_1_0; to_leaky_relu2_0[2] = y_2_0;
+        to_leaky_relu2_0[3] = y_3_0; to_leaky_relu2_0[4] = y_4_0; to_leaky_relu2_0[5] = y_5_0;
+        to_leaky_relu2_0[6] = y_6_0; to_leaky_relu2_0[7] = y_7_0;
+        if (meant1 < at.sites) {
+            to_leaky_relu2_1[0] = y_0_1; to_leaky_relu2_1[1] = y_1_1; to_leaky_relu2_1[2] = y_2_1;
+            to_leaky_relu2_1[3] = y_3_1; to_leaky_relu2_1[4] = y_4_1; to_leaky_relu2_1[5] = y_5_1;
+            to_leaky_relu2_1[6] = y_6_1; to_leaky_relu2_1[7] = y_7_1;
+        }
     }
 }
 
@@ -664,7 +670,8 @@ DEVICE void conv3_cuda(const Frame *f, Block at)
     for (int item = THREAD; item < tiles * 2; item += THREADS) { /* tiles, one to a thread */
         const int block = item / tiles;
         const int s0 = item - block * tiles;
-        const int s1 = (s0 + tiles < at.sites - 1 ? s0 + tiles : at.sites - 1);
+        const int meant1 = s0 + tiles;
+        const int s1 = (meant1 < at.sites - 1 ? meant1 : at.sites - 1);
         real y_0_0 = 0; real y_0_1 = 0; real y_1_0 = 0; real y_1_1 = 0; real y_2_0 = 0;
         real y_2_1 = 0; real y_3_0 = 0; real y_3_1 = 0; real y_4_0 = 0; real y_4_1 = 0;
         real y_5_0 = 0; real y_5_1 = 0; real y_6_0 = 0; real y_6_1 = 0; real y_7_0 = 0;
@@ -746,12 +753,14 @@ DEVICE void conv3_cuda(const Frame *f, Block at)
         y_7_1 = real_max(y_7_1, (y_7_1 * (real)0.01));
         real *to_leaky_relu3_0 = at.near + f->leaky_relu3 + s0 * 20 + block * 8;
         real *to_leaky_relu3_1 = at.near + f->leaky_relu3 + s1 * 20 + block * 8;
-        to_leaky_relu3_0[0] = y_0_0; to_leaky_relu3_1[0] = y_0_1; to_leaky_relu3_0[1] = y_1_0;
-        to_leaky_relu3_1[1] = y_1_1; to_leaky_relu3_0[2] = y_2_0; to_leaky_relu3_1[2] = y_2_1;
-        to_leaky_relu3_0[3] = y_3_0; to_leaky_relu3_1[3] = y_3_1; to_leaky_relu3_0[4] = y_4_0;
-        to_leaky_relu3_1[4] = y_4_1; to_leaky_relu3_0[5] = y_5_0; to_leaky_relu3_1[5] = y_5_1;
-        to_leaky_relu3_0[6] = y_6_0; to_leaky_relu3_1[6] = y_6_1; to_leaky_relu3_0[7] = y_7_0;
-        to_leaky_relu3_1[7] = y_7_1;
+        to_leaky_relu3_0[0] = y_0_0; to_leaky_relu3_0[1] = y_1_0; to_leaky_relu3_0[2] = y_2_0;
+        to_leaky_relu3_0[3] = y_3_0; to_leaky_relu3_0[4] = y_4_0; to_leaky_relu3_0[5] = y_5_0;
+        to_leaky_relu3_0[6] = y_6_0; to_leaky_relu3_0[7] = y_7_0;
+        if (meant1 < at.sites) {
+            to_leaky_relu3_1[0] = y_0_1; to_leaky_relu3_1[1] = y_1_1; to_leaky_relu3_1[2] = y_2_1;
+            to_leaky_relu3_1[3] = y_3_1; to_leaky_relu3_1[4] = y_4_1; to_leaky_relu3_1[5] = y_5_1;
+            to_leaky_relu3_1[6] = y_6_1; to_leaky_relu3_1[7] = y_7_1;
+        }
     }
 }
 
@@ -761,7 +770,8 @@ DEVICE void conv4_cuda(const Frame *f, Block at)
 {
     const int tiles = (at.sites + 1) / 2;
     for (int item = THREAD; item < tiles; item += THREADS) { /* tiles, one to a thread */
-        const int s1 = (item + tiles < at.sites - 1 ? item + tiles : at.sites - 1);
+        const int meant1 = item + tiles;
+        const int s1 = (meant1 < at.sites - 1 ? meant1 : at.sites - 1);
         real y_0_0 = 0; real y_0_1 = 0; real y_1_0 = 0; real y_1_1 = 0; real y_2_0 = 0;
         real y_2_1 = 0; real y_3_0 = 0; real y_3_1 = 0; real y_4_0 = 0; real y_4_1 = 0;
         real y_5_0 = 0; real y_5_1 = 0; real y_6_0 = 0; real y_6_1 = 0; real y_7_0 = 0;
@@ -843,12 +853,14 @@ DEVICE void conv4_cuda(const Frame *f, Block at)
         y_7_1 = real_max(y_7_1, (y_7_1 * (real)0.01));
         real *to_leaky_relu4_0 = at.near + f->leaky_relu4 + item * 12;
         real *to_leaky_relu4_1 = at.near + f->leaky_relu4 + s1 * 12;
-        to_leaky_relu4_0[0] = y_0_0; to_leaky_relu4_1[0] = y_0_1; to_leaky_relu4_0[1] = y_1_0;
-        to_leaky_relu4_1[1] = y_1_1; to_leaky_relu4_0[2] = y_2_0; to_leaky_relu4_1[2] = y_2_1;
-        to_leaky_relu4_0[3] = y_3_0; to_leaky_relu4_1[3] = y_3_1; to_leaky_relu4_0[4] = y_4_0;
-        to_leaky_relu4_1[4] = y_4_1; to_leaky_relu4_0[5] = y_5_0; to_leaky_relu4_1[5] = y_5_1;
-        to_leaky_relu4_0[6] = y_6_0; to_leaky_relu4_1[6] = y_6_1; to_leaky_relu4_0[7] = y_7_0;
-        to_leaky_relu4_1[7] = y_7_1;
+        to_leaky_relu4_0[0] = y_0_0; to_leaky_relu4_0[1] = y_1_0; to_leaky_relu4_0[2] = y_2_0;
+        to_leaky_relu4_0[3] = y_3_0; to_leaky_relu4_0[4] = y_4_0; to_leaky_relu4_0[5] = y_5_0;
+        to_leaky_relu4_0[6] = y_6_0; to_leaky_relu4_0[7] = y_7_0;
+        if (meant1 < at.sites) {
+            to_leaky_relu4_1[0] = y_0_1; to_leaky_relu4_1[1] = y_1_1; to_leaky_relu4_1[2] = y_2_1;
+            to_leaky_relu4_1[3] = y_3_1; to_leaky_relu4_1[4] = y_4_1; to_leaky_relu4_1[5] = y_5_1;
+            to_leaky_relu4_1[6] = y_6_1; to_leaky_relu4_1[7] = y_7_1;
+        }
     }
 }
 
@@ -991,7 +1003,8 @@ DEVICE void conv1_2_cuda(const Frame *f, Block at)
     for (int item = THREAD; item < tiles * 4; item += THREADS) { /* tiles, one to a thread */
         const int block = item / tiles;
         const int s0 = item - block * tiles;
-        const int s1 = (s0 + tiles < at.sites - 1 ? s0 + tiles : at.sites - 1);
+        const int meant1 = s0 + tiles;
+        const int s1 = (meant1 < at.sites - 1 ? meant1 : at.sites - 1);
         real y_0_0 = 0; real y_0_1 = 0; real y_1_0 = 0; real y_1_1 = 0; real y_2_0 = 0;
         real y_2_1 = 0; real y_3_0 = 0; real y_3_1 = 0; real y_4_0 = 0; real y_4_1 = 0;
         real y_5_0 = 0; real y_5_1 = 0; real y_6_0 = 0; real y_6_1 = 0; real y_7_0 = 0;
@@ -1073,12 +1086,14 @@ DEVICE void conv1_2_cuda(const Frame *f, Block at)
         y_7_1 = real_max(y_7_1, (y_7_1 * (real)0.01));
         real *to_leaky_relu1_0 = at.far + f->leaky_relu1 + at.site * 36 + s0 * 36 + block * 8;
         real *to_leaky_relu1_1 = at.far + f->leaky_relu1 + at.site * 36 + s1 * 36 + block * 8;
-        to_leaky_relu1_0[0] = y_0_0; to_leaky_relu1_1[0] = y_0_1; to_leaky_relu1_0[1] = y_1_0;
-        to_leaky_relu1_1[1] = y_1_1; to_leaky_relu1_0[2] = y_2_0; to_leaky_relu1_1[2] = y_2_1;
-        to_leaky_relu1_0[3] = y_3_0; to_leaky_relu1_1[3] = y_3_1; to_leaky_relu1_0[4] = y_4_0;
-        to_leaky_relu1_1[4] = y_4_1; to_leaky_relu1_0[5] = y_5_0; to_leaky_relu1_1[5] = y_5_1;
-        to_leaky_relu1_0[6] = y_6_0; to_leaky_relu1_1[6] = y_6_1; to_leaky_relu1_0[7] = y_7_0;
-        to_leaky_relu1_1[7] = y_7_1;
+        to_leaky_relu1_0[0] = y_0_0; to_leaky_relu1_0[1] = y_1_0; to_leaky_relu1_0[2] = y_2_0;
+        to_leaky_relu1_0[3] = y_3_0; to_leaky_relu1_0[4] = y_4_0; to_leaky_relu1_0[5] = y_5_0;
+        to_leaky_relu1_0[6] = y_6_0; to_leaky_relu1_0[7] = y_7_0;
+        if (meant1 < at.sites) {
+            to_leaky_relu1_1[0] = y_0_1; to_leaky_relu1_1[1] = y_1_1; to_leaky_relu1_1[2] = y_2_1;
+            to_leaky_relu1_1[3] = y_3_1; to_leaky_relu1_1[4] = y_4_1; to_leaky_relu1_1[5] = y_5_1;
+            to_leaky_relu1_1[6] = y_6_1; to_leaky_relu1_1[7] = y_7_1;
+        }
     }
 }
 
@@ -1090,7 +1105,8 @@ DEVICE void conv3_2_cuda(const Frame *f, Block at)
     for (int item = THREAD; item < tiles * 2; item += THREADS) { /* tiles, one to a thread */
         const int block = item / tiles;
         const int s0 = item - block * tiles;
-        const int s1 = (s0 + tiles < at.sites - 1 ? s0 + tiles : at.sites - 1);
+        const int meant1 = s0 + tiles;
+        const int s1 = (meant1 < at.sites - 1 ? meant1 : at.sites - 1);
         real y_0_0 = 0; real y_0_1 = 0; real y_1_0 = 0; real y_1_1 = 0; real y_2_0 = 0;
         real y_2_1 = 0; real y_3_0 = 0; real y_3_1 = 0; real y_4_0 = 0; real y_4_1 = 0;
         real y_5_0 = 0; real y_5_1 = 0; real y_6_0 = 0; real y_6_1 = 0; real y_7_0 = 0;
@@ -1172,12 +1188,14 @@ DEVICE void conv3_2_cuda(const Frame *f, Block at)
         y_7_1 = real_max(y_7_1, (y_7_1 * (real)0.01));
         real *to_leaky_relu3_0 = at.far + f->leaky_relu3_2 + at.site * 20 + s0 * 20 + block * 8;
         real *to_leaky_relu3_1 = at.far + f->leaky_relu3_2 + at.site * 20 + s1 * 20 + block * 8;
-        to_leaky_relu3_0[0] = y_0_0; to_leaky_relu3_1[0] = y_0_1; to_leaky_relu3_0[1] = y_1_0;
-        to_leaky_relu3_1[1] = y_1_1; to_leaky_relu3_0[2] = y_2_0; to_leaky_relu3_1[2] = y_2_1;
-        to_leaky_relu3_0[3] = y_3_0; to_leaky_relu3_1[3] = y_3_1; to_leaky_relu3_0[4] = y_4_0;
-        to_leaky_relu3_1[4] = y_4_1; to_leaky_relu3_0[5] = y_5_0; to_leaky_relu3_1[5] = y_5_1;
-        to_leaky_relu3_0[6] = y_6_0; to_leaky_relu3_1[6] = y_6_1; to_leaky_relu3_0[7] = y_7_0;
-        to_leaky_relu3_1[7] = y_7_1;
+        to_leaky_relu3_0[0] = y_0_0; to_leaky_relu3_0[1] = y_1_0; to_leaky_relu3_0[2] = y_2_0;
+        to_leaky_relu3_0[3] = y_3_0; to_leaky_relu3_0[4] = y_4_0; to_leaky_relu3_0[5] = y_5_0;
+        to_leaky_relu3_0[6] = y_6_0; to_leaky_relu3_0[7] = y_7_0;
+        if (meant1 < at.sites) {
+            to_leaky_relu3_1[0] = y_0_1; to_leaky_relu3_1[1] = y_1_1; to_leaky_relu3_1[2] = y_2_1;
+            to_leaky_relu3_1[3] = y_3_1; to_leaky_relu3_1[4] = y_4_1; to_leaky_relu3_1[5] = y_5_1;
+            to_leaky_relu3_1[6] = y_6_1; to_leaky_relu3_1[7] = y_7_1;
+        }
     }
 }
 
@@ -1187,7 +1205,8 @@ DEVICE void conv4_2_cuda(const Frame *f, Block at)
 {
     const int tiles = (at.sites + 1) / 2;
     for (int item = THREAD; item < tiles; item += THREADS) { /* tiles, one to a thread */
-        const int s1 = (item + tiles < at.sites - 1 ? item + tiles : at.sites - 1);
+        const int meant1 = item + tiles;
+        const int s1 = (meant1 < at.sites - 1 ? meant1 : at.sites - 1);
         real y_0_0 = 0; real y_0_1 = 0; real y_1_0 = 0; real y_1_1 = 0; real y_2_0 = 0;
         real y_2_1 = 0; real y_3_0 = 0; real y_3_1 = 0; real y_4_0 = 0; real y_4_1 = 0;
         real y_5_0 = 0; real y_5_1 = 0; real y_6_0 = 0; real y_6_1 = 0; real y_7_0 = 0;
@@ -1269,12 +1288,14 @@ DEVICE void conv4_2_cuda(const Frame *f, Block at)
         y_7_1 = real_max(y_7_1, (y_7_1 * (real)0.01));
         real *to_leaky_relu4_0 = at.far + f->leaky_relu4_2 + at.site * 12 + item * 12;
         real *to_leaky_relu4_1 = at.far + f->leaky_relu4_2 + at.site * 12 + s1 * 12;
-        to_leaky_relu4_0[0] = y_0_0; to_leaky_relu4_1[0] = y_0_1; to_leaky_relu4_0[1] = y_1_0;
-        to_leaky_relu4_1[1] = y_1_1; to_leaky_relu4_0[2] = y_2_0; to_leaky_relu4_1[2] = y_2_1;
-        to_leaky_relu4_0[3] = y_3_0; to_leaky_relu4_1[3] = y_3_1; to_leaky_relu4_0[4] = y_4_0;
-        to_leaky_relu4_1[4] = y_4_1; to_leaky_relu4_0[5] = y_5_0; to_leaky_relu4_1[5] = y_5_1;
-        to_leaky_relu4_0[6] = y_6_0; to_leaky_relu4_1[6] = y_6_1; to_leaky_relu4_0[7] = y_7_0;
-        to_leaky_relu4_1[7] = y_7_1;
+        to_leaky_relu4_0[0] = y_0_0; to_leaky_relu4_0[1] = y_1_0; to_leaky_relu4_0[2] = y_2_0;
+        to_leaky_relu4_0[3] = y_3_0; to_leaky_relu4_0[4] = y_4_0; to_leaky_relu4_0[5] = y_5_0;
+        to_leaky_relu4_0[6] = y_6_0; to_leaky_relu4_0[7] = y_7_0;
+        if (meant1 < at.sites) {
+            to_leaky_relu4_1[0] = y_0_1; to_leaky_relu4_1[1] = y_1_1; to_leaky_relu4_1[2] = y_2_1;
+            to_leaky_relu4_1[3] = y_3_1; to_leaky_relu4_1[4] = y_4_1; to_leaky_relu4_1[5] = y_5_1;
+            to_leaky_relu4_1[6] = y_6_1; to_leaky_relu4_1[7] = y_7_1;
+        }
     }
 }
 
@@ -1410,7 +1431,8 @@ DEVICE void dleaky_relu3_cuda(const Frame *f, Block at)
     for (int item = THREAD; item < tiles * 2; item += THREADS) { /* tiles, one to a thread */
         const int block = item / tiles;
         const int s0 = item - block * tiles;
-        const int s1 = (s0 + tiles < at.sites - 1 ? s0 + tiles : at.sites - 1);
+        const int meant1 = s0 + tiles;
+        const int s1 = (meant1 < at.sites - 1 ? meant1 : at.sites - 1);
         real y_0_0 = 0; real y_0_1 = 0; real y_1_0 = 0; real y_1_1 = 0; real y_2_0 = 0;
         real y_2_1 = 0; real y_3_0 = 0; real y_3_1 = 0; real y_4_0 = 0; real y_4_1 = 0;
         real y_5_0 = 0; real y_5_1 = 0; real y_6_0 = 0; real y_6_1 = 0; real y_7_0 = 0;
@@ -1494,12 +1516,14 @@ DEVICE void dleaky_relu3_cuda(const Frame *f, Block at)
         y_7_1 = (of_leaky_relu3_1[7] > 0 ? y_7_1 : (y_7_1 * (real)0.01));
         real *to_dconv3_0 = at.far + f->dconv3 + at.site * 20 + s0 * 20 + block * 8;
         real *to_dconv3_1 = at.far + f->dconv3 + at.site * 20 + s1 * 20 + block * 8;
-        to_dconv3_0[0] = y_0_0; to_dconv3_1[0] = y_0_1; to_dconv3_0[1] = y_1_0;
-        to_dconv3_1[1] = y_1_1; to_dconv3_0[2] = y_2_0; to_dconv3_1[2] = y_2_1;
-        to_dconv3_0[3] = y_3_0; to_dconv3_1[3] = y_3_1; to_dconv3_0[4] = y_4_0;
-        to_dconv3_1[4] = y_4_1; to_dconv3_0[5] = y_5_0; to_dconv3_1[5] = y_5_1;
-        to_dconv3_0[6] = y_6_0; to_dconv3_1[6] = y_6_1; to_dconv3_0[7] = y_7_0;
-        to_dconv3_1[7] = y_7_1;
+        to_dconv3_0[0] = y_0_0; to_dconv3_0[1] = y_1_0; to_dconv3_0[2] = y_2_0;
+        to_dconv3_0[3] = y_3_0; to_dconv3_0[4] = y_4_0; to_dconv3_0[5] = y_5_0;
+        to_dconv3_0[6] = y_6_0; to_dconv3_0[7] = y_7_0;
+        if (meant1 < at.sites) {
+            to_dconv3_1[0] = y_0_1; to_dconv3_1[1] = y_1_1; to_dconv3_1[2] = y_2_1;
+            to_dconv3_1[3] = y_3_1; to_dconv3_1[4] = y_4_1; to_dconv3_1[5] = y_5_1;
+            to_dconv3_1[6] = y_6_1; to_dconv3_1[7] = y_7_1;
+        }
     }
 }
 
@@ -1544,7 +1568,8 @@ DEVICE void dleaky_relu2_cuda(const Frame *f, Block at)
 {
     const int tiles = (at.sites + 1) / 2;
     for (int item = THREAD; item < tiles; item += THREADS) { /* tiles, one to a thread */
-        const int s1 = (item + tiles < at.sites - 1 ? item + tiles : at.sites - 1);
+        const int meant1 = item + tiles;
+        const int s1 = (meant1 < at.sites - 1 ? meant1 : at.sites - 1);
         real y_0_0 = 0; real y_0_1 = 0; real y_1_0 = 0; real y_1_1 = 0; real y_2_0 = 0;
         real y_2_1 = 0; real y_3_0 = 0; real y_3_1 = 0; real y_4_0 = 0; real y_4_1 = 0;
         real y_5_0 = 0; real y_5_1 = 0; real y_6_0 = 0; real y_6_1 = 0; real y_7_0 = 0;
@@ -1628,12 +1653,14 @@ DEVICE void dleaky_relu2_cuda(const Frame *f, Block at)
         y_7_1 = (of_leaky_relu2_1[7] > 0 ? y_7_1 : (y_7_1 * (real)0.01));
         real *to_dconv2_0 = at.far + f->dconv2 + at.site * 12 + item * 12;
         real *to_dconv2_1 = at.far + f->dconv2 + at.site * 12 + s1 * 12;
-        to_dconv2_0[0] = y_0_0; to_dconv2_1[0] = y_0_1; to_dconv2_0[1] = y_1_0;
-        to_dconv2_1[1] = y_1_1; to_dconv2_0[2] = y_2_0; to_dconv2_1[2] = y_2_1;
-        to_dconv2_0[3] = y_3_0; to_dconv2_1[3] = y_3_1; to_dconv2_0[4] = y_4_0;
-        to_dconv2_1[4] = y_4_1; to_dconv2_0[5] = y_5_0; to_dconv2_1[5] = y_5_1;
-        to_dconv2_0[6] = y_6_0; to_dconv2_1[6] = y_6_1; to_dconv2_0[7] = y_7_0;
-        to_dconv2_1[7] = y_7_1;
+        to_dconv2_0[0] = y_0_0; to_dconv2_0[1] = y_1_0; to_dconv2_0[2] = y_2_0;
+        to_dconv2_0[3] = y_3_0; to_dconv2_0[4] = y_4_0; to_dconv2_0[5] = y_5_0;
+        to_dconv2_0[6] = y_6_0; to_dconv2_0[7] = y_7_0;
+        if (meant1 < at.sites) {
+            to_dconv2_1[0] = y_0_1; to_dconv2_1[1] = y_1_1; to_dconv2_1[2] = y_2_1;
+            to_dconv2_1[3] = y_3_1; to_dconv2_1[4] = y_4_1; to_dconv2_1[5] = y_5_1;
+            to_dconv2_1[6] = y_6_1; to_dconv2_1[7] = y_7_1;
+        }
     }
 }
 
@@ -1736,7 +1763,8 @@ DEVICE void dleaky_relu1_cuda(const Frame *f, Block at)
     for (int item = THREAD; item < tiles * 4; item += THREADS) { /* tiles, one to a thread */
         const int block = item / tiles;
         const int s0 = item - block * tiles;
-        const int s1 = (s0 + tiles < at.sites - 1 ? s0 + tiles : at.sites - 1);
+        const int meant1 = s0 + tiles;
+        const int s1 = (meant1 < at.sites - 1 ? meant1 : at.sites - 1);
         real y_0_0 = 0; real y_0_1 = 0; real y_1_0 = 0; real y_1_1 = 0; real y_2_0 = 0;
         real y_2_1 = 0; real y_3_0 = 0; real y_3_1 = 0; real y_4_0 = 0; real y_4_1 = 0;
         real y_5_0 = 0; real y_5_1 = 0; real y_6_0 = 0; real y_6_1 = 0; real y_7_0 = 0;
@@ -1820,12 +1848,14 @@ DEVICE void dleaky_relu1_cuda(const Frame *f, Block at)
         y_7_1 = (of_leaky_relu1_1[7] > 0 ? y_7_1 : (y_7_1 * (real)0.01));
         real *to_dconv1_0 = at.near + f->dconv1 + s0 * 36 + block * 8;
         real *to_dconv1_1 = at.near + f->dconv1 + s1 * 36 + block * 8;
-        to_dconv1_0[0] = y_0_0; to_dconv1_1[0] = y_0_1; to_dconv1_0[1] = y_1_0;
-        to_dconv1_1[1] = y_1_1; to_dconv1_0[2] = y_2_0; to_dconv1_1[2] = y_2_1;
-        to_dconv1_0[3] = y_3_0; to_dconv1_1[3] = y_3_1; to_dconv1_0[4] = y_4_0;
-        to_dconv1_1[4] = y_4_1; to_dconv1_0[5] = y_5_0; to_dconv1_1[5] = y_5_1;
-        to_dconv1_0[6] = y_6_0; to_dconv1_1[6] = y_6_1; to_dconv1_0[7] = y_7_0;
-        to_dconv1_1[7] = y_7_1;
+        to_dconv1_0[0] = y_0_0; to_dconv1_0[1] = y_1_0; to_dconv1_0[2] = y_2_0;
+        to_dconv1_0[3] = y_3_0; to_dconv1_0[4] = y_4_0; to_dconv1_0[5] = y_5_0;
+        to_dconv1_0[6] = y_6_0; to_dconv1_0[7] = y_7_0;
+        if (meant1 < at.sites) {
+            to_dconv1_1[0] = y_0_1; to_dconv1_1[1] = y_1_1; to_dconv1_1[2] = y_2_1;
+            to_dconv1_1[3] = y_3_1; to_dconv1_1[4] = y_4_1; to_dconv1_1[5] = y_5_1;
+            to_dconv1_1[6] = y_6_1; to_dconv1_1[7] = y_7_1;
+        }
     }
 }
 
@@ -1954,7 +1984,8 @@ DEVICE void dleaky_relu3_2_cuda(const Frame *f, Block at)
     for (int item = THREAD; item < tiles * 2; item += THREADS) { /* tiles, one to a thread */
         const int block = item / tiles;
         const int s0 = item - block * tiles;
-        const int s1 = (s0 + tiles < at.sites - 1 ? s0 + tiles : at.sites - 1);
+        const int meant1 = s0 + tiles;
+        const int s1 = (meant1 < at.sites - 1 ? meant1 : at.sites - 1);
         real y_0_0 = 0; real y_0_1 = 0; real y_1_0 = 0; real y_1_1 = 0; real y_2_0 = 0;
         real y_2_1 = 0; real y_3_0 = 0; real y_3_1 = 0; real y_4_0 = 0; real y_4_1 = 0;
         real y_5_0 = 0; real y_5_1 = 0; real y_6_0 = 0; real y_6_1 = 0; real y_7_0 = 0;
@@ -2038,12 +2069,14 @@ DEVICE void dleaky_relu3_2_cuda(const Frame *f, Block at)
         y_7_1 = (of_leaky_relu3_1[7] > 0 ? y_7_1 : (y_7_1 * (real)0.01));
         real *to_dconv3_0 = at.far + f->dconv3 + at.site * 20 + s0 * 20 + block * 8;
         real *to_dconv3_1 = at.far + f->dconv3 + at.site * 20 + s1 * 20 + block * 8;
-        to_dconv3_0[0] = y_0_0; to_dconv3_1[0] = y_0_1; to_dconv3_0[1] = y_1_0;
-        to_dconv3_1[1] = y_1_1; to_dconv3_0[2] = y_2_0; to_dconv3_1[2] = y_2_1;
-        to_dconv3_0[3] = y_3_0; to_dconv3_1[3] = y_3_1; to_dconv3_0[4] = y_4_0;
-        to_dconv3_1[4] = y_4_1; to_dconv3_0[5] = y_5_0; to_dconv3_1[5] = y_5_1;
-        to_dconv3_0[6] = y_6_0; to_dconv3_1[6] = y_6_1; to_dconv3_0[7] = y_7_0;
-        to_dconv3_1[7] = y_7_1;
+        to_dconv3_0[0] = y_0_0; to_dconv3_0[1] = y_1_0; to_dconv3_0[2] = y_2_0;
+        to_dconv3_0[3] = y_3_0; to_dconv3_0[4] = y_4_0; to_dconv3_0[5] = y_5_0;
+        to_dconv3_0[6] = y_6_0; to_dconv3_0[7] = y_7_0;
+        if (meant1 < at.sites) {
+            to_dconv3_1[0] = y_0_1; to_dconv3_1[1] = y_1_1; to_dconv3_1[2] = y_2_1;
+            to_dconv3_1[3] = y_3_1; to_dconv3_1[4] = y_4_1; to_dconv3_1[5] = y_5_1;
+            to_dconv3_1[6] = y_6_1; to_dconv3_1[7] = y_7_1;
+        }
     }
 }
 
@@ -2053,7 +2086,8 @@ DEVICE void dflux_cuda(const Frame *f, Block at)
 {
     const int tiles = (at.sites + 1) / 2;
     for (int item = THREAD; item < tiles; item += THREADS) { /* tiles, one to a thread */
-        const int s1 = (item + tiles < at.sites - 1 ? item + tiles : at.sites - 1);
+        const int meant1 = item + tiles;
+        const int s1 = (meant1 < at.sites - 1 ? meant1 : at.sites - 1);
         real y_0_0 = 0; real y_0_1 = 0; real y_1_0 = 0; real y_1_1 = 0; real y_2_0 = 0;
         real y_2_1 = 0; real y_3_0 = 0; real y_3_1 = 0;
         const real *w = ALIGNED(at.packed + 3488);
@@ -2093,8 +2127,11 @@ DEVICE void dflux_cuda(const Frame *f, Block at)
         }
         real *to_dflux_0 = at.near + f->dflux + item * 4;
         real *to_dflux_1 = at.near + f->dflux + s1 * 4;
-        to_dflux_0[0] = y_0_0; to_dflux_1[0] = y_0_1; to_dflux_0[1] = y_1_0; to_dflux_1[1] = y_1_1;
-        to_dflux_0[2] = y_2_0; to_dflux_1[2] = y_2_1; to_dflux_0[3] = y_3_0; to_dflux_1[3] = y_3_1;
+        to_dflux_0[0] = y_0_0; to_dflux_0[1] = y_1_0; to_dflux_0[2] = y_2_0; to_dflux_0[3] = y_3_0;
+        if (meant1 < at.sites) {
+            to_dflux_1[0] = y_0_1; to_dflux_1[1] = y_1_1; to_dflux_1[2] = y_2_1;
+            to_dflux_1[3] = y_3_1;
+        }
     }
 }
 

@@ -484,7 +484,8 @@ DEVICE void conv1_cuda(const Frame *f, Block at)
     for (int item = THREAD; item < tiles * 2; item += THREADS) { /* tiles, one to a thread */
         const int block = item / tiles;
         const int s0 = item - block * tiles;
-        const int s1 = (s0 + tiles < at.sites - 1 ? s0 + tiles : at.sites - 1);
+        const int meant1 = s0 + tiles;
+        const int s1 = (meant1 < at.sites - 1 ? meant1 : at.sites - 1);
         real y_0_0 = 0; real y_0_1 = 0; real y_1_0 = 0; real y_1_1 = 0; real y_2_0 = 0;
         real y_2_1 = 0; real y_3_0 = 0; real y_3_1 = 0; real y_4_0 = 0; real y_4_1 = 0;
         real y_5_0 = 0; real y_5_1 = 0; real y_6_0 = 0; real y_6_1 = 0; real y_7_0 = 0;
@@ -550,10 +551,13 @@ DEVICE void conv1_cuda(const Frame *f, Block at)
         }
         real *to_conv1_0 = at.far + f->conv1 + at.site * 20 + s0 * 20 + block * 8;
         real *to_conv1_1 = at.far + f->conv1 + at.site * 20 + s1 * 20 + block * 8;
-        to_conv1_0[0] = y_0_0; to_conv1_1[0] = y_0_1; to_conv1_0[1] = y_1_0; to_conv1_1[1] = y_1_1;
-        to_conv1_0[2] = y_2_0; to_conv1_1[2] = y_2_1; to_conv1_0[3] = y_3_0; to_conv1_1[3] = y_3_1;
-        to_conv1_0[4] = y_4_0; to_conv1_1[4] = y_4_1; to_conv1_0[5] = y_5_0; to_conv1_1[5] = y_5_1;
-        to_conv1_0[6] = y_6_0; to_conv1_1[6] = y_6_1; to_conv1_0[7] = y_7_0; to_conv1_1[7] = y_7_1;
+        to_conv1_0[0] = y_0_0; to_conv1_0[1] = y_1_0; to_conv1_0[2] = y_2_0; to_conv1_0[3] = y_3_0;
+        to_conv1_0[4] = y_4_0; to_conv1_0[5] = y_5_0; to_conv1_0[6] = y_6_0; to_conv1_0[7] = y_7_0;
+        if (meant1 < at.sites) {
+            to_conv1_1[0] = y_0_1; to_conv1_1[1] = y_1_1; to_conv1_1[2] = y_2_1;
+            to_conv1_1[3] = y_3_1; to_conv1_1[4] = y_4_1; to_conv1_1[5] = y_5_1;
+            to_conv1_1[6] = y_6_1; to_conv1_1[7] = y_7_1;
+        }
     }
 }
 
@@ -585,7 +589,8 @@ DEVICE void conv2_cuda(const Frame *f, Block at)
     for (int item = THREAD; item < tiles * 2; item += THREADS) { /* tiles, one to a thread */
         const int block = item / tiles;
         const int s0 = item - block * tiles;
-        const int s1 = (s0 + tiles < at.sites - 1 ? s0 + tiles : at.sites - 1);
+        const int meant1 = s0 + tiles;
+        const int s1 = (meant1 < at.sites - 1 ? meant1 : at.sites - 1);
         const real *bias = at.packed + block * 8 + 512;
         real y_0_0 = bias[0]; real y_0_1 = bias[0]; real y_1_0 = bias[1]; real y_1_1 = bias[1];
         real y_2_0 = bias[2]; real y_2_1 = bias[2]; real y_3_0 = bias[3]; real y_3_1 = bias[3];
@@ -668,12 +673,14 @@ DEVICE void conv2_cuda(const Frame *f, Block at)
         y_7_1 = real_max(y_7_1, (y_7_1 * (real)0.01));
         real *to_leaky_relu2_0 = at.near + f->leaky_relu2 + s0 * 20 + block * 8;
         real *to_leaky_relu2_1 = at.near + f->leaky_relu2 + s1 * 20 + block * 8;
-        to_leaky_relu2_0[0] = y_0_0; to_leaky_relu2_1[0] = y_0_1; to_leaky_relu2_0[1] = y_1_0;
-        to_leaky_relu2_1[1] = y_1_1; to_leaky_relu2_0[2] = y_2_0; to_leaky_relu2_1[2] = y_2_1;
-        to_leaky_relu2_0[3] = y_3_0; to_leaky_relu2_1[3] = y_3_1; to_leaky_relu2_0[4] = y_4_0;
-        to_leaky_relu2_1[4] = y_4_1; to_leaky_relu2_0[5] = y_5_0; to_leaky_relu2_1[5] = y_5_1;
-        to_leaky_relu2_0[6] = y_6_0; to_leaky_relu2_1[6] = y_6_1; to_leaky_relu2_0[7] = y_7_0;
-        to_leaky_relu2_1[7] = y_7_1;
+        to_leaky_relu2_0[0] = y_0_0; to_leaky_relu2_0[1] = y_1_0; to_leaky_relu2_0[2] = y_2_0;
+        to_leaky_relu2_0[3] = y_3_0; to_leaky_relu2_0[4] = y_4_0; to_leaky_relu2_0[5] = y_5_0;
+        to_leaky_relu2_0[6] = y_6_0; to_leaky_relu2_0[7] = y_7_0;
+        if (meant1 < at.sites) {
+            to_leaky_relu2_1[0] = y_0_1; to_leaky_relu2_1[1] = y_1_1; to_leaky_relu2_1[2] = y_2_1;
+            to_leaky_relu2_1[3] = y_3_1; to_leaky_relu2_1[4] = y_4_1; to_leaky_relu2_1[5] = y_5_1;
+            to_leaky_relu2_1[6] = y_6_1; to_leaky_relu2_1[7] = y_7_1;
+        }
     }
 }
 
@@ -683,7 +690,8 @@ DEVICE void conv3_cuda(const Frame *f, Block at)
 {
     const int tiles = (at.sites + 1) / 2;
     for (int item = THREAD; item < tiles; item += THREADS) { /* tiles, one to a thread */
-        const int s1 = (item + tiles < at.sites - 1 ? item + tiles : at.sites - 1);
+        const int meant1 = item + tiles;
+        const int s1 = (meant1 < at.sites - 1 ? meant1 : at.sites - 1);
         const real *bias = at.packed + 656;
         real y_0_0 = bias[0]; real y_0_1 = bias[0]; real y_1_0 = bias[1]; real y_1_1 = bias[1];
         real y_2_0 = bias[2]; real y_2_1 = bias[2]; real y_3_0 = bias[3]; real y_3_1 = bias[3];
@@ -750,10 +758,13 @@ DEVICE void conv3_cuda(const Frame *f, Block at)
         }
         real *to_conv3_0 = at.near + f->conv3 + item * 12;
         real *to_conv3_1 = at.near + f->conv3 + s1 * 12;
-        to_conv3_0[0] = y_0_0; to_conv3_1[0] = y_0_1; to_conv3_0[1] = y_1_0; to_conv3_1[1] = y_1_1;
-        to_conv3_0[2] = y_2_0; to_conv3_1[2] = y_2_1; to_conv3_0[3] = y_3_0; to_conv3_1[3] = y_3_1;
-        to_conv3_0[4] = y_4_0; to_conv3_1[4] = y_4_1; to_conv3_0[5] = y_5_0; to_conv3_1[5] = y_5_1;
-        to_conv3_0[6] = y_6_0; to_conv3_1[6] = y_6_1; to_conv3_0[7] = y_7_0; to_conv3_1[7] = y_7_1;
+        to_conv3_0[0] = y_0_0; to_conv3_0[1] = y_1_0; to_conv3_0[2] = y_2_0; to_conv3_0[3] = y_3_0;
+        to_conv3_0[4] = y_4_0; to_conv3_0[5] = y_5_0; to_conv3_0[6] = y_6_0; to_conv3_0[7] = y_7_0;
+        if (meant1 < at.sites) {
+            to_conv3_1[0] = y_0_1; to_conv3_1[1] = y_1_1; to_conv3_1[2] = y_2_1;
+            to_conv3_1[3] = y_3_1; to_conv3_1[4] = y_4_1; to_conv3_1[5] = y_5_1;
+            to_conv3_1[6] = y_6_1; to_conv3_1[7] = y_7_1;
+        }
     }
 }
 
@@ -981,7 +992,8 @@ DEVICE void conv2_2_cuda(const Frame *f, Block at)
     for (int item = THREAD; item < tiles * 2; item += THREADS) { /* tiles, one to a thread */
         const int block = item / tiles;
         const int s0 = item - block * tiles;
-        const int s1 = (s0 + tiles < at.sites - 1 ? s0 + tiles : at.sites - 1);
+        const int meant1 = s0 + tiles;
+        const int s1 = (meant1 < at.sites - 1 ? meant1 : at.sites - 1);
         const real *bias = at.packed + block * 8 + 512;
         real y_0_0 = bias[0]; real y_0_1 = bias[0]; real y_1_0 = bias[1]; real y_1_1 = bias[1];
         real y_2_0 = bias[2]; real y_2_1 = bias[2]; real y_3_0 = bias[3]; real y_3_1 = bias[3];
@@ -1064,12 +1076,14 @@ DEVICE void conv2_2_cuda(const Frame *f, Block at)
         y_7_1 = real_max(y_7_1, (y_7_1 * (real)0.01));
         real *to_leaky_relu2_0 = at.far + f->leaky_relu2_2 + at.site * 20 + s0 * 20 + block * 8;
         real *to_leaky_relu2_1 = at.far + f->leaky_relu2_2 + at.site * 20 + s1 * 20 + block * 8;
-        to_leaky_relu2_0[0] = y_0_0; to_leaky_relu2_1[0] = y_0_1; to_leaky_relu2_0[1] = y_1_0;
-        to_leaky_relu2_1[1] = y_1_1; to_leaky_relu2_0[2] = y_2_0; to_leaky_relu2_1[2] = y_2_1;
-        to_leaky_relu2_0[3] = y_3_0; to_leaky_relu2_1[3] = y_3_1; to_leaky_relu2_0[4] = y_4_0;
-        to_leaky_relu2_1[4] = y_4_1; to_leaky_relu2_0[5] = y_5_0; to_leaky_relu2_1[5] = y_5_1;
-        to_leaky_relu2_0[6] = y_6_0; to_leaky_relu2_1[6] = y_6_1; to_leaky_relu2_0[7] = y_7_0;
-        to_leaky_relu2_1[7] = y_7_1;
+        to_leaky_relu2_0[0] = y_0_0; to_leaky_relu2_0[1] = y_1_0; to_leaky_relu2_0[2] = y_2_0;
+        to_leaky_relu2_0[3] = y_3_0; to_leaky_relu2_0[4] = y_4_0; to_leaky_relu2_0[5] = y_5_0;
+        to_leaky_relu2_0[6] = y_6_0; to_leaky_relu2_0[7] = y_7_0;
+        if (meant1 < at.sites) {
+            to_leaky_relu2_1[0] = y_0_1; to_leaky_relu2_1[1] = y_1_1; to_leaky_relu2_1[2] = y_2_1;
+            to_leaky_relu2_1[3] = y_3_1; to_leaky_relu2_1[4] = y_4_1; to_leaky_relu2_1[5] = y_5_1;
+            to_leaky_relu2_1[6] = y_6_1; to_leaky_relu2_1[7] = y_7_1;
+        }
     }
 }
 
@@ -1079,7 +1093,8 @@ DEVICE void conv3_2_cuda(const Frame *f, Block at)
 {
     const int tiles = (at.sites + 1) / 2;
     for (int item = THREAD; item < tiles; item += THREADS) { /* tiles, one to a thread */
-        const int s1 = (item + tiles < at.sites - 1 ? item + tiles : at.sites - 1);
+        const int meant1 = item + tiles;
+        const int s1 = (meant1 < at.sites - 1 ? meant1 : at.sites - 1);
         const real *bias = at.packed + 656;
         real y_0_0 = bias[0]; real y_0_1 = bias[0]; real y_1_0 = bias[1]; real y_1_1 = bias[1];
         real y_2_0 = bias[2]; real y_2_1 = bias[2]; real y_3_0 = bias[3]; real y_3_1 = bias[3];
@@ -1146,10 +1161,13 @@ DEVICE void conv3_2_cuda(const Frame *f, Block at)
         }
         real *to_conv3_0 = at.near + f->conv3 + item * 12;
         real *to_conv3_1 = at.near + f->conv3 + s1 * 12;
-        to_conv3_0[0] = y_0_0; to_conv3_1[0] = y_0_1; to_conv3_0[1] = y_1_0; to_conv3_1[1] = y_1_1;
-        to_conv3_0[2] = y_2_0; to_conv3_1[2] = y_2_1; to_conv3_0[3] = y_3_0; to_conv3_1[3] = y_3_1;
-        to_conv3_0[4] = y_4_0; to_conv3_1[4] = y_4_1; to_conv3_0[5] = y_5_0; to_conv3_1[5] = y_5_1;
-        to_conv3_0[6] = y_6_0; to_conv3_1[6] = y_6_1; to_conv3_0[7] = y_7_0; to_conv3_1[7] = y_7_1;
+        to_conv3_0[0] = y_0_0; to_conv3_0[1] = y_1_0; to_conv3_0[2] = y_2_0; to_conv3_0[3] = y_3_0;
+        to_conv3_0[4] = y_4_0; to_conv3_0[5] = y_5_0; to_conv3_0[6] = y_6_0; to_conv3_0[7] = y_7_0;
+        if (meant1 < at.sites) {
+            to_conv3_1[0] = y_0_1; to_conv3_1[1] = y_1_1; to_conv3_1[2] = y_2_1;
+            to_conv3_1[3] = y_3_1; to_conv3_1[4] = y_4_1; to_conv3_1[5] = y_5_1;
+            to_conv3_1[6] = y_6_1; to_conv3_1[7] = y_7_1;
+        }
     }
 }
 
@@ -1553,7 +1571,8 @@ DEVICE void dleaky_relu2_cuda(const Frame *f, Block at)
     for (int item = THREAD; item < tiles * 2; item += THREADS) { /* tiles, one to a thread */
         const int block = item / tiles;
         const int s0 = item - block * tiles;
-        const int s1 = (s0 + tiles < at.sites - 1 ? s0 + tiles : at.sites - 1);
+        const int meant1 = s0 + tiles;
+        const int s1 = (meant1 < at.sites - 1 ? meant1 : at.sites - 1);
         real y_0_0 = 0; real y_0_1 = 0; real y_1_0 = 0; real y_1_1 = 0; real y_2_0 = 0;
         real y_2_1 = 0; real y_3_0 = 0; real y_3_1 = 0; real y_4_0 = 0; real y_4_1 = 0;
         real y_5_0 = 0; real y_5_1 = 0; real y_6_0 = 0; real y_6_1 = 0; real y_7_0 = 0;
@@ -1637,12 +1656,14 @@ DEVICE void dleaky_relu2_cuda(const Frame *f, Block at)
         y_7_1 = (of_leaky_relu2_1[7] > 0 ? y_7_1 : (y_7_1 * (real)0.01));
         real *to_dconv2_0 = at.near + f->dconv2 + s0 * 20 + block * 8;
         real *to_dconv2_1 = at.near + f->dconv2 + s1 * 20 + block * 8;
-        to_dconv2_0[0] = y_0_0; to_dconv2_1[0] = y_0_1; to_dconv2_0[1] = y_1_0;
-        to_dconv2_1[1] = y_1_1; to_dconv2_0[2] = y_2_0; to_dconv2_1[2] = y_2_1;
-        to_dconv2_0[3] = y_3_0; to_dconv2_1[3] = y_3_1; to_dconv2_0[4] = y_4_0;
-        to_dconv2_1[4] = y_4_1; to_dconv2_0[5] = y_5_0; to_dconv2_1[5] = y_5_1;
-        to_dconv2_0[6] = y_6_0; to_dconv2_1[6] = y_6_1; to_dconv2_0[7] = y_7_0;
-        to_dconv2_1[7] = y_7_1;
+        to_dconv2_0[0] = y_0_0; to_dconv2_0[1] = y_1_0; to_dconv2_0[2] = y_2_0;
+        to_dconv2_0[3] = y_3_0; to_dconv2_0[4] = y_4_0; to_dconv2_0[5] = y_5_0;
+        to_dconv2_0[6] = y_6_0; to_dconv2_0[7] = y_7_0;
+        if (meant1 < at.sites) {
+            to_dconv2_1[0] = y_0_1; to_dconv2_1[1] = y_1_1; to_dconv2_1[2] = y_2_1;
+            to_dconv2_1[3] = y_3_1; to_dconv2_1[4] = y_4_1; to_dconv2_1[5] = y_5_1;
+            to_dconv2_1[6] = y_6_1; to_dconv2_1[7] = y_7_1;
+        }
     }
 }
 
@@ -1755,7 +1776,8 @@ DEVICE void dleaky_relu1_cuda(const Frame *f, Block at)
     for (int item = THREAD; item < tiles * 2; item += THREADS) { /* tiles, one to a thread */
         const int block = item / tiles;
         const int s0 = item - block * tiles;
-        const int s1 = (s0 + tiles < at.sites - 1 ? s0 + tiles : at.sites - 1);
+        const int meant1 = s0 + tiles;
+        const int s1 = (meant1 < at.sites - 1 ? meant1 : at.sites - 1);
         real y_0_0 = 0; real y_0_1 = 0; real y_1_0 = 0; real y_1_1 = 0; real y_2_0 = 0;
         real y_2_1 = 0; real y_3_0 = 0; real y_3_1 = 0; real y_4_0 = 0; real y_4_1 = 0;
         real y_5_0 = 0; real y_5_1 = 0; real y_6_0 = 0; real y_6_1 = 0; real y_7_0 = 0;
@@ -1839,12 +1861,14 @@ DEVICE void dleaky_relu1_cuda(const Frame *f, Block at)
         y_7_1 = (of_leaky_relu1_1[7] > 0 ? y_7_1 : (y_7_1 * (real)0.01));
         real *to_dmax_pool1_0 = at.far + f->dmax_pool1 + at.site * 20 + s0 * 20 + block * 8;
         real *to_dmax_pool1_1 = at.far + f->dmax_pool1 + at.site * 20 + s1 * 20 + block * 8;
-        to_dmax_pool1_0[0] = y_0_0; to_dmax_pool1_1[0] = y_0_1; to_dmax_pool1_0[1] = y_1_0;
-        to_dmax_pool1_1[1] = y_1_1; to_dmax_pool1_0[2] = y_2_0; to_dmax_pool1_1[2] = y_2_1;
-        to_dmax_pool1_0[3] = y_3_0; to_dmax_pool1_1[3] = y_3_1; to_dmax_pool1_0[4] = y_4_0;
-        to_dmax_pool1_1[4] = y_4_1; to_dmax_pool1_0[5] = y_5_0; to_dmax_pool1_1[5] = y_5_1;
-        to_dmax_pool1_0[6] = y_6_0; to_dmax_pool1_1[6] = y_6_1; to_dmax_pool1_0[7] = y_7_0;
-        to_dmax_pool1_1[7] = y_7_1;
+        to_dmax_pool1_0[0] = y_0_0; to_dmax_pool1_0[1] = y_1_0; to_dmax_pool1_0[2] = y_2_0;
+        to_dmax_pool1_0[3] = y_3_0; to_dmax_pool1_0[4] = y_4_0; to_dmax_pool1_0[5] = y_5_0;
+        to_dmax_pool1_0[6] = y_6_0; to_dmax_pool1_0[7] = y_7_0;
+        if (meant1 < at.sites) {
+            to_dmax_pool1_1[0] = y_0_1; to_dmax_pool1_1[1] = y_1_1; to_dmax_pool1_1[2] = y_2_1;
+            to_dmax_pool1_1[3] = y_3_1; to_dmax_pool1_1[4] = y_4_1; to_dmax_pool1_1[5] = y_5_1;
+            to_dmax_pool1_1[6] = y_6_1; to_dmax_pool1_1[7] = y_7_1;
+        }
     }
     real *ghost_dmax_pool1 = at.far + f->dmax_pool1 + f->sites2 * 20;
     for (int o = THREAD; o < 16; o += THREADS) { /* channels made */
@@ -2007,7 +2031,8 @@ DEVICE void dflux_cuda(const Frame *f, Block at)
 {
     const int tiles = (at.sites + 1) / 2;
     for (int item = THREAD; item < tiles; item += THREADS) { /* tiles, one to a thread */
-        const int s1 = (item + tiles < at.sites - 1 ? item + tiles : at.sites - 1);
+        const int meant1 = item + tiles;
+        const int s1 = (meant1 < at.sites - 1 ? meant1 : at.sites - 1);
         real y_0_0 = 0; real y_0_1 = 0; real y_1_0 = 0; real y_1_1 = 0; real y_2_0 = 0;
         real y_2_1 = 0; real y_3_0 = 0; real y_3_1 = 0;
         const real *w = ALIGNED(at.packed + 1648);
@@ -2047,8 +2072,11 @@ DEVICE void dflux_cuda(const Frame *f, Block at)
         }
         real *to_dflux_0 = at.near + f->dflux + item * 4;
         real *to_dflux_1 = at.near + f->dflux + s1 * 4;
-        to_dflux_0[0] = y_0_0; to_dflux_1[0] = y_0_1; to_dflux_0[1] = y_1_0; to_dflux_1[1] = y_1_1;
-        to_dflux_0[2] = y_2_0; to_dflux_1[2] = y_2_1; to_dflux_0[3] = y_3_0; to_dflux_1[3] = y_3_1;
+        to_dflux_0[0] = y_0_0; to_dflux_0[1] = y_1_0; to_dflux_0[2] = y_2_0; to_dflux_0[3] = y_3_0;
+        if (meant1 < at.sites) {
+            to_dflux_1[0] = y_0_1; to_dflux_1[1] = y_1_1; to_dflux_1[2] = y_2_1;
+            to_dflux_1[3] = y_3_1;
+        }
     }
 }
 

@@ -205,6 +205,8 @@ const char *emit_cuda(const EmitInput *in, Arena *a)
     if (in->graph->loss != LOSS_NONE)
         text(&w, prelude_cuda_loss);
     text(&w, prelude_cuda_tables);
+    if (p->mma)
+        text(&w, prelude_cuda_mma);
     w_line(&w, "/* ---- phases: loops over items dealt to the threads "
                "---- */");
     w_blank(&w);

@@ -16,6 +16,7 @@ bool emit_cuda_fits(const Program *p);
 
 /* Fixed text, embedded from prelude/ at build time. */
 extern const char prelude_cuda[], prelude_cuda_block[], prelude_cuda_loss[],
-    prelude_cuda_tables[], prelude_cuda_place[], prelude_cuda_launch[];
+    prelude_cuda_tables[], prelude_cuda_mma[], prelude_cuda_place[],
+    prelude_cuda_launch[];
 
 #endif

@@ -63,6 +63,7 @@ const Dialect dialect_cuda = {
     .index = "int",
     .table_cast = "",
     .item = "for (int $p = THREAD; $p < $1; $p += THREADS)",
+    .warp_item = "for (int $p = WARP; warp_meets($p, $1); $p += WARPS)",
     .word = "$p",
     .head = "DEVICE void $p(const Frame *f, Block at)",
 };

@@ -20,10 +20,11 @@ typedef struct Dialect {
     const char *aligned;                             /* a pointer to four numbers     */
     const char *index;                               /* the type of an index          */
     const char *table_cast;
-    const char *item; /* a loop over threads: $p from 0 below $1 */
-    const char *word; /* an argument that every phase has         */
-    const char *hold; /* NULL: compilers need no help             */
-    const char *head; /* of the function $p                       */
+    const char *item;      /* a loop dealt to threads: $p from 0 below $1         */
+    const char *warp_item; /* dealt to warps                                      */
+    const char *word;      /* an argument that every phase has                    */
+    const char *hold;      /* NULL: compilers need no help                        */
+    const char *head;      /* of the function $p                                  */
 } Dialect;
 
 extern const Dialect dialect_c, dialect_cuda;

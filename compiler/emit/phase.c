@@ -128,6 +128,7 @@ static const char *text_of_arg(const Emitter *e, const CallArg *arg)
         return arena_printf(a, "%s%s", e->scope.phase->ptr_name[arg->ptr.i],
                             index_offset(&e->scope, arg->ix));
     case ARG_VECTOR: return text_of_vx(e, arg->vector);
+    case ARG_REG: return arena_printf(a, "&%s", text_of_vx(e, arg->vector));
     case ARG_PARTS: return "&f->parts";
     case ARG_EXTENT:
         return e->scope.p->lattice[arg->lattice].rank
@@ -226,23 +227,14 @@ static void emit_unrolled(Emitter *e, const Stmt *s)
     w_row_end(e->w);
 }
 
-static void open_loop(Emitter *e, const Stmt *s)
+static void open_for(Emitter *e, const Stmt *s, const char *name, const char *from,
+                     const char *to)
 {
-    const char *name = e->scope.phase->var_name[s->loop.var.i];
-    const char *from = index_text(&e->scope, s->loop.from);
-    const char *to = index_text(&e->scope, s->loop.to);
     const char *over = s->loop.over, *type = e->dialect->index;
     int64_t step = s->loop.step, first, last;
     bool constant = index_known(&e->scope, s->loop.from, &first) &&
                     index_known(&e->scope, s->loop.to, &last);
-    if (s->loop.kind == LOOP_THREADS) {
-        w_open_note(e->w, over, "%s",
-                    dialect_spell(e->dialect->item,
-                                  &(Spelling){
-                                      .p = name, .operand = {from, to}
-        },
-                                  e->scope.arena));
-    } else if (step == 1) {
+    if (step == 1) {
         w_open_note(e->w, over, "for (%s %s = %s; %s < %s; %s++)", type, name, from,
                     name, to, name);
     } else if (constant) {
@@ -254,6 +246,35 @@ static void open_loop(Emitter *e, const Stmt *s)
                     "for (%s %s = %s; %s + %" PRId64 " <= %s; %s += %" PRId64 ")", type,
                     name, from, name, step, to, name, step);
     }
+}
+
+static void open_loop(Emitter *e, const Stmt *s)
+{
+    const char *name = e->scope.phase->var_name[s->loop.var.i];
+    const char *from = index_text(&e->scope, s->loop.from);
+    const char *to = index_text(&e->scope, s->loop.to);
+    const char *dealt =
+        s->loop.kind == LOOP_WARPS ? e->dialect->warp_item : e->dialect->item;
+    switch (s->loop.kind) {
+    case LOOP_IF: w_open(e->w, "if (%s < %s)", from, to); return;
+    case LOOP_THREADS:
+    case LOOP_WARPS:
+        w_open_note(e->w, s->loop.over, "%s",
+                    dialect_spell(dealt,
+                                  &(Spelling){
+                                      .p = name, .operand = {from, to}
+        },
+                                  e->scope.arena));
+        return;
+    case LOOP_FOR:
+    case LOOP_UNROLL:
+    case LOOP_LANES:
+        if (s->loop.at_once)
+            w_line(e->w, "AT_ONCE(%d)", s->loop.at_once);
+        open_for(e, s, name, from, to);
+        return;
+    }
+    unreachable();
 }
 
 /* How often a loop turns: -1 if only the lattice knows. */
@@ -273,9 +294,10 @@ static void emit_loop(Emitter *e, const Stmt *s, bool alone)
         return;
     }
     int64_t n = turns(e, s);
+    bool dealt = s->loop.kind == LOOP_THREADS || s->loop.kind == LOOP_WARPS;
     if (n == 0)
         return;
-    if (n == 1 && s->loop.kind != LOOP_THREADS) {
+    if (n == 1 && !dealt) {
         int64_t from;
         index_known(&e->scope, s->loop.from, &from);
         bind(e, s->loop.var, from);

@@ -73,6 +73,8 @@ static const char *loop_over(const char *name)
         {"v",     "vectors of a panel"         },
         {"q",     "lanes, one after the other" },
         {"item",  "tiles, one to a thread"     },
+        {"tile",  "tiles, one to a warp"       },
+        {"once",  NULL                         },
         {"share", "shares of the sum"          },
         {"c",     "channels read"              },
         {"o",     "channels made"              },
@@ -95,7 +97,7 @@ Var put_loop(Build *b, LoopKind kind, const char *name, const Ix *from, const Ix
     Var v = var_new(b, name);
     Stmt *s = put(b, (Stmt){
                          .kind = ST_LOOP,
-                         .loop = {kind, v, from, to, step, loop_over(name), NULL}
+                         .loop = {kind, v, from, to, step, loop_over(name), NULL, 0}
     });
     b->tail[++b->depth] = &s->loop.body;
     return v;
@@ -106,6 +108,15 @@ Var put_for(Build *b, const char *name, const Ix *from, const Ix *to, int64_t st
     return put_loop(b, LOOP_FOR, name, from, to, step);
 }
 
+Var put_for_rolled(Build *b, const char *name, const Ix *from, const Ix *to,
+                   int64_t step, int at_once)
+{
+    Stmt **loop = b->tail[b->depth];
+    Var v = put_for(b, name, from, to, step);
+    (*loop)->loop.at_once = at_once;
+    return v;
+}
+
 Var put_unroll(Build *b, const char *name, int64_t count)
 {
     return put_loop(b, LOOP_UNROLL, name, ix(b, 0), ix(b, count), 1);
@@ -114,6 +125,11 @@ Var put_unroll(Build *b, const char *name, int64_t count)
 Var put_lanes(Build *b)
 {
     return put_loop(b, LOOP_LANES, "lane", ix(b, 0), ix(b, LANES), plan_width(b->p));
+}
+
+void put_if(Build *b, const Ix *less, const Ix *than)
+{
+    put_loop(b, LOOP_IF, "once", less, than, 1);
 }
 
 void put_end(Build *b)
@@ -213,6 +229,11 @@ CallArg arg_ptr(Ptr p, const Ix *at)
 CallArg arg_vector(const Vx *vector)
 {
     return (CallArg){.kind = ARG_VECTOR, .vector = vector};
+}
+
+CallArg arg_reg(const Vx *reg)
+{
+    return (CallArg){.kind = ARG_REG, .vector = reg};
 }
 
 CallArg arg_parts(void)

@@ -65,9 +65,13 @@ Ptr ptr_new(Build *b, const char *name);
 Var put_loop(Build *b, LoopKind kind, const char *name, const Ix *from, const Ix *to,
              int64_t step);
 Var put_for(Build *b, const char *name, const Ix *from, const Ix *to, int64_t step);
+/* ... of which compilers are to unroll no more turns than these. */
+Var put_for_rolled(Build *b, const char *name, const Ix *from, const Ix *to,
+                   int64_t step, int at_once);
 Var put_unroll(Build *b, const char *name, int64_t count);
 Var put_lanes(Build *b); /* over the 16 lanes in steps of a register */
-void put_end(Build *b);  /* closes the innermost loop */
+void put_if(Build *b, const Ix *less, const Ix *than);
+void put_end(Build *b); /* closes the innermost loop, or `if` */
 Var put_let(Build *b, const char *name, const Ix *value);
 void put_point(Build *b, Ptr p, const Ix *i, BufId buf, const Ix *at);
 void put_point_aligned(Build *b, Ptr p, const Ix *i, BufId buf, const Ix *at);
@@ -83,6 +87,7 @@ CallArg arg_int(Build *b, int64_t value);
 CallArg arg_word(const char *word);
 CallArg arg_ptr(Ptr p, const Ix *at);
 CallArg arg_vector(const Vx *vector);
+CallArg arg_reg(const Vx *reg);
 CallArg arg_parts(void);
 CallArg arg_extent(int lattice);
 CallArg arg_halo(BufId table);

@@ -133,9 +133,16 @@ typedef struct CudaTile {
     Reg y;
     int channels, sites;
     const Ix *channel, *site[CUDA_TILE_SITES];
+    /* NULL, or the site that is meant: where there is none below `end`, site[s] is the last
+     * one, and what is made there is not stored: another item makes it. */
+    const Ix *meant[CUDA_TILE_SITES], *end;
 } CudaTile;
 
+void cuda_tile_site(Cuda *z, CudaTile *t, int s, const Ix *meant, const Ix *end);
 void cuda_chain(Cuda *z, const CudaStep *step, const CudaTile *t);
+
+/* cuda_mma.c: whether tensor cores make a convolution, in products of 16 x 8 x 8 numbers. */
+bool cuda_on_tensor_cores(const Cuda *z, const CudaStep *step);
 
 /* The bodies of phases. */
 void cuda_conv(Cuda *z, const CudaStep *step);

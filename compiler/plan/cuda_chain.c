@@ -57,13 +57,28 @@ static void store(Cuda *z, Val v, const CudaTile *t)
         return;
     Ptr to = point_at(z, v, t,
                       arena_printf(b->arena, "to_%s", value_name(z->g, v, b->arena)));
-    Var i = put_unroll(b, "i", t->channels);
     for (int s = 0; s < t->sites; s++) {
         const Ix *at_s = ix_element(ix(b, s), t->sites);
+        if (t->meant[s])
+            put_if(b, t->meant[s], t->end);
+        Var i = put_unroll(b, "i", t->channels);
         put_store(b, to, at_s, ix_var(b, i),
                   vx_reg(b, t->y, ix_element(ix_var(b, i), t->channels), at_s));
+        put_end(b);
+        if (t->meant[s])
+            put_end(b);
     }
-    put_end(b);
+}
+
+void cuda_tile_site(Cuda *z, CudaTile *t, int s, const Ix *meant, const Ix *end)
+{
+    Build *b = z->b;
+    const char *of = arena_printf(b->arena, "meant%d", s);
+    const Ix *last = ix_add(b, end, ix(b, -1));
+    t->meant[s] = ix_var(b, put_let(b, of, meant));
+    t->end = end;
+    t->site[s] = ix_var(
+        b, put_let(b, arena_printf(b->arena, "s%d", s), ix_min(b, t->meant[s], last)));
 }
 
 void cuda_chain(Cuda *z, const CudaStep *step, const CudaTile *t)

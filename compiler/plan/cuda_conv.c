@@ -1,21 +1,11 @@
-#include "plan/cuda.h"
+#include "plan/cuda_conv.h"
+
 #include "plan/value.h"
 
-/* What the loops of one convolution, or of its adjoint by x, need to know. */
-typedef struct Conv {
-    const CudaStep *step;
-    Val x; /* the value read                                         */
-    int out, in, taps;
-    BufId table;     /* near[tap][site], or none for a 1x1 convolution         */
-    int64_t weights; /* offset in the packed parameters                        */
-    int64_t bias;    /* likewise, -1: none                                     */
-    const Ix *sites, *tiles; /* of the block's part of the lattice             */
-} Conv;
-
-static Conv conv_of(Cuda *z, const CudaStep *step)
+CudaConv cuda_conv_of(Cuda *z, const CudaStep *step)
 {
     const Node *n = graph_node(z->g, step->value);
-    Conv c = {.step = step, .x = n->arg[0]};
+    CudaConv c = {.step = step, .x = n->arg[0]};
     c.out = n->shape.channels;
     c.in = graph_node(z->g, c.x)->shape.channels;
     c.taps = cuda_taps(n, &n->shape);
@@ -28,13 +18,13 @@ static Conv conv_of(Cuda *z, const CudaStep *step)
     return c;
 }
 
-static void begin_sums(Cuda *z, const Conv *c, const CudaTile *t)
+void cuda_conv_begin(Cuda *z, const CudaConv *c, const CudaTile *t, const char *name)
 {
     Build *b = z->b;
     Ptr bias = {0};
     if (c->bias >= 0) {
-        bias = ptr_new(b, "bias");
-        put_point(b, bias, NULL, build_packed(z->b),
+        bias = ptr_new(b, name);
+        put_point(b, bias, NULL, build_packed(b),
                   ix_add(b, ix(b, c->bias), t->channel));
     }
     Var i = put_unroll(b, "i", t->channels);
@@ -45,20 +35,20 @@ static void begin_sums(Cuda *z, const Conv *c, const CudaTile *t)
     put_end(b);
 }
 
-/* x_s: where tap k of site s looks. */
-static Ptr point_at_taps(Cuda *z, const Conv *c, const CudaTile *t, const Ix *tap)
+Ptr cuda_conv_taps(Cuda *z, const CudaConv *c, const CudaTile *t, const Ix *tap,
+                   const Ix *channel)
 {
     Build *b = z->b;
     Ptr x = ptr_new(b, "x");
     for (int s = 0; s < t->sites; s++) {
-        const Ix *at = cuda_here(z, c->x, t->site[s], ix(b, 0));
+        const Ix *at = cuda_here(z, c->x, t->site[s], channel);
         if (c->table.i) {
             const Ix *row = ix_mul(b, tap, cuda_sites(z, c->step->value));
             const Ix *site = cuda_site(z, c->step->value, t->site[s]);
             at = cuda_there(z, c->x, ix_table(b, c->table, ix_add(b, row, site)),
-                            ix(b, 0));
+                            channel);
         }
-        if (c->in >= 4)
+        if (c->in >= 4 && ix_is(channel, 0))
             put_point_aligned(b, x, ix_element(ix(b, s), t->sites),
                               cuda_buffer(z, c->x), at);
         else
@@ -94,7 +84,7 @@ static void multiply_add(Cuda *z, const CudaTile *t, Ptr x, Ptr w, const Ix *c,
 }
 
 /* The input channels, four at a time, then the rest at once. */
-static void sum_channels(Cuda *z, const Conv *c, const CudaTile *t, const Ix *tap,
+static void sum_channels(Cuda *z, const CudaConv *c, const CudaTile *t, const Ix *tap,
                          Ptr x, Ptr w)
 {
     Build *b = z->b;
@@ -113,12 +103,12 @@ static void sum_channels(Cuda *z, const Conv *c, const CudaTile *t, const Ix *ta
 }
 
 /* One item: `t->channels` outputs, which are the packed block `block`, at the tile's sites. */
-static void item(Cuda *z, const Conv *c, CudaTile *t, const Ix *block)
+static void item(Cuda *z, const CudaConv *c, CudaTile *t, const Ix *block)
 {
     Build *b = z->b;
     t->channel = ix_scale(b, block, PACK_WIDTH);
     t->y = reg_new(b, "y");
-    begin_sums(z, c, t);
+    cuda_conv_begin(z, c, t, "bias");
     Ptr w = ptr_new(b, "w");
     const Ix *first = ix_add(b, ix(b, c->weights),
                              ix_scale(b, block, (int64_t)PACK_WIDTH * c->taps * c->in));
@@ -127,32 +117,29 @@ static void item(Cuda *z, const Conv *c, CudaTile *t, const Ix *block)
     else
         put_point(b, w, NULL, build_packed(z->b), first);
     Var tap = put_for(b, "tap", ix(b, 0), ix(b, c->taps), 1);
-    Ptr x = point_at_taps(z, c, t, ix_var(b, tap));
+    Ptr x = cuda_conv_taps(z, c, t, ix_var(b, tap), ix(b, 0));
     sum_channels(z, c, t, ix_var(b, tap), x, w);
     put_end(b);
     cuda_chain(z, c->step, t);
 }
 
 /* Threads next to each other take sites next to each other, of the same channels: weights
- * are read once for all of them.  The sites of a tile are `tiles` apart; where they run out
- * the last site is computed twice, to the same bits. */
-static void items(Cuda *z, const Conv *c, int first_block, int blocks, int width)
+ * are read once for all of them.  The sites of an item are `tiles` apart. */
+static void items(Cuda *z, const CudaConv *c, const Ix *tiles, int first_block,
+                  int blocks, int width)
 {
     Build *b = z->b;
     CudaTile t = {.channels = width, .sites = ix_is(c->sites, 1) ? 1 : CUDA_TILE_SITES};
-    const Ix *count = ix_scale(b, c->tiles, blocks);
+    const Ix *count = ix_scale(b, tiles, blocks);
     Var i = put_loop(b, LOOP_THREADS, "item", ix(b, 0), count, 1);
     const Ix *block = ix(b, 0), *tile = ix_var(b, i);
     if (blocks > 1) {
-        block = cuda_quotient(z, "block", tile, c->tiles);
-        tile = cuda_rest(z, "s0", tile, block, c->tiles);
+        block = cuda_quotient(z, "block", tile, tiles);
+        tile = cuda_rest(z, "s0", tile, block, tiles);
     }
     t.site[0] = tile;
-    if (t.sites > 1) {
-        const Ix *last = ix_add(b, c->sites, ix(b, -1));
-        const Ix *next = ix_min(b, ix_add(b, tile, c->tiles), last);
-        t.site[1] = ix_var(b, put_let(b, "s1", next));
-    }
+    if (t.sites > 1)
+        cuda_tile_site(z, &t, 1, ix_add(b, tile, tiles), c->sites);
     item(z, c, &t, ix_add(b, block, ix(b, first_block)));
     put_end(b);
 }
@@ -160,15 +147,19 @@ static void items(Cuda *z, const Conv *c, int first_block, int blocks, int width
 void cuda_conv(Cuda *z, const CudaStep *step)
 {
     Build *b = z->b;
-    Conv c = conv_of(z, step);
-    c.tiles = c.sites;
+    CudaConv c = cuda_conv_of(z, step);
+    if (cuda_on_tensor_cores(z, step)) {
+        cuda_mma_conv(z, &c);
+        return;
+    }
+    const Ix *tiles = c.sites;
     if (!ix_is(c.sites, 1)) {
         const Ix *up = ix_add(b, c.sites, ix(b, CUDA_TILE_SITES - 1));
-        c.tiles = ix_var(b, put_let(b, "tiles", ix_div(b, up, ix(b, CUDA_TILE_SITES))));
+        tiles = ix_var(b, put_let(b, "tiles", ix_div(b, up, ix(b, CUDA_TILE_SITES))));
     }
     int full = c.out / PACK_WIDTH, rest = c.out % PACK_WIDTH;
     if (full)
-        items(z, &c, 0, full, PACK_WIDTH);
+        items(z, &c, tiles, 0, full, PACK_WIDTH);
     if (rest)
-        items(z, &c, full, 1, rest);
+        items(z, &c, tiles, full, 1, rest);
 }

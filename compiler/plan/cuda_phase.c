@@ -42,8 +42,9 @@ static const char *formula(Cuda *z, const CudaStep *step)
     if (!text)
         return NULL;
     int param = n->op == OP_CONV_DW ? n->param : graph_node(z->g, n->arg[1])->param;
-    return arena_printf(z->b->arena, "%s; %.0f multiply-adds a site", text,
-                        (double)z->g->param[param].count);
+    const char *where = cuda_on_tensor_cores(z, step) ? ", on tensor cores" : "";
+    return arena_printf(z->b->arena, "%s; %.0f multiply-adds a site%s", text,
+                        (double)z->g->param[param].count, where);
 }
 
 /* ---- calls of the prelude ---- */

@@ -37,8 +37,11 @@ static void touch_stmts(bool *touched, const Stmt *s)
         case ST_SET: touch_vx(touched, s->set.value); break;
         case ST_STORE: touch_vx(touched, s->store.value); break;
         case ST_CALL:
-            for (int k = 0; k < s->call.args; k++)
+            for (int k = 0; k < s->call.args; k++) {
                 touched[s->call.arg[k].buf.i] = true;
+                touch_ix(touched, s->call.arg[k].ix);
+                touch_vx(touched, s->call.arg[k].vector);
+            }
             break;
         }
     }

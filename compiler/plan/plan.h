@@ -127,10 +127,12 @@ typedef struct Vx {
 /* ---- statements ---- */
 
 typedef enum LoopKind {
-    LOOP_FOR,    /* a loop                                          */
-    LOOP_UNROLL, /* straight-line code                              */
-    LOOP_LANES,  /* the 16 lanes, one vector at a time              */
-    LOOP_THREADS /* dealt to the threads of a block, in any order   */
+    LOOP_FOR,     /* a loop                                          */
+    LOOP_UNROLL,  /* straight-line code                              */
+    LOOP_LANES,   /* the 16 lanes, one vector at a time              */
+    LOOP_THREADS, /* dealt to the threads of a block, in any order   */
+    LOOP_WARPS,   /* dealt to warps: 32 threads do a turn together   */
+    LOOP_IF       /* once, if from < to                              */
 } LoopKind;
 
 typedef enum StmtKind { ST_LOOP, ST_LET, ST_POINT, ST_SET, ST_STORE, ST_CALL } StmtKind;
@@ -145,14 +147,15 @@ typedef struct CallArg {
         ARG_EXTENT,
         ARG_HALO,
         ARG_PTR,
-        ARG_VECTOR
+        ARG_VECTOR,
+        ARG_REG
     } kind;
     BufId buf; /* ARG_BUF: the address of element ix; ARG_HALO: its table */
     const Ix *ix;
     const char *word; /* ARG_WORD: a variable of every kernel: call, block, y .. */
     int lattice;      /* ARG_EXTENT: its extents, null for a single site        */
     Ptr ptr;          /* ARG_PTR: ptr + ix                                      */
-    const Vx *vector; /* ARG_VECTOR                                             */
+    const Vx *vector; /* ARG_VECTOR; ARG_REG: the register that it is, to be set */
 } CallArg;
 
 enum { CALL_ARGS = 18 };
@@ -167,6 +170,7 @@ typedef struct Stmt {
             int64_t step;     /* whole steps only: from + step <= to */
             const char *over; /* what it runs over: "sites"          */
             struct Stmt *body;
+            int at_once; /* turns that a compiler may unroll; 0: as it likes */
         } loop;
         struct {
             Var var;
@@ -372,6 +376,7 @@ typedef struct Program {
     Packing *packing;
     int packings;
     int64_t packed_count;
+    bool mma; /* CUDA: phases call tensor cores */
     Phase *phase;
     int phases;
     Kernel kernel[WHAT_COUNT];

@@ -8,7 +8,8 @@ static const char *const space_name[] = {"none", "packed", "table",
                                          "work", "sum",    "stack"};
 const char *const plan_what_name[WHAT_COUNT] = {"forward", "gradient", "vjp",
                                                 "winners"};
-static const char *const loop_name[] = {"for", "unroll", "lanes", "threads"};
+static const char *const loop_name[] = {"for",     "unroll", "lanes",
+                                        "threads", "warps",  "if"};
 static const char *const when_name[] = {"", " if dx", " if dparams"};
 static const char *const geometry_name[] = {"near", "back", "cover", "cover_tap"};
 static const char *const vx_name[] = {
@@ -132,6 +133,10 @@ static void print_arg(const Printer *z, const CallArg *arg)
         fputc(']', z->out);
         return;
     case ARG_VECTOR: print_vx(z, arg->vector); return;
+    case ARG_REG:
+        fputs("to ", z->out);
+        print_vx(z, arg->vector);
+        return;
     case ARG_PARTS: fputs("parts", z->out); return;
     case ARG_EXTENT: fprintf(z->out, "extent %d", arg->lattice); return;
     case ARG_HALO:
@@ -143,6 +148,13 @@ static void print_arg(const Printer *z, const CallArg *arg)
 
 static void print_loop(const Printer *z, const Stmt *s)
 {
+    if (s->loop.kind == LOOP_IF) {
+        fputs("if ", z->out);
+        print_ix(z, s->loop.from);
+        fputs(" < ", z->out);
+        print_ix(z, s->loop.to);
+        return;
+    }
     fprintf(z->out, "%s %s%d = ", loop_name[s->loop.kind],
             z->phase->var_name[s->loop.var.i], s->loop.var.i);
     print_ix(z, s->loop.from);
@@ -150,6 +162,8 @@ static void print_loop(const Printer *z, const Stmt *s)
     print_ix(z, s->loop.to);
     if (s->loop.step != 1)
         fprintf(z->out, " step %" PRId64, s->loop.step);
+    if (s->loop.at_once)
+        fprintf(z->out, ", %d at once", s->loop.at_once);
 }
 
 static void print_stmt(const Printer *z, const Stmt *s)

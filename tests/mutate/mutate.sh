@@ -121,7 +121,8 @@ break_ 'every winner with the same weights' plan/lower_point.c \
 break_ 'forward blocks for every shard' emit/kernel.c 's/blocks \* call->shard \/ shards/0 * shards/'
 
 judge=judge_cuda language=cuda
-networks="$source/archs/task3/st2.arch $source/tests/kernels/archs/padded.arch"
+networks="$source/archs/task3/st2.arch $source/tests/kernels/archs/padded.arch
+$source/tests/kernels/archs/tensor.arch"
 [ "$part" = c ] || judge_cuda $networks ||
     { echo "the unbroken generator of CUDA fails already"; exit 1; }
 break_ 'CUDA: sites overlap' plan/cuda_value.c \
@@ -146,6 +147,10 @@ break_ 'CUDA: every round does the first samples' emit/prelude/cuda_launch.h \
 break_ 'CUDA: the last block is not added' emit/prelude/cuda_tables.cuh \
     's/for (int64 first = 0; first < blocks; first += 16)/blocks -= blocks > 1; for (int64 first = 0; first < blocks; first += 16)/'
 break_ 'CUDA: parts of a pool by block' plan/cuda_pool.c 's/ix_word(b, "at.tile")/ix_word(b, "(int)blockIdx.x")/'
+break_ 'CUDA: TF32 without correction' emit/prelude/cuda_mma.cuh '/mma_tf32(y, a_lo, b_hi);/d'
+break_ 'CUDA: ... of the other factor' emit/prelude/cuda_mma.cuh '/mma_tf32(y, a_hi, b_lo);/d'
+break_ 'CUDA: channels of a product exchanged' plan/cuda_mma.c 's/ix(b, k \/ 2 \* 4)/ix(b, 4 - k \/ 2 * 4)/'
+break_ 'CUDA: no store of the last sites' plan/cuda_chain.c 's/put_if(b, t->meant\[s\], t->end)/put_if(b, t->meant[s], ix_add(b, t->end, ix(b, -1)))/'
 
 echo "$mutants mutants, $survivors not caught"
 [ $survivors = 0 ]

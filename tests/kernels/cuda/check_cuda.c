@@ -20,6 +20,7 @@ typedef struct Check {
     double worst[3];
     bool barriers; /* leave out one after the other  */
     int spread;    /* calls that were, over the grid */
+    int tile;      /* in tiles of so many sites      */
     Values values;
 
     /* What is being checked now. */
@@ -168,7 +169,7 @@ static bool spread(Check *k, ArchWhat what)
         if (plan.in_shared)
             break;
         little = bytes;
-        if (plan.tile >= 4)
+        if (plan.tile >= k->tile)
             break;
     }
     k->b.device.shared_block = little;
@@ -399,6 +400,7 @@ static void check_lattice(Check *k, const int64_t *extent, bool first)
     for (int i = 1; i < INSTANCES_MAX; i++)
         other_weights(&k->c[i], &k->c[0], (uint64_t)i);
     bool heavy = k->g->param_count * k->c[0].sites > 1000000;
+    k->tile = heavy && !k->barriers ? 16 : 4;
     if (k->barriers) {
         k->b = batch_new(k->m, k->c, 2, 1, 64);
         check_barriers(k);

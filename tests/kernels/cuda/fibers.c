@@ -1,5 +1,6 @@
 #include "fibers.h"
 
+#include <setjmp.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +14,8 @@
 #    include <sanitizer/common_interface_defs.h>
 #endif
 
-enum { STACK_BYTES = 128 * 1024 };
+/* Stacks do not all begin in the same lines of a cache. */
+enum { STACK_BYTES = 128 * 1024, STACK_APART = 320 };
 
 CudaIndex threadIdx, blockIdx, blockDim, gridDim;
 _Alignas(256) double shared[FIBERS_SHARED / sizeof(double)];
@@ -27,14 +29,16 @@ typedef struct Argument {
 
 typedef void Kernel(Argument argument);
 
+/* A context to begin in; from then on jumps, as swapcontext calls the system twice. */
 typedef struct Fiber {
     ucontext_t context;
-    void *stack;
-    bool done;
+    jmp_buf at;
+    char *memory, *stack;
+    bool begun, done;
 } Fiber;
 
 static Fiber fiber[FIBERS_THREADS];
-static ucontext_t scheduler;
+static jmp_buf scheduler;
 static Fiber *running;
 static Kernel *kernel;
 static const Argument *argument;
@@ -53,7 +57,12 @@ static void resume(Fiber *f)
 #ifdef __SANITIZE_ADDRESS__
     __sanitizer_start_switch_fiber(&scheduler_fake, f->stack, STACK_BYTES);
 #endif
-    swapcontext(&scheduler, &f->context);
+    if (setjmp(scheduler) == 0) {
+        if (f->begun)
+            longjmp(f->at, 1);
+        f->begun = true;
+        setcontext(&f->context);
+    }
 #ifdef __SANITIZE_ADDRESS__
     __sanitizer_finish_switch_fiber(scheduler_fake, NULL, NULL);
 #endif
@@ -75,8 +84,20 @@ static void leave(Fiber *f)
     __sanitizer_start_switch_fiber(f->done ? NULL : &fiber_fake[f - fiber],
                                    scheduler_stack, scheduler_bytes);
 #endif
-    swapcontext(&f->context, &scheduler);
+    if (setjmp(f->at) == 0)
+        longjmp(scheduler, 1);
     entered(f);
+}
+
+/* What a thread waits for. */
+typedef enum Wait { WAIT_NOTHING, WAIT_BLOCK, WAIT_WARP, WAIT_FOREVER } Wait;
+
+static Wait waits[FIBERS_THREADS];
+
+static void wait_for(Wait what)
+{
+    waits[threadIdx.x] = what;
+    leave(running);
 }
 
 static int without, barrier[FIBERS_BARRIERS], barriers;
@@ -89,7 +110,7 @@ void barrier_at(int line)
     if (i == barriers && barriers < FIBERS_BARRIERS)
         barrier[barriers++] = line;
     if (line != without)
-        leave(running);
+        wait_for(WAIT_BLOCK);
 }
 
 void fibers_without(int line)
@@ -103,6 +124,61 @@ int fibers_barriers(int line[FIBERS_BARRIERS])
     memcpy(line, barrier, sizeof barrier);
     barriers = 0;
     return count;
+}
+
+/* ---- tensor cores ---- */
+
+enum { WARP_THREADS = 32 };
+
+/* The product that a warp is in, and the next one, while some still fetch the results. */
+typedef struct Product {
+    double a[16][8], b[8][8], y[16][8];
+    int given; /* threads that have given their numbers */
+} Product;
+
+static Product product[FIBERS_THREADS / WARP_THREADS][2];
+static unsigned products_of[FIBERS_THREADS];
+
+/* Of an operand only 10 bits behind the point are looked at. */
+static double as_tf32(float x)
+{
+    return (double)float_of(bits_of(x) & 0xffffe000);
+}
+
+/* Sums are cut off to 23 bits, not rounded. */
+static float cut_off(double x)
+{
+    uint64_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    bits &= ~(uint64_t)0x1fffffff;
+    memcpy(&x, &bits, sizeof x);
+    return (float)x;
+}
+
+static void multiply(Product *p)
+{
+    for (int i = 0; i < 16; i++)
+        for (int k = 0; k < 8; k++)
+            for (int j = 0; j < 8; j++)
+                p->y[i][j] += p->a[i][k] * p->b[k][j];
+}
+
+/* Which numbers are whose: PTX ISA, matrix fragments for mma.m16n8k8. */
+void mma_tf32(float *y, const float *a, const float *b)
+{
+    unsigned me = threadIdx.x, row = me % WARP_THREADS / 4, column = me % 4;
+    Product *p = &product[me / WARP_THREADS][products_of[me]++ % 2];
+    for (unsigned k = 0; k < 4; k++) {
+        p->a[row + k % 2 * 8][column + k / 2 * 4] = as_tf32(a[k]);
+        p->y[row + k / 2 * 8][2 * column + k % 2] = (double)y[k];
+    }
+    for (unsigned k = 0; k < 2; k++)
+        p->b[column + k * 4][row] = as_tf32(b[k]);
+    if (++p->given % WARP_THREADS == 0)
+        multiply(p);
+    wait_for(WAIT_WARP);
+    for (unsigned k = 0; k < 4; k++)
+        y[k] = cut_off(p->y[row + k / 2 * 8][2 * column + k % 2]);
 }
 
 /* The threads of the running block, in the order of this round. */
@@ -119,6 +195,7 @@ static void run_threads(void)
         fiber_of[order[begun]] = f;
         threadIdx.x = (unsigned)order[begun++];
         kernel(*argument);
+        waits[threadIdx.x] = WAIT_FOREVER;
         done++;
     }
     f->done = true;
@@ -142,32 +219,66 @@ static void make_order(int *turn, int count, Order how)
 
 static void start(Fiber *f)
 {
-    if (!f->stack)
-        f->stack = malloc(STACK_BYTES);
-    if (!f->stack || getcontext(&f->context))
+    if (!f->memory)
+        f->memory = malloc(STACK_BYTES + 64 * STACK_APART);
+    if (!f->memory || getcontext(&f->context))
         abort();
+    f->stack = f->memory + (f - fiber) % 64 * STACK_APART;
     f->context.uc_stack.ss_sp = f->stack;
     f->context.uc_stack.ss_size = STACK_BYTES;
     f->context.uc_link = NULL;
-    f->done = false;
+    f->begun = f->done = false;
     makecontext(&f->context, run_threads, 0);
+}
+
+static bool all_wait(int first, int count, Wait what)
+{
+    for (int i = first; i < first + count; i++)
+        if (waits[i] != what)
+            return false;
+    return true;
+}
+
+/* On with `count` threads from `first` on, in the order `turn`. */
+static void go_on(const int *turn, int first, int count)
+{
+    for (int i = 0; i < count; i++)
+        waits[first + i] = WAIT_NOTHING;
+    for (int i = 0; i < count; i++) {
+        threadIdx.x = (unsigned)(first + turn[i]);
+        resume(fiber_of[threadIdx.x]);
+    }
+}
+
+/* Warp after warp, from product to product, until all threads wait for something else. */
+static void run_warps(Order how)
+{
+    int turn[FIBERS_THREADS / WARP_THREADS], lane[WARP_THREADS];
+    make_order(turn, threads / WARP_THREADS, how);
+    for (int i = 0; i < threads / WARP_THREADS; i++)
+        while (all_wait(turn[i] * WARP_THREADS, WARP_THREADS, WAIT_WARP)) {
+            make_order(lane, WARP_THREADS, how);
+            go_on(lane, turn[i] * WARP_THREADS, WARP_THREADS);
+        }
 }
 
 /* From barrier to barrier, until all threads are done. */
 static bool run_block(Order how)
 {
     begun = done = 0;
+    memset(waits, 0, sizeof waits);
+    memset(products_of, 0, sizeof products_of);
+    memset(product, 0, sizeof product);
     make_order(order, threads, how);
     for (int i = 0; begun < threads; i++) {
         start(&fiber[i]);
         resume(&fiber[i]);
     }
-    while (done == 0) {
+    run_warps(how);
+    while (all_wait(0, threads, WAIT_BLOCK)) {
         make_order(order, threads, how);
-        for (int i = 0; i < threads; i++) {
-            threadIdx.x = (unsigned)order[i];
-            resume(fiber_of[order[i]]);
-        }
+        go_on(order, 0, threads);
+        run_warps(how);
     }
     return done == threads;
 }

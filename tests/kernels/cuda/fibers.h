@@ -3,7 +3,8 @@
  * Threads that meet a barrier are fibers.  Between two barriers the threads run one after the
  * other, and so do blocks, in an order that the caller chooses: where results depend on it,
  * a barrier is missing, or the end of a launch.  Shared memory holds NaN when a block begins, and under AddressSanitizer ends
- * where the launch says.  A library with kernels finds the shim's variables here. */
+ * where the launch says.  Warps meet in the products of tensor cores, which are made of
+ * what their threads hold.  A library with kernels finds the shim's variables here. */
 #ifndef TESTS_CUDA_FIBERS_H
 #define TESTS_CUDA_FIBERS_H
 

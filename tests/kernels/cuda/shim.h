@@ -6,6 +6,7 @@
 #define TESTS_CUDA_SHIM_H
 
 #include <math.h>
+#include <string.h>
 
 #define __global__
 #define __device__
@@ -24,5 +25,25 @@ extern double shared[];
 /* The line tells barriers apart. */
 void barrier_at(int line);
 #define __syncthreads() barrier_at(__LINE__)
+
+/* Tensor cores: the threads of a warp meet in every product. */
+void mma_tf32(float *y, const float *a, const float *b);
+#define __syncwarp() (void)0
+
+static inline unsigned bits_of(float x)
+{
+    unsigned bits;
+    memcpy(&bits, &x, sizeof bits);
+    return bits;
+}
+
+static inline float float_of(unsigned bits)
+{
+    float x;
+    memcpy(&x, &bits, sizeof x);
+    return x;
+}
+#define __float_as_uint bits_of
+#define __uint_as_float float_of
 
 #endif
