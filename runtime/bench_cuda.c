@@ -159,8 +159,7 @@ static bool begin_weights(BenchCuda *b, ArchError *e)
     Weights w;
     weights_init(&w, b->m, 1);
     weights_draw(&w, b->m, 1);
-    bool ok =
-        zeros_new(b, &b->w, bytes, e) && gpu_upload(b->gpu, b->w, w.value, bytes, e);
+    bool ok = gpu_upload_new(b->gpu, &b->w, w.value, bytes, e);
     weights_release(&w);
     return ok && zeros_new(b, &b->m1, bytes, e) && zeros_new(b, &b->m2, bytes, e) &&
            zeros_new(b, &b->top, bytes, e) && zeros_new(b, &b->grad, bytes, e) &&

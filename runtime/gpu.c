@@ -228,6 +228,13 @@ bool gpu_upload(Gpu *gpu, GpuMemory to, const void *from, size_t bytes, ArchErro
                  "copying to the device", e);
 }
 
+bool gpu_upload_new(Gpu *gpu, GpuMemory *memory, const void *from, size_t bytes,
+                    ArchError *e)
+{
+    return gpu_alloc(gpu, bytes, memory, e) &&
+           (bytes == 0 || gpu_upload(gpu, *memory, from, bytes, e));
+}
+
 bool gpu_download(Gpu *gpu, void *to, GpuMemory from, size_t bytes, ArchError *e)
 {
     assert(bytes <= from.bytes);

@@ -18,13 +18,6 @@ ArchCall train_cuda_call(const Train *t, int group, int64_t batch, int64_t insta
     return call;
 }
 
-static bool upload_new(TrainCuda *c, GpuMemory *to, const void *from, size_t bytes,
-                       ArchError *e)
-{
-    return gpu_alloc(c->gpu, bytes, to, e) &&
-           (bytes == 0 || gpu_upload(c->gpu, *to, from, bytes, e));
-}
-
 static size_t most(size_t a, size_t b)
 {
     return a > b ? a : b;
@@ -56,13 +49,14 @@ static bool begin_group(Train *t, int i, size_t *work, ArchError *e)
     size_t rows = (size_t)g->samples, tables = 0, valids = (size_t)p->valids;
     size_t outputs = (size_t)p->width * model_real_size(t->m);
     int64_t whole = p->trains < c->batch ? p->trains : c->batch;
-    bool ok = upload_new(c, &to->x, g->x, rows * sample, e) &&
-              upload_new(c, &to->target, p->target, rows * outputs, e) &&
-              upload_new(c, &to->valid, p->valid, valids * sizeof *p->valid, e) &&
-              plan_call(t, i, whole, ARCH_GRADIENT, work, &tables, e) &&
-              plan_call(t, i, p->trains % c->batch, ARCH_GRADIENT, work, &tables, e) &&
-              plan_call(t, i, p->valids, ARCH_FORWARD, work, &tables, e) &&
-              gpu_alloc(c->gpu, tables, &to->tables, e);
+    bool ok =
+        gpu_upload_new(c->gpu, &to->x, g->x, rows * sample, e) &&
+        gpu_upload_new(c->gpu, &to->target, p->target, rows * outputs, e) &&
+        gpu_upload_new(c->gpu, &to->valid, p->valid, valids * sizeof *p->valid, e) &&
+        plan_call(t, i, whole, ARCH_GRADIENT, work, &tables, e) &&
+        plan_call(t, i, p->trains % c->batch, ARCH_GRADIENT, work, &tables, e) &&
+        plan_call(t, i, p->valids, ARCH_FORWARD, work, &tables, e) &&
+        gpu_alloc(c->gpu, tables, &to->tables, e);
     GpuWork all = {.call = train_cuda_call(t, i, 1, 1),
                    .arrays = {.tables = gpu_pointer(to->tables, 0)}};
     c->y.bytes = most(c->y.bytes, (size_t)c->slots * valids * outputs);
@@ -78,7 +72,7 @@ static bool reserve(Train *t, ArchError *e)
     for (int i = 0; i < 5; i++)
         if (!gpu_alloc(c->gpu, n * c->numbers, numbers[i], e))
             return false;
-    return upload_new(c, &c->best, t->best.value, n * c->numbers, e) &&
+    return gpu_upload_new(c->gpu, &c->best, t->best.value, n * c->numbers, e) &&
            gpu_alloc(c->gpu, n * t->m->cuda_packed_bytes, &c->packed, e) &&
            gpu_alloc(c->gpu, n * sizeof(double), &c->loss, e) &&
            gpu_alloc(c->gpu, n * sizeof(double), &c->loss_sum, e) &&

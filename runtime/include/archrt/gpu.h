@@ -161,6 +161,10 @@ void gpu_free(Gpu *gpu, GpuMemory *memory);
 /* All bytes, to `value`: 0, or 0xff, which makes floats NaN. */
 bool gpu_fill(Gpu *gpu, GpuMemory memory, unsigned char value, ArchError *e);
 bool gpu_upload(Gpu *gpu, GpuMemory to, const void *from, size_t bytes, ArchError *e);
+/* gpu_alloc() and gpu_upload(), which may be of nothing.  What was reserved is to be freed
+ * after an error, too. */
+bool gpu_upload_new(Gpu *gpu, GpuMemory *memory, const void *from, size_t bytes,
+                    ArchError *e);
 bool gpu_download(Gpu *gpu, void *to, GpuMemory from, size_t bytes, ArchError *e);
 bool gpu_copy(Gpu *gpu, GpuMemory to, GpuMemory from, size_t bytes, ArchError *e);
 /* The part that begins `offset` bytes in.  Only the whole is freed. */

@@ -220,6 +220,36 @@ static void check_kernel(void **state)
     gpu_close(gpu);
 }
 
+/* What failed on the way is freed as what succeeded; there may be nothing to copy. */
+static void check_upload_new(void **state)
+{
+    Gpu *gpu;
+    GpuMemory m;
+    ArchError e = {0};
+    char to[6] = "";
+    (void)state;
+    assert_true(gpu_open(&gpu, 0, &e));
+    const int before = held();
+    assert_true(gpu_upload_new(gpu, &m, "links", 6, &e) && m.bytes == 6 &&
+                gpu_download(gpu, to, m, 6, &e));
+    assert_string_equal(to, "links");
+    gpu_free(gpu, &m);
+    setenv("FAKE_CUDA_FAIL", "cuMemcpyHtoD_v2=719", 1);
+    assert_true(gpu_upload_new(gpu, &m, NULL, 0, &e) && m.bytes == 0 && m.address);
+    gpu_free(gpu, &m);
+    assert_int_equal(held(), before);
+    setenv("FAKE_CUDA_FAIL", "cuMemAlloc_v2=2", 1);
+    assert_false(gpu_upload_new(gpu, &m, "links", 6, &e));
+    expect(&e, "out of memory on Fake 0: 6 bytes asked for");
+    setenv("FAKE_CUDA_FAIL", "cuMemcpyHtoD_v2=719", 1);
+    assert_false(gpu_upload_new(gpu, &m, "links", 6, &e));
+    unsetenv("FAKE_CUDA_FAIL");
+    assert_int_equal(held(), before + 1);
+    gpu_free(gpu, &m);
+    gpu_close(gpu);
+    assert_int_equal(held(), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -228,6 +258,7 @@ int main(void)
         cmocka_unit_test_setup(check_open, setup),
         cmocka_unit_test_setup(check_index, setup),
         cmocka_unit_test_setup(check_kernel, setup),
+        cmocka_unit_test_setup(check_upload_new, setup),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
