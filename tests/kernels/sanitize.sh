@@ -11,10 +11,12 @@ san='-fsanitize=address,undefined -fno-sanitize-recover=all -g -O1'
 failures=0
 
 for program in check_model check_calls; do
-    "$cc" -std=c17 -D_POSIX_C_SOURCE=200809L $san $sources/$program.c $sources/check.c \
-        $sources/load.c $sources/exact.c -I$sources -I$sources/../../compiler \
-        -I$sources/../../compiler/emit/prelude $libraries -lm -ldl -o "$dir/$program" ||
-        exit 1
+    own=
+    [ $program = check_calls ] && own="$sources/calls.c $sources/calls_shards.c"
+    "$cc" -std=c17 -D_POSIX_C_SOURCE=200809L $san $sources/$program.c $own \
+        $sources/check.c $sources/judge.c $sources/load.c $sources/exact.c -I$sources \
+        -I$sources/../../compiler -I$sources/../../compiler/emit/prelude $libraries \
+        -lm -ldl -o "$dir/$program" || exit 1
 done
 export ASAN_OPTIONS=detect_leaks=0
 for file; do
