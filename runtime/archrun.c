@@ -12,13 +12,15 @@ typedef struct Command {
 } Command;
 
 static const Command command[] = {
-    {"data",    cmd_data,    "make Monte Carlo data: flux, open, worms"        },
-    {"train",   cmd_train,   "train instances of a network"                    },
-    {"eval",    cmd_eval,    "loss and accuracy of a trained network"          },
-    {"predict", cmd_predict, "its outputs, into a file"                        },
-    {"bench",   cmd_bench,   "its speed, against the peak of this machine"     },
-    {"info",    cmd_info,    "what a data set, a weights file or a model holds"},
-    {"plot",    cmd_plot,    "pictures: accuracy, configurations, observables" },
+    {"data",    cmd_data,    "make Monte Carlo data: flux, open, worms"       },
+    {"train",   cmd_train,   "train instances of a network"                   },
+    {"eval",    cmd_eval,    "loss and accuracy of a trained network"         },
+    {"predict", cmd_predict, "its outputs, into a file"                       },
+    {"bench",   cmd_bench,
+     "its speed, against the peak of this machine; bench flux: of data"       },
+    {"info",    cmd_info,
+     "what a data set, a weights file or a model holds; --device: CUDA"       },
+    {"plot",    cmd_plot,    "pictures: accuracy, configurations, observables"},
 };
 
 #define COMMANDS ((int)(sizeof command / sizeof *command))
@@ -28,7 +30,9 @@ static void print_usage(FILE *out)
     fprintf(out, "usage: archrun COMMAND ...\n\n");
     for (int i = 0; i < COMMANDS; i++)
         fprintf(out, "    %-9s %s\n", command[i].name, command[i].what);
-    fprintf(out, "\narchrun COMMAND --help says more.\n");
+    fprintf(
+        out,
+        "\narchrun COMMAND --help says more, archrun --version which one this is.\n");
 }
 
 static int unknown_command(const char *word)

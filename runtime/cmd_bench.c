@@ -59,7 +59,7 @@ static bool parse(Args *a, int argc, char **argv, Cli *cli, ArchError *e)
         {"lattice", 0, CLI_LATTICES, &a->lattice, 1, 1e9, NULL, NULL,
          "time first (required unless the network fixes it)", false},
         {"batch", 0, CLI_INTS, &a->batch, 1, 1e6, NULL, NULL,
-         "samples of a call (128)", false},
+         "samples of a call [128]", false},
         OPTION_DEVICE(&a->device),
         {"threads", 0, CLI_INT, &a->threads, 1, 1024, NULL, NULL,
          "of the processor; the peak is measured with as many", false},

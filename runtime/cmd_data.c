@@ -288,8 +288,8 @@ static bool make(DataRequest *r, const DataOptions *o, ArchError *e)
         fprintf(stderr, "%s: %lld samples were there already\n", o->output,
                 (long long)resumed);
     if (ok)
-        fprintf(stderr, "%s: %lld samples in %d parameter sets\n", o->output,
-                (long long)(sets * r->spec.samples), sets);
+        fprintf(stderr, "%s: %lld samples in %d parameter set%s\n", o->output,
+                (long long)(sets * r->spec.samples), sets, sets == 1 ? "" : "s");
     return ok;
 }
 

@@ -33,7 +33,7 @@ static bool parse(Args *a, int argc, char **argv, Cli *cli, ArchError *e)
     /* clang-format off */
     const CliOption option[] = {
         {.name = "output", .letter = 'o', .kind = CLI_TEXT, .value = &a->output,
-         .arg = "FILE", .help = "the picture: .png, .svg or .pdf [beside the data]"},
+         .arg = "FILE", .help = "the picture: .png, .svg or .pdf; of accuracy required [beside the data]"},
         {.name = "sample", .kind = CLI_INT, .value = &a->sample, .min = 0, .max = 1e15,
          .help = "config: which one"},
         {.name = "lattice", .kind = CLI_LATTICES, .value = &a->lattice, .min = 1,
@@ -77,7 +77,7 @@ static bool choose_picture(const Args *a, Kind kind, const char *file,
                          "plot: the name of the picture is too long");
     if (kind == ACCURACY)
         return error_set(e, ARCH_EXIT_USAGE,
-                         "plot: --output is missing (archrun plot --help)");
+                         "plot accuracy: --output is missing (archrun plot --help)");
     if (kind == CONFIG)
         snprintf(tail, sizeof tail, ".config%lld.png", (long long)a->sample);
     file_sibling(picture, file, text_ends_with(file, ".h5") ? ".h5" : "", tail);

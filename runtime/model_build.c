@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -256,6 +257,9 @@ bool model_build(ModelBuild *b, const char *arch, const ModelChoice *choice,
     }
     if (!make_scratch(b->scratch, has_cache ? cache : NULL, e))
         return false;
+    if (isatty(STDERR_FILENO)) /* somebody waits */
+        fprintf(stderr, "archrun: compiling %s%s\n", arch,
+                has_cache ? ", this once" : "");
     bool ok = build(b, &r, cached, e);
     if (!ok)
         model_build_release(b);

@@ -26,7 +26,11 @@ static bool make_directory(const char *path, Arena *a, const char **why)
     }
     if (mkdir(path, 0777) && errno != EEXIST)
         return failed("make the directory", path, a, why);
-    return true;
+    struct stat s;
+    if (stat(path, &s) != 0)
+        return failed("make the directory", path, a, why);
+    errno = ENOTDIR;
+    return S_ISDIR(s.st_mode) || failed("write into", path, a, why);
 }
 
 static const char *temporary(const char *directory, const Output *file, Arena *a)

@@ -196,6 +196,22 @@ static void check_cache(void **state)
     assert_int_equal(cache_files(), 3);
 }
 
+/* Somebody at a terminal is told what he waits for. */
+static void check_patience(void **state)
+{
+    World *w = *state;
+    char line[4000];
+    Program p;
+    write_text("slow.arch", "slow");
+    snprintf(line, sizeof line, "%s info slow.arch", w->archrun);
+    assert_true(program_start(&p, line));
+    const bool said = program_says(&p, "archrun: compiling slow.arch, this once", 60);
+    assert_int_equal(program_stop(&p, 0), 0);
+    assert_true(said);
+    world_expect(w, 0, "model       slow", "info slow.arch");
+    assert_string_equal(w->err, "");
+}
+
 static void check_toolchain(void **state)
 {
     World *w = *state;
@@ -235,6 +251,7 @@ int main(int argc, char **argv)
         cmocka_unit_test_prestate(check_outputs_apart, &w),
         cmocka_unit_test_prestate(check_bad_models, &w),
         cmocka_unit_test_prestate(check_cache, &w),
+        cmocka_unit_test_prestate(check_patience, &w),
         cmocka_unit_test_prestate(check_toolchain, &w)};
     if (!world_begin(&w, argc, argv))
         return 1;
