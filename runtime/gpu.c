@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -67,11 +68,19 @@ static bool open_device(Gpu *gpu, int index, ArchError *e)
     return false;
 }
 
+/* The threads that a driver makes block the signals by which work is stopped: else one of
+ * them would take what the work waits for, and end the program. */
 bool gpu_open(Gpu **gpu, int index, ArchError *e)
 {
     Gpu *g = memory_new(sizeof *g);
     *g = (Gpu){0};
+    sigset_t stop, before;
+    sigemptyset(&stop);
+    sigaddset(&stop, SIGINT);
+    sigaddset(&stop, SIGTERM);
+    pthread_sigmask(SIG_BLOCK, &stop, &before);
     bool ok = open_device(g, index, e);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (!ok)
         free(g);
     *gpu = ok ? g : NULL;

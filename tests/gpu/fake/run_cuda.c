@@ -9,6 +9,7 @@
  *     FAKE_CUDA_ORDER   of the threads: 0 forward, 1 reversed, 2 shuffled [0] */
 #include <dlfcn.h>
 #include <elf.h>
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -20,6 +21,21 @@
 #include "arch_model.h"
 #include "fake_device.h"
 #include "fibers.h"
+
+/* A driver has threads of its own, to which signals may come as well. */
+static void *sleep_on(void *none)
+{
+    while (pause())
+        continue;
+    return none;
+}
+
+__attribute__((constructor)) static void begin_thread(void)
+{
+    pthread_t own;
+    if (pthread_create(&own, NULL, sleep_on, NULL) == 0)
+        pthread_detach(own);
+}
 
 #define ARENA_BYTES ((size_t)16 << 30) /* of addresses */
 #define PIECES_MAX  4096
