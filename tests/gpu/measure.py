@@ -4,7 +4,7 @@
     measure.py device TREE      the device: peaks of its attributes, a copy's bandwidth
     measure.py compile TREE SO [90 13000]   the kernels of a network's shared object, into
                                 the cache; for this device, or for another and its driver
-    measure.py run TREE         our side of the rows, without PyTorch
+    measure.py run TREE         our side of the rows, without PyTorch; 1 if a row failed
     measure.py peers            names of the rows for PyTorch, with commas between them
     measure.py many             how many instances are trained at once
 
@@ -180,6 +180,7 @@ def many():
 def run(tree):
     library = load_library(os.path.join(tree, "peers"))
     device = Device(library)
+    failed = 0
     for row in all_rows():
         network = Network(library, tree, row)
         if not network.outputs:
@@ -190,13 +191,15 @@ def run(tree):
             loop.close()
         except OSError as error:
             print(f"measure: {row.key}: {error}", file=sys.stderr, flush=True)
+            failed = 1
     device.close()
+    return failed
 
 
 if __name__ == "__main__":
     try:
-        {"plan": plan, "device": show_device, "compile": compile_kernels, "run": run,
-         "peers": peers, "many": many}[sys.argv[1]](*sys.argv[2:])
+        sys.exit({"plan": plan, "device": show_device, "compile": compile_kernels,
+                  "run": run, "peers": peers, "many": many}[sys.argv[1]](*sys.argv[2:]))
     except (IndexError, KeyError, TypeError):
         sys.exit(__doc__)
     except OSError as failure:

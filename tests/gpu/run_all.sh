@@ -7,12 +7,12 @@
 # as much is built as needs no more than cmake, a C compiler and what generated/ holds: then
 # there are no tests, and few networks.  Nothing is fetched.  Phases, each with its limit, all
 # together at most ARCHC_GPU_SECONDS [465]: kernels, tests, our times, worms, PyTorch's,
-# compute-sanitizer.
+# compute-sanitizer; and torch.compile's in what is left.
 #
 # The table is printed with whatever was measured.  It and all logs are in $OUT, or in
-# TREE/gpu-report.  Exit code: 0; 1 if a test failed or did not come to its end; 77 without a
-# device (1 if ARCHC_REQUIRE_GPU is set).  ARCHC_GPU_TINY=1: lattices of 4x4 and few tests, for
-# the stand-ins of fake/.
+# TREE/gpu-report.  Exit code: 0; 1 if a test failed or did not come to its end, or another
+# phase failed; 77 without a device (1 if ARCHC_REQUIRE_GPU is set).  ARCHC_GPU_TINY=1: lattices
+# of 4x4 and few tests, for the stand-ins of fake/.
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 source=$(cd "$here/../.." && pwd)
@@ -56,6 +56,24 @@ phase()
     timeout -k 5 "$limit" "$@" >>"$work/logs/$name" 2>&1
 }
 
+# last_words NAME: of its log, an error if it has one
+last_words()
+{
+    {
+        tail -1 "$work/logs/$1"
+        grep -i -e 'error: ' -e '^measure: ' "$work/logs/$1" | tail -1
+    } | tail -1 | cut -c1-75 | tr '|\t' '/ '
+}
+
+# heed NAME CODE: a row if a phase failed; one whose time was over did not
+heed()
+{
+    case $2 in
+    0 | 124 | 137) ;;
+    *) note "$1" FAILED "exit $2: $(last_words "$1")" ;;
+    esac
+}
+
 # Whatever runs programs of TREE; python3 must not meet its libraries.
 own()
 {
@@ -78,8 +96,8 @@ build_what_can_be()
         "$source"/runtime/gpu*.c "$work/gpu_text.c" "$source/runtime/cache.c" \
         "$source/runtime/error.c" "$source/runtime/file.c" -ldl -lm || return
     for text in "$source"/generated/*.c; do # the host's kernels are not called
-        ${CC:-cc} -std=c17 -O0 -fPIC -shared -lm "$text" \
-            -o "$tree/peers/models/$(basename "$text" .c).so" || return
+        ${CC:-cc} -std=c17 -O0 -fPIC -shared "$text" \
+            -o "$tree/peers/models/$(basename "$text" .c).so" -lm || return
     done
 }
 
@@ -119,6 +137,7 @@ tree=$(cd "$tree" && pwd) || exit 3
 [ ! -d "$tree/cache" ] || cp -r "$tree/cache" "$work/cache"
 report=${OUT:-$tree/gpu-report}
 mkdir -p "$report" || exit 3
+rm -f "$report"/peers*.csv # those of another run
 printf '#!/bin/sh\nLD_LIBRARY_PATH="%s" exec %s "$@"\n' "$given" "${CC:-cc}" >"$work/cc"
 chmod +x "$work/cc"
 
@@ -144,8 +163,10 @@ plan()
 {
     [ -n "$python" ] || return
     phase plan 20 "$python" "$here/measure.py" plan "$tree"
+    heed plan $?
     cp "$work/logs/plan" "$work/plan"
     phase peaks 30 "$python" "$here/measure.py" device "$tree"
+    heed peaks $?
     cp "$work/logs/peaks" "$work/device"
 }
 
@@ -160,8 +181,9 @@ kernels()
         grep -o '[^"]*\.so' "$work/list"
         find "$tree/peers" -name '*.so' -path '*/models/*'
     } | sort -u >"$work/models"
-    phase kernels 110 xargs -P "$(nproc)" -n 1 "$python" "$here/measure.py" compile "$tree" \
+    phase kernels 110 xargs -r -P "$(nproc)" -n 1 "$python" "$here/measure.py" compile "$tree" \
         <"$work/models"
+    heed kernels $?
 }
 
 # In groups: how many did well, which failed, which did not come to their end.
@@ -216,6 +238,7 @@ measure()
 {
     [ -n "$python" ] || return
     phase measure 50 "$python" "$here/measure.py" run "$tree"
+    heed measure $?
     grep "$(printf '\t')" "$work/logs/measure" >>"$work/results"
 }
 
@@ -231,9 +254,15 @@ worms()
     # shellcheck disable=SC2086
     LD_LIBRARY_PATH="$tree/lib${path:+:$path}" phase worms 25 "$tree/bin/archrun" bench flux \
         --device cuda $more --json
+    code=$?
+    heed worms $code
     sed -n 's/.*"lattice": \[\([0-9, ]*\)\].*"proposals_per_s": *\([0-9.eE+-]*\).*/\1|\2/p' \
         "$work/logs/worms" >"$work/rates"
-    [ -s "$work/rates" ] || note "worms" "not run" "its time was over, or it failed: see the log"
+    case $code in
+    0 | 124 | 137)
+        [ -s "$work/rates" ] || note "worms" "not run" "no rate in the log in its time"
+        ;;
+    esac
     while IFS='|' read -r lattice rate; do
         note "worms, $(echo "$lattice" | sed 's/, /x/g')" "$(awk -v r="$rate" \
             'BEGIN { print (r >= 5e9 ? "met" : "missed") }')" "$(awk -v r="$rate" \
@@ -243,6 +272,7 @@ worms()
 
 # Both sides in turns.  First all rows without torch.compile, which may take minutes; what
 # comes later replaces what was there.
+torch=
 peers()
 {
     [ -n "$python" ] || return
@@ -250,6 +280,7 @@ peers()
         note "PyTorch" "not run" "python3 has none"
         return
     fi
+    torch=yes
     rows=$("$python" "$here/measure.py" peers)
     instances=$("$python" "$here/measure.py" many)
     seconds=1
@@ -264,25 +295,34 @@ peers()
     phase peers 60 sh "$source/tests/peers/run.sh" "$tree" --device cuda $where --networks "$nets" \
         --only "$rows" --instances "$instances" --seconds "$seconds" --no-compile \
         --csv "$report/peers.csv"
+    heed peers $?
     add_peers "$report/peers.csv"
-    agreement
-    [ -z "$tiny" ] || return
+}
+
+# The last of all: it takes whatever time is left.
+compiled()
+{
+    [ -n "$torch" ] && [ -z "$tiny" ] || return
     steps=$(echo "$rows" | tr , '\n' | grep '^step' | paste -sd, -)
     phase compile 130 sh "$source/tests/peers/run.sh" "$tree" --device cuda --networks "$nets" \
         --only "$steps" --instances "$instances" --seconds 2 --csv "$report/peers_compile.csv"
+    heed compile $?
     add_peers "$report/peers_compile.csv"
 }
 
 # Outputs and gradients of both sides, over the largest: what compare.py --check allows.
 agreement()
 {
+    [ -n "$torch" ] || return
     worst=$(awk -F '\t' '$5 != "" { most = $1 ~ /^step/ ? 1e-3 : 2e-5
                                     if (!($5 <= most)) print $1 ": " $5 }' "$work/results" |
         tr '\n' ' ')
     if [ -n "$worst" ]; then
         note "archc and PyTorch" FAILED "they differ: $worst"
-    elif [ -s "$report/peers.csv" ]; then
+    elif awk -F '\t' '$5 != "" { n++ } END { exit !n }' "$work/results"; then
         note "archc and PyTorch" ok "the same outputs and gradients but for rounding"
+    else
+        note "archc and PyTorch" "not run" "nothing was compared"
     fi
 }
 
@@ -321,9 +361,10 @@ sanitize()
     said=$(grep -h 'SUMMARY' "$work/logs/$tool-$what" 2>/dev/null | tail -1 | sed 's/^=* *//')
     case $code in
     0) note "$row" ok "${said:-no error}" ;;
+    77) note "$row" "not run" "$(last_words "$tool-$what")" ;;
     124 | 137) note "$row" "not run" "its time was over" ;;
     99) note "$row" FAILED "$said" ;;
-    *) note "$row" "not run" "exit $code: $(tail -1 "$work/logs/$tool-$what" | cut -c1-60)" ;;
+    *) note "$row" FAILED "exit $code: $(last_words "$tool-$what")" ;;
     esac
 }
 
@@ -362,6 +403,8 @@ measure
 worms
 peers
 sanitizers
+compiled
+agreement
 {
     echo "device: $(sed -n 's/^name\t//p' "$work/device")"
     awk -f "$here/table.awk" "$work/device" "$work/plan" "$work/results" "$work/notes"

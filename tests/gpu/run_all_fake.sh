@@ -53,14 +53,47 @@ unset ARCHC_REQUIRE_GPU
 ends 3 run "$place"
 grep -q 'is no build with tests' "$place/err" || fail 'another word on what is no build'
 
-# A stand-in for compute-sanitizer, too, which finds what $FOUND says in one of six calls.
+# row NAME VERDICT TEXT: is in the table
+row()
+{
+    awk -F '|' -v name=" $1 " -v verdict=" $2 " -v text="$3" '
+        index($2, name) == 1 && index($4, verdict) == 1 && index($3, text) { found = 1 }
+        END { exit !found }' "$place/said" || fail "no row '$1' with '$2', '$3'"
+}
+
+# A stand-in for compute-sanitizer, too: with $FOUND it finds so many errors in one of six
+# calls, is without a device in another, and breaks down in a third.
 mkdir "$place/bin"
 cat >"$place/bin/compute-sanitizer" <<'EOF'
 #!/bin/sh
 echo "========= ERROR SUMMARY: ${FOUND:-0} errors"
-case "$2 $*" in racecheck*detect_st*) [ -z "${FOUND:-}" ] || exit "$4" ;; esac
+[ -n "${FOUND:-}" ] || exit 0
+case "$2 $*" in
+racecheck*detect_st*) exit "$4" ;;
+memcheck*detect_st*) exit 77 ;;
+memcheck*train_cuda_test*) exit 3 ;;
+esac
 EOF
 chmod +x "$place/bin/compute-sanitizer"
+
+# And one for PyTorch, if there is none: the comparison has the rows $ROWS and ends with $PEERS.
+python=$(command -v python3)
+[ ! -e "$build/peers/venv/bin/python" ] || python=
+if [ -n "$python" ]; then
+    cat >"$place/bin/python3" <<EOF
+#!/bin/sh
+case "\$*" in
+'-c import numpy, torch') exit 0 ;;
+*compare.py*) ;;
+*) exec "$python" "\$@" ;;
+esac
+for csv; do :; done # the last word
+echo kind,network,lattice,batch,archc_us_median,ratio_median,best,difference >"\$csv"
+[ -z "\${ROWS:-}" ] || echo "\$ROWS" >>"\$csv"
+exit "\${PEERS:-0}"
+EOF
+    chmod +x "$place/bin/python3"
+fi
 PATH="$place/bin:$PATH"
 
 # All of it, on a processor.  Every row has ten columns, or three.
@@ -85,15 +118,25 @@ if python3 -c 0 2>/dev/null; then
     done
 fi
 
-# A test that fails; a time that is over.
-export FAKE_CUDA_FAIL=cuLaunchKernel=719@2
+[ -z "$python" ] || row 'archc and PyTorch' 'not run' 'nothing was compared'
+
+# A test that fails; a comparison that does; a time that is over.
+export FAKE_CUDA_FAIL=cuLaunchKernel=719@2 PEERS=3
 ends 1 run "$build"
 says '| FAILED  |' '0 of 2, failed: cuda.gpu.count_eq3 cuda.gpu.count_st3'
-unset FAKE_CUDA_FAIL
-export FOUND=2
+if [ -n "$python" ]; then
+    row measure FAILED 'exit 1: measure: '
+    row peers FAILED 'exit 3'
+fi
+unset FAKE_CUDA_FAIL PEERS
+export FOUND=2 ROWS=step,count_eq3,4x4,3,1,2,eager,1e-7
 ends 1 run "$build"
-grep -q '^| racecheck, detect_st .* 2 errors .*| FAILED' "$place/said" || fail 'no hazard'
-unset FOUND
+row 'racecheck, detect_st' FAILED ' 2 errors'
+row 'memcheck, detect_st' 'not run' ' 2 errors'
+row 'memcheck, train' FAILED 'exit 3: '
+[ -z "$python" ] || row 'archc and PyTorch' ok 'the same outputs'
+unset FOUND ROWS
 export ARCHC_GPU_SECONDS=0
 ends 1 run "$build"
 says '0 of 2, not run: cuda.gpu.count_eq3' '| not run |'
+[ -z "$python" ] || row 'archc and PyTorch' 'not run' 'nothing was compared' # not those before
