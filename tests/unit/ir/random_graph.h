@@ -20,11 +20,13 @@ typedef struct RandomOptions {
     bool narrow;     /* at most 4 channels, for numerical differentiation  */
     bool parts;      /* extents 1..9 and 17; every second lattice is even, and windows
                       * leave it so: generated code cuts it where samples are few   */
+    bool pointwise;  /* also 1x1 convolutions in a row, behind a MaxPool or not      */
 } RandomOptions;
 
 /* What can be written as a model. */
 static const RandomOptions random_chains = {.rank_max = 2};
-static const RandomOptions random_models = {.rank_max = 3, .parts = true};
+static const RandomOptions random_models = {
+    .rank_max = 3, .parts = true, .pointwise = true};
 
 /* Sets lattice[0..rank-1]; the graph accepts it. */
 Graph *random_graph(uint64_t seed, RandomOptions options, Arena *a, int64_t *lattice);

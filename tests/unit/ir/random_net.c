@@ -132,8 +132,29 @@ static void add_arithmetic(Net *net)
     l->back = back ? random_below(&net->state, back + 1) : 0;
 }
 
+/* 1x1 convolutions in a row: generated code makes them in one walk over the sites, and the
+ * pool before them, too. */
+static void add_chain(Net *net)
+{
+    if (random_below(&net->state, 2))
+        add_pool(net, MAX_POOL);
+    for (int n = 1 + random_below(&net->state, 3); n > 0; n--) {
+        Layer *l = add_layer(net, CONV);
+        for (int d = 0; d < net->axes; d++)
+            l->window.kernel[d] = l->window.stride[d] = 1;
+        l->out = net->width = random_channels(net);
+        l->bias = random_below(&net->state, 2);
+        if (random_below(&net->state, 3))
+            add_activation(net);
+    }
+}
+
 static void add_spatial(Net *net)
 {
+    if (net->options.pointwise && random_below(&net->state, 6) == 0) {
+        add_chain(net);
+        return;
+    }
     switch (random_below(&net->state, 8)) {
     case 0:
     case 1:

@@ -32,7 +32,7 @@ typedef struct Layer {
     int back;
 } Layer;
 
-enum { LAYERS_MAX = 24 };
+enum { LAYERS_MAX = 60 };
 
 typedef struct Net {
     uint64_t state; /* of the random numbers */
