@@ -70,12 +70,6 @@ FluxShape flux_cuda_shape(const GpuInfo *info, const Lattice *g, int64_t chains)
 
 /* ---- tables ---- */
 
-static bool upload_new(FluxCuda *f, GpuMemory *to, const void *from, size_t bytes,
-                       ArchError *e)
-{
-    return gpu_alloc(f->gpu, bytes, to, e) && gpu_upload(f->gpu, *to, from, bytes, e);
-}
-
 /* Chains of one point, which share a table, stand together: rows of the tables. */
 static int64_t number_points(FluxCuda *f)
 {
@@ -112,9 +106,9 @@ static bool upload_lattice(FluxCuda *f, ArchError *e)
     const Lattice *g = &f->chain[0]->lattice;
     const size_t sites = (size_t)g->sites, rank = (size_t)g->rank;
     const FluxPlace *order = f->chain[0]->place + sites * 4 * rank;
-    return upload_new(f, &f->neighbour, g->neighbour,
-                      sites * 2 * rank * sizeof *g->neighbour, e) &&
-           upload_new(f, &f->link, order, sites * rank * sizeof *order, e);
+    return gpu_upload_new(f->gpu, &f->neighbour, g->neighbour,
+                          sites * 2 * rank * sizeof *g->neighbour, e) &&
+           gpu_upload_new(f->gpu, &f->link, order, sites * rank * sizeof *order, e);
 }
 
 /* ---- chains ---- */
@@ -148,8 +142,8 @@ static bool upload_chains(FluxCuda *f, ArchError *e)
                          (long long)f->chains);
     for (int64_t i = 0; i < f->chains; i++)
         take_chain(f, i);
-    return upload_new(f, &f->d_links, f->links, links, e) &&
-           upload_new(f, &f->d_half, f->half, half, e) &&
+    return gpu_upload_new(f->gpu, &f->d_links, f->links, links, e) &&
+           gpu_upload_new(f->gpu, &f->d_half, f->half, half, e) &&
            gpu_alloc(f->gpu, (size_t)f->chains * sizeof *f->state, &f->d_state, e) &&
            (f->shape.shared || gpu_alloc(f->gpu, f->shape.bytes, &f->work, e));
 }
