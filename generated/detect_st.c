@@ -543,15 +543,22 @@ typedef struct Cursor {
     int64_t at, coordinate[AXES + 1];
 } Cursor;
 
-INLINE void next_site(const Field *f, Cursor *k)
+/* One step along an axis, and where that ends, along those before it. */
+INLINE void next_along(const Field *f, int axis, Cursor *k)
 {
-    for (int axis = AXES - 1; f->extent && axis >= 0; axis--) {
+    for (; axis >= 0; axis--) {
         k->at += f->stride[1 + axis];
         if (++k->coordinate[axis] < f->extent[axis])
             break;
         k->at -= f->extent[axis] * f->stride[1 + axis];
         k->coordinate[axis] = 0;
     }
+}
+
+INLINE void next_site(const Field *f, Cursor *k)
+{
+    if (f->extent)
+        next_along(f, AXES - 1, k);
 }
 
 /* One site and channel of all lanes. */
@@ -601,41 +608,21 @@ INLINE void read_rows(const Field *f, const void *x, ArchType type, real *lanes,
 #define UNROLLED
 #endif
 
-/* Byte j of row i becomes byte i of row j, for 16 rows of n = 4 or 16 bytes: rows that lie 8,
- * 4, 2 and 1 apart are interleaved in turn.  Of what is not stored compilers do nothing. */
-INLINE void transpose_bytes(const int8_t *const *row, int64_t at, int n, int8_t to[][ARCH_LANES])
-{
 #ifdef ARCH_X86
-    __m128i a[16], b[16];
-    UNROLLED
-    for (int i = 0; i < 16; i++)
-        if (n == 4) {
-            int32_t four;
-            memcpy(&four, row[i] + at, sizeof four);
-            a[i] = _mm_cvtsi32_si128(four);
-        } else {
-            a[i] = _mm_loadu_si128((const __m128i *)(row[i] + at));
-        }
-    UNROLLED
-    for (int step = 0; step < 4; step++) {
-        UNROLLED
-        for (int i = 0; i < 8; i++) {
-            b[2 * i] = _mm_unpacklo_epi8(a[i], a[i + 8]);
-            b[2 * i + 1] = _mm_unpackhi_epi8(a[i], a[i + 8]);
-        }
-        UNROLLED
-        for (int i = 0; i < 16; i++)
-            a[i] = b[i];
-    }
-    UNROLLED
-    for (int i = 0; i < n; i++)
-        _mm_storeu_si128((__m128i *)to[i], a[i]);
-#else
-    for (int i = 0; i < 16; i++)
-        for (int j = 0; j < n; j++)
-            to[j][i] = row[i][at + j];
-#endif
+INLINE int32_t word_at(const int8_t *from)
+{
+    int32_t word;
+    memcpy(&word, from, sizeof word);
+    return word;
 }
+
+/* Bytes at .. at + 3 of four rows. */
+INLINE __m128i words_of_rows(const int8_t *const *row, int64_t at)
+{
+    return _mm_setr_epi32(word_at(row[0] + at), word_at(row[1] + at), word_at(row[2] + at),
+                          word_at(row[3] + at));
+}
+#endif
 
 /* Sites of one lane that lie one after the other. */
 INLINE int64_t run_of_sites(const Field *f, const Parts *parts)
@@ -1417,16 +1404,60 @@ VEC512 void vec512_add_sums(real *to, vec512 a0, vec512 a1, vec512 a2, vec512 a3
 
 #define vec512_FUNCTION TARGET_AVX512 INLINE
 
-/* 16 bytes as lanes. */
-VEC512 void vec512_store_i8(real *to, const int8_t *bytes)
+VEC512 void vec512_store_i32(real *to, __m512i x)
 {
-    const __m512i x = _mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i *)bytes));
 #ifdef ARCH_REAL_F64
     vec512_store(to, _mm512_cvtepi32_pd(_mm512_castsi512_si256(x)));
     vec512_store(to + 8, _mm512_cvtepi32_pd(_mm512_extracti64x4_epi64(x, 1)));
 #else
     vec512_store(to, _mm512_cvtepi32_ps(x));
 #endif
+}
+
+/* The four bytes of every lane, to vectors `pitch` numbers apart. */
+VEC512 void vec512_store_bytes(real *to, int64_t pitch, __m512i x)
+{
+    vec512_store_i32(to, _mm512_srai_epi32(_mm512_slli_epi32(x, 24), 24));
+    vec512_store_i32(to + pitch, _mm512_srai_epi32(_mm512_slli_epi32(x, 16), 24));
+    vec512_store_i32(to + 2 * pitch, _mm512_srai_epi32(_mm512_slli_epi32(x, 8), 24));
+    vec512_store_i32(to + 3 * pitch, _mm512_srai_epi32(x, 24));
+}
+
+/* Bytes at .. at + 3 of 16 rows: row i becomes lane i, byte j vector j. */
+vec512_FUNCTION void vec512_read_4(const int8_t *const *row, int64_t at, real *to,
+                                   int64_t pitch)
+{
+    __m512i x = _mm512_castsi128_si512(words_of_rows(row, at));
+    x = _mm512_inserti32x4(x, words_of_rows(row + 4, at), 1);
+    x = _mm512_inserti32x4(x, words_of_rows(row + 8, at), 2);
+    x = _mm512_inserti32x4(x, words_of_rows(row + 12, at), 3);
+    vec512_store_bytes(to, pitch, x);
+}
+
+VEC512 __m128i vec512_bytes_at(const int8_t *from)
+{
+    return _mm_loadu_si128((const __m128i *)from);
+}
+
+/* The same of bytes at .. at + 15: four of them stay together until they are stored, which
+ * takes a quarter of the shuffles. */
+vec512_FUNCTION void vec512_read_16(const int8_t *const *row, int64_t at, real *to,
+                                    int64_t pitch)
+{
+    __m512i a[4]; /* rows k, k + 4, k + 8 and k + 12 */
+    UNROLLED
+    for (int k = 0; k < 4; k++) {
+        a[k] = _mm512_castsi128_si512(vec512_bytes_at(row[k] + at));
+        a[k] = _mm512_inserti32x4(a[k], vec512_bytes_at(row[k + 4] + at), 1);
+        a[k] = _mm512_inserti32x4(a[k], vec512_bytes_at(row[k + 8] + at), 2);
+        a[k] = _mm512_inserti32x4(a[k], vec512_bytes_at(row[k + 12] + at), 3);
+    }
+    const __m512i p = _mm512_unpacklo_epi32(a[0], a[1]), q = _mm512_unpacklo_epi32(a[2], a[3]),
+                  r = _mm512_unpackhi_epi32(a[0], a[1]), s = _mm512_unpackhi_epi32(a[2], a[3]);
+    vec512_store_bytes(to, pitch, _mm512_unpacklo_epi64(p, q));
+    vec512_store_bytes(to + 4 * pitch, pitch, _mm512_unpackhi_epi64(p, q));
+    vec512_store_bytes(to + 8 * pitch, pitch, _mm512_unpacklo_epi64(r, s));
+    vec512_store_bytes(to + 12 * pitch, pitch, _mm512_unpackhi_epi64(r, s));
 }
 
 /* Fills the halo behind x [sites][ghost][halo], with `sites` before the ghost. */
@@ -1487,41 +1518,48 @@ vec512_FUNCTION void vec512_transpose(const real *x, real *to, int64_t pitch)
 
 /* ---- bytes into lanes, and between the parts of a lattice, by vectors ---- */
 
-/* `run` sites in a row, from element `at` of every lane on.  Where fewer are left than are read
- * at a time, those behind them are read as well, or those before. */
-vec512_FUNCTION void vec512_read_run(const Bytes *x, int64_t at, int64_t run, real *to, int64_t row)
+/* `sites` sites in a row, from element `at` of every lane on, fewer than the n = 4 or 16 that
+ * are read at a time: those behind them are read as well, or those before. */
+vec512_FUNCTION void vec512_read_few(const Bytes *x, int64_t at, int64_t sites, int64_t n, real *to,
+                           int64_t pitch)
 {
-    int8_t byte[ARCH_LANES][ARCH_LANES];
-    while (run > 0) {
-        const int64_t n = run > 4 ? 16 : 4, sites = run < n ? run : n;
-        const int64_t back = at + n <= x->end ? 0 : n - sites, first = at - back;
-        if (first < 0)
-            for (int64_t site = 0; site < sites; site++)
-                for (int lane = 0; lane < ARCH_LANES; lane++)
-                    byte[back + site][lane] = x->from[lane][at + site];
-        else if (n == 4)
-            transpose_bytes(x->from, first, 4, byte);
-        else
-            transpose_bytes(x->from, first, 16, byte);
-        for (int64_t site = 0; site < sites; site++, to += row * ARCH_LANES)
-            vec512_store_i8(to, byte[back + site]);
-        at += sites;
-        run -= sites;
-    }
+    _Alignas(64) real read[16 * ARCH_LANES];
+    const int64_t back = at + n <= x->end ? 0 : n - sites, first = at - back;
+    real *from = read + back * ARCH_LANES;
+    if (first < 0)
+        for (int64_t i = 0; i < sites * ARCH_LANES; i++)
+            from[i] = x->from[i % ARCH_LANES][at + i / ARCH_LANES];
+    else if (n == 4)
+        vec512_read_4(x->from, first, read, ARCH_LANES);
+    else
+        vec512_read_16(x->from, first, read, ARCH_LANES);
+    for (; sites > 0; sites--, from += ARCH_LANES, to += pitch)
+        memcpy(to, from, sizeof(real) * ARCH_LANES);
+}
+
+/* `sites` sites in a row, no more than 16. */
+vec512_FUNCTION void vec512_read_row(const Bytes *x, int64_t at, int64_t sites, real *to, int64_t pitch)
+{
+    if (sites == 16)
+        vec512_read_16(x->from, at, to, pitch);
+    else if (sites == 4)
+        vec512_read_4(x->from, at, to, pitch);
+    else
+        vec512_read_few(x, at, sites, sites > 4 ? 16 : 4, to, pitch);
 }
 
 vec512_FUNCTION void vec512_read_i8(const Field *f, const Bytes *x, const Parts *parts, real *lanes,
                           int64_t channels, int64_t row)
 {
-    const int64_t run = run_of_sites(f, parts);
+    const int64_t run = run_of_sites(f, parts), pitch = row * ARCH_LANES;
     Cursor k = {0};
-    for (int64_t s = 0; s < f->sites; s += run) {
-        for (int64_t c = 0; c < channels; c++)
-            vec512_read_run(x, k.at + c * f->stride[0], run, lanes + (s * row + c) * ARCH_LANES,
-                       row);
-        for (int64_t i = 0; i < run; i++)
-            next_site(f, &k);
-    }
+    for (int64_t s = 0; s < f->sites; s += run, next_along(f, AXES - 2, &k))
+        for (int64_t i = 0; i < run; i += 16) {
+            const int64_t sites = run - i < 16 ? run - i : 16;
+            for (int64_t c = 0; c < channels; c++)
+                vec512_read_row(x, k.at + i + c * f->stride[0], sites,
+                           lanes + (s + i) * pitch + c * ARCH_LANES, pitch);
+        }
 }
 
 /* The input of a block, `row` vectors a site. */
@@ -4786,19 +4824,58 @@ VEC256 void vec256_add_sums(real *to, vec256 a0, vec256 a1, vec256 a2, vec256 a3
 
 #define vec256_FUNCTION TARGET_AVX2 INLINE
 
-/* 16 bytes as lanes. */
-VEC256 void vec256_store_i8(real *to, const int8_t *bytes)
+VEC256 void vec256_store_i32(real *to, __m256i x)
 {
-    for (int i = 0; i < ARCH_LANES; i += 8) {
-        int64_t eight;
-        memcpy(&eight, bytes + i, sizeof eight);
-        const __m256i x = _mm256_cvtepi8_epi32(_mm_set_epi64x(0, eight));
 #ifdef ARCH_REAL_F64
-        vec256_store(to + i, _mm256_cvtepi32_pd(_mm256_castsi256_si128(x)));
-        vec256_store(to + i + 4, _mm256_cvtepi32_pd(_mm256_extracti128_si256(x, 1)));
+    vec256_store(to, _mm256_cvtepi32_pd(_mm256_castsi256_si128(x)));
+    vec256_store(to + 4, _mm256_cvtepi32_pd(_mm256_extracti128_si256(x, 1)));
 #else
-        vec256_store(to + i, _mm256_cvtepi32_ps(x));
+    vec256_store(to, _mm256_cvtepi32_ps(x));
 #endif
+}
+
+/* The four bytes of each of eight lanes, to vectors `pitch` numbers apart. */
+VEC256 void vec256_store_bytes(real *to, int64_t pitch, __m256i x)
+{
+    vec256_store_i32(to, _mm256_srai_epi32(_mm256_slli_epi32(x, 24), 24));
+    vec256_store_i32(to + pitch, _mm256_srai_epi32(_mm256_slli_epi32(x, 16), 24));
+    vec256_store_i32(to + 2 * pitch, _mm256_srai_epi32(_mm256_slli_epi32(x, 8), 24));
+    vec256_store_i32(to + 3 * pitch, _mm256_srai_epi32(x, 24));
+}
+
+/* Bytes at .. at + 3 of 16 rows: row i becomes lane i, byte j vector j. */
+vec256_FUNCTION void vec256_read_4(const int8_t *const *row, int64_t at, real *to,
+                                   int64_t pitch)
+{
+    for (int i = 0; i < ARCH_LANES; i += 8, row += 8)
+        vec256_store_bytes(
+            to + i, pitch,
+            _mm256_set_m128i(words_of_rows(row + 4, at), words_of_rows(row, at)));
+}
+
+/* Bytes at .. at + 15 of two rows. */
+VEC256 __m256i vec256_two_rows(const int8_t *low, const int8_t *high, int64_t at)
+{
+    return _mm256_set_m128i(_mm_loadu_si128((const __m128i *)(high + at)),
+                            _mm_loadu_si128((const __m128i *)(low + at)));
+}
+
+/* The same of bytes at .. at + 15: four of them stay together until they are stored, which
+ * takes a quarter of the shuffles. */
+vec256_FUNCTION void vec256_read_16(const int8_t *const *row, int64_t at, real *to,
+                                    int64_t pitch)
+{
+    for (int i = 0; i < ARCH_LANES; i += 8, row += 8, to += 8) {
+        const __m256i a = vec256_two_rows(row[0], row[4], at),
+                      b = vec256_two_rows(row[1], row[5], at),
+                      c = vec256_two_rows(row[2], row[6], at),
+                      d = vec256_two_rows(row[3], row[7], at);
+        const __m256i p = _mm256_unpacklo_epi32(a, b), q = _mm256_unpacklo_epi32(c, d),
+                      r = _mm256_unpackhi_epi32(a, b), s = _mm256_unpackhi_epi32(c, d);
+        vec256_store_bytes(to, pitch, _mm256_unpacklo_epi64(p, q));
+        vec256_store_bytes(to + 4 * pitch, pitch, _mm256_unpackhi_epi64(p, q));
+        vec256_store_bytes(to + 8 * pitch, pitch, _mm256_unpacklo_epi64(r, s));
+        vec256_store_bytes(to + 12 * pitch, pitch, _mm256_unpackhi_epi64(r, s));
     }
 }
 
@@ -4864,41 +4941,48 @@ vec256_FUNCTION void vec256_transpose(const real *x, real *to, int64_t pitch)
 
 /* ---- bytes into lanes, and between the parts of a lattice, by vectors ---- */
 
-/* `run` sites in a row, from element `at` of every lane on.  Where fewer are left than are read
- * at a time, those behind them are read as well, or those before. */
-vec256_FUNCTION void vec256_read_run(const Bytes *x, int64_t at, int64_t run, real *to, int64_t row)
+/* `sites` sites in a row, from element `at` of every lane on, fewer than the n = 4 or 16 that
+ * are read at a time: those behind them are read as well, or those before. */
+vec256_FUNCTION void vec256_read_few(const Bytes *x, int64_t at, int64_t sites, int64_t n, real *to,
+                           int64_t pitch)
 {
-    int8_t byte[ARCH_LANES][ARCH_LANES];
-    while (run > 0) {
-        const int64_t n = run > 4 ? 16 : 4, sites = run < n ? run : n;
-        const int64_t back = at + n <= x->end ? 0 : n - sites, first = at - back;
-        if (first < 0)
-            for (int64_t site = 0; site < sites; site++)
-                for (int lane = 0; lane < ARCH_LANES; lane++)
-                    byte[back + site][lane] = x->from[lane][at + site];
-        else if (n == 4)
-            transpose_bytes(x->from, first, 4, byte);
-        else
-            transpose_bytes(x->from, first, 16, byte);
-        for (int64_t site = 0; site < sites; site++, to += row * ARCH_LANES)
-            vec256_store_i8(to, byte[back + site]);
-        at += sites;
-        run -= sites;
-    }
+    _Alignas(64) real read[16 * ARCH_LANES];
+    const int64_t back = at + n <= x->end ? 0 : n - sites, first = at - back;
+    real *from = read + back * ARCH_LANES;
+    if (first < 0)
+        for (int64_t i = 0; i < sites * ARCH_LANES; i++)
+            from[i] = x->from[i % ARCH_LANES][at + i / ARCH_LANES];
+    else if (n == 4)
+        vec256_read_4(x->from, first, read, ARCH_LANES);
+    else
+        vec256_read_16(x->from, first, read, ARCH_LANES);
+    for (; sites > 0; sites--, from += ARCH_LANES, to += pitch)
+        memcpy(to, from, sizeof(real) * ARCH_LANES);
+}
+
+/* `sites` sites in a row, no more than 16. */
+vec256_FUNCTION void vec256_read_row(const Bytes *x, int64_t at, int64_t sites, real *to, int64_t pitch)
+{
+    if (sites == 16)
+        vec256_read_16(x->from, at, to, pitch);
+    else if (sites == 4)
+        vec256_read_4(x->from, at, to, pitch);
+    else
+        vec256_read_few(x, at, sites, sites > 4 ? 16 : 4, to, pitch);
 }
 
 vec256_FUNCTION void vec256_read_i8(const Field *f, const Bytes *x, const Parts *parts, real *lanes,
                           int64_t channels, int64_t row)
 {
-    const int64_t run = run_of_sites(f, parts);
+    const int64_t run = run_of_sites(f, parts), pitch = row * ARCH_LANES;
     Cursor k = {0};
-    for (int64_t s = 0; s < f->sites; s += run) {
-        for (int64_t c = 0; c < channels; c++)
-            vec256_read_run(x, k.at + c * f->stride[0], run, lanes + (s * row + c) * ARCH_LANES,
-                       row);
-        for (int64_t i = 0; i < run; i++)
-            next_site(f, &k);
-    }
+    for (int64_t s = 0; s < f->sites; s += run, next_along(f, AXES - 2, &k))
+        for (int64_t i = 0; i < run; i += 16) {
+            const int64_t sites = run - i < 16 ? run - i : 16;
+            for (int64_t c = 0; c < channels; c++)
+                vec256_read_row(x, k.at + i + c * f->stride[0], sites,
+                           lanes + (s + i) * pitch + c * ARCH_LANES, pitch);
+        }
 }
 
 /* The input of a block, `row` vectors a site. */
@@ -6867,10 +6951,19 @@ INLINE void vec128_add_sums(real *to, vec128 a0, vec128 a1, vec128 a2, vec128 a3
 
 #define vec128_FUNCTION INLINE
 
-INLINE void vec128_store_i8(real *to, const int8_t *bytes)
+/* Bytes at .. at + 3 of 16 rows: row i becomes lane i, byte j vector j. */
+INLINE void vec128_read_4(const int8_t *const *row, int64_t at, real *to, int64_t pitch)
 {
-    for (int i = 0; i < ARCH_LANES; i++)
-        to[i] = (real)bytes[i];
+    for (int j = 0; j < 4; j++)
+        for (int i = 0; i < ARCH_LANES; i++)
+            to[j * pitch + i] = (real)row[i][at + j];
+}
+
+/* The same of bytes at .. at + 15. */
+INLINE void vec128_read_16(const int8_t *const *row, int64_t at, real *to, int64_t pitch)
+{
+    for (int j = 0; j < 16; j += 4)
+        vec128_read_4(row, at + j, to + j * pitch, pitch);
 }
 
 INLINE void vec128_fill_halo(const Halo *halo, real *x, int64_t channels, int64_t sites)
@@ -6889,41 +6982,48 @@ vec128_FUNCTION void vec128_transpose(const real *x, real *to, int64_t pitch)
 
 /* ---- bytes into lanes, and between the parts of a lattice, by vectors ---- */
 
-/* `run` sites in a row, from element `at` of every lane on.  Where fewer are left than are read
- * at a time, those behind them are read as well, or those before. */
-vec128_FUNCTION void vec128_read_run(const Bytes *x, int64_t at, int64_t run, real *to, int64_t row)
+/* `sites` sites in a row, from element `at` of every lane on, fewer than the n = 4 or 16 that
+ * are read at a time: those behind them are read as well, or those before. */
+vec128_FUNCTION void vec128_read_few(const Bytes *x, int64_t at, int64_t sites, int64_t n, real *to,
+                           int64_t pitch)
 {
-    int8_t byte[ARCH_LANES][ARCH_LANES];
-    while (run > 0) {
-        const int64_t n = run > 4 ? 16 : 4, sites = run < n ? run : n;
-        const int64_t back = at + n <= x->end ? 0 : n - sites, first = at - back;
-        if (first < 0)
-            for (int64_t site = 0; site < sites; site++)
-                for (int lane = 0; lane < ARCH_LANES; lane++)
-                    byte[back + site][lane] = x->from[lane][at + site];
-        else if (n == 4)
-            transpose_bytes(x->from, first, 4, byte);
-        else
-            transpose_bytes(x->from, first, 16, byte);
-        for (int64_t site = 0; site < sites; site++, to += row * ARCH_LANES)
-            vec128_store_i8(to, byte[back + site]);
-        at += sites;
-        run -= sites;
-    }
+    _Alignas(64) real read[16 * ARCH_LANES];
+    const int64_t back = at + n <= x->end ? 0 : n - sites, first = at - back;
+    real *from = read + back * ARCH_LANES;
+    if (first < 0)
+        for (int64_t i = 0; i < sites * ARCH_LANES; i++)
+            from[i] = x->from[i % ARCH_LANES][at + i / ARCH_LANES];
+    else if (n == 4)
+        vec128_read_4(x->from, first, read, ARCH_LANES);
+    else
+        vec128_read_16(x->from, first, read, ARCH_LANES);
+    for (; sites > 0; sites--, from += ARCH_LANES, to += pitch)
+        memcpy(to, from, sizeof(real) * ARCH_LANES);
+}
+
+/* `sites` sites in a row, no more than 16. */
+vec128_FUNCTION void vec128_read_row(const Bytes *x, int64_t at, int64_t sites, real *to, int64_t pitch)
+{
+    if (sites == 16)
+        vec128_read_16(x->from, at, to, pitch);
+    else if (sites == 4)
+        vec128_read_4(x->from, at, to, pitch);
+    else
+        vec128_read_few(x, at, sites, sites > 4 ? 16 : 4, to, pitch);
 }
 
 vec128_FUNCTION void vec128_read_i8(const Field *f, const Bytes *x, const Parts *parts, real *lanes,
                           int64_t channels, int64_t row)
 {
-    const int64_t run = run_of_sites(f, parts);
+    const int64_t run = run_of_sites(f, parts), pitch = row * ARCH_LANES;
     Cursor k = {0};
-    for (int64_t s = 0; s < f->sites; s += run) {
-        for (int64_t c = 0; c < channels; c++)
-            vec128_read_run(x, k.at + c * f->stride[0], run, lanes + (s * row + c) * ARCH_LANES,
-                       row);
-        for (int64_t i = 0; i < run; i++)
-            next_site(f, &k);
-    }
+    for (int64_t s = 0; s < f->sites; s += run, next_along(f, AXES - 2, &k))
+        for (int64_t i = 0; i < run; i += 16) {
+            const int64_t sites = run - i < 16 ? run - i : 16;
+            for (int64_t c = 0; c < channels; c++)
+                vec128_read_row(x, k.at + i + c * f->stride[0], sites,
+                           lanes + (s + i) * pitch + c * ARCH_LANES, pitch);
+        }
 }
 
 /* The input of a block, `row` vectors a site. */
@@ -8817,19 +8917,19 @@ typedef struct Least {
 
 static const Least least[][3] = {
     [ARCH_ISA_AVX512] = {
-        {196.5, 148, 252, 0, 0, 2, 0, 1152, 2688, 0},
-        {1584.5, 308, 776, 360, 607.5, 4, 0, 13248, 5120, 15680},
-        {1122, 500, 776, 360, 607.5, 4, 8.5, 13248, 6720, 15680},
+        {196.5, 136, 252, 0, 0, 2, 0, 1152, 2688, 0},
+        {1584.5, 296, 776, 360, 607.5, 4, 0, 13248, 5120, 15680},
+        {1122, 488, 776, 360, 607.5, 4, 8.5, 13248, 6720, 15680},
     },
     [ARCH_ISA_AVX2] = {
-        {377, 280, 504, 0, 0, 0, 0, 1152, 2688, 0},
-        {2545, 600, 1552, 224, 357, 0, 0, 13248, 5120, 15680},
-        {2084, 920, 1552, 224, 357, 0, 0, 13248, 6720, 15680},
+        {377, 270, 504, 0, 0, 0, 0, 1152, 2688, 0},
+        {2545, 590, 1552, 224, 357, 0, 0, 13248, 5120, 15680},
+        {2084, 910, 1552, 224, 357, 0, 0, 13248, 6720, 15680},
     },
     [ARCH_ISA_PLAIN] = {
-        {1264, 1056, 1776, 0, 0, 0, 0, 1152, 2688, 0},
-        {5608, 2208, 5408, 448, 714, 0, 0, 13248, 5120, 15680},
-        {5214, 3296, 5408, 448, 714, 0, 0, 13248, 6720, 15680},
+        {1264, 1052, 1776, 0, 0, 0, 0, 1152, 2688, 0},
+        {5608, 2204, 5408, 448, 714, 0, 0, 13248, 5120, 15680},
+        {5214, 3292, 5408, 448, 714, 0, 0, 13248, 6720, 15680},
     },
 };
 

@@ -103,15 +103,22 @@ typedef struct Cursor {
     int64_t at, coordinate[AXES + 1];
 } Cursor;
 
-INLINE void next_site(const Field *f, Cursor *k)
+/* One step along an axis, and where that ends, along those before it. */
+INLINE void next_along(const Field *f, int axis, Cursor *k)
 {
-    for (int axis = AXES - 1; f->extent && axis >= 0; axis--) {
+    for (; axis >= 0; axis--) {
         k->at += f->stride[1 + axis];
         if (++k->coordinate[axis] < f->extent[axis])
             break;
         k->at -= f->extent[axis] * f->stride[1 + axis];
         k->coordinate[axis] = 0;
     }
+}
+
+INLINE void next_site(const Field *f, Cursor *k)
+{
+    if (f->extent)
+        next_along(f, AXES - 1, k);
 }
 
 /* One site and channel of all lanes. */
@@ -161,41 +168,21 @@ INLINE void read_rows(const Field *f, const void *x, ArchType type, real *lanes,
 #define UNROLLED
 #endif
 
-/* Byte j of row i becomes byte i of row j, for 16 rows of n = 4 or 16 bytes: rows that lie 8,
- * 4, 2 and 1 apart are interleaved in turn.  Of what is not stored compilers do nothing. */
-INLINE void transpose_bytes(const int8_t *const *row, int64_t at, int n, int8_t to[][ARCH_LANES])
-{
 #ifdef ARCH_X86
-    __m128i a[16], b[16];
-    UNROLLED
-    for (int i = 0; i < 16; i++)
-        if (n == 4) {
-            int32_t four;
-            memcpy(&four, row[i] + at, sizeof four);
-            a[i] = _mm_cvtsi32_si128(four);
-        } else {
-            a[i] = _mm_loadu_si128((const __m128i *)(row[i] + at));
-        }
-    UNROLLED
-    for (int step = 0; step < 4; step++) {
-        UNROLLED
-        for (int i = 0; i < 8; i++) {
-            b[2 * i] = _mm_unpacklo_epi8(a[i], a[i + 8]);
-            b[2 * i + 1] = _mm_unpackhi_epi8(a[i], a[i + 8]);
-        }
-        UNROLLED
-        for (int i = 0; i < 16; i++)
-            a[i] = b[i];
-    }
-    UNROLLED
-    for (int i = 0; i < n; i++)
-        _mm_storeu_si128((__m128i *)to[i], a[i]);
-#else
-    for (int i = 0; i < 16; i++)
-        for (int j = 0; j < n; j++)
-            to[j][i] = row[i][at + j];
-#endif
+INLINE int32_t word_at(const int8_t *from)
+{
+    int32_t word;
+    memcpy(&word, from, sizeof word);
+    return word;
 }
+
+/* Bytes at .. at + 3 of four rows. */
+INLINE __m128i words_of_rows(const int8_t *const *row, int64_t at)
+{
+    return _mm_setr_epi32(word_at(row[0] + at), word_at(row[1] + at), word_at(row[2] + at),
+                          word_at(row[3] + at));
+}
+#endif
 
 /* Sites of one lane that lie one after the other. */
 INLINE int64_t run_of_sites(const Field *f, const Parts *parts)

@@ -109,19 +109,58 @@ VEC256 void vec256_add_sums(real *to, vec256 a0, vec256 a1, vec256 a2, vec256 a3
 
 #define vec256_FUNCTION TARGET_AVX2 INLINE
 
-/* 16 bytes as lanes. */
-VEC256 void vec256_store_i8(real *to, const int8_t *bytes)
+VEC256 void vec256_store_i32(real *to, __m256i x)
 {
-    for (int i = 0; i < ARCH_LANES; i += 8) {
-        int64_t eight;
-        memcpy(&eight, bytes + i, sizeof eight);
-        const __m256i x = _mm256_cvtepi8_epi32(_mm_set_epi64x(0, eight));
 #ifdef ARCH_REAL_F64
-        vec256_store(to + i, _mm256_cvtepi32_pd(_mm256_castsi256_si128(x)));
-        vec256_store(to + i + 4, _mm256_cvtepi32_pd(_mm256_extracti128_si256(x, 1)));
+    vec256_store(to, _mm256_cvtepi32_pd(_mm256_castsi256_si128(x)));
+    vec256_store(to + 4, _mm256_cvtepi32_pd(_mm256_extracti128_si256(x, 1)));
 #else
-        vec256_store(to + i, _mm256_cvtepi32_ps(x));
+    vec256_store(to, _mm256_cvtepi32_ps(x));
 #endif
+}
+
+/* The four bytes of each of eight lanes, to vectors `pitch` numbers apart. */
+VEC256 void vec256_store_bytes(real *to, int64_t pitch, __m256i x)
+{
+    vec256_store_i32(to, _mm256_srai_epi32(_mm256_slli_epi32(x, 24), 24));
+    vec256_store_i32(to + pitch, _mm256_srai_epi32(_mm256_slli_epi32(x, 16), 24));
+    vec256_store_i32(to + 2 * pitch, _mm256_srai_epi32(_mm256_slli_epi32(x, 8), 24));
+    vec256_store_i32(to + 3 * pitch, _mm256_srai_epi32(x, 24));
+}
+
+/* Bytes at .. at + 3 of 16 rows: row i becomes lane i, byte j vector j. */
+vec256_FUNCTION void vec256_read_4(const int8_t *const *row, int64_t at, real *to,
+                                   int64_t pitch)
+{
+    for (int i = 0; i < ARCH_LANES; i += 8, row += 8)
+        vec256_store_bytes(
+            to + i, pitch,
+            _mm256_set_m128i(words_of_rows(row + 4, at), words_of_rows(row, at)));
+}
+
+/* Bytes at .. at + 15 of two rows. */
+VEC256 __m256i vec256_two_rows(const int8_t *low, const int8_t *high, int64_t at)
+{
+    return _mm256_set_m128i(_mm_loadu_si128((const __m128i *)(high + at)),
+                            _mm_loadu_si128((const __m128i *)(low + at)));
+}
+
+/* The same of bytes at .. at + 15: four of them stay together until they are stored, which
+ * takes a quarter of the shuffles. */
+vec256_FUNCTION void vec256_read_16(const int8_t *const *row, int64_t at, real *to,
+                                    int64_t pitch)
+{
+    for (int i = 0; i < ARCH_LANES; i += 8, row += 8, to += 8) {
+        const __m256i a = vec256_two_rows(row[0], row[4], at),
+                      b = vec256_two_rows(row[1], row[5], at),
+                      c = vec256_two_rows(row[2], row[6], at),
+                      d = vec256_two_rows(row[3], row[7], at);
+        const __m256i p = _mm256_unpacklo_epi32(a, b), q = _mm256_unpacklo_epi32(c, d),
+                      r = _mm256_unpackhi_epi32(a, b), s = _mm256_unpackhi_epi32(c, d);
+        vec256_store_bytes(to, pitch, _mm256_unpacklo_epi64(p, q));
+        vec256_store_bytes(to + 4 * pitch, pitch, _mm256_unpackhi_epi64(p, q));
+        vec256_store_bytes(to + 8 * pitch, pitch, _mm256_unpacklo_epi64(r, s));
+        vec256_store_bytes(to + 12 * pitch, pitch, _mm256_unpackhi_epi64(r, s));
     }
 }
 

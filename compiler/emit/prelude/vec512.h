@@ -141,16 +141,60 @@ VEC512 void vec512_add_sums(real *to, vec512 a0, vec512 a1, vec512 a2, vec512 a3
 
 #define vec512_FUNCTION TARGET_AVX512 INLINE
 
-/* 16 bytes as lanes. */
-VEC512 void vec512_store_i8(real *to, const int8_t *bytes)
+VEC512 void vec512_store_i32(real *to, __m512i x)
 {
-    const __m512i x = _mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i *)bytes));
 #ifdef ARCH_REAL_F64
     vec512_store(to, _mm512_cvtepi32_pd(_mm512_castsi512_si256(x)));
     vec512_store(to + 8, _mm512_cvtepi32_pd(_mm512_extracti64x4_epi64(x, 1)));
 #else
     vec512_store(to, _mm512_cvtepi32_ps(x));
 #endif
+}
+
+/* The four bytes of every lane, to vectors `pitch` numbers apart. */
+VEC512 void vec512_store_bytes(real *to, int64_t pitch, __m512i x)
+{
+    vec512_store_i32(to, _mm512_srai_epi32(_mm512_slli_epi32(x, 24), 24));
+    vec512_store_i32(to + pitch, _mm512_srai_epi32(_mm512_slli_epi32(x, 16), 24));
+    vec512_store_i32(to + 2 * pitch, _mm512_srai_epi32(_mm512_slli_epi32(x, 8), 24));
+    vec512_store_i32(to + 3 * pitch, _mm512_srai_epi32(x, 24));
+}
+
+/* Bytes at .. at + 3 of 16 rows: row i becomes lane i, byte j vector j. */
+vec512_FUNCTION void vec512_read_4(const int8_t *const *row, int64_t at, real *to,
+                                   int64_t pitch)
+{
+    __m512i x = _mm512_castsi128_si512(words_of_rows(row, at));
+    x = _mm512_inserti32x4(x, words_of_rows(row + 4, at), 1);
+    x = _mm512_inserti32x4(x, words_of_rows(row + 8, at), 2);
+    x = _mm512_inserti32x4(x, words_of_rows(row + 12, at), 3);
+    vec512_store_bytes(to, pitch, x);
+}
+
+VEC512 __m128i vec512_bytes_at(const int8_t *from)
+{
+    return _mm_loadu_si128((const __m128i *)from);
+}
+
+/* The same of bytes at .. at + 15: four of them stay together until they are stored, which
+ * takes a quarter of the shuffles. */
+vec512_FUNCTION void vec512_read_16(const int8_t *const *row, int64_t at, real *to,
+                                    int64_t pitch)
+{
+    __m512i a[4]; /* rows k, k + 4, k + 8 and k + 12 */
+    UNROLLED
+    for (int k = 0; k < 4; k++) {
+        a[k] = _mm512_castsi128_si512(vec512_bytes_at(row[k] + at));
+        a[k] = _mm512_inserti32x4(a[k], vec512_bytes_at(row[k + 4] + at), 1);
+        a[k] = _mm512_inserti32x4(a[k], vec512_bytes_at(row[k + 8] + at), 2);
+        a[k] = _mm512_inserti32x4(a[k], vec512_bytes_at(row[k + 12] + at), 3);
+    }
+    const __m512i p = _mm512_unpacklo_epi32(a[0], a[1]), q = _mm512_unpacklo_epi32(a[2], a[3]),
+                  r = _mm512_unpackhi_epi32(a[0], a[1]), s = _mm512_unpackhi_epi32(a[2], a[3]);
+    vec512_store_bytes(to, pitch, _mm512_unpacklo_epi64(p, q));
+    vec512_store_bytes(to + 4 * pitch, pitch, _mm512_unpackhi_epi64(p, q));
+    vec512_store_bytes(to + 8 * pitch, pitch, _mm512_unpacklo_epi64(r, s));
+    vec512_store_bytes(to + 12 * pitch, pitch, _mm512_unpackhi_epi64(r, s));
 }
 
 /* Fills the halo behind x [sites][ghost][halo], with `sites` before the ghost. */
