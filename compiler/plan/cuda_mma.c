@@ -1,17 +1,8 @@
+#include "plan/cuda_mma.h"
+
 #include "plan/cuda_conv.h"
 
-/* A product y[16][8] += a[16][8] b[8][8], by the 32 threads of a warp.  Of y, a and b each of
- * them holds some numbers (PTX ISA, "Matrix fragments for mma.m16n8k8"):
- *
- *     y[row][2 column], y[row][2 column + 1], y[row + 8][..], y[row + 8][..]
- *     a[row][column], a[row + 8][column], a[row][column + 4], a[row + 8][column + 4]
- *     b[column][row], b[column + 4][row]
- *
- * with row = MMA_ROW, 0 .. 7, and column = MMA_COLUMN, 0 .. 3. */
 enum {
-    MMA_SITES = 16, /* of a product                                  */
-    MMA_DEPTH = 8,  /* channels read                                 */
-    MMA_TURNS = 2,  /* of that loop at once                          */
     MMA_BLOCKS = 5, /* of 8 channels made by a warp at once, at most */
     MMA_LEAST = 32  /* channels: below, most of a warp would idle    */
 };
@@ -25,23 +16,25 @@ static bool is_wide(const Graph *g, Val v)
 bool cuda_on_tensor_cores(const Cuda *z, const CudaStep *step)
 {
     const Node *n = graph_node(z->g, step->value);
-    return z->b->p->precision == PRECISION_F32 && step->kind == CUDA_WALK &&
-           !step->load && (n->op == OP_CONV || n->op == OP_CONV_DX) &&
-           is_wide(z->g, step->value) && is_wide(z->g, n->arg[0]);
+    if (z->b->p->precision != PRECISION_F32 || step->load || !is_wide(z->g, n->arg[0]))
+        return false;
+    if (step->kind == CUDA_WEIGHT)
+        return is_wide(z->g, n->arg[1]);
+    return step->kind == CUDA_WALK && (n->op == OP_CONV || n->op == OP_CONV_DX) &&
+           is_wide(z->g, step->value);
 }
 
-static const Ix *row(Cuda *z)
+const Ix *cuda_mma_row(Cuda *z)
 {
     return ix_word(z->b, "MMA_ROW");
 }
 
-static const Ix *column(Cuda *z)
+const Ix *cuda_mma_column(Cuda *z)
 {
     return ix_word(z->b, "MMA_COLUMN");
 }
 
-/* y[i][s] += sum over 8 channels of x_s w: a is v[0] .. v[3]. */
-static void multiply(Cuda *z, Reg y, Reg v, const Vx *w0, const Vx *w1)
+void cuda_mma_multiply(Cuda *z, Reg y, Reg a, const Vx *b0, const Vx *b1)
 {
     Build *b = z->b;
     const Ix *zero = ix(b, 0), *one = ix(b, 1);
@@ -49,9 +42,9 @@ static void multiply(Cuda *z, Reg y, Reg v, const Vx *w0, const Vx *w1)
         arg_reg(vx_reg(b, y, zero, zero)), arg_reg(vx_reg(b, y, one, zero)),
         arg_reg(vx_reg(b, y, zero, one)), arg_reg(vx_reg(b, y, one, one))};
     for (int k = 0; k < 4; k++)
-        arg[4 + k] = arg_vector(vx_reg(b, v, ix(b, k), NULL));
-    arg[8] = arg_vector(w0);
-    arg[9] = arg_vector(w1);
+        arg[4 + k] = arg_vector(vx_reg(b, a, ix(b, k), NULL));
+    arg[8] = arg_vector(b0);
+    arg[9] = arg_vector(b1);
     put_call(b, "mma", 10, arg);
 }
 
@@ -63,8 +56,8 @@ static CudaTile tile_of_block(Cuda *z, const CudaTile *of, const Ix *block, int 
     Build *b = z->b;
     CudaTile t = *of;
     t.y = reg_new(b, arena_printf(b->arena, "y%d", number));
-    t.channel =
-        ix_add(b, ix_scale(b, block, PACK_WIDTH), ix_scale(b, column(z), t.channels));
+    t.channel = ix_add(b, ix_scale(b, block, PACK_WIDTH),
+                       ix_scale(b, cuda_mma_column(z), t.channels));
     return t;
 }
 
@@ -81,8 +74,9 @@ static void add_channels(Cuda *z, const CudaConv *cv, const CudaTile *t, int blo
         const Ix *first = ix_add(b, ix_scale(b, tap, cv->in), c);
         first = ix_add(b, first, ix(b, (int64_t)j * cv->taps * cv->in));
         const Ix *next = ix_add(b, first, ix(b, 4));
-        multiply(z, t[j].y, v, vx_load(b, w, NULL, ix_scale(b, first, PACK_WIDTH)),
-                 vx_load(b, w, NULL, ix_scale(b, next, PACK_WIDTH)));
+        cuda_mma_multiply(z, t[j].y, v,
+                          vx_load(b, w, NULL, ix_scale(b, first, PACK_WIDTH)),
+                          vx_load(b, w, NULL, ix_scale(b, next, PACK_WIDTH)));
     }
 }
 
@@ -98,12 +92,13 @@ static void make_tile(Cuda *z, const CudaConv *c, const CudaTile *of, const Ix *
         cuda_conv_begin(z, c, &t[j], arena_printf(b->arena, "bias%d", j));
     }
     Ptr w = ptr_new(b, "w");
-    const Ix *mine = ix_add(b, ix_scale(b, column(z), PACK_WIDTH), row(z));
+    const Ix *mine =
+        ix_add(b, ix_scale(b, cuda_mma_column(z), PACK_WIDTH), cuda_mma_row(z));
     const Ix *from = ix_scale(b, first, (int64_t)PACK_WIDTH * c->taps * c->in);
     put_point(b, w, NULL, build_packed(b),
               ix_add(b, ix(b, c->weights), ix_add(b, from, mine)));
     Var tap = put_for(b, "tap", ix(b, 0), ix(b, c->taps), 1);
-    Ptr x = cuda_conv_taps(z, c, of, ix_var(b, tap), column(z));
+    Ptr x = cuda_conv_taps(z, c, of, ix_var(b, tap), cuda_mma_column(z));
     Var k = put_for_rolled(b, "c", ix(b, 0), ix(b, c->in), MMA_DEPTH, MMA_TURNS);
     add_channels(z, c, t, blocks, x, w, ix_var(b, tap), ix_var(b, k));
     put_end(b);
@@ -122,14 +117,14 @@ void cuda_mma_conv(Cuda *z, const CudaConv *c)
     while (all % blocks)
         blocks--;
     b->p->mma = true;
-    const Ix *up = ix_add(b, c->sites, ix(b, MMA_SITES - 1));
-    const Ix *groups = ix_var(b, put_let(b, "groups", ix_div(b, up, ix(b, MMA_SITES))));
+    const Ix *up = ix_add(b, c->sites, ix(b, MMA_ROWS - 1));
+    const Ix *groups = ix_var(b, put_let(b, "groups", ix_div(b, up, ix(b, MMA_ROWS))));
     const Ix *tiles = ix_scale(b, groups, all / blocks);
     Var tile = put_loop(b, LOOP_WARPS, "tile", ix(b, 0), tiles, 1);
     const Ix *block = cuda_quotient(z, "block", ix_var(b, tile), groups);
     const Ix *group = cuda_rest(z, "group", ix_var(b, tile), block, groups);
     CudaTile of = {.channels = 2, .sites = 2};
-    const Ix *site = ix_add(b, ix_scale(b, group, MMA_SITES), row(z));
+    const Ix *site = ix_add(b, ix_scale(b, group, MMA_ROWS), cuda_mma_row(z));
     for (int s = 0; s < 2; s++)
         cuda_tile_site(z, &of, s, ix_add(b, site, ix(b, 8 * s)), c->sites);
     make_tile(z, c, &of, ix_scale(b, block, blocks), blocks);

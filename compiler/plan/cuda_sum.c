@@ -62,7 +62,8 @@ BufId cuda_shares_buffer(Cuda *z, const CudaStep *step, const Sum *s, const char
 bool cuda_sum_is_direct(Cuda *z, const CudaStep *step)
 {
     Sum s = cuda_sum_of(z, step);
-    return step->kind != CUDA_POOL && (s.items >= CUDA_DIRECT || ix_is(s.sites, 1));
+    return step->kind != CUDA_POOL && (cuda_on_tensor_cores(z, step) ||
+                                       s.items >= CUDA_DIRECT || ix_is(s.sites, 1));
 }
 
 /* ---- what an item sums ---- */
@@ -128,14 +129,15 @@ static Ptr point_at_dy(Cuda *z, const Sum *s, const Ix *site)
     return p;
 }
 
-static const Ix *index_of_x(Cuda *z, const Sum *s, const Ix *site)
+const Ix *cuda_sum_index_of_x(Cuda *z, const Sum *s, const Ix *tap, const Ix *site,
+                              const Ix *channel)
 {
     Build *b = z->b;
     if (!s->table.i)
-        return cuda_here(z, s->x, site, s->c);
-    const Ix *row = ix_mul(b, s->tap, cuda_sites(z, s->dy));
+        return cuda_here(z, s->x, site, channel);
+    const Ix *row = ix_mul(b, tap, cuda_sites(z, s->dy));
     const Ix *at = ix_add(b, row, cuda_site(z, s->dy, site));
-    return cuda_there(z, s->x, ix_table(b, s->table, at), s->c);
+    return cuda_there(z, s->x, ix_table(b, s->table, at), channel);
 }
 
 /* strip[i][j] += dy[o+i] x[c+j] at one site. */
@@ -144,7 +146,8 @@ static void add_site(Cuda *z, const Sum *s, const Ix *site)
     Build *b = z->b;
     Ptr dy = point_at_dy(z, s, site), x = {0};
     if (s->x.i)
-        x = point_at(z, "x", s->x, index_of_x(z, s, site), s->columns);
+        x = point_at(z, "x", s->x, cuda_sum_index_of_x(z, s, s->tap, site, s->c),
+                     s->columns);
     Reg u = reg_new(b, "u"), v = reg_new(b, "v");
     Var j = put_unroll(b, "j", s->x.i ? s->columns : 0);
     put_declare(b, v, ix_element(ix_var(b, j), s->columns), NULL,
@@ -182,16 +185,23 @@ static void add_sites(Cuda *z, Sum *s)
     put_end(b);
 }
 
-/* Where in the gradients row i and column j of an item go. */
-static const Ix *weight_index(Cuda *z, const CudaStep *step, const Sum *s, const Ix *i,
-                              const Ix *j)
+const Ix *cuda_sum_weight_index(Cuda *z, const CudaStep *step, const Sum *s,
+                                const Ix *out, const Ix *in, const Ix *tap)
 {
     Build *b = z->b;
     const Node *n = graph_node(z->g, step->value);
-    const Ix *o = ix_scale(b, ix_add(b, s->o, i), (int64_t)s->in * s->taps);
-    const Ix *c = ix_scale(b, ix_add(b, s->c, j), s->taps);
+    const Ix *o = ix_scale(b, out, (int64_t)s->in * s->taps);
+    const Ix *c = ix_scale(b, in, s->taps);
     const Ix *first = ix(b, z->g->param[n->param].offset);
-    return ix_add(b, ix_add(b, o, c), ix_add(b, s->tap, first));
+    return ix_add(b, ix_add(b, o, c), ix_add(b, tap, first));
+}
+
+/* Row i and column j of an item. */
+static const Ix *weight_index(Cuda *z, const CudaStep *step, const Sum *s, const Ix *i,
+                              const Ix *j)
+{
+    return cuda_sum_weight_index(z, step, s, ix_add(z->b, s->o, i),
+                                 ix_add(z->b, s->c, j), s->tap);
 }
 
 static void add_to(Cuda *z, Ptr p, const Ix *at, const Vx *value)
@@ -265,7 +275,9 @@ void cuda_put_shares(Cuda *z, const CudaStep *step, Sum *s)
 void cuda_sum(Cuda *z, const CudaStep *step)
 {
     Sum s = cuda_sum_of(z, step);
-    if (cuda_sum_is_direct(z, step))
+    if (cuda_on_tensor_cores(z, step))
+        cuda_mma_sum(z, step, &s);
+    else if (cuda_sum_is_direct(z, step))
         direct(z, step, &s);
     else
         cuda_put_shares(z, step, &s);

@@ -38,6 +38,15 @@ void cuda_put_shares(Cuda *z, const CudaStep *step, Sum *s);
 Reg cuda_add_shares(Cuda *z, const CudaStep *step, const Sum *s, const Ix *element,
                     const Ix *n, const Ix *shares);
 
+/* Where x is that a tap of a site of dy looks at; where in all gradients a weight is. */
+const Ix *cuda_sum_index_of_x(Cuda *z, const Sum *s, const Ix *tap, const Ix *site,
+                              const Ix *channel);
+const Ix *cuda_sum_weight_index(Cuda *z, const CudaStep *step, const Sum *s,
+                                const Ix *out, const Ix *in, const Ix *tap);
+
+/* cuda_mma_sum.c: gradients of weights on tensor cores. */
+void cuda_mma_sum(Cuda *z, const CudaStep *step, const Sum *s);
+
 const Ix *cuda_share_count(Cuda *z, const Sum *s);
 /* Finds the sites of the share that the item is in; returns its number in the share. */
 const Ix *cuda_find_share(Cuda *z, Sum *s, const Ix *shares, const Ix *item);

@@ -50,8 +50,9 @@ def step_rows():
                       x_type="float32")
 
 
-def forward_rows():
-    """Many configurations, beside PyTorch and without; and one configuration."""
+def other_rows():
+    """Many configurations, beside PyTorch and without, of a wide network also a step; and one
+    configuration."""
     peers = [Row("forward", "count_eq1", (8, 8), 1024, x_type="float32"),
              Row("forward", "detect_eq", (8, 8), 1024, x_type="float32"),
              Row("forward", "count_eq1", (64, 64), 1, slower=2, x_type="float32"),
@@ -60,6 +61,7 @@ def forward_rows():
             for name in ("count_eq1", "count_eq2", "count_eq3", "detect_eq")]
     wide = [Row("forward", name, (60, 4), 8192, "tf32x3", slower=2)
             for name in ("observables_eq", "observables_st")]
+    wide.append(Row("step", "observables_eq", (60, 4), 1024, "tf32x3"))
     single = [Row("forward", name, (n, n), 1, slower=2)
               for name in ("count_eq1", "detect_eq") for n in (64, 128, 256, 512)
               if (name, n) != ("count_eq1", 64)]
@@ -74,7 +76,7 @@ def tiny(rows):
 
 
 def all_rows():
-    rows = [*step_rows(), *forward_rows()]
+    rows = [*step_rows(), *other_rows()]
     if TINY:
         first = {}
         for row in tiny(rows):

@@ -150,6 +150,13 @@ break_ 'CUDA: parts of a pool by block' plan/cuda_pool.c 's/ix_word(b, "at.tile"
 break_ 'CUDA: TF32 without correction' emit/prelude/cuda_mma.cuh '/mma_tf32(y, a_lo, b_hi);/d'
 break_ 'CUDA: ... of the other factor' emit/prelude/cuda_mma.cuh '/mma_tf32(y, a_hi, b_lo);/d'
 break_ 'CUDA: channels of a product exchanged' plan/cuda_mma.c 's/ix(b, k \/ 2 \* 4)/ix(b, 4 - k \/ 2 * 4)/'
+break_ 'CUDA: gradients of sites that are not there' plan/cuda_mma_sum.c \
+    's/vx_index(b, m->s->sites)/vx_index(b, ix_add(b, m->s->sites, ix(b, 8)))/'
+break_ 'CUDA: rows that are not there added, too' plan/cuda_mma_sum.c 's/rows % MMA_ROWS \&\& half/0 \&\& half/'
+break_ 'CUDA: taps of gradients exchanged' plan/cuda_mma_sum.c \
+    's/ix_add(b, m->tap, ix(b, tap)),$/ix_add(b, m->tap, ix(b, m->tile.taps - 1 - tap)),/'
+break_ 'CUDA: rows and columns of gradients exchanged' plan/cuda_mma_sum.c \
+    's/turned ? column : row,$/turned ? row : column,/'
 break_ 'CUDA: no store of the last sites' plan/cuda_chain.c 's/put_if(b, t->meant\[s\], t->end)/put_if(b, t->meant[s], ix_add(b, t->end, ix(b, -1)))/'
 
 echo "$mutants mutants, $survivors not caught"
