@@ -1047,17 +1047,16 @@ typedef struct Frame {
     int64_t extent2[AXES], sites2, halo2;
     const real *packed;
     real *flux; /* [sites1 + 1 + halo1][4][16] */
-    int32_t *near1; /* [4][sites1] */
+    int32_t *near1; /* [4][sites2] */
     Halo near1_halo;
-    real *conv1; /* [sites1 + 1 + halo1][17][16] */
-    real *global_max_pool1; /* [sites0][8][16] */
-    int32_t *near2; /* [4][sites2] */
+    int32_t *near2; /* [4][sites1] */
     Halo near2_halo;
+    real *leaky_relu1; /* [sites2][17][16] */
+    real *global_max_pool1; /* [sites0][8][16] */
     real *sigmoid1; /* [sites0][1][16] */
     real *sums; /* [68][16] */
+    real *max_pool1_arg; /* [sites2][17][16] */
     real *global_max_pool1_arg; /* [sites0][8][16] */
-    real *max_pool1_arg; /* [sites2 + 1 + halo2][17][16] */
-    real *leaky_relu1; /* [sites2][17][16] */
     real *leaky_relu2; /* [sites2][17][16] */
     real *leaky_relu3; /* [sites0][8][16] */
     real *linear1; /* [sites0][32][16] */
@@ -1067,13 +1066,11 @@ typedef struct Frame {
     real *dglobal_max_pool1; /* [sites0][8][16] */
     real *dconv3; /* [sites2][8][16] */
     real *dconv2; /* [sites2][17][16] */
-    real *dmax_pool1; /* [sites2 + 1 + halo2][17][16] */
-    int32_t *cover2; /* [1][sites1] */
+    real *dmax_pool1; /* [sites2][17][16] */
     real *dconv1; /* [sites1 + 1 + halo1][17][16] */
-    int32_t *cover_tap2; /* [1][sites1] */
     real *dsigmoid1; /* [sites0][1][16] */
-    int32_t *back1; /* [4][sites1] */
-    Halo back1_halo;
+    int32_t *back2; /* [4][sites1] */
+    Halo back2_halo;
     real *dflux; /* [sites1][4][16] */
 } Frame;
 
@@ -1084,11 +1081,9 @@ typedef struct Kept {
 } Kept;
 
 /* Axes, kernel, stride, sites before, wraps around. */
-static const Window window_near1 = {2, {2, 2}, {1, 1}, {0, 0}, {1, 1}};
-static const Window window_near2 = {2, {2, 2}, {2, 2}, {0, 0}, {0, 0}};
-static const Window window_cover2 = {2, {2, 2}, {2, 2}, {0, 0}, {0, 0}};
-static const Window window_cover_tap2 = {2, {2, 2}, {2, 2}, {0, 0}, {0, 0}};
-static const Window window_back1 = {2, {2, 2}, {1, 1}, {0, 0}, {1, 1}};
+static const Window window_near1 = {2, {2, 2}, {2, 2}, {0, 0}, {0, 0}};
+static const Window window_near2 = {2, {2, 2}, {1, 1}, {0, 0}, {1, 1}};
+static const Window window_back2 = {2, {2, 2}, {1, 1}, {0, 0}, {1, 1}};
 
 /* Whether each lattice divides into n parts along an axis; 2: and each part into
  * tiles. */
@@ -1097,11 +1092,9 @@ static int divides(const Frame *f, int axis, int64_t n)
     int can = 1;
     can &= f->extent1[axis] % n == 0;
     can &= f->extent2[axis] % n == 0;
-    can &= f->extent1[axis] == window_near1.stride[axis] * f->extent1[axis];
-    can &= f->extent1[axis] == window_near2.stride[axis] * f->extent2[axis];
-    can &= f->extent1[axis] == window_cover2.stride[axis] * f->extent2[axis];
-    can &= f->extent1[axis] == window_cover_tap2.stride[axis] * f->extent2[axis];
-    can &= f->extent1[axis] == window_back1.stride[axis] * f->extent1[axis];
+    can &= f->extent1[axis] == window_near1.stride[axis] * f->extent2[axis];
+    can &= f->extent1[axis] == window_near2.stride[axis] * f->extent1[axis];
+    can &= f->extent1[axis] == window_back2.stride[axis] * f->extent1[axis];
     can |= n == 1;
     return 2 * can;
 }
@@ -1111,7 +1104,7 @@ static Parts parts_of(const Frame *f, int64_t batch, int which)
 {
     double sites = 0; /* times channels */
     switch (which) {
-        case ARCH_FORWARD: sites = 0 + 21 * (double)f->sites1; break;
+        case ARCH_FORWARD: sites = 0 + 4 * (double)f->sites1 + 17 * (double)f->sites2; break;
         case ARCH_GRADIENT: sites = 0 + 21 * (double)f->sites1 + 93 * (double)f->sites2; break;
         case ARCH_VJP: sites = 0 + 21 * (double)f->sites1 + 93 * (double)f->sites2; break;
     }
@@ -1139,20 +1132,20 @@ static void cut(Frame *f, int64_t batch, ArchWhat what, const Kept *kept)
     f->sites1 /= f->parts.count;
     f->sites2 /= f->parts.count;
     Reach reach;
-    reach = reach_forward(&window_near1, &f->parts, f->extent1, f->extent1);
+    reach = reach_forward(&window_near1, &f->parts, f->extent1, f->extent2);
     f->near1_halo.sites = halo_sites(&reach);
     if (f->halo1 < f->near1_halo.sites) {
         f->halo1 = f->near1_halo.sites;
     }
-    reach = reach_forward(&window_near2, &f->parts, f->extent1, f->extent2);
+    reach = reach_forward(&window_near2, &f->parts, f->extent1, f->extent1);
     f->near2_halo.sites = halo_sites(&reach);
     if (f->halo1 < f->near2_halo.sites) {
         f->halo1 = f->near2_halo.sites;
     }
-    reach = reach_backward(&window_back1, &f->parts, f->extent1, f->extent1);
-    f->back1_halo.sites = halo_sites(&reach);
-    if (f->halo1 < f->back1_halo.sites) {
-        f->halo1 = f->back1_halo.sites;
+    reach = reach_backward(&window_back2, &f->parts, f->extent1, f->extent1);
+    f->back2_halo.sites = halo_sites(&reach);
+    if (f->halo1 < f->back2_halo.sites) {
+        f->halo1 = f->back2_halo.sites;
     }
 }
 
@@ -1180,48 +1173,45 @@ static size_t lay_out(Frame *f, const int64_t *extent, int64_t batch, ArchWhat w
     switch (f->which) {
         case ARCH_FORWARD:
             f->flux = take(work, &used, sizeof(real) * 16 * 4 * (size_t)(f->sites1 + 1 + f->halo1));
-            f->near1 = take(work, &used, sizeof(int32_t) * 4 * (size_t)f->sites1);
+            f->near1 = take(work, &used, sizeof(int32_t) * 4 * (size_t)f->sites2);
             take_halo(&f->near1_halo, work, &used);
-            f->conv1 = take(work, &used, sizeof(real) * 16 * 17 * (size_t)(f->sites1 + 1 + f->halo1));
-            f->global_max_pool1 = take(work, &used, sizeof(real) * 16 * 8 * (size_t)f->sites0);
-            f->near2 = take(work, &used, sizeof(int32_t) * 4 * (size_t)f->sites2);
+            f->near2 = take(work, &used, sizeof(int32_t) * 4 * (size_t)f->sites1);
             take_halo(&f->near2_halo, work, &used);
+            f->leaky_relu1 = take(work, &used, sizeof(real) * 16 * 17 * (size_t)f->sites2);
+            f->global_max_pool1 = take(work, &used, sizeof(real) * 16 * 8 * (size_t)f->sites0);
             f->sigmoid1 = take(work, &used, sizeof(real) * 16 * 1 * (size_t)f->sites0);
             break;
         case ARCH_GRADIENT:
             f->flux = take(work, &used, sizeof(real) * 16 * 4 * (size_t)(f->sites1 + 1 + f->halo1));
             f->sums = take(work, &used, sizeof(real) * 16 * 68);
-            f->near1 = take(work, &used, sizeof(int32_t) * 4 * (size_t)f->sites1);
+            f->near1 = take(work, &used, sizeof(int32_t) * 4 * (size_t)f->sites2);
             take_halo(&f->near1_halo, work, &used);
-            f->conv1 = f->dconv1 = take(work, &used, sizeof(real) * 16 * 17 * (size_t)(f->sites1 + 1 + f->halo1));
-            f->global_max_pool1 = f->dlinear2 = take(work, &used, sizeof(real) * 16 * 8 * (size_t)f->sites0);
-            f->near2 = take(work, &used, sizeof(int32_t) * 4 * (size_t)f->sites2);
+            f->near2 = take(work, &used, sizeof(int32_t) * 4 * (size_t)f->sites1);
             take_halo(&f->near2_halo, work, &used);
-            f->global_max_pool1_arg = take(work, &used, sizeof(real) * 16 * 8 * (size_t)f->sites0);
-            f->max_pool1_arg = take(work, &used, sizeof(real) * 16 * 17 * (size_t)(f->sites2 + 1 + f->halo2));
             f->leaky_relu1 = take(work, &used, sizeof(real) * 16 * 17 * (size_t)f->sites2);
+            f->max_pool1_arg = take(work, &used, sizeof(real) * 16 * 17 * (size_t)f->sites2);
+            f->global_max_pool1 = f->dlinear2 = take(work, &used, sizeof(real) * 16 * 8 * (size_t)f->sites0);
+            f->global_max_pool1_arg = take(work, &used, sizeof(real) * 16 * 8 * (size_t)f->sites0);
             f->leaky_relu2 = take(work, &used, sizeof(real) * 16 * 17 * (size_t)f->sites2);
             f->leaky_relu3 = take(work, &used, sizeof(real) * 16 * 8 * (size_t)f->sites0);
             f->linear1 = f->dlinear1 = take(work, &used, sizeof(real) * 16 * 32 * (size_t)f->sites0);
             f->linear2 = f->dglobal_max_pool1 = take(work, &used, sizeof(real) * 16 * 8 * (size_t)f->sites0);
             f->dconv3 = take(work, &used, sizeof(real) * 16 * 8 * (size_t)f->sites2);
             f->dconv2 = take(work, &used, sizeof(real) * 16 * 17 * (size_t)f->sites2);
-            f->dmax_pool1 = take(work, &used, sizeof(real) * 16 * 17 * (size_t)(f->sites2 + 1 + f->halo2));
-            f->cover2 = take(work, &used, sizeof(int32_t) * 1 * (size_t)f->sites1);
-            f->cover_tap2 = take(work, &used, sizeof(int32_t) * 1 * (size_t)f->sites1);
+            f->dmax_pool1 = take(work, &used, sizeof(real) * 16 * 17 * (size_t)f->sites2);
+            f->dconv1 = take(work, &used, sizeof(real) * 16 * 17 * (size_t)(f->sites1 + 1 + f->halo1));
             break;
         case ARCH_VJP:
             f->flux = f->dflux = take(work, &used, sizeof(real) * 16 * 4 * (size_t)(f->sites1 + 1 + f->halo1));
             f->sums = take(work, &used, sizeof(real) * 16 * 68);
-            f->near1 = take(work, &used, sizeof(int32_t) * 4 * (size_t)f->sites1);
+            f->near1 = take(work, &used, sizeof(int32_t) * 4 * (size_t)f->sites2);
             take_halo(&f->near1_halo, work, &used);
-            f->conv1 = f->dconv1 = take(work, &used, sizeof(real) * 16 * 17 * (size_t)(f->sites1 + 1 + f->halo1));
-            f->global_max_pool1 = f->dsigmoid1 = take(work, &used, sizeof(real) * 16 * 8 * (size_t)f->sites0);
-            f->near2 = take(work, &used, sizeof(int32_t) * 4 * (size_t)f->sites2);
+            f->near2 = take(work, &used, sizeof(int32_t) * 4 * (size_t)f->sites1);
             take_halo(&f->near2_halo, work, &used);
-            f->global_max_pool1_arg = take(work, &used, sizeof(real) * 16 * 8 * (size_t)f->sites0);
-            f->max_pool1_arg = take(work, &used, sizeof(real) * 16 * 17 * (size_t)(f->sites2 + 1 + f->halo2));
             f->leaky_relu1 = take(work, &used, sizeof(real) * 16 * 17 * (size_t)f->sites2);
+            f->max_pool1_arg = take(work, &used, sizeof(real) * 16 * 17 * (size_t)f->sites2);
+            f->global_max_pool1 = f->dsigmoid1 = take(work, &used, sizeof(real) * 16 * 8 * (size_t)f->sites0);
+            f->global_max_pool1_arg = take(work, &used, sizeof(real) * 16 * 8 * (size_t)f->sites0);
             f->leaky_relu2 = take(work, &used, sizeof(real) * 16 * 17 * (size_t)f->sites2);
             f->sigmoid1 = take(work, &used, sizeof(real) * 16 * 1 * (size_t)f->sites0);
             f->leaky_relu3 = take(work, &used, sizeof(real) * 16 * 8 * (size_t)f->sites0);
@@ -1231,11 +1221,10 @@ static size_t lay_out(Frame *f, const int64_t *extent, int64_t batch, ArchWhat w
             f->dglobal_max_pool1 = take(work, &used, sizeof(real) * 16 * 8 * (size_t)f->sites0);
             f->dconv3 = take(work, &used, sizeof(real) * 16 * 8 * (size_t)f->sites2);
             f->dconv2 = take(work, &used, sizeof(real) * 16 * 17 * (size_t)f->sites2);
-            f->dmax_pool1 = take(work, &used, sizeof(real) * 16 * 17 * (size_t)(f->sites2 + 1 + f->halo2));
-            f->cover2 = take(work, &used, sizeof(int32_t) * 1 * (size_t)f->sites1);
-            f->cover_tap2 = take(work, &used, sizeof(int32_t) * 1 * (size_t)f->sites1);
-            f->back1 = take(work, &used, sizeof(int32_t) * 4 * (size_t)f->sites1);
-            take_halo(&f->back1_halo, work, &used);
+            f->dmax_pool1 = take(work, &used, sizeof(real) * 16 * 17 * (size_t)f->sites2);
+            f->dconv1 = take(work, &used, sizeof(real) * 16 * 17 * (size_t)(f->sites1 + 1 + f->halo1));
+            f->back2 = take(work, &used, sizeof(int32_t) * 4 * (size_t)f->sites1);
+            take_halo(&f->back2_halo, work, &used);
             break;
     }
     return used;
@@ -1244,19 +1233,13 @@ static size_t lay_out(Frame *f, const int64_t *extent, int64_t batch, ArchWhat w
 static void fill_tables(const Frame *f)
 {
     if (f->near1) {
-        fill_near(f->near1, &f->near1_halo, &window_near1, &f->parts, f->extent1, f->extent1);
+        fill_near(f->near1, &f->near1_halo, &window_near1, &f->parts, f->extent1, f->extent2);
     }
     if (f->near2) {
-        fill_near(f->near2, &f->near2_halo, &window_near2, &f->parts, f->extent1, f->extent2);
+        fill_near(f->near2, &f->near2_halo, &window_near2, &f->parts, f->extent1, f->extent1);
     }
-    if (f->cover2) {
-        fill_cover(f->cover2, NULL, &window_cover2, f->extent1, f->extent2);
-    }
-    if (f->cover_tap2) {
-        fill_cover(NULL, f->cover_tap2, &window_cover_tap2, f->extent1, f->extent2);
-    }
-    if (f->back1) {
-        fill_back(f->back1, &f->back1_halo, &window_back1, &f->parts, f->extent1, f->extent1);
+    if (f->back2) {
+        fill_back(f->back2, &f->back2_halo, &window_back2, &f->parts, f->extent1, f->extent1);
     }
 }
 
@@ -1650,279 +1633,167 @@ TARGET_AVX512 static void read_flux_avx512(const Frame *f)
     vec512_read_input(f->call, f->block, &f->parts, f->extent1, f->x, f->flux, 4, 4);
 }
 
-/* conv1, st.arch:7
+/* conv1 -> max_pool1 -> leaky_relu1, st.arch:7
  * y[o,p] = b[o] + sum over taps k and channels c of w[o,c,k] x[c,near[k][p]]; 256 multiply-adds a site */
 TARGET_AVX512 static void conv1_avx512(const Frame *f)
 {
-    vec512_fill_halo(&f->near1_halo, f->flux, 4, f->sites1);
-    for (int64_t s = 0; s + 3 <= f->sites1; s += 3) { /* sites */
-        real *conv1 = f->conv1 + s * 272;
+    vec512_fill_halo(&f->near2_halo, f->flux, 4, f->sites1);
+    for (int64_t s = 0; s < f->sites2; s++) { /* sites */
+        real *leaky_relu1 = f->leaky_relu1 + s * 272;
         for (int64_t block = 0; block < 2; block++) { /* channels made, 8 at a time */
-            vec512 y_0_0 = vec512_set(0); vec512_hold(y_0_0);
-            vec512 y_0_1 = vec512_set(0); vec512_hold(y_0_1);
-            vec512 y_0_2 = vec512_set(0); vec512_hold(y_0_2);
-            vec512 y_1_0 = vec512_set(0); vec512_hold(y_1_0);
-            vec512 y_1_1 = vec512_set(0); vec512_hold(y_1_1);
-            vec512 y_1_2 = vec512_set(0); vec512_hold(y_1_2);
-            vec512 y_2_0 = vec512_set(0); vec512_hold(y_2_0);
-            vec512 y_2_1 = vec512_set(0); vec512_hold(y_2_1);
-            vec512 y_2_2 = vec512_set(0); vec512_hold(y_2_2);
-            vec512 y_3_0 = vec512_set(0); vec512_hold(y_3_0);
-            vec512 y_3_1 = vec512_set(0); vec512_hold(y_3_1);
-            vec512 y_3_2 = vec512_set(0); vec512_hold(y_3_2);
-            vec512 y_4_0 = vec512_set(0); vec512_hold(y_4_0);
-            vec512 y_4_1 = vec512_set(0); vec512_hold(y_4_1);
-            vec512 y_4_2 = vec512_set(0); vec512_hold(y_4_2);
-            vec512 y_5_0 = vec512_set(0); vec512_hold(y_5_0);
-            vec512 y_5_1 = vec512_set(0); vec512_hold(y_5_1);
-            vec512 y_5_2 = vec512_set(0); vec512_hold(y_5_2);
-            vec512 y_6_0 = vec512_set(0); vec512_hold(y_6_0);
-            vec512 y_6_1 = vec512_set(0); vec512_hold(y_6_1);
-            vec512 y_6_2 = vec512_set(0); vec512_hold(y_6_2);
-            vec512 y_7_0 = vec512_set(0); vec512_hold(y_7_0);
-            vec512 y_7_1 = vec512_set(0); vec512_hold(y_7_1);
-            vec512 y_7_2 = vec512_set(0); vec512_hold(y_7_2);
-            const real *w = f->packed + block * 128;
-            for (int64_t tap = 0; tap < 4; tap++) { /* taps */
-                const real *x_0 = f->flux + (int64_t)f->near1[tap * f->sites1 + s] * 64;
-                const real *x_1 = f->flux + (int64_t)f->near1[tap * f->sites1 + s + 1] * 64;
-                const real *x_2 = f->flux + (int64_t)f->near1[tap * f->sites1 + s + 2] * 64;
-                {
-                    vec512 v_0_0 = vec512_load(x_0); vec512_hold(v_0_0);
-                    vec512 v_0_1 = vec512_load(x_1); vec512_hold(v_0_1);
-                    vec512 v_0_2 = vec512_load(x_2); vec512_hold(v_0_2);
-                    vec512 u_0_0 = vec512_set(w[tap * 32]); y_0_0 = vec512_fma(u_0_0, v_0_0, y_0_0);
-                    y_0_1 = vec512_fma(u_0_0, v_0_1, y_0_1);
-                    y_0_2 = vec512_fma(u_0_0, v_0_2, y_0_2);
-                    vec512 u_0_1 = vec512_set(w[tap * 32 + 1]);
-                    y_1_0 = vec512_fma(u_0_1, v_0_0, y_1_0);
-                    y_1_1 = vec512_fma(u_0_1, v_0_1, y_1_1);
-                    y_1_2 = vec512_fma(u_0_1, v_0_2, y_1_2);
-                    vec512 u_0_2 = vec512_set(w[tap * 32 + 2]);
-                    y_2_0 = vec512_fma(u_0_2, v_0_0, y_2_0);
-                    y_2_1 = vec512_fma(u_0_2, v_0_1, y_2_1);
-                    y_2_2 = vec512_fma(u_0_2, v_0_2, y_2_2);
-                    vec512 u_0_3 = vec512_set(w[tap * 32 + 3]);
-                    y_3_0 = vec512_fma(u_0_3, v_0_0, y_3_0);
-                    y_3_1 = vec512_fma(u_0_3, v_0_1, y_3_1);
-                    y_3_2 = vec512_fma(u_0_3, v_0_2, y_3_2);
-                    vec512 u_0_4 = vec512_set(w[tap * 32 + 4]);
-                    y_4_0 = vec512_fma(u_0_4, v_0_0, y_4_0);
-                    y_4_1 = vec512_fma(u_0_4, v_0_1, y_4_1);
-                    y_4_2 = vec512_fma(u_0_4, v_0_2, y_4_2);
-                    vec512 u_0_5 = vec512_set(w[tap * 32 + 5]);
-                    y_5_0 = vec512_fma(u_0_5, v_0_0, y_5_0);
-                    y_5_1 = vec512_fma(u_0_5, v_0_1, y_5_1);
-                    y_5_2 = vec512_fma(u_0_5, v_0_2, y_5_2);
-                    vec512 u_0_6 = vec512_set(w[tap * 32 + 6]);
-                    y_6_0 = vec512_fma(u_0_6, v_0_0, y_6_0);
-                    y_6_1 = vec512_fma(u_0_6, v_0_1, y_6_1);
-                    y_6_2 = vec512_fma(u_0_6, v_0_2, y_6_2);
-                    vec512 u_0_7 = vec512_set(w[tap * 32 + 7]);
-                    y_7_0 = vec512_fma(u_0_7, v_0_0, y_7_0);
-                    y_7_1 = vec512_fma(u_0_7, v_0_1, y_7_1);
-                    y_7_2 = vec512_fma(u_0_7, v_0_2, y_7_2);
-                    vec512 v_1_0 = vec512_load(x_0 + 16); vec512_hold(v_1_0);
-                    vec512 v_1_1 = vec512_load(x_1 + 16); vec512_hold(v_1_1);
-                    vec512 v_1_2 = vec512_load(x_2 + 16); vec512_hold(v_1_2);
-                    vec512 u_1_0 = vec512_set(w[tap * 32 + 8]);
-                    y_0_0 = vec512_fma(u_1_0, v_1_0, y_0_0);
-                    y_0_1 = vec512_fma(u_1_0, v_1_1, y_0_1);
-                    y_0_2 = vec512_fma(u_1_0, v_1_2, y_0_2);
-                    vec512 u_1_1 = vec512_set(w[tap * 32 + 9]);
-                    y_1_0 = vec512_fma(u_1_1, v_1_0, y_1_0);
-                    y_1_1 = vec512_fma(u_1_1, v_1_1, y_1_1);
-                    y_1_2 = vec512_fma(u_1_1, v_1_2, y_1_2);
-                    vec512 u_1_2 = vec512_set(w[tap * 32 + 10]);
-                    y_2_0 = vec512_fma(u_1_2, v_1_0, y_2_0);
-                    y_2_1 = vec512_fma(u_1_2, v_1_1, y_2_1);
-                    y_2_2 = vec512_fma(u_1_2, v_1_2, y_2_2);
-                    vec512 u_1_3 = vec512_set(w[tap * 32 + 11]);
-                    y_3_0 = vec512_fma(u_1_3, v_1_0, y_3_0);
-                    y_3_1 = vec512_fma(u_1_3, v_1_1, y_3_1);
-                    y_3_2 = vec512_fma(u_1_3, v_1_2, y_3_2);
-                    vec512 u_1_4 = vec512_set(w[tap * 32 + 12]);
-                    y_4_0 = vec512_fma(u_1_4, v_1_0, y_4_0);
-                    y_4_1 = vec512_fma(u_1_4, v_1_1, y_4_1);
-                    y_4_2 = vec512_fma(u_1_4, v_1_2, y_4_2);
-                    vec512 u_1_5 = vec512_set(w[tap * 32 + 13]);
-                    y_5_0 = vec512_fma(u_1_5, v_1_0, y_5_0);
-                    y_5_1 = vec512_fma(u_1_5, v_1_1, y_5_1);
-                    y_5_2 = vec512_fma(u_1_5, v_1_2, y_5_2);
-                    vec512 u_1_6 = vec512_set(w[tap * 32 + 14]);
-                    y_6_0 = vec512_fma(u_1_6, v_1_0, y_6_0);
-                    y_6_1 = vec512_fma(u_1_6, v_1_1, y_6_1);
-                    y_6_2 = vec512_fma(u_1_6, v_1_2, y_6_2);
-                    vec512 u_1_7 = vec512_set(w[tap * 32 + 15]);
-                    y_7_0 = vec512_fma(u_1_7, v_1_0, y_7_0);
-                    y_7_1 = vec512_fma(u_1_7, v_1_1, y_7_1);
-                    y_7_2 = vec512_fma(u_1_7, v_1_2, y_7_2);
-                    vec512 v_2_0 = vec512_load(x_0 + 32); vec512_hold(v_2_0);
-                    vec512 v_2_1 = vec512_load(x_1 + 32); vec512_hold(v_2_1);
-                    vec512 v_2_2 = vec512_load(x_2 + 32); vec512_hold(v_2_2);
-                    vec512 u_2_0 = vec512_set(w[tap * 32 + 16]);
-                    y_0_0 = vec512_fma(u_2_0, v_2_0, y_0_0);
-                    y_0_1 = vec512_fma(u_2_0, v_2_1, y_0_1);
-                    y_0_2 = vec512_fma(u_2_0, v_2_2, y_0_2);
-                    vec512 u_2_1 = vec512_set(w[tap * 32 + 17]);
-                    y_1_0 = vec512_fma(u_2_1, v_2_0, y_1_0);
-                    y_1_1 = vec512_fma(u_2_1, v_2_1, y_1_1);
-                    y_1_2 = vec512_fma(u_2_1, v_2_2, y_1_2);
-                    vec512 u_2_2 = vec512_set(w[tap * 32 + 18]);
-                    y_2_0 = vec512_fma(u_2_2, v_2_0, y_2_0);
-                    y_2_1 = vec512_fma(u_2_2, v_2_1, y_2_1);
-                    y_2_2 = vec512_fma(u_2_2, v_2_2, y_2_2);
-                    vec512 u_2_3 = vec512_set(w[tap * 32 + 19]);
-                    y_3_0 = vec512_fma(u_2_3, v_2_0, y_3_0);
-                    y_3_1 = vec512_fma(u_2_3, v_2_1, y_3_1);
-                    y_3_2 = vec512_fma(u_2_3, v_2_2, y_3_2);
-                    vec512 u_2_4 = vec512_set(w[tap * 32 + 20]);
-                    y_4_0 = vec512_fma(u_2_4, v_2_0, y_4_0);
-                    y_4_1 = vec512_fma(u_2_4, v_2_1, y_4_1);
-                    y_4_2 = vec512_fma(u_2_4, v_2_2, y_4_2);
-                    vec512 u_2_5 = vec512_set(w[tap * 32 + 21]);
-                    y_5_0 = vec512_fma(u_2_5, v_2_0, y_5_0);
-                    y_5_1 = vec512_fma(u_2_5, v_2_1, y_5_1);
-                    y_5_2 = vec512_fma(u_2_5, v_2_2, y_5_2);
-                    vec512 u_2_6 = vec512_set(w[tap * 32 + 22]);
-                    y_6_0 = vec512_fma(u_2_6, v_2_0, y_6_0);
-                    y_6_1 = vec512_fma(u_2_6, v_2_1, y_6_1);
-                    y_6_2 = vec512_fma(u_2_6, v_2_2, y_6_2);
-                    vec512 u_2_7 = vec512_set(w[tap * 32 + 23]);
-                    y_7_0 = vec512_fma(u_2_7, v_2_0, y_7_0);
-                    y_7_1 = vec512_fma(u_2_7, v_2_1, y_7_1);
-                    y_7_2 = vec512_fma(u_2_7, v_2_2, y_7_2);
-                    vec512 v_3_0 = vec512_load(x_0 + 48); vec512_hold(v_3_0);
-                    vec512 v_3_1 = vec512_load(x_1 + 48); vec512_hold(v_3_1);
-                    vec512 v_3_2 = vec512_load(x_2 + 48); vec512_hold(v_3_2);
-                    vec512 u_3_0 = vec512_set(w[tap * 32 + 24]);
-                    y_0_0 = vec512_fma(u_3_0, v_3_0, y_0_0);
-                    y_0_1 = vec512_fma(u_3_0, v_3_1, y_0_1);
-                    y_0_2 = vec512_fma(u_3_0, v_3_2, y_0_2);
-                    vec512 u_3_1 = vec512_set(w[tap * 32 + 25]);
-                    y_1_0 = vec512_fma(u_3_1, v_3_0, y_1_0);
-                    y_1_1 = vec512_fma(u_3_1, v_3_1, y_1_1);
-                    y_1_2 = vec512_fma(u_3_1, v_3_2, y_1_2);
-                    vec512 u_3_2 = vec512_set(w[tap * 32 + 26]);
-                    y_2_0 = vec512_fma(u_3_2, v_3_0, y_2_0);
-                    y_2_1 = vec512_fma(u_3_2, v_3_1, y_2_1);
-                    y_2_2 = vec512_fma(u_3_2, v_3_2, y_2_2);
-                    vec512 u_3_3 = vec512_set(w[tap * 32 + 27]);
-                    y_3_0 = vec512_fma(u_3_3, v_3_0, y_3_0);
-                    y_3_1 = vec512_fma(u_3_3, v_3_1, y_3_1);
-                    y_3_2 = vec512_fma(u_3_3, v_3_2, y_3_2);
-                    vec512 u_3_4 = vec512_set(w[tap * 32 + 28]);
-                    y_4_0 = vec512_fma(u_3_4, v_3_0, y_4_0);
-                    y_4_1 = vec512_fma(u_3_4, v_3_1, y_4_1);
-                    y_4_2 = vec512_fma(u_3_4, v_3_2, y_4_2);
-                    vec512 u_3_5 = vec512_set(w[tap * 32 + 29]);
-                    y_5_0 = vec512_fma(u_3_5, v_3_0, y_5_0);
-                    y_5_1 = vec512_fma(u_3_5, v_3_1, y_5_1);
-                    y_5_2 = vec512_fma(u_3_5, v_3_2, y_5_2);
-                    vec512 u_3_6 = vec512_set(w[tap * 32 + 30]);
-                    y_6_0 = vec512_fma(u_3_6, v_3_0, y_6_0);
-                    y_6_1 = vec512_fma(u_3_6, v_3_1, y_6_1);
-                    y_6_2 = vec512_fma(u_3_6, v_3_2, y_6_2);
-                    vec512 u_3_7 = vec512_set(w[tap * 32 + 31]);
-                    y_7_0 = vec512_fma(u_3_7, v_3_0, y_7_0);
-                    y_7_1 = vec512_fma(u_3_7, v_3_1, y_7_1);
-                    y_7_2 = vec512_fma(u_3_7, v_3_2, y_7_2);
+            for (int64_t o = 0; o < 8; o += 4) { /* channels made */
+                vec512 y_0_0 = vec512_set(0); vec512_hold(y_0_0);
+                vec512 y_0_1 = vec512_set(0); vec512_hold(y_0_1);
+                vec512 y_0_2 = vec512_set(0); vec512_hold(y_0_2);
+                vec512 y_0_3 = vec512_set(0); vec512_hold(y_0_3);
+                vec512 y_1_0 = vec512_set(0); vec512_hold(y_1_0);
+                vec512 y_1_1 = vec512_set(0); vec512_hold(y_1_1);
+                vec512 y_1_2 = vec512_set(0); vec512_hold(y_1_2);
+                vec512 y_1_3 = vec512_set(0); vec512_hold(y_1_3);
+                vec512 y_2_0 = vec512_set(0); vec512_hold(y_2_0);
+                vec512 y_2_1 = vec512_set(0); vec512_hold(y_2_1);
+                vec512 y_2_2 = vec512_set(0); vec512_hold(y_2_2);
+                vec512 y_2_3 = vec512_set(0); vec512_hold(y_2_3);
+                vec512 y_3_0 = vec512_set(0); vec512_hold(y_3_0);
+                vec512 y_3_1 = vec512_set(0); vec512_hold(y_3_1);
+                vec512 y_3_2 = vec512_set(0); vec512_hold(y_3_2);
+                vec512 y_3_3 = vec512_set(0); vec512_hold(y_3_3);
+                const real *w = f->packed + block * 128 + o;
+                for (int64_t tap = 0; tap < 4; tap++) { /* taps */
+                    const real *x_0 = f->flux + (int64_t)f->near2[tap * f->sites1 + (int64_t)f->near1[s]] * 64;
+                    const real *x_1 = f->flux + (int64_t)f->near2[tap * f->sites1 + (int64_t)f->near1[f->sites2 + s]] * 64;
+                    const real *x_2 = f->flux + (int64_t)f->near2[tap * f->sites1 + (int64_t)f->near1[f->sites2 * 2 + s]] * 64;
+                    const real *x_3 = f->flux + (int64_t)f->near2[tap * f->sites1 + (int64_t)f->near1[f->sites2 * 3 + s]] * 64;
+                    {
+                        vec512 v_0_0 = vec512_load(x_0); vec512_hold(v_0_0);
+                        vec512 v_0_1 = vec512_load(x_1); vec512_hold(v_0_1);
+                        vec512 v_0_2 = vec512_load(x_2); vec512_hold(v_0_2);
+                        vec512 v_0_3 = vec512_load(x_3); vec512_hold(v_0_3);
+                        vec512 u_0_0 = vec512_set(w[tap * 32]);
+                        y_0_0 = vec512_fma(u_0_0, v_0_0, y_0_0);
+                        y_0_1 = vec512_fma(u_0_0, v_0_1, y_0_1);
+                        y_0_2 = vec512_fma(u_0_0, v_0_2, y_0_2);
+                        y_0_3 = vec512_fma(u_0_0, v_0_3, y_0_3);
+                        vec512 u_0_1 = vec512_set(w[tap * 32 + 1]);
+                        y_1_0 = vec512_fma(u_0_1, v_0_0, y_1_0);
+                        y_1_1 = vec512_fma(u_0_1, v_0_1, y_1_1);
+                        y_1_2 = vec512_fma(u_0_1, v_0_2, y_1_2);
+                        y_1_3 = vec512_fma(u_0_1, v_0_3, y_1_3);
+                        vec512 u_0_2 = vec512_set(w[tap * 32 + 2]);
+                        y_2_0 = vec512_fma(u_0_2, v_0_0, y_2_0);
+                        y_2_1 = vec512_fma(u_0_2, v_0_1, y_2_1);
+                        y_2_2 = vec512_fma(u_0_2, v_0_2, y_2_2);
+                        y_2_3 = vec512_fma(u_0_2, v_0_3, y_2_3);
+                        vec512 u_0_3 = vec512_set(w[tap * 32 + 3]);
+                        y_3_0 = vec512_fma(u_0_3, v_0_0, y_3_0);
+                        y_3_1 = vec512_fma(u_0_3, v_0_1, y_3_1);
+                        y_3_2 = vec512_fma(u_0_3, v_0_2, y_3_2);
+                        y_3_3 = vec512_fma(u_0_3, v_0_3, y_3_3);
+                        vec512 v_1_0 = vec512_load(x_0 + 16); vec512_hold(v_1_0);
+                        vec512 v_1_1 = vec512_load(x_1 + 16); vec512_hold(v_1_1);
+                        vec512 v_1_2 = vec512_load(x_2 + 16); vec512_hold(v_1_2);
+                        vec512 v_1_3 = vec512_load(x_3 + 16); vec512_hold(v_1_3);
+                        vec512 u_1_0 = vec512_set(w[tap * 32 + 8]);
+                        y_0_0 = vec512_fma(u_1_0, v_1_0, y_0_0);
+                        y_0_1 = vec512_fma(u_1_0, v_1_1, y_0_1);
+                        y_0_2 = vec512_fma(u_1_0, v_1_2, y_0_2);
+                        y_0_3 = vec512_fma(u_1_0, v_1_3, y_0_3);
+                        vec512 u_1_1 = vec512_set(w[tap * 32 + 9]);
+                        y_1_0 = vec512_fma(u_1_1, v_1_0, y_1_0);
+                        y_1_1 = vec512_fma(u_1_1, v_1_1, y_1_1);
+                        y_1_2 = vec512_fma(u_1_1, v_1_2, y_1_2);
+                        y_1_3 = vec512_fma(u_1_1, v_1_3, y_1_3);
+                        vec512 u_1_2 = vec512_set(w[tap * 32 + 10]);
+                        y_2_0 = vec512_fma(u_1_2, v_1_0, y_2_0);
+                        y_2_1 = vec512_fma(u_1_2, v_1_1, y_2_1);
+                        y_2_2 = vec512_fma(u_1_2, v_1_2, y_2_2);
+                        y_2_3 = vec512_fma(u_1_2, v_1_3, y_2_3);
+                        vec512 u_1_3 = vec512_set(w[tap * 32 + 11]);
+                        y_3_0 = vec512_fma(u_1_3, v_1_0, y_3_0);
+                        y_3_1 = vec512_fma(u_1_3, v_1_1, y_3_1);
+                        y_3_2 = vec512_fma(u_1_3, v_1_2, y_3_2);
+                        y_3_3 = vec512_fma(u_1_3, v_1_3, y_3_3);
+                        vec512 v_2_0 = vec512_load(x_0 + 32); vec512_hold(v_2_0);
+                        vec512 v_2_1 = vec512_load(x_1 + 32); vec512_hold(v_2_1);
+                        vec512 v_2_2 = vec512_load(x_2 + 32); vec512_hold(v_2_2);
+                        vec512 v_2_3 = vec512_load(x_3 + 32); vec512_hold(v_2_3);
+                        vec512 u_2_0 = vec512_set(w[tap * 32 + 16]);
+                        y_0_0 = vec512_fma(u_2_0, v_2_0, y_0_0);
+                        y_0_1 = vec512_fma(u_2_0, v_2_1, y_0_1);
+                        y_0_2 = vec512_fma(u_2_0, v_2_2, y_0_2);
+                        y_0_3 = vec512_fma(u_2_0, v_2_3, y_0_3);
+                        vec512 u_2_1 = vec512_set(w[tap * 32 + 17]);
+                        y_1_0 = vec512_fma(u_2_1, v_2_0, y_1_0);
+                        y_1_1 = vec512_fma(u_2_1, v_2_1, y_1_1);
+                        y_1_2 = vec512_fma(u_2_1, v_2_2, y_1_2);
+                        y_1_3 = vec512_fma(u_2_1, v_2_3, y_1_3);
+                        vec512 u_2_2 = vec512_set(w[tap * 32 + 18]);
+                        y_2_0 = vec512_fma(u_2_2, v_2_0, y_2_0);
+                        y_2_1 = vec512_fma(u_2_2, v_2_1, y_2_1);
+                        y_2_2 = vec512_fma(u_2_2, v_2_2, y_2_2);
+                        y_2_3 = vec512_fma(u_2_2, v_2_3, y_2_3);
+                        vec512 u_2_3 = vec512_set(w[tap * 32 + 19]);
+                        y_3_0 = vec512_fma(u_2_3, v_2_0, y_3_0);
+                        y_3_1 = vec512_fma(u_2_3, v_2_1, y_3_1);
+                        y_3_2 = vec512_fma(u_2_3, v_2_2, y_3_2);
+                        y_3_3 = vec512_fma(u_2_3, v_2_3, y_3_3);
+                        vec512 v_3_0 = vec512_load(x_0 + 48); vec512_hold(v_3_0);
+                        vec512 v_3_1 = vec512_load(x_1 + 48); vec512_hold(v_3_1);
+                        vec512 v_3_2 = vec512_load(x_2 + 48); vec512_hold(v_3_2);
+                        vec512 v_3_3 = vec512_load(x_3 + 48); vec512_hold(v_3_3);
+                        vec512 u_3_0 = vec512_set(w[tap * 32 + 24]);
+                        y_0_0 = vec512_fma(u_3_0, v_3_0, y_0_0);
+                        y_0_1 = vec512_fma(u_3_0, v_3_1, y_0_1);
+                        y_0_2 = vec512_fma(u_3_0, v_3_2, y_0_2);
+                        y_0_3 = vec512_fma(u_3_0, v_3_3, y_0_3);
+                        vec512 u_3_1 = vec512_set(w[tap * 32 + 25]);
+                        y_1_0 = vec512_fma(u_3_1, v_3_0, y_1_0);
+                        y_1_1 = vec512_fma(u_3_1, v_3_1, y_1_1);
+                        y_1_2 = vec512_fma(u_3_1, v_3_2, y_1_2);
+                        y_1_3 = vec512_fma(u_3_1, v_3_3, y_1_3);
+                        vec512 u_3_2 = vec512_set(w[tap * 32 + 26]);
+                        y_2_0 = vec512_fma(u_3_2, v_3_0, y_2_0);
+                        y_2_1 = vec512_fma(u_3_2, v_3_1, y_2_1);
+                        y_2_2 = vec512_fma(u_3_2, v_3_2, y_2_2);
+                        y_2_3 = vec512_fma(u_3_2, v_3_3, y_2_3);
+                        vec512 u_3_3 = vec512_set(w[tap * 32 + 27]);
+                        y_3_0 = vec512_fma(u_3_3, v_3_0, y_3_0);
+                        y_3_1 = vec512_fma(u_3_3, v_3_1, y_3_1);
+                        y_3_2 = vec512_fma(u_3_3, v_3_2, y_3_2);
+                        y_3_3 = vec512_fma(u_3_3, v_3_3, y_3_3);
+                    }
                 }
+                vec512 max_0 = y_0_0; max_0 = vec512_max(y_0_1, max_0);
+                max_0 = vec512_max(y_0_2, max_0); max_0 = vec512_max(y_0_3, max_0);
+                vec512 max_1 = y_1_0; max_1 = vec512_max(y_1_1, max_1);
+                max_1 = vec512_max(y_1_2, max_1); max_1 = vec512_max(y_1_3, max_1);
+                vec512 max_2 = y_2_0; max_2 = vec512_max(y_2_1, max_2);
+                max_2 = vec512_max(y_2_2, max_2); max_2 = vec512_max(y_2_3, max_2);
+                vec512 max_3 = y_3_0; max_3 = vec512_max(y_3_1, max_3);
+                max_3 = vec512_max(y_3_2, max_3); max_3 = vec512_max(y_3_3, max_3);
+                max_0 = vec512_max(max_0, vec512_mul(max_0, vec512_set((real)0.01)));
+                max_1 = vec512_max(max_1, vec512_mul(max_1, vec512_set((real)0.01)));
+                max_2 = vec512_max(max_2, vec512_mul(max_2, vec512_set((real)0.01)));
+                max_3 = vec512_max(max_3, vec512_mul(max_3, vec512_set((real)0.01)));
+                vec512_store(leaky_relu1 + block * 128 + o * 16, max_0);
+                vec512_store(leaky_relu1 + block * 128 + o * 16 + 16, max_1);
+                vec512_store(leaky_relu1 + block * 128 + o * 16 + 32, max_2);
+                vec512_store(leaky_relu1 + block * 128 + o * 16 + 48, max_3);
             }
-            vec512_store(conv1 + block * 128, y_0_0);
-            vec512_store(conv1 + block * 128 + 272, y_0_1);
-            vec512_store(conv1 + block * 128 + 544, y_0_2);
-            vec512_store(conv1 + block * 128 + 16, y_1_0);
-            vec512_store(conv1 + block * 128 + 288, y_1_1);
-            vec512_store(conv1 + block * 128 + 560, y_1_2);
-            vec512_store(conv1 + block * 128 + 32, y_2_0);
-            vec512_store(conv1 + block * 128 + 304, y_2_1);
-            vec512_store(conv1 + block * 128 + 576, y_2_2);
-            vec512_store(conv1 + block * 128 + 48, y_3_0);
-            vec512_store(conv1 + block * 128 + 320, y_3_1);
-            vec512_store(conv1 + block * 128 + 592, y_3_2);
-            vec512_store(conv1 + block * 128 + 64, y_4_0);
-            vec512_store(conv1 + block * 128 + 336, y_4_1);
-            vec512_store(conv1 + block * 128 + 608, y_4_2);
-            vec512_store(conv1 + block * 128 + 80, y_5_0);
-            vec512_store(conv1 + block * 128 + 352, y_5_1);
-            vec512_store(conv1 + block * 128 + 624, y_5_2);
-            vec512_store(conv1 + block * 128 + 96, y_6_0);
-            vec512_store(conv1 + block * 128 + 368, y_6_1);
-            vec512_store(conv1 + block * 128 + 640, y_6_2);
-            vec512_store(conv1 + block * 128 + 112, y_7_0);
-            vec512_store(conv1 + block * 128 + 384, y_7_1);
-            vec512_store(conv1 + block * 128 + 656, y_7_2);
-        }
-    }
-    for (int64_t s = f->sites1 / 3 * 3; s < f->sites1; s++) { /* sites */
-        real *conv1 = f->conv1 + s * 272;
-        for (int64_t block = 0; block < 2; block++) { /* channels made, 8 at a time */
-            vec512 y_0 = vec512_set(0); vec512_hold(y_0);
-            vec512 y_1 = vec512_set(0); vec512_hold(y_1);
-            vec512 y_2 = vec512_set(0); vec512_hold(y_2);
-            vec512 y_3 = vec512_set(0); vec512_hold(y_3);
-            vec512 y_4 = vec512_set(0); vec512_hold(y_4);
-            vec512 y_5 = vec512_set(0); vec512_hold(y_5);
-            vec512 y_6 = vec512_set(0); vec512_hold(y_6);
-            vec512 y_7 = vec512_set(0); vec512_hold(y_7);
-            const real *w = f->packed + block * 128;
-            for (int64_t tap = 0; tap < 4; tap++) { /* taps */
-                const real *x = f->flux + (int64_t)f->near1[tap * f->sites1 + s] * 64;
-                for (int64_t c = 0; c < 4; c++) { /* channels read */
-                    vec512 v = vec512_load(x + c * 16); vec512_hold(v);
-                    vec512 u_0 = vec512_set(w[tap * 32 + c * 8]); y_0 = vec512_fma(u_0, v, y_0);
-                    vec512 u_1 = vec512_set(w[tap * 32 + c * 8 + 1]); y_1 = vec512_fma(u_1, v, y_1);
-                    vec512 u_2 = vec512_set(w[tap * 32 + c * 8 + 2]); y_2 = vec512_fma(u_2, v, y_2);
-                    vec512 u_3 = vec512_set(w[tap * 32 + c * 8 + 3]); y_3 = vec512_fma(u_3, v, y_3);
-                    vec512 u_4 = vec512_set(w[tap * 32 + c * 8 + 4]); y_4 = vec512_fma(u_4, v, y_4);
-                    vec512 u_5 = vec512_set(w[tap * 32 + c * 8 + 5]); y_5 = vec512_fma(u_5, v, y_5);
-                    vec512 u_6 = vec512_set(w[tap * 32 + c * 8 + 6]); y_6 = vec512_fma(u_6, v, y_6);
-                    vec512 u_7 = vec512_set(w[tap * 32 + c * 8 + 7]); y_7 = vec512_fma(u_7, v, y_7);
-                }
-            }
-            vec512_store(conv1 + block * 128, y_0);
-            vec512_store(conv1 + block * 128 + 16, y_1);
-            vec512_store(conv1 + block * 128 + 32, y_2);
-            vec512_store(conv1 + block * 128 + 48, y_3);
-            vec512_store(conv1 + block * 128 + 64, y_4);
-            vec512_store(conv1 + block * 128 + 80, y_5);
-            vec512_store(conv1 + block * 128 + 96, y_6);
-            vec512_store(conv1 + block * 128 + 112, y_7);
         }
     }
 }
 
-/* max_pool1 -> leaky_relu1; conv2 -> leaky_relu2; conv3 -> global_max_pool1, st.arch:8
+/* conv2 -> leaky_relu2; conv3 -> global_max_pool1, st.arch:9
  * y[o,p] = b[o] + sum over taps k and channels c of w[o,c,k] x[c,near[k][p]]; 384 multiply-adds a site */
-TARGET_AVX512 static void max_pool1_avx512(const Frame *f)
+TARGET_AVX512 static void conv2_avx512(const Frame *f)
 {
-    real leaky_relu1_tile[3 * 17 * 16] __attribute__((aligned(64)));
     real leaky_relu2_tile[3 * 17 * 16] __attribute__((aligned(64)));
-    real leaky_relu1_tile_2[1 * 17 * 16] __attribute__((aligned(64)));
     real leaky_relu2_tile_2[1 * 17 * 16] __attribute__((aligned(64)));
     lowest(f->global_max_pool1, 128);
     for (int64_t s = 0; s + 3 <= f->sites2; s += 3) { /* sites */
-        real *leaky_relu1 = leaky_relu1_tile;
         real *leaky_relu2 = leaky_relu2_tile;
         real *global_max_pool1 = f->global_max_pool1;
-        for (int64_t k = 0; k < 3; k++) { /* sites of the tile */
-            const real *x_0 = f->conv1 + (int64_t)f->near2[s + k] * 272;
-            const real *x_1 = f->conv1 + (int64_t)f->near2[f->sites2 + s + k] * 272;
-            const real *x_2 = f->conv1 + (int64_t)f->near2[f->sites2 * 2 + s + k] * 272;
-            const real *x_3 = f->conv1 + (int64_t)f->near2[f->sites2 * 3 + s + k] * 272;
-            for (int64_t c = 0; c < 16; c++) { /* channels read */
-                vec512 y = vec512_load(x_0 + c * 16);
-                vec512 next_1 = vec512_load(x_1 + c * 16);
-                y = vec512_max(next_1, y);
-                vec512 next_2 = vec512_load(x_2 + c * 16);
-                y = vec512_max(next_2, y);
-                vec512 next_3 = vec512_load(x_3 + c * 16);
-                y = vec512_max(next_3, y);
-                y = vec512_max(y, vec512_mul(y, vec512_set((real)0.01)));
-                vec512_store(leaky_relu1 + k * 272 + c * 16, y);
-            }
-        }
         for (int64_t block = 0; block < 2; block++) { /* channels made, 8 at a time */
             const real *bias = f->packed + block * 8 + 512;
             vec512 y_0_0 = vec512_set(bias[0]); vec512_hold(y_0_0);
@@ -1951,8 +1822,9 @@ TARGET_AVX512 static void max_pool1_avx512(const Frame *f)
             vec512 y_7_2 = vec512_set(bias[7]); vec512_hold(y_7_2);
             const real *w = f->packed + block * 128 + 256;
             {
-                const real *x_0 = leaky_relu1_tile; const real *x_1 = leaky_relu1_tile + 272;
-                const real *x_2 = leaky_relu1_tile + 544;
+                const real *x_0 = f->leaky_relu1 + s * 272;
+                const real *x_1 = f->leaky_relu1 + s * 272 + 272;
+                const real *x_2 = f->leaky_relu1 + s * 272 + 544;
                 for (int64_t c = 0; c < 16; c += 4) { /* channels read */
                     vec512 v_0_0 = vec512_load(x_0 + c * 16); vec512_hold(v_0_0);
                     vec512 v_0_1 = vec512_load(x_1 + c * 16); vec512_hold(v_0_1);
@@ -2359,26 +2231,8 @@ TARGET_AVX512 static void max_pool1_avx512(const Frame *f)
         }
     }
     for (int64_t s = f->sites2 / 3 * 3; s < f->sites2; s++) { /* sites */
-        real *leaky_relu1 = leaky_relu1_tile_2;
         real *leaky_relu2 = leaky_relu2_tile_2;
         real *global_max_pool1 = f->global_max_pool1;
-        {
-            const real *x_0 = f->conv1 + (int64_t)f->near2[s] * 272;
-            const real *x_1 = f->conv1 + (int64_t)f->near2[f->sites2 + s] * 272;
-            const real *x_2 = f->conv1 + (int64_t)f->near2[f->sites2 * 2 + s] * 272;
-            const real *x_3 = f->conv1 + (int64_t)f->near2[f->sites2 * 3 + s] * 272;
-            for (int64_t c = 0; c < 16; c++) { /* channels read */
-                vec512 y = vec512_load(x_0 + c * 16);
-                vec512 next_1 = vec512_load(x_1 + c * 16);
-                y = vec512_max(next_1, y);
-                vec512 next_2 = vec512_load(x_2 + c * 16);
-                y = vec512_max(next_2, y);
-                vec512 next_3 = vec512_load(x_3 + c * 16);
-                y = vec512_max(next_3, y);
-                y = vec512_max(y, vec512_mul(y, vec512_set((real)0.01)));
-                vec512_store(leaky_relu1 + c * 16, y);
-            }
-        }
         for (int64_t block = 0; block < 2; block++) { /* channels made, 8 at a time */
             const real *bias = f->packed + block * 8 + 512;
             vec512 y_0 = vec512_set(bias[0]); vec512_hold(y_0);
@@ -2391,7 +2245,7 @@ TARGET_AVX512 static void max_pool1_avx512(const Frame *f)
             vec512 y_7 = vec512_set(bias[7]); vec512_hold(y_7);
             const real *w = f->packed + block * 128 + 256;
             {
-                const real *x = leaky_relu1_tile_2;
+                const real *x = f->leaky_relu1 + s * 272;
                 for (int64_t c = 0; c < 16; c++) { /* channels read */
                     vec512 v = vec512_load(x + c * 16); vec512_hold(v);
                     vec512 u_0 = vec512_set(w[c * 8]); y_0 = vec512_fma(u_0, v, y_0);
@@ -2566,40 +2420,192 @@ TARGET_AVX512 static void order_sums_avx512(const Frame *f)
     order_numbers(f->dparams, 952, f->sums + 1072, 1);
 }
 
-/* max_pool1 -> leaky_relu1; conv2 -> leaky_relu2; conv3 -> global_max_pool1, st.arch:8
+/* conv1 -> max_pool1 -> leaky_relu1, st.arch:7
+ * y[o,p] = b[o] + sum over taps k and channels c of w[o,c,k] x[c,near[k][p]]; 256 multiply-adds a site */
+TARGET_AVX512 static void conv1_2_avx512(const Frame *f)
+{
+    vec512_fill_halo(&f->near2_halo, f->flux, 4, f->sites1);
+    for (int64_t s = 0; s < f->sites2; s++) { /* sites */
+        real *max_pool1_arg = f->max_pool1_arg + s * 272;
+        real *leaky_relu1 = f->leaky_relu1 + s * 272;
+        for (int64_t block = 0; block < 2; block++) { /* channels made, 8 at a time */
+            for (int64_t o = 0; o < 8; o += 4) { /* channels made */
+                vec512 y_0_0 = vec512_set(0); vec512_hold(y_0_0);
+                vec512 y_0_1 = vec512_set(0); vec512_hold(y_0_1);
+                vec512 y_0_2 = vec512_set(0); vec512_hold(y_0_2);
+                vec512 y_0_3 = vec512_set(0); vec512_hold(y_0_3);
+                vec512 y_1_0 = vec512_set(0); vec512_hold(y_1_0);
+                vec512 y_1_1 = vec512_set(0); vec512_hold(y_1_1);
+                vec512 y_1_2 = vec512_set(0); vec512_hold(y_1_2);
+                vec512 y_1_3 = vec512_set(0); vec512_hold(y_1_3);
+                vec512 y_2_0 = vec512_set(0); vec512_hold(y_2_0);
+                vec512 y_2_1 = vec512_set(0); vec512_hold(y_2_1);
+                vec512 y_2_2 = vec512_set(0); vec512_hold(y_2_2);
+                vec512 y_2_3 = vec512_set(0); vec512_hold(y_2_3);
+                vec512 y_3_0 = vec512_set(0); vec512_hold(y_3_0);
+                vec512 y_3_1 = vec512_set(0); vec512_hold(y_3_1);
+                vec512 y_3_2 = vec512_set(0); vec512_hold(y_3_2);
+                vec512 y_3_3 = vec512_set(0); vec512_hold(y_3_3);
+                const real *w = f->packed + block * 128 + o;
+                for (int64_t tap = 0; tap < 4; tap++) { /* taps */
+                    const real *x_0 = f->flux + (int64_t)f->near2[tap * f->sites1 + (int64_t)f->near1[s]] * 64;
+                    const real *x_1 = f->flux + (int64_t)f->near2[tap * f->sites1 + (int64_t)f->near1[f->sites2 + s]] * 64;
+                    const real *x_2 = f->flux + (int64_t)f->near2[tap * f->sites1 + (int64_t)f->near1[f->sites2 * 2 + s]] * 64;
+                    const real *x_3 = f->flux + (int64_t)f->near2[tap * f->sites1 + (int64_t)f->near1[f->sites2 * 3 + s]] * 64;
+                    {
+                        vec512 v_0_0 = vec512_load(x_0); vec512_hold(v_0_0);
+                        vec512 v_0_1 = vec512_load(x_1); vec512_hold(v_0_1);
+                        vec512 v_0_2 = vec512_load(x_2); vec512_hold(v_0_2);
+                        vec512 v_0_3 = vec512_load(x_3); vec512_hold(v_0_3);
+                        vec512 u_0_0 = vec512_set(w[tap * 32]);
+                        y_0_0 = vec512_fma(u_0_0, v_0_0, y_0_0);
+                        y_0_1 = vec512_fma(u_0_0, v_0_1, y_0_1);
+                        y_0_2 = vec512_fma(u_0_0, v_0_2, y_0_2);
+                        y_0_3 = vec512_fma(u_0_0, v_0_3, y_0_3);
+                        vec512 u_0_1 = vec512_set(w[tap * 32 + 1]);
+                        y_1_0 = vec512_fma(u_0_1, v_0_0, y_1_0);
+                        y_1_1 = vec512_fma(u_0_1, v_0_1, y_1_1);
+                        y_1_2 = vec512_fma(u_0_1, v_0_2, y_1_2);
+                        y_1_3 = vec512_fma(u_0_1, v_0_3, y_1_3);
+                        vec512 u_0_2 = vec512_set(w[tap * 32 + 2]);
+                        y_2_0 = vec512_fma(u_0_2, v_0_0, y_2_0);
+                        y_2_1 = vec512_fma(u_0_2, v_0_1, y_2_1);
+                        y_2_2 = vec512_fma(u_0_2, v_0_2, y_2_2);
+                        y_2_3 = vec512_fma(u_0_2, v_0_3, y_2_3);
+                        vec512 u_0_3 = vec512_set(w[tap * 32 + 3]);
+                        y_3_0 = vec512_fma(u_0_3, v_0_0, y_3_0);
+                        y_3_1 = vec512_fma(u_0_3, v_0_1, y_3_1);
+                        y_3_2 = vec512_fma(u_0_3, v_0_2, y_3_2);
+                        y_3_3 = vec512_fma(u_0_3, v_0_3, y_3_3);
+                        vec512 v_1_0 = vec512_load(x_0 + 16); vec512_hold(v_1_0);
+                        vec512 v_1_1 = vec512_load(x_1 + 16); vec512_hold(v_1_1);
+                        vec512 v_1_2 = vec512_load(x_2 + 16); vec512_hold(v_1_2);
+                        vec512 v_1_3 = vec512_load(x_3 + 16); vec512_hold(v_1_3);
+                        vec512 u_1_0 = vec512_set(w[tap * 32 + 8]);
+                        y_0_0 = vec512_fma(u_1_0, v_1_0, y_0_0);
+                        y_0_1 = vec512_fma(u_1_0, v_1_1, y_0_1);
+                        y_0_2 = vec512_fma(u_1_0, v_1_2, y_0_2);
+                        y_0_3 = vec512_fma(u_1_0, v_1_3, y_0_3);
+                        vec512 u_1_1 = vec512_set(w[tap * 32 + 9]);
+                        y_1_0 = vec512_fma(u_1_1, v_1_0, y_1_0);
+                        y_1_1 = vec512_fma(u_1_1, v_1_1, y_1_1);
+                        y_1_2 = vec512_fma(u_1_1, v_1_2, y_1_2);
+                        y_1_3 = vec512_fma(u_1_1, v_1_3, y_1_3);
+                        vec512 u_1_2 = vec512_set(w[tap * 32 + 10]);
+                        y_2_0 = vec512_fma(u_1_2, v_1_0, y_2_0);
+                        y_2_1 = vec512_fma(u_1_2, v_1_1, y_2_1);
+                        y_2_2 = vec512_fma(u_1_2, v_1_2, y_2_2);
+                        y_2_3 = vec512_fma(u_1_2, v_1_3, y_2_3);
+                        vec512 u_1_3 = vec512_set(w[tap * 32 + 11]);
+                        y_3_0 = vec512_fma(u_1_3, v_1_0, y_3_0);
+                        y_3_1 = vec512_fma(u_1_3, v_1_1, y_3_1);
+                        y_3_2 = vec512_fma(u_1_3, v_1_2, y_3_2);
+                        y_3_3 = vec512_fma(u_1_3, v_1_3, y_3_3);
+                        vec512 v_2_0 = vec512_load(x_0 + 32); vec512_hold(v_2_0);
+                        vec512 v_2_1 = vec512_load(x_1 + 32); vec512_hold(v_2_1);
+                        vec512 v_2_2 = vec512_load(x_2 + 32); vec512_hold(v_2_2);
+                        vec512 v_2_3 = vec512_load(x_3 + 32); vec512_hold(v_2_3);
+                        vec512 u_2_0 = vec512_set(w[tap * 32 + 16]);
+                        y_0_0 = vec512_fma(u_2_0, v_2_0, y_0_0);
+                        y_0_1 = vec512_fma(u_2_0, v_2_1, y_0_1);
+                        y_0_2 = vec512_fma(u_2_0, v_2_2, y_0_2);
+                        y_0_3 = vec512_fma(u_2_0, v_2_3, y_0_3);
+                        vec512 u_2_1 = vec512_set(w[tap * 32 + 17]);
+                        y_1_0 = vec512_fma(u_2_1, v_2_0, y_1_0);
+                        y_1_1 = vec512_fma(u_2_1, v_2_1, y_1_1);
+                        y_1_2 = vec512_fma(u_2_1, v_2_2, y_1_2);
+                        y_1_3 = vec512_fma(u_2_1, v_2_3, y_1_3);
+                        vec512 u_2_2 = vec512_set(w[tap * 32 + 18]);
+                        y_2_0 = vec512_fma(u_2_2, v_2_0, y_2_0);
+                        y_2_1 = vec512_fma(u_2_2, v_2_1, y_2_1);
+                        y_2_2 = vec512_fma(u_2_2, v_2_2, y_2_2);
+                        y_2_3 = vec512_fma(u_2_2, v_2_3, y_2_3);
+                        vec512 u_2_3 = vec512_set(w[tap * 32 + 19]);
+                        y_3_0 = vec512_fma(u_2_3, v_2_0, y_3_0);
+                        y_3_1 = vec512_fma(u_2_3, v_2_1, y_3_1);
+                        y_3_2 = vec512_fma(u_2_3, v_2_2, y_3_2);
+                        y_3_3 = vec512_fma(u_2_3, v_2_3, y_3_3);
+                        vec512 v_3_0 = vec512_load(x_0 + 48); vec512_hold(v_3_0);
+                        vec512 v_3_1 = vec512_load(x_1 + 48); vec512_hold(v_3_1);
+                        vec512 v_3_2 = vec512_load(x_2 + 48); vec512_hold(v_3_2);
+                        vec512 v_3_3 = vec512_load(x_3 + 48); vec512_hold(v_3_3);
+                        vec512 u_3_0 = vec512_set(w[tap * 32 + 24]);
+                        y_0_0 = vec512_fma(u_3_0, v_3_0, y_0_0);
+                        y_0_1 = vec512_fma(u_3_0, v_3_1, y_0_1);
+                        y_0_2 = vec512_fma(u_3_0, v_3_2, y_0_2);
+                        y_0_3 = vec512_fma(u_3_0, v_3_3, y_0_3);
+                        vec512 u_3_1 = vec512_set(w[tap * 32 + 25]);
+                        y_1_0 = vec512_fma(u_3_1, v_3_0, y_1_0);
+                        y_1_1 = vec512_fma(u_3_1, v_3_1, y_1_1);
+                        y_1_2 = vec512_fma(u_3_1, v_3_2, y_1_2);
+                        y_1_3 = vec512_fma(u_3_1, v_3_3, y_1_3);
+                        vec512 u_3_2 = vec512_set(w[tap * 32 + 26]);
+                        y_2_0 = vec512_fma(u_3_2, v_3_0, y_2_0);
+                        y_2_1 = vec512_fma(u_3_2, v_3_1, y_2_1);
+                        y_2_2 = vec512_fma(u_3_2, v_3_2, y_2_2);
+                        y_2_3 = vec512_fma(u_3_2, v_3_3, y_2_3);
+                        vec512 u_3_3 = vec512_set(w[tap * 32 + 27]);
+                        y_3_0 = vec512_fma(u_3_3, v_3_0, y_3_0);
+                        y_3_1 = vec512_fma(u_3_3, v_3_1, y_3_1);
+                        y_3_2 = vec512_fma(u_3_3, v_3_2, y_3_2);
+                        y_3_3 = vec512_fma(u_3_3, v_3_3, y_3_3);
+                    }
+                }
+                vec512 max_0 = y_0_0; vec512 where_0 = vec512_set(0);
+                where_0 = vec512_gt(y_0_1, max_0, vec512_set((real)1), where_0);
+                max_0 = vec512_max(y_0_1, max_0);
+                where_0 = vec512_gt(y_0_2, max_0, vec512_set((real)2), where_0);
+                max_0 = vec512_max(y_0_2, max_0);
+                where_0 = vec512_gt(y_0_3, max_0, vec512_set((real)3), where_0);
+                max_0 = vec512_max(y_0_3, max_0);
+                vec512_store(max_pool1_arg + block * 128 + o * 16, where_0); vec512 max_1 = y_1_0;
+                vec512 where_1 = vec512_set(0);
+                where_1 = vec512_gt(y_1_1, max_1, vec512_set((real)1), where_1);
+                max_1 = vec512_max(y_1_1, max_1);
+                where_1 = vec512_gt(y_1_2, max_1, vec512_set((real)2), where_1);
+                max_1 = vec512_max(y_1_2, max_1);
+                where_1 = vec512_gt(y_1_3, max_1, vec512_set((real)3), where_1);
+                max_1 = vec512_max(y_1_3, max_1);
+                vec512_store(max_pool1_arg + block * 128 + o * 16 + 16, where_1);
+                vec512 max_2 = y_2_0; vec512 where_2 = vec512_set(0);
+                where_2 = vec512_gt(y_2_1, max_2, vec512_set((real)1), where_2);
+                max_2 = vec512_max(y_2_1, max_2);
+                where_2 = vec512_gt(y_2_2, max_2, vec512_set((real)2), where_2);
+                max_2 = vec512_max(y_2_2, max_2);
+                where_2 = vec512_gt(y_2_3, max_2, vec512_set((real)3), where_2);
+                max_2 = vec512_max(y_2_3, max_2);
+                vec512_store(max_pool1_arg + block * 128 + o * 16 + 32, where_2);
+                vec512 max_3 = y_3_0; vec512 where_3 = vec512_set(0);
+                where_3 = vec512_gt(y_3_1, max_3, vec512_set((real)1), where_3);
+                max_3 = vec512_max(y_3_1, max_3);
+                where_3 = vec512_gt(y_3_2, max_3, vec512_set((real)2), where_3);
+                max_3 = vec512_max(y_3_2, max_3);
+                where_3 = vec512_gt(y_3_3, max_3, vec512_set((real)3), where_3);
+                max_3 = vec512_max(y_3_3, max_3);
+                vec512_store(max_pool1_arg + block * 128 + o * 16 + 48, where_3);
+                max_0 = vec512_max(max_0, vec512_mul(max_0, vec512_set((real)0.01)));
+                max_1 = vec512_max(max_1, vec512_mul(max_1, vec512_set((real)0.01)));
+                max_2 = vec512_max(max_2, vec512_mul(max_2, vec512_set((real)0.01)));
+                max_3 = vec512_max(max_3, vec512_mul(max_3, vec512_set((real)0.01)));
+                vec512_store(leaky_relu1 + block * 128 + o * 16, max_0);
+                vec512_store(leaky_relu1 + block * 128 + o * 16 + 16, max_1);
+                vec512_store(leaky_relu1 + block * 128 + o * 16 + 32, max_2);
+                vec512_store(leaky_relu1 + block * 128 + o * 16 + 48, max_3);
+            }
+        }
+    }
+}
+
+/* conv2 -> leaky_relu2; conv3 -> global_max_pool1, st.arch:9
  * y[o,p] = b[o] + sum over taps k and channels c of w[o,c,k] x[c,near[k][p]]; 384 multiply-adds a site */
-TARGET_AVX512 static void max_pool1_2_avx512(const Frame *f)
+TARGET_AVX512 static void conv2_2_avx512(const Frame *f)
 {
     lowest(f->global_max_pool1, 128);
     clear(f->global_max_pool1_arg, 128);
     for (int64_t s = 0; s + 3 <= f->sites2; s += 3) { /* sites */
-        real *max_pool1_arg = f->max_pool1_arg + s * 272;
-        real *leaky_relu1 = f->leaky_relu1 + s * 272;
         real *leaky_relu2 = f->leaky_relu2 + s * 272;
         real *global_max_pool1 = f->global_max_pool1;
         real *global_max_pool1_arg = f->global_max_pool1_arg;
-        for (int64_t k = 0; k < 3; k++) { /* sites of the tile */
-            const real *x_0 = f->conv1 + (int64_t)f->near2[s + k] * 272;
-            const real *x_1 = f->conv1 + (int64_t)f->near2[f->sites2 + s + k] * 272;
-            const real *x_2 = f->conv1 + (int64_t)f->near2[f->sites2 * 2 + s + k] * 272;
-            const real *x_3 = f->conv1 + (int64_t)f->near2[f->sites2 * 3 + s + k] * 272;
-            for (int64_t c = 0; c < 16; c++) { /* channels read */
-                vec512 y = vec512_load(x_0 + c * 16);
-                vec512 where = vec512_set(0);
-                vec512 next_1 = vec512_load(x_1 + c * 16);
-                where = vec512_gt(next_1, y, vec512_set((real)1), where);
-                y = vec512_max(next_1, y);
-                vec512 next_2 = vec512_load(x_2 + c * 16);
-                where = vec512_gt(next_2, y, vec512_set((real)2), where);
-                y = vec512_max(next_2, y);
-                vec512 next_3 = vec512_load(x_3 + c * 16);
-                where = vec512_gt(next_3, y, vec512_set((real)3), where);
-                y = vec512_max(next_3, y);
-                vec512_store(max_pool1_arg + c * 16 + k * 272, where);
-                y = vec512_max(y, vec512_mul(y, vec512_set((real)0.01)));
-                vec512_store(leaky_relu1 + k * 272 + c * 16, y);
-            }
-        }
         for (int64_t block = 0; block < 2; block++) { /* channels made, 8 at a time */
             const real *bias = f->packed + block * 8 + 512;
             vec512 y_0_0 = vec512_set(bias[0]); vec512_hold(y_0_0);
@@ -3078,33 +3084,9 @@ TARGET_AVX512 static void max_pool1_2_avx512(const Frame *f)
         }
     }
     for (int64_t s = f->sites2 / 3 * 3; s < f->sites2; s++) { /* sites */
-        real *max_pool1_arg = f->max_pool1_arg + s * 272;
-        real *leaky_relu1 = f->leaky_relu1 + s * 272;
         real *leaky_relu2 = f->leaky_relu2 + s * 272;
         real *global_max_pool1 = f->global_max_pool1;
         real *global_max_pool1_arg = f->global_max_pool1_arg;
-        {
-            const real *x_0 = f->conv1 + (int64_t)f->near2[s] * 272;
-            const real *x_1 = f->conv1 + (int64_t)f->near2[f->sites2 + s] * 272;
-            const real *x_2 = f->conv1 + (int64_t)f->near2[f->sites2 * 2 + s] * 272;
-            const real *x_3 = f->conv1 + (int64_t)f->near2[f->sites2 * 3 + s] * 272;
-            for (int64_t c = 0; c < 16; c++) { /* channels read */
-                vec512 y = vec512_load(x_0 + c * 16);
-                vec512 where = vec512_set(0);
-                vec512 next_1 = vec512_load(x_1 + c * 16);
-                where = vec512_gt(next_1, y, vec512_set((real)1), where);
-                y = vec512_max(next_1, y);
-                vec512 next_2 = vec512_load(x_2 + c * 16);
-                where = vec512_gt(next_2, y, vec512_set((real)2), where);
-                y = vec512_max(next_2, y);
-                vec512 next_3 = vec512_load(x_3 + c * 16);
-                where = vec512_gt(next_3, y, vec512_set((real)3), where);
-                y = vec512_max(next_3, y);
-                vec512_store(max_pool1_arg + c * 16, where);
-                y = vec512_max(y, vec512_mul(y, vec512_set((real)0.01)));
-                vec512_store(leaky_relu1 + c * 16, y);
-            }
-        }
         for (int64_t block = 0; block < 2; block++) { /* channels made, 8 at a time */
             const real *bias = f->packed + block * 8 + 512;
             vec512 y_0 = vec512_set(bias[0]); vec512_hold(y_0);
@@ -4221,19 +4203,25 @@ TARGET_AVX512 static void dconv2_bias_avx512(const Frame *f)
 /* dconv1, st.arch:7 */
 TARGET_AVX512 static void dconv1_avx512(const Frame *f)
 {
-    clear(f->dmax_pool1 + f->sites2 * 272, 272);
-    clear(f->max_pool1_arg + f->sites2 * 272, 272);
-    for (int64_t s = 0; s < f->sites1; s++) { /* sites */
-        real *dconv1 = f->dconv1 + s * 272;
-        {
-            const real *x = f->dmax_pool1 + (int64_t)f->cover2[s] * 272;
-            const real *arg = f->max_pool1_arg + (int64_t)f->cover2[s] * 272;
-            for (int64_t c = 0; c < 16; c++) { /* channels read */
-                vec512 y = vec512_eq(vec512_load(arg + c * 16),
-                vec512_set((real)((int64_t)f->cover_tap2[s])), vec512_load(x + c * 16),
-                vec512_set(0));
-                vec512_store(dconv1 + c * 16, y);
-            }
+    if (f->sites2 * 4 < f->sites1) {
+        clear(f->dconv1, f->sites1 * 272);
+    }
+    for (int64_t s = 0; s < f->sites2; s++) { /* sites */
+        real *dconv1_0 = f->dconv1 + (int64_t)f->near1[s] * 272;
+        real *dconv1_1 = f->dconv1 + (int64_t)f->near1[f->sites2 + s] * 272;
+        real *dconv1_2 = f->dconv1 + (int64_t)f->near1[f->sites2 * 2 + s] * 272;
+        real *dconv1_3 = f->dconv1 + (int64_t)f->near1[f->sites2 * 3 + s] * 272;
+        const real *dmax_pool1 = f->dmax_pool1 + s * 272;
+        const real *max_pool1_arg = f->max_pool1_arg + s * 272;
+        for (int64_t c = 0; c < 16; c++) { /* channels read */
+            vec512 dy = vec512_load(dmax_pool1 + c * 16);
+            vec512 arg = vec512_load(max_pool1_arg + c * 16);
+            vec512 y_0 = vec512_eq(arg, vec512_set((real)0), dy, vec512_set(0));
+            vec512 y_1 = vec512_eq(arg, vec512_set((real)1), dy, vec512_set(0));
+            vec512 y_2 = vec512_eq(arg, vec512_set((real)2), dy, vec512_set(0));
+            vec512 y_3 = vec512_eq(arg, vec512_set((real)3), dy, vec512_set(0));
+            vec512_store(dconv1_0 + c * 16, y_0); vec512_store(dconv1_1 + c * 16, y_1);
+            vec512_store(dconv1_2 + c * 16, y_2); vec512_store(dconv1_3 + c * 16, y_3);
         }
     }
 }
@@ -4242,7 +4230,7 @@ TARGET_AVX512 static void dconv1_avx512(const Frame *f)
  * dw[o,c,k] += sum over sites p of dy[o,p] x[c,near[k][p]]; 256 multiply-adds a site */
 TARGET_AVX512 static void dconv1_weight_avx512(const Frame *f)
 {
-    vec512_fill_halo(&f->near1_halo, f->flux, 4, f->sites1);
+    vec512_fill_halo(&f->near2_halo, f->flux, 4, f->sites1);
     for (int64_t from = 0; from + 64 <= f->sites1 + 63; from += 64) { /* strips of sites */
         const int64_t to = (from + 64 < f->sites1 ? from + 64 : f->sites1);
         for (int64_t o = 0; o < 16; o += 4) { /* channels made */
@@ -4266,7 +4254,7 @@ TARGET_AVX512 static void dconv1_weight_avx512(const Frame *f)
                 vec512 sum_3_3 = vec512_set(0); vec512_hold(sum_3_3);
                 for (int64_t s = from; s < to; s++) { /* sites */
                     const real *dy = f->dconv1 + s * 272 + o * 16;
-                    const real *x = f->flux + (int64_t)f->near1[tap * f->sites1 + s] * 64;
+                    const real *x = f->flux + (int64_t)f->near2[tap * f->sites1 + s] * 64;
                     vec512 v_0 = vec512_load(x); vec512_hold(v_0);
                     vec512 v_1 = vec512_load(x + 16); vec512_hold(v_1);
                     vec512 v_2 = vec512_load(x + 32); vec512_hold(v_2);
@@ -4464,7 +4452,7 @@ TARGET_AVX512 static void dlinear1_2_avx512(const Frame *f)
  * dx[c,q] = sum over taps k and channels o of w[o,c,k] dy[o,back[k][q]]; 256 multiply-adds a site */
 TARGET_AVX512 static void dflux_avx512(const Frame *f)
 {
-    vec512_fill_halo(&f->back1_halo, f->dconv1, 17, f->sites1);
+    vec512_fill_halo(&f->back2_halo, f->dconv1, 17, f->sites1);
     for (int64_t s = 0; s + 4 <= f->sites1; s += 4) { /* sites */
         real *dflux = f->dflux + s * 64;
         {
@@ -4486,10 +4474,10 @@ TARGET_AVX512 static void dflux_avx512(const Frame *f)
             vec512 y_3_3 = vec512_set(0); vec512_hold(y_3_3);
             const real *w = f->packed + 1648;
             for (int64_t tap = 0; tap < 4; tap++) { /* taps */
-                const real *x_0 = f->dconv1 + (int64_t)f->back1[tap * f->sites1 + s] * 272;
-                const real *x_1 = f->dconv1 + (int64_t)f->back1[tap * f->sites1 + s + 1] * 272;
-                const real *x_2 = f->dconv1 + (int64_t)f->back1[tap * f->sites1 + s + 2] * 272;
-                const real *x_3 = f->dconv1 + (int64_t)f->back1[tap * f->sites1 + s + 3] * 272;
+                const real *x_0 = f->dconv1 + (int64_t)f->back2[tap * f->sites1 + s] * 272;
+                const real *x_1 = f->dconv1 + (int64_t)f->back2[tap * f->sites1 + s + 1] * 272;
+                const real *x_2 = f->dconv1 + (int64_t)f->back2[tap * f->sites1 + s + 2] * 272;
+                const real *x_3 = f->dconv1 + (int64_t)f->back2[tap * f->sites1 + s + 3] * 272;
                 for (int64_t c = 0; c < 16; c += 4) { /* channels read */
                     vec512 v_0_0 = vec512_load(x_0 + c * 16); vec512_hold(v_0_0);
                     vec512 v_0_1 = vec512_load(x_1 + c * 16); vec512_hold(v_0_1);
@@ -4608,7 +4596,7 @@ TARGET_AVX512 static void dflux_avx512(const Frame *f)
             vec512 y_3 = vec512_set(0); vec512_hold(y_3);
             const real *w = f->packed + 1648;
             for (int64_t tap = 0; tap < 4; tap++) { /* taps */
-                const real *x = f->dconv1 + (int64_t)f->back1[tap * f->sites1 + s] * 272;
+                const real *x = f->dconv1 + (int64_t)f->back2[tap * f->sites1 + s] * 272;
                 for (int64_t c = 0; c < 16; c++) { /* channels read */
                     vec512 v = vec512_load(x + c * 16); vec512_hold(v);
                     vec512 u_0 = vec512_set(w[tap * 64 + c * 4]); y_0 = vec512_fma(u_0, v, y_0);
@@ -4637,7 +4625,7 @@ static void run_forward_avx512(Frame *f, int64_t first, int64_t last)
     for (f->block = first; f->block < last; f->block++) {
         read_flux_avx512(f);
         conv1_avx512(f);
-        max_pool1_avx512(f);
+        conv2_avx512(f);
         linear1_avx512(f);
         write_sigmoid1_avx512(f);
     }
@@ -4650,8 +4638,8 @@ static void run_gradient_avx512(Frame *f, int64_t first, int64_t last)
     }
     for (f->block = first; f->block < last; f->block++) {
         read_flux_avx512(f);
-        conv1_avx512(f);
-        max_pool1_2_avx512(f);
+        conv1_2_avx512(f);
+        conv2_2_avx512(f);
         linear1_2_avx512(f);
         loss_avx512(f);
         dlinear2_avx512(f);
@@ -4679,8 +4667,8 @@ static void run_vjp_avx512(Frame *f, int64_t first, int64_t last)
     }
     for (f->block = first; f->block < last; f->block++) {
         read_flux_avx512(f);
-        conv1_avx512(f);
-        max_pool1_2_avx512(f);
+        conv1_2_avx512(f);
+        conv2_2_avx512(f);
         linear1_3_avx512(f);
         read_dsigmoid1_avx512(f);
         dlinear1_2_avx512(f);
@@ -5073,137 +5061,71 @@ TARGET_AVX2 static void read_flux_avx2(const Frame *f)
     vec256_read_input(f->call, f->block, &f->parts, f->extent1, f->x, f->flux, 4, 4);
 }
 
-/* conv1, st.arch:7
+/* conv1 -> max_pool1 -> leaky_relu1, st.arch:7
  * y[o,p] = b[o] + sum over taps k and channels c of w[o,c,k] x[c,near[k][p]]; 256 multiply-adds a site */
 TARGET_AVX2 static void conv1_avx2(const Frame *f)
 {
-    vec256_fill_halo(&f->near1_halo, f->flux, 4, f->sites1);
-    for (int64_t s = 0; s + 3 <= f->sites1; s += 3) { /* sites */
-        real *conv1 = f->conv1 + s * 272;
+    vec256_fill_halo(&f->near2_halo, f->flux, 4, f->sites1);
+    for (int64_t s = 0; s < f->sites2; s++) { /* sites */
+        real *leaky_relu1 = f->leaky_relu1 + s * 272;
         for (int64_t block = 0; block < 2; block++) { /* channels made, 8 at a time */
-            for (int64_t o = 0; o < 8; o += 4) { /* channels made */
+            for (int64_t o = 0; o < 8; o += 2) { /* channels made */
                 for (int64_t lane = 0; lane < 16; lane += 8) { /* samples */
                     vec256 y_0_0 = vec256_set(0); vec256_hold(y_0_0);
                     vec256 y_0_1 = vec256_set(0); vec256_hold(y_0_1);
                     vec256 y_0_2 = vec256_set(0); vec256_hold(y_0_2);
+                    vec256 y_0_3 = vec256_set(0); vec256_hold(y_0_3);
                     vec256 y_1_0 = vec256_set(0); vec256_hold(y_1_0);
                     vec256 y_1_1 = vec256_set(0); vec256_hold(y_1_1);
                     vec256 y_1_2 = vec256_set(0); vec256_hold(y_1_2);
-                    vec256 y_2_0 = vec256_set(0); vec256_hold(y_2_0);
-                    vec256 y_2_1 = vec256_set(0); vec256_hold(y_2_1);
-                    vec256 y_2_2 = vec256_set(0); vec256_hold(y_2_2);
-                    vec256 y_3_0 = vec256_set(0); vec256_hold(y_3_0);
-                    vec256 y_3_1 = vec256_set(0); vec256_hold(y_3_1);
-                    vec256 y_3_2 = vec256_set(0); vec256_hold(y_3_2);
+                    vec256 y_1_3 = vec256_set(0); vec256_hold(y_1_3);
                     const real *w = f->packed + block * 128 + o;
                     for (int64_t tap = 0; tap < 4; tap++) { /* taps */
-                        const real *x_0 = f->flux + (int64_t)f->near1[tap * f->sites1 + s] * 64 + lane;
-                        const real *x_1 = f->flux + (int64_t)f->near1[tap * f->sites1 + s + 1] * 64 + lane;
-                        const real *x_2 = f->flux + (int64_t)f->near1[tap * f->sites1 + s + 2] * 64 + lane;
+                        const real *x_0 = f->flux + (int64_t)f->near2[tap * f->sites1 + (int64_t)f->near1[s]] * 64 + lane;
+                        const real *x_1 = f->flux + (int64_t)f->near2[tap * f->sites1 + (int64_t)f->near1[f->sites2 + s]] * 64 + lane;
+                        const real *x_2 = f->flux + (int64_t)f->near2[tap * f->sites1 + (int64_t)f->near1[f->sites2 * 2 + s]] * 64 + lane;
+                        const real *x_3 = f->flux + (int64_t)f->near2[tap * f->sites1 + (int64_t)f->near1[f->sites2 * 3 + s]] * 64 + lane;
                         for (int64_t c = 0; c < 4; c++) { /* channels read */
                             vec256 v_0 = vec256_load(x_0 + c * 16); vec256_hold(v_0);
                             vec256 v_1 = vec256_load(x_1 + c * 16); vec256_hold(v_1);
                             vec256 v_2 = vec256_load(x_2 + c * 16); vec256_hold(v_2);
+                            vec256 v_3 = vec256_load(x_3 + c * 16); vec256_hold(v_3);
                             vec256 u_0 = vec256_set(w[tap * 32 + c * 8]);
                             y_0_0 = vec256_fma(u_0, v_0, y_0_0);
                             y_0_1 = vec256_fma(u_0, v_1, y_0_1);
                             y_0_2 = vec256_fma(u_0, v_2, y_0_2);
+                            y_0_3 = vec256_fma(u_0, v_3, y_0_3);
                             vec256 u_1 = vec256_set(w[tap * 32 + c * 8 + 1]);
                             y_1_0 = vec256_fma(u_1, v_0, y_1_0);
                             y_1_1 = vec256_fma(u_1, v_1, y_1_1);
                             y_1_2 = vec256_fma(u_1, v_2, y_1_2);
-                            vec256 u_2 = vec256_set(w[tap * 32 + c * 8 + 2]);
-                            y_2_0 = vec256_fma(u_2, v_0, y_2_0);
-                            y_2_1 = vec256_fma(u_2, v_1, y_2_1);
-                            y_2_2 = vec256_fma(u_2, v_2, y_2_2);
-                            vec256 u_3 = vec256_set(w[tap * 32 + c * 8 + 3]);
-                            y_3_0 = vec256_fma(u_3, v_0, y_3_0);
-                            y_3_1 = vec256_fma(u_3, v_1, y_3_1);
-                            y_3_2 = vec256_fma(u_3, v_2, y_3_2);
+                            y_1_3 = vec256_fma(u_1, v_3, y_1_3);
                         }
                     }
-                    vec256_store(conv1 + block * 128 + o * 16 + lane, y_0_0);
-                    vec256_store(conv1 + block * 128 + o * 16 + lane + 272, y_0_1);
-                    vec256_store(conv1 + block * 128 + o * 16 + lane + 544, y_0_2);
-                    vec256_store(conv1 + block * 128 + o * 16 + lane + 16, y_1_0);
-                    vec256_store(conv1 + block * 128 + o * 16 + lane + 288, y_1_1);
-                    vec256_store(conv1 + block * 128 + o * 16 + lane + 560, y_1_2);
-                    vec256_store(conv1 + block * 128 + o * 16 + lane + 32, y_2_0);
-                    vec256_store(conv1 + block * 128 + o * 16 + lane + 304, y_2_1);
-                    vec256_store(conv1 + block * 128 + o * 16 + lane + 576, y_2_2);
-                    vec256_store(conv1 + block * 128 + o * 16 + lane + 48, y_3_0);
-                    vec256_store(conv1 + block * 128 + o * 16 + lane + 320, y_3_1);
-                    vec256_store(conv1 + block * 128 + o * 16 + lane + 592, y_3_2);
-                }
-            }
-        }
-    }
-    for (int64_t s = f->sites1 / 3 * 3; s < f->sites1; s++) { /* sites */
-        real *conv1 = f->conv1 + s * 272;
-        for (int64_t block = 0; block < 2; block++) { /* channels made, 8 at a time */
-            for (int64_t o = 0; o < 8; o += 4) { /* channels made */
-                for (int64_t lane = 0; lane < 16; lane += 8) { /* samples */
-                    vec256 y_0 = vec256_set(0); vec256_hold(y_0);
-                    vec256 y_1 = vec256_set(0); vec256_hold(y_1);
-                    vec256 y_2 = vec256_set(0); vec256_hold(y_2);
-                    vec256 y_3 = vec256_set(0); vec256_hold(y_3);
-                    const real *w = f->packed + block * 128 + o;
-                    for (int64_t tap = 0; tap < 4; tap++) { /* taps */
-                        const real *x = f->flux + (int64_t)f->near1[tap * f->sites1 + s] * 64 + lane;
-                        for (int64_t c = 0; c < 4; c++) { /* channels read */
-                            vec256 v = vec256_load(x + c * 16); vec256_hold(v);
-                            vec256 u_0 = vec256_set(w[tap * 32 + c * 8]);
-                            y_0 = vec256_fma(u_0, v, y_0);
-                            vec256 u_1 = vec256_set(w[tap * 32 + c * 8 + 1]);
-                            y_1 = vec256_fma(u_1, v, y_1);
-                            vec256 u_2 = vec256_set(w[tap * 32 + c * 8 + 2]);
-                            y_2 = vec256_fma(u_2, v, y_2);
-                            vec256 u_3 = vec256_set(w[tap * 32 + c * 8 + 3]);
-                            y_3 = vec256_fma(u_3, v, y_3);
-                        }
-                    }
-                    vec256_store(conv1 + block * 128 + o * 16 + lane, y_0);
-                    vec256_store(conv1 + block * 128 + o * 16 + lane + 16, y_1);
-                    vec256_store(conv1 + block * 128 + o * 16 + lane + 32, y_2);
-                    vec256_store(conv1 + block * 128 + o * 16 + lane + 48, y_3);
+                    vec256 max_0 = y_0_0; max_0 = vec256_max(y_0_1, max_0);
+                    max_0 = vec256_max(y_0_2, max_0); max_0 = vec256_max(y_0_3, max_0);
+                    vec256 max_1 = y_1_0; max_1 = vec256_max(y_1_1, max_1);
+                    max_1 = vec256_max(y_1_2, max_1); max_1 = vec256_max(y_1_3, max_1);
+                    max_0 = vec256_max(max_0, vec256_mul(max_0, vec256_set((real)0.01)));
+                    max_1 = vec256_max(max_1, vec256_mul(max_1, vec256_set((real)0.01)));
+                    vec256_store(leaky_relu1 + block * 128 + o * 16 + lane, max_0);
+                    vec256_store(leaky_relu1 + block * 128 + o * 16 + lane + 16, max_1);
                 }
             }
         }
     }
 }
 
-/* max_pool1 -> leaky_relu1; conv2 -> leaky_relu2; conv3 -> global_max_pool1, st.arch:8
+/* conv2 -> leaky_relu2; conv3 -> global_max_pool1, st.arch:9
  * y[o,p] = b[o] + sum over taps k and channels c of w[o,c,k] x[c,near[k][p]]; 384 multiply-adds a site */
-TARGET_AVX2 static void max_pool1_avx2(const Frame *f)
+TARGET_AVX2 static void conv2_avx2(const Frame *f)
 {
-    real leaky_relu1_tile[3 * 17 * 16] __attribute__((aligned(64)));
     real leaky_relu2_tile[3 * 17 * 16] __attribute__((aligned(64)));
-    real leaky_relu1_tile_2[1 * 17 * 16] __attribute__((aligned(64)));
     real leaky_relu2_tile_2[1 * 17 * 16] __attribute__((aligned(64)));
     lowest(f->global_max_pool1, 128);
     for (int64_t s = 0; s + 3 <= f->sites2; s += 3) { /* sites */
-        real *leaky_relu1 = leaky_relu1_tile;
         real *leaky_relu2 = leaky_relu2_tile;
         real *global_max_pool1 = f->global_max_pool1;
-        for (int64_t k = 0; k < 3; k++) { /* sites of the tile */
-            const real *x_0 = f->conv1 + (int64_t)f->near2[s + k] * 272;
-            const real *x_1 = f->conv1 + (int64_t)f->near2[f->sites2 + s + k] * 272;
-            const real *x_2 = f->conv1 + (int64_t)f->near2[f->sites2 * 2 + s + k] * 272;
-            const real *x_3 = f->conv1 + (int64_t)f->near2[f->sites2 * 3 + s + k] * 272;
-            for (int64_t c = 0; c < 16; c++) { /* channels read */
-                for (int64_t lane = 0; lane < 16; lane += 8) { /* samples */
-                    vec256 y = vec256_load(x_0 + c * 16 + lane);
-                    vec256 next_1 = vec256_load(x_1 + c * 16 + lane);
-                    y = vec256_max(next_1, y);
-                    vec256 next_2 = vec256_load(x_2 + c * 16 + lane);
-                    y = vec256_max(next_2, y);
-                    vec256 next_3 = vec256_load(x_3 + c * 16 + lane);
-                    y = vec256_max(next_3, y);
-                    y = vec256_max(y, vec256_mul(y, vec256_set((real)0.01)));
-                    vec256_store(leaky_relu1 + k * 272 + c * 16 + lane, y);
-                }
-            }
-        }
         for (int64_t block = 0; block < 2; block++) { /* channels made, 8 at a time */
             for (int64_t o = 0; o < 8; o += 4) { /* channels made */
                 for (int64_t lane = 0; lane < 16; lane += 8) { /* samples */
@@ -5222,9 +5144,9 @@ TARGET_AVX2 static void max_pool1_avx2(const Frame *f)
                     vec256 y_3_2 = vec256_set(bias[3]); vec256_hold(y_3_2);
                     const real *w = f->packed + block * 128 + o + 256;
                     {
-                        const real *x_0 = leaky_relu1_tile + lane;
-                        const real *x_1 = leaky_relu1_tile + lane + 272;
-                        const real *x_2 = leaky_relu1_tile + lane + 544;
+                        const real *x_0 = f->leaky_relu1 + s * 272 + lane;
+                        const real *x_1 = f->leaky_relu1 + s * 272 + lane + 272;
+                        const real *x_2 = f->leaky_relu1 + s * 272 + lane + 544;
                         for (int64_t c = 0; c < 16; c++) { /* channels read */
                             vec256 v_0 = vec256_load(x_0 + c * 16); vec256_hold(v_0);
                             vec256 v_1 = vec256_load(x_1 + c * 16); vec256_hold(v_1);
@@ -5340,28 +5262,8 @@ TARGET_AVX2 static void max_pool1_avx2(const Frame *f)
         }
     }
     for (int64_t s = f->sites2 / 3 * 3; s < f->sites2; s++) { /* sites */
-        real *leaky_relu1 = leaky_relu1_tile_2;
         real *leaky_relu2 = leaky_relu2_tile_2;
         real *global_max_pool1 = f->global_max_pool1;
-        {
-            const real *x_0 = f->conv1 + (int64_t)f->near2[s] * 272;
-            const real *x_1 = f->conv1 + (int64_t)f->near2[f->sites2 + s] * 272;
-            const real *x_2 = f->conv1 + (int64_t)f->near2[f->sites2 * 2 + s] * 272;
-            const real *x_3 = f->conv1 + (int64_t)f->near2[f->sites2 * 3 + s] * 272;
-            for (int64_t c = 0; c < 16; c++) { /* channels read */
-                for (int64_t lane = 0; lane < 16; lane += 8) { /* samples */
-                    vec256 y = vec256_load(x_0 + c * 16 + lane);
-                    vec256 next_1 = vec256_load(x_1 + c * 16 + lane);
-                    y = vec256_max(next_1, y);
-                    vec256 next_2 = vec256_load(x_2 + c * 16 + lane);
-                    y = vec256_max(next_2, y);
-                    vec256 next_3 = vec256_load(x_3 + c * 16 + lane);
-                    y = vec256_max(next_3, y);
-                    y = vec256_max(y, vec256_mul(y, vec256_set((real)0.01)));
-                    vec256_store(leaky_relu1 + c * 16 + lane, y);
-                }
-            }
-        }
         for (int64_t block = 0; block < 2; block++) { /* channels made, 8 at a time */
             for (int64_t o = 0; o < 8; o += 4) { /* channels made */
                 for (int64_t lane = 0; lane < 16; lane += 8) { /* samples */
@@ -5372,7 +5274,7 @@ TARGET_AVX2 static void max_pool1_avx2(const Frame *f)
                     vec256 y_3 = vec256_set(bias[3]); vec256_hold(y_3);
                     const real *w = f->packed + block * 128 + o + 256;
                     {
-                        const real *x = leaky_relu1_tile_2 + lane;
+                        const real *x = f->leaky_relu1 + s * 272 + lane;
                         for (int64_t c = 0; c < 16; c++) { /* channels read */
                             vec256 v = vec256_load(x + c * 16); vec256_hold(v);
                             vec256 u_0 = vec256_set(w[c * 8]); y_0 = vec256_fma(u_0, v, y_0);
@@ -5525,42 +5427,84 @@ TARGET_AVX2 static void order_sums_avx2(const Frame *f)
     order_numbers(f->dparams, 952, f->sums + 1072, 1);
 }
 
-/* max_pool1 -> leaky_relu1; conv2 -> leaky_relu2; conv3 -> global_max_pool1, st.arch:8
+/* conv1 -> max_pool1 -> leaky_relu1, st.arch:7
+ * y[o,p] = b[o] + sum over taps k and channels c of w[o,c,k] x[c,near[k][p]]; 256 multiply-adds a site */
+TARGET_AVX2 static void conv1_2_avx2(const Frame *f)
+{
+    vec256_fill_halo(&f->near2_halo, f->flux, 4, f->sites1);
+    for (int64_t s = 0; s < f->sites2; s++) { /* sites */
+        real *max_pool1_arg = f->max_pool1_arg + s * 272;
+        real *leaky_relu1 = f->leaky_relu1 + s * 272;
+        for (int64_t block = 0; block < 2; block++) { /* channels made, 8 at a time */
+            for (int64_t o = 0; o < 8; o += 2) { /* channels made */
+                for (int64_t lane = 0; lane < 16; lane += 8) { /* samples */
+                    vec256 y_0_0 = vec256_set(0); vec256_hold(y_0_0);
+                    vec256 y_0_1 = vec256_set(0); vec256_hold(y_0_1);
+                    vec256 y_0_2 = vec256_set(0); vec256_hold(y_0_2);
+                    vec256 y_0_3 = vec256_set(0); vec256_hold(y_0_3);
+                    vec256 y_1_0 = vec256_set(0); vec256_hold(y_1_0);
+                    vec256 y_1_1 = vec256_set(0); vec256_hold(y_1_1);
+                    vec256 y_1_2 = vec256_set(0); vec256_hold(y_1_2);
+                    vec256 y_1_3 = vec256_set(0); vec256_hold(y_1_3);
+                    const real *w = f->packed + block * 128 + o;
+                    for (int64_t tap = 0; tap < 4; tap++) { /* taps */
+                        const real *x_0 = f->flux + (int64_t)f->near2[tap * f->sites1 + (int64_t)f->near1[s]] * 64 + lane;
+                        const real *x_1 = f->flux + (int64_t)f->near2[tap * f->sites1 + (int64_t)f->near1[f->sites2 + s]] * 64 + lane;
+                        const real *x_2 = f->flux + (int64_t)f->near2[tap * f->sites1 + (int64_t)f->near1[f->sites2 * 2 + s]] * 64 + lane;
+                        const real *x_3 = f->flux + (int64_t)f->near2[tap * f->sites1 + (int64_t)f->near1[f->sites2 * 3 + s]] * 64 + lane;
+                        for (int64_t c = 0; c < 4; c++) { /* channels read */
+                            vec256 v_0 = vec256_load(x_0 + c * 16); vec256_hold(v_0);
+                            vec256 v_1 = vec256_load(x_1 + c * 16); vec256_hold(v_1);
+                            vec256 v_2 = vec256_load(x_2 + c * 16); vec256_hold(v_2);
+                            vec256 v_3 = vec256_load(x_3 + c * 16); vec256_hold(v_3);
+                            vec256 u_0 = vec256_set(w[tap * 32 + c * 8]);
+                            y_0_0 = vec256_fma(u_0, v_0, y_0_0);
+                            y_0_1 = vec256_fma(u_0, v_1, y_0_1);
+                            y_0_2 = vec256_fma(u_0, v_2, y_0_2);
+                            y_0_3 = vec256_fma(u_0, v_3, y_0_3);
+                            vec256 u_1 = vec256_set(w[tap * 32 + c * 8 + 1]);
+                            y_1_0 = vec256_fma(u_1, v_0, y_1_0);
+                            y_1_1 = vec256_fma(u_1, v_1, y_1_1);
+                            y_1_2 = vec256_fma(u_1, v_2, y_1_2);
+                            y_1_3 = vec256_fma(u_1, v_3, y_1_3);
+                        }
+                    }
+                    vec256 max_0 = y_0_0; vec256 where_0 = vec256_set(0);
+                    where_0 = vec256_gt(y_0_1, max_0, vec256_set((real)1), where_0);
+                    max_0 = vec256_max(y_0_1, max_0);
+                    where_0 = vec256_gt(y_0_2, max_0, vec256_set((real)2), where_0);
+                    max_0 = vec256_max(y_0_2, max_0);
+                    where_0 = vec256_gt(y_0_3, max_0, vec256_set((real)3), where_0);
+                    max_0 = vec256_max(y_0_3, max_0);
+                    vec256_store(max_pool1_arg + block * 128 + o * 16 + lane, where_0);
+                    vec256 max_1 = y_1_0; vec256 where_1 = vec256_set(0);
+                    where_1 = vec256_gt(y_1_1, max_1, vec256_set((real)1), where_1);
+                    max_1 = vec256_max(y_1_1, max_1);
+                    where_1 = vec256_gt(y_1_2, max_1, vec256_set((real)2), where_1);
+                    max_1 = vec256_max(y_1_2, max_1);
+                    where_1 = vec256_gt(y_1_3, max_1, vec256_set((real)3), where_1);
+                    max_1 = vec256_max(y_1_3, max_1);
+                    vec256_store(max_pool1_arg + block * 128 + o * 16 + lane + 16, where_1);
+                    max_0 = vec256_max(max_0, vec256_mul(max_0, vec256_set((real)0.01)));
+                    max_1 = vec256_max(max_1, vec256_mul(max_1, vec256_set((real)0.01)));
+                    vec256_store(leaky_relu1 + block * 128 + o * 16 + lane, max_0);
+                    vec256_store(leaky_relu1 + block * 128 + o * 16 + lane + 16, max_1);
+                }
+            }
+        }
+    }
+}
+
+/* conv2 -> leaky_relu2; conv3 -> global_max_pool1, st.arch:9
  * y[o,p] = b[o] + sum over taps k and channels c of w[o,c,k] x[c,near[k][p]]; 384 multiply-adds a site */
-TARGET_AVX2 static void max_pool1_2_avx2(const Frame *f)
+TARGET_AVX2 static void conv2_2_avx2(const Frame *f)
 {
     lowest(f->global_max_pool1, 128);
     clear(f->global_max_pool1_arg, 128);
     for (int64_t s = 0; s + 3 <= f->sites2; s += 3) { /* sites */
-        real *max_pool1_arg = f->max_pool1_arg + s * 272;
-        real *leaky_relu1 = f->leaky_relu1 + s * 272;
         real *leaky_relu2 = f->leaky_relu2 + s * 272;
         real *global_max_pool1 = f->global_max_pool1;
         real *global_max_pool1_arg = f->global_max_pool1_arg;
-        for (int64_t k = 0; k < 3; k++) { /* sites of the tile */
-            const real *x_0 = f->conv1 + (int64_t)f->near2[s + k] * 272;
-            const real *x_1 = f->conv1 + (int64_t)f->near2[f->sites2 + s + k] * 272;
-            const real *x_2 = f->conv1 + (int64_t)f->near2[f->sites2 * 2 + s + k] * 272;
-            const real *x_3 = f->conv1 + (int64_t)f->near2[f->sites2 * 3 + s + k] * 272;
-            for (int64_t c = 0; c < 16; c++) { /* channels read */
-                for (int64_t lane = 0; lane < 16; lane += 8) { /* samples */
-                    vec256 y = vec256_load(x_0 + c * 16 + lane);
-                    vec256 where = vec256_set(0);
-                    vec256 next_1 = vec256_load(x_1 + c * 16 + lane);
-                    where = vec256_gt(next_1, y, vec256_set((real)1), where);
-                    y = vec256_max(next_1, y);
-                    vec256 next_2 = vec256_load(x_2 + c * 16 + lane);
-                    where = vec256_gt(next_2, y, vec256_set((real)2), where);
-                    y = vec256_max(next_2, y);
-                    vec256 next_3 = vec256_load(x_3 + c * 16 + lane);
-                    where = vec256_gt(next_3, y, vec256_set((real)3), where);
-                    y = vec256_max(next_3, y);
-                    vec256_store(max_pool1_arg + c * 16 + lane + k * 272, where);
-                    y = vec256_max(y, vec256_mul(y, vec256_set((real)0.01)));
-                    vec256_store(leaky_relu1 + k * 272 + c * 16 + lane, y);
-                }
-            }
-        }
         for (int64_t block = 0; block < 2; block++) { /* channels made, 8 at a time */
             for (int64_t o = 0; o < 8; o += 4) { /* channels made */
                 for (int64_t lane = 0; lane < 16; lane += 8) { /* samples */
@@ -5717,35 +5661,9 @@ TARGET_AVX2 static void max_pool1_2_avx2(const Frame *f)
         }
     }
     for (int64_t s = f->sites2 / 3 * 3; s < f->sites2; s++) { /* sites */
-        real *max_pool1_arg = f->max_pool1_arg + s * 272;
-        real *leaky_relu1 = f->leaky_relu1 + s * 272;
         real *leaky_relu2 = f->leaky_relu2 + s * 272;
         real *global_max_pool1 = f->global_max_pool1;
         real *global_max_pool1_arg = f->global_max_pool1_arg;
-        {
-            const real *x_0 = f->conv1 + (int64_t)f->near2[s] * 272;
-            const real *x_1 = f->conv1 + (int64_t)f->near2[f->sites2 + s] * 272;
-            const real *x_2 = f->conv1 + (int64_t)f->near2[f->sites2 * 2 + s] * 272;
-            const real *x_3 = f->conv1 + (int64_t)f->near2[f->sites2 * 3 + s] * 272;
-            for (int64_t c = 0; c < 16; c++) { /* channels read */
-                for (int64_t lane = 0; lane < 16; lane += 8) { /* samples */
-                    vec256 y = vec256_load(x_0 + c * 16 + lane);
-                    vec256 where = vec256_set(0);
-                    vec256 next_1 = vec256_load(x_1 + c * 16 + lane);
-                    where = vec256_gt(next_1, y, vec256_set((real)1), where);
-                    y = vec256_max(next_1, y);
-                    vec256 next_2 = vec256_load(x_2 + c * 16 + lane);
-                    where = vec256_gt(next_2, y, vec256_set((real)2), where);
-                    y = vec256_max(next_2, y);
-                    vec256 next_3 = vec256_load(x_3 + c * 16 + lane);
-                    where = vec256_gt(next_3, y, vec256_set((real)3), where);
-                    y = vec256_max(next_3, y);
-                    vec256_store(max_pool1_arg + c * 16 + lane, where);
-                    y = vec256_max(y, vec256_mul(y, vec256_set((real)0.01)));
-                    vec256_store(leaky_relu1 + c * 16 + lane, y);
-                }
-            }
-        }
         for (int64_t block = 0; block < 2; block++) { /* channels made, 8 at a time */
             for (int64_t o = 0; o < 8; o += 4) { /* channels made */
                 for (int64_t lane = 0; lane < 16; lane += 8) { /* samples */
@@ -6461,20 +6379,28 @@ TARGET_AVX2 static void dconv2_bias_avx2(const Frame *f)
 /* dconv1, st.arch:7 */
 TARGET_AVX2 static void dconv1_avx2(const Frame *f)
 {
-    clear(f->dmax_pool1 + f->sites2 * 272, 272);
-    clear(f->max_pool1_arg + f->sites2 * 272, 272);
-    for (int64_t s = 0; s < f->sites1; s++) { /* sites */
-        real *dconv1 = f->dconv1 + s * 272;
-        {
-            const real *x = f->dmax_pool1 + (int64_t)f->cover2[s] * 272;
-            const real *arg = f->max_pool1_arg + (int64_t)f->cover2[s] * 272;
-            for (int64_t c = 0; c < 16; c++) { /* channels read */
-                for (int64_t lane = 0; lane < 16; lane += 8) { /* samples */
-                    vec256 y = vec256_eq(vec256_load(arg + c * 16 + lane),
-                    vec256_set((real)((int64_t)f->cover_tap2[s])), vec256_load(x + c * 16 + lane),
-                    vec256_set(0));
-                    vec256_store(dconv1 + c * 16 + lane, y);
-                }
+    if (f->sites2 * 4 < f->sites1) {
+        clear(f->dconv1, f->sites1 * 272);
+    }
+    for (int64_t s = 0; s < f->sites2; s++) { /* sites */
+        real *dconv1_0 = f->dconv1 + (int64_t)f->near1[s] * 272;
+        real *dconv1_1 = f->dconv1 + (int64_t)f->near1[f->sites2 + s] * 272;
+        real *dconv1_2 = f->dconv1 + (int64_t)f->near1[f->sites2 * 2 + s] * 272;
+        real *dconv1_3 = f->dconv1 + (int64_t)f->near1[f->sites2 * 3 + s] * 272;
+        const real *dmax_pool1 = f->dmax_pool1 + s * 272;
+        const real *max_pool1_arg = f->max_pool1_arg + s * 272;
+        for (int64_t c = 0; c < 16; c++) { /* channels read */
+            for (int64_t lane = 0; lane < 16; lane += 8) { /* samples */
+                vec256 dy = vec256_load(dmax_pool1 + c * 16 + lane);
+                vec256 arg = vec256_load(max_pool1_arg + c * 16 + lane);
+                vec256 y_0 = vec256_eq(arg, vec256_set((real)0), dy, vec256_set(0));
+                vec256 y_1 = vec256_eq(arg, vec256_set((real)1), dy, vec256_set(0));
+                vec256 y_2 = vec256_eq(arg, vec256_set((real)2), dy, vec256_set(0));
+                vec256 y_3 = vec256_eq(arg, vec256_set((real)3), dy, vec256_set(0));
+                vec256_store(dconv1_0 + c * 16 + lane, y_0);
+                vec256_store(dconv1_1 + c * 16 + lane, y_1);
+                vec256_store(dconv1_2 + c * 16 + lane, y_2);
+                vec256_store(dconv1_3 + c * 16 + lane, y_3);
             }
         }
     }
@@ -6484,7 +6410,7 @@ TARGET_AVX2 static void dconv1_avx2(const Frame *f)
  * dw[o,c,k] += sum over sites p of dy[o,p] x[c,near[k][p]]; 256 multiply-adds a site */
 TARGET_AVX2 static void dconv1_weight_avx2(const Frame *f)
 {
-    vec256_fill_halo(&f->near1_halo, f->flux, 4, f->sites1);
+    vec256_fill_halo(&f->near2_halo, f->flux, 4, f->sites1);
     for (int64_t from = 0; from + 64 <= f->sites1 + 63; from += 64) { /* strips of sites */
         const int64_t to = (from + 64 < f->sites1 ? from + 64 : f->sites1);
         for (int64_t o = 0; o < 16; o += 4) { /* channels made */
@@ -6502,7 +6428,7 @@ TARGET_AVX2 static void dconv1_weight_avx2(const Frame *f)
                         vec256 sum_3_1 = vec256_set(0); vec256_hold(sum_3_1);
                         for (int64_t s = from; s < to; s++) { /* sites */
                             const real *dy = f->dconv1 + s * 272 + o * 16 + lane;
-                            const real *x = f->flux + (int64_t)f->near1[tap * f->sites1 + s] * 64 + c * 16 + lane;
+                            const real *x = f->flux + (int64_t)f->near2[tap * f->sites1 + s] * 64 + c * 16 + lane;
                             vec256 v_0 = vec256_load(x); vec256_hold(v_0);
                             vec256 v_1 = vec256_load(x + 16); vec256_hold(v_1);
                             vec256 u_0 = vec256_load(dy); vec256_hold(u_0);
@@ -6702,7 +6628,7 @@ TARGET_AVX2 static void dlinear1_2_avx2(const Frame *f)
  * dx[c,q] = sum over taps k and channels o of w[o,c,k] dy[o,back[k][q]]; 256 multiply-adds a site */
 TARGET_AVX2 static void dflux_avx2(const Frame *f)
 {
-    vec256_fill_halo(&f->back1_halo, f->dconv1, 17, f->sites1);
+    vec256_fill_halo(&f->back2_halo, f->dconv1, 17, f->sites1);
     for (int64_t s = 0; s + 2 <= f->sites1; s += 2) { /* sites */
         real *dflux = f->dflux + s * 64;
         for (int64_t lane = 0; lane < 16; lane += 8) { /* samples */
@@ -6716,8 +6642,8 @@ TARGET_AVX2 static void dflux_avx2(const Frame *f)
             vec256 y_3_1 = vec256_set(0); vec256_hold(y_3_1);
             const real *w = f->packed + 1648;
             for (int64_t tap = 0; tap < 4; tap++) { /* taps */
-                const real *x_0 = f->dconv1 + (int64_t)f->back1[tap * f->sites1 + s] * 272 + lane;
-                const real *x_1 = f->dconv1 + (int64_t)f->back1[tap * f->sites1 + s + 1] * 272 + lane;
+                const real *x_0 = f->dconv1 + (int64_t)f->back2[tap * f->sites1 + s] * 272 + lane;
+                const real *x_1 = f->dconv1 + (int64_t)f->back2[tap * f->sites1 + s + 1] * 272 + lane;
                 for (int64_t c = 0; c < 16; c++) { /* channels read */
                     vec256 v_0 = vec256_load(x_0 + c * 16); vec256_hold(v_0);
                     vec256 v_1 = vec256_load(x_1 + c * 16); vec256_hold(v_1);
@@ -6746,7 +6672,7 @@ TARGET_AVX2 static void dflux_avx2(const Frame *f)
             vec256 y_3 = vec256_set(0); vec256_hold(y_3);
             const real *w = f->packed + 1648;
             for (int64_t tap = 0; tap < 4; tap++) { /* taps */
-                const real *x = f->dconv1 + (int64_t)f->back1[tap * f->sites1 + s] * 272 + lane;
+                const real *x = f->dconv1 + (int64_t)f->back2[tap * f->sites1 + s] * 272 + lane;
                 for (int64_t c = 0; c < 16; c++) { /* channels read */
                     vec256 v = vec256_load(x + c * 16); vec256_hold(v);
                     vec256 u_0 = vec256_set(w[tap * 64 + c * 4]); y_0 = vec256_fma(u_0, v, y_0);
@@ -6775,7 +6701,7 @@ static void run_forward_avx2(Frame *f, int64_t first, int64_t last)
     for (f->block = first; f->block < last; f->block++) {
         read_flux_avx2(f);
         conv1_avx2(f);
-        max_pool1_avx2(f);
+        conv2_avx2(f);
         linear1_avx2(f);
         write_sigmoid1_avx2(f);
     }
@@ -6788,8 +6714,8 @@ static void run_gradient_avx2(Frame *f, int64_t first, int64_t last)
     }
     for (f->block = first; f->block < last; f->block++) {
         read_flux_avx2(f);
-        conv1_avx2(f);
-        max_pool1_2_avx2(f);
+        conv1_2_avx2(f);
+        conv2_2_avx2(f);
         linear1_2_avx2(f);
         loss_avx2(f);
         dlinear2_avx2(f);
@@ -6817,8 +6743,8 @@ static void run_vjp_avx2(Frame *f, int64_t first, int64_t last)
     }
     for (f->block = first; f->block < last; f->block++) {
         read_flux_avx2(f);
-        conv1_avx2(f);
-        max_pool1_2_avx2(f);
+        conv1_2_avx2(f);
+        conv2_2_avx2(f);
         linear1_3_avx2(f);
         read_dsigmoid1_avx2(f);
         dlinear1_2_avx2(f);
@@ -7114,133 +7040,67 @@ static void read_flux_plain(const Frame *f)
     vec128_read_input(f->call, f->block, &f->parts, f->extent1, f->x, f->flux, 4, 4);
 }
 
-/* conv1, st.arch:7
+/* conv1 -> max_pool1 -> leaky_relu1, st.arch:7
  * y[o,p] = b[o] + sum over taps k and channels c of w[o,c,k] x[c,near[k][p]]; 256 multiply-adds a site */
 static void conv1_plain(const Frame *f)
 {
-    vec128_fill_halo(&f->near1_halo, f->flux, 4, f->sites1);
-    for (int64_t s = 0; s + 3 <= f->sites1; s += 3) { /* sites */
-        real *conv1 = f->conv1 + s * 272;
+    vec128_fill_halo(&f->near2_halo, f->flux, 4, f->sites1);
+    for (int64_t s = 0; s < f->sites2; s++) { /* sites */
+        real *leaky_relu1 = f->leaky_relu1 + s * 272;
         for (int64_t block = 0; block < 2; block++) { /* channels made, 8 at a time */
-            for (int64_t o = 0; o < 8; o += 4) { /* channels made */
+            for (int64_t o = 0; o < 8; o += 2) { /* channels made */
                 for (int64_t lane = 0; lane < 16; lane += 4) { /* samples */
                     vec128 y_0_0 = vec128_set(0); vec128 y_0_1 = vec128_set(0);
-                    vec128 y_0_2 = vec128_set(0);
+                    vec128 y_0_2 = vec128_set(0); vec128 y_0_3 = vec128_set(0);
                     vec128 y_1_0 = vec128_set(0); vec128 y_1_1 = vec128_set(0);
-                    vec128 y_1_2 = vec128_set(0);
-                    vec128 y_2_0 = vec128_set(0); vec128 y_2_1 = vec128_set(0);
-                    vec128 y_2_2 = vec128_set(0);
-                    vec128 y_3_0 = vec128_set(0); vec128 y_3_1 = vec128_set(0);
-                    vec128 y_3_2 = vec128_set(0);
+                    vec128 y_1_2 = vec128_set(0); vec128 y_1_3 = vec128_set(0);
                     const real *w = f->packed + block * 128 + o;
                     for (int64_t tap = 0; tap < 4; tap++) { /* taps */
-                        const real *x_0 = f->flux + (int64_t)f->near1[tap * f->sites1 + s] * 64 + lane;
-                        const real *x_1 = f->flux + (int64_t)f->near1[tap * f->sites1 + s + 1] * 64 + lane;
-                        const real *x_2 = f->flux + (int64_t)f->near1[tap * f->sites1 + s + 2] * 64 + lane;
+                        const real *x_0 = f->flux + (int64_t)f->near2[tap * f->sites1 + (int64_t)f->near1[s]] * 64 + lane;
+                        const real *x_1 = f->flux + (int64_t)f->near2[tap * f->sites1 + (int64_t)f->near1[f->sites2 + s]] * 64 + lane;
+                        const real *x_2 = f->flux + (int64_t)f->near2[tap * f->sites1 + (int64_t)f->near1[f->sites2 * 2 + s]] * 64 + lane;
+                        const real *x_3 = f->flux + (int64_t)f->near2[tap * f->sites1 + (int64_t)f->near1[f->sites2 * 3 + s]] * 64 + lane;
                         for (int64_t c = 0; c < 4; c++) { /* channels read */
                             vec128 v_0 = vec128_load(x_0 + c * 16);
                             vec128 v_1 = vec128_load(x_1 + c * 16);
                             vec128 v_2 = vec128_load(x_2 + c * 16);
+                            vec128 v_3 = vec128_load(x_3 + c * 16);
                             vec128 u_0 = vec128_set(w[tap * 32 + c * 8]);
                             y_0_0 = vec128_fma(u_0, v_0, y_0_0);
                             y_0_1 = vec128_fma(u_0, v_1, y_0_1);
                             y_0_2 = vec128_fma(u_0, v_2, y_0_2);
+                            y_0_3 = vec128_fma(u_0, v_3, y_0_3);
                             vec128 u_1 = vec128_set(w[tap * 32 + c * 8 + 1]);
                             y_1_0 = vec128_fma(u_1, v_0, y_1_0);
                             y_1_1 = vec128_fma(u_1, v_1, y_1_1);
                             y_1_2 = vec128_fma(u_1, v_2, y_1_2);
-                            vec128 u_2 = vec128_set(w[tap * 32 + c * 8 + 2]);
-                            y_2_0 = vec128_fma(u_2, v_0, y_2_0);
-                            y_2_1 = vec128_fma(u_2, v_1, y_2_1);
-                            y_2_2 = vec128_fma(u_2, v_2, y_2_2);
-                            vec128 u_3 = vec128_set(w[tap * 32 + c * 8 + 3]);
-                            y_3_0 = vec128_fma(u_3, v_0, y_3_0);
-                            y_3_1 = vec128_fma(u_3, v_1, y_3_1);
-                            y_3_2 = vec128_fma(u_3, v_2, y_3_2);
+                            y_1_3 = vec128_fma(u_1, v_3, y_1_3);
                         }
                     }
-                    vec128_store(conv1 + block * 128 + o * 16 + lane, y_0_0);
-                    vec128_store(conv1 + block * 128 + o * 16 + lane + 272, y_0_1);
-                    vec128_store(conv1 + block * 128 + o * 16 + lane + 544, y_0_2);
-                    vec128_store(conv1 + block * 128 + o * 16 + lane + 16, y_1_0);
-                    vec128_store(conv1 + block * 128 + o * 16 + lane + 288, y_1_1);
-                    vec128_store(conv1 + block * 128 + o * 16 + lane + 560, y_1_2);
-                    vec128_store(conv1 + block * 128 + o * 16 + lane + 32, y_2_0);
-                    vec128_store(conv1 + block * 128 + o * 16 + lane + 304, y_2_1);
-                    vec128_store(conv1 + block * 128 + o * 16 + lane + 576, y_2_2);
-                    vec128_store(conv1 + block * 128 + o * 16 + lane + 48, y_3_0);
-                    vec128_store(conv1 + block * 128 + o * 16 + lane + 320, y_3_1);
-                    vec128_store(conv1 + block * 128 + o * 16 + lane + 592, y_3_2);
-                }
-            }
-        }
-    }
-    for (int64_t s = f->sites1 / 3 * 3; s < f->sites1; s++) { /* sites */
-        real *conv1 = f->conv1 + s * 272;
-        for (int64_t block = 0; block < 2; block++) { /* channels made, 8 at a time */
-            for (int64_t o = 0; o < 8; o += 4) { /* channels made */
-                for (int64_t lane = 0; lane < 16; lane += 4) { /* samples */
-                    vec128 y_0 = vec128_set(0);
-                    vec128 y_1 = vec128_set(0);
-                    vec128 y_2 = vec128_set(0);
-                    vec128 y_3 = vec128_set(0);
-                    const real *w = f->packed + block * 128 + o;
-                    for (int64_t tap = 0; tap < 4; tap++) { /* taps */
-                        const real *x = f->flux + (int64_t)f->near1[tap * f->sites1 + s] * 64 + lane;
-                        for (int64_t c = 0; c < 4; c++) { /* channels read */
-                            vec128 v = vec128_load(x + c * 16);
-                            vec128 u_0 = vec128_set(w[tap * 32 + c * 8]);
-                            y_0 = vec128_fma(u_0, v, y_0);
-                            vec128 u_1 = vec128_set(w[tap * 32 + c * 8 + 1]);
-                            y_1 = vec128_fma(u_1, v, y_1);
-                            vec128 u_2 = vec128_set(w[tap * 32 + c * 8 + 2]);
-                            y_2 = vec128_fma(u_2, v, y_2);
-                            vec128 u_3 = vec128_set(w[tap * 32 + c * 8 + 3]);
-                            y_3 = vec128_fma(u_3, v, y_3);
-                        }
-                    }
-                    vec128_store(conv1 + block * 128 + o * 16 + lane, y_0);
-                    vec128_store(conv1 + block * 128 + o * 16 + lane + 16, y_1);
-                    vec128_store(conv1 + block * 128 + o * 16 + lane + 32, y_2);
-                    vec128_store(conv1 + block * 128 + o * 16 + lane + 48, y_3);
+                    vec128 max_0 = y_0_0; max_0 = vec128_max(y_0_1, max_0);
+                    max_0 = vec128_max(y_0_2, max_0); max_0 = vec128_max(y_0_3, max_0);
+                    vec128 max_1 = y_1_0; max_1 = vec128_max(y_1_1, max_1);
+                    max_1 = vec128_max(y_1_2, max_1); max_1 = vec128_max(y_1_3, max_1);
+                    max_0 = vec128_max(max_0, vec128_mul(max_0, vec128_set((real)0.01)));
+                    max_1 = vec128_max(max_1, vec128_mul(max_1, vec128_set((real)0.01)));
+                    vec128_store(leaky_relu1 + block * 128 + o * 16 + lane, max_0);
+                    vec128_store(leaky_relu1 + block * 128 + o * 16 + lane + 16, max_1);
                 }
             }
         }
     }
 }
 
-/* max_pool1 -> leaky_relu1; conv2 -> leaky_relu2; conv3 -> global_max_pool1, st.arch:8
+/* conv2 -> leaky_relu2; conv3 -> global_max_pool1, st.arch:9
  * y[o,p] = b[o] + sum over taps k and channels c of w[o,c,k] x[c,near[k][p]]; 384 multiply-adds a site */
-static void max_pool1_plain(const Frame *f)
+static void conv2_plain(const Frame *f)
 {
-    real leaky_relu1_tile[3 * 17 * 16] __attribute__((aligned(64)));
     real leaky_relu2_tile[3 * 17 * 16] __attribute__((aligned(64)));
-    real leaky_relu1_tile_2[1 * 17 * 16] __attribute__((aligned(64)));
     real leaky_relu2_tile_2[1 * 17 * 16] __attribute__((aligned(64)));
     lowest(f->global_max_pool1, 128);
     for (int64_t s = 0; s + 3 <= f->sites2; s += 3) { /* sites */
-        real *leaky_relu1 = leaky_relu1_tile;
         real *leaky_relu2 = leaky_relu2_tile;
         real *global_max_pool1 = f->global_max_pool1;
-        for (int64_t k = 0; k < 3; k++) { /* sites of the tile */
-            const real *x_0 = f->conv1 + (int64_t)f->near2[s + k] * 272;
-            const real *x_1 = f->conv1 + (int64_t)f->near2[f->sites2 + s + k] * 272;
-            const real *x_2 = f->conv1 + (int64_t)f->near2[f->sites2 * 2 + s + k] * 272;
-            const real *x_3 = f->conv1 + (int64_t)f->near2[f->sites2 * 3 + s + k] * 272;
-            for (int64_t c = 0; c < 16; c++) { /* channels read */
-                for (int64_t lane = 0; lane < 16; lane += 4) { /* samples */
-                    vec128 y = vec128_load(x_0 + c * 16 + lane);
-                    vec128 next_1 = vec128_load(x_1 + c * 16 + lane);
-                    y = vec128_max(next_1, y);
-                    vec128 next_2 = vec128_load(x_2 + c * 16 + lane);
-                    y = vec128_max(next_2, y);
-                    vec128 next_3 = vec128_load(x_3 + c * 16 + lane);
-                    y = vec128_max(next_3, y);
-                    y = vec128_max(y, vec128_mul(y, vec128_set((real)0.01)));
-                    vec128_store(leaky_relu1 + k * 272 + c * 16 + lane, y);
-                }
-            }
-        }
         for (int64_t block = 0; block < 2; block++) { /* channels made, 8 at a time */
             for (int64_t o = 0; o < 8; o += 4) { /* channels made */
                 for (int64_t lane = 0; lane < 16; lane += 4) { /* samples */
@@ -7255,9 +7115,9 @@ static void max_pool1_plain(const Frame *f)
                     vec128 y_3_2 = vec128_set(bias[3]);
                     const real *w = f->packed + block * 128 + o + 256;
                     {
-                        const real *x_0 = leaky_relu1_tile + lane;
-                        const real *x_1 = leaky_relu1_tile + lane + 272;
-                        const real *x_2 = leaky_relu1_tile + lane + 544;
+                        const real *x_0 = f->leaky_relu1 + s * 272 + lane;
+                        const real *x_1 = f->leaky_relu1 + s * 272 + lane + 272;
+                        const real *x_2 = f->leaky_relu1 + s * 272 + lane + 544;
                         for (int64_t c = 0; c < 16; c++) { /* channels read */
                             vec128 v_0 = vec128_load(x_0 + c * 16);
                             vec128 v_1 = vec128_load(x_1 + c * 16);
@@ -7369,28 +7229,8 @@ static void max_pool1_plain(const Frame *f)
         }
     }
     for (int64_t s = f->sites2 / 3 * 3; s < f->sites2; s++) { /* sites */
-        real *leaky_relu1 = leaky_relu1_tile_2;
         real *leaky_relu2 = leaky_relu2_tile_2;
         real *global_max_pool1 = f->global_max_pool1;
-        {
-            const real *x_0 = f->conv1 + (int64_t)f->near2[s] * 272;
-            const real *x_1 = f->conv1 + (int64_t)f->near2[f->sites2 + s] * 272;
-            const real *x_2 = f->conv1 + (int64_t)f->near2[f->sites2 * 2 + s] * 272;
-            const real *x_3 = f->conv1 + (int64_t)f->near2[f->sites2 * 3 + s] * 272;
-            for (int64_t c = 0; c < 16; c++) { /* channels read */
-                for (int64_t lane = 0; lane < 16; lane += 4) { /* samples */
-                    vec128 y = vec128_load(x_0 + c * 16 + lane);
-                    vec128 next_1 = vec128_load(x_1 + c * 16 + lane);
-                    y = vec128_max(next_1, y);
-                    vec128 next_2 = vec128_load(x_2 + c * 16 + lane);
-                    y = vec128_max(next_2, y);
-                    vec128 next_3 = vec128_load(x_3 + c * 16 + lane);
-                    y = vec128_max(next_3, y);
-                    y = vec128_max(y, vec128_mul(y, vec128_set((real)0.01)));
-                    vec128_store(leaky_relu1 + c * 16 + lane, y);
-                }
-            }
-        }
         for (int64_t block = 0; block < 2; block++) { /* channels made, 8 at a time */
             for (int64_t o = 0; o < 8; o += 4) { /* channels made */
                 for (int64_t lane = 0; lane < 16; lane += 4) { /* samples */
@@ -7401,7 +7241,7 @@ static void max_pool1_plain(const Frame *f)
                     vec128 y_3 = vec128_set(bias[3]);
                     const real *w = f->packed + block * 128 + o + 256;
                     {
-                        const real *x = leaky_relu1_tile_2 + lane;
+                        const real *x = f->leaky_relu1 + s * 272 + lane;
                         for (int64_t c = 0; c < 16; c++) { /* channels read */
                             vec128 v = vec128_load(x + c * 16); vec128 u_0 = vec128_set(w[c * 8]);
                             y_0 = vec128_fma(u_0, v, y_0); vec128 u_1 = vec128_set(w[c * 8 + 1]);
@@ -7554,42 +7394,80 @@ static void order_sums_plain(const Frame *f)
     order_numbers(f->dparams, 952, f->sums + 1072, 1);
 }
 
-/* max_pool1 -> leaky_relu1; conv2 -> leaky_relu2; conv3 -> global_max_pool1, st.arch:8
+/* conv1 -> max_pool1 -> leaky_relu1, st.arch:7
+ * y[o,p] = b[o] + sum over taps k and channels c of w[o,c,k] x[c,near[k][p]]; 256 multiply-adds a site */
+static void conv1_2_plain(const Frame *f)
+{
+    vec128_fill_halo(&f->near2_halo, f->flux, 4, f->sites1);
+    for (int64_t s = 0; s < f->sites2; s++) { /* sites */
+        real *max_pool1_arg = f->max_pool1_arg + s * 272;
+        real *leaky_relu1 = f->leaky_relu1 + s * 272;
+        for (int64_t block = 0; block < 2; block++) { /* channels made, 8 at a time */
+            for (int64_t o = 0; o < 8; o += 2) { /* channels made */
+                for (int64_t lane = 0; lane < 16; lane += 4) { /* samples */
+                    vec128 y_0_0 = vec128_set(0); vec128 y_0_1 = vec128_set(0);
+                    vec128 y_0_2 = vec128_set(0); vec128 y_0_3 = vec128_set(0);
+                    vec128 y_1_0 = vec128_set(0); vec128 y_1_1 = vec128_set(0);
+                    vec128 y_1_2 = vec128_set(0); vec128 y_1_3 = vec128_set(0);
+                    const real *w = f->packed + block * 128 + o;
+                    for (int64_t tap = 0; tap < 4; tap++) { /* taps */
+                        const real *x_0 = f->flux + (int64_t)f->near2[tap * f->sites1 + (int64_t)f->near1[s]] * 64 + lane;
+                        const real *x_1 = f->flux + (int64_t)f->near2[tap * f->sites1 + (int64_t)f->near1[f->sites2 + s]] * 64 + lane;
+                        const real *x_2 = f->flux + (int64_t)f->near2[tap * f->sites1 + (int64_t)f->near1[f->sites2 * 2 + s]] * 64 + lane;
+                        const real *x_3 = f->flux + (int64_t)f->near2[tap * f->sites1 + (int64_t)f->near1[f->sites2 * 3 + s]] * 64 + lane;
+                        for (int64_t c = 0; c < 4; c++) { /* channels read */
+                            vec128 v_0 = vec128_load(x_0 + c * 16);
+                            vec128 v_1 = vec128_load(x_1 + c * 16);
+                            vec128 v_2 = vec128_load(x_2 + c * 16);
+                            vec128 v_3 = vec128_load(x_3 + c * 16);
+                            vec128 u_0 = vec128_set(w[tap * 32 + c * 8]);
+                            y_0_0 = vec128_fma(u_0, v_0, y_0_0);
+                            y_0_1 = vec128_fma(u_0, v_1, y_0_1);
+                            y_0_2 = vec128_fma(u_0, v_2, y_0_2);
+                            y_0_3 = vec128_fma(u_0, v_3, y_0_3);
+                            vec128 u_1 = vec128_set(w[tap * 32 + c * 8 + 1]);
+                            y_1_0 = vec128_fma(u_1, v_0, y_1_0);
+                            y_1_1 = vec128_fma(u_1, v_1, y_1_1);
+                            y_1_2 = vec128_fma(u_1, v_2, y_1_2);
+                            y_1_3 = vec128_fma(u_1, v_3, y_1_3);
+                        }
+                    }
+                    vec128 max_0 = y_0_0; vec128 where_0 = vec128_set(0);
+                    where_0 = vec128_gt(y_0_1, max_0, vec128_set((real)1), where_0);
+                    max_0 = vec128_max(y_0_1, max_0);
+                    where_0 = vec128_gt(y_0_2, max_0, vec128_set((real)2), where_0);
+                    max_0 = vec128_max(y_0_2, max_0);
+                    where_0 = vec128_gt(y_0_3, max_0, vec128_set((real)3), where_0);
+                    max_0 = vec128_max(y_0_3, max_0);
+                    vec128_store(max_pool1_arg + block * 128 + o * 16 + lane, where_0);
+                    vec128 max_1 = y_1_0; vec128 where_1 = vec128_set(0);
+                    where_1 = vec128_gt(y_1_1, max_1, vec128_set((real)1), where_1);
+                    max_1 = vec128_max(y_1_1, max_1);
+                    where_1 = vec128_gt(y_1_2, max_1, vec128_set((real)2), where_1);
+                    max_1 = vec128_max(y_1_2, max_1);
+                    where_1 = vec128_gt(y_1_3, max_1, vec128_set((real)3), where_1);
+                    max_1 = vec128_max(y_1_3, max_1);
+                    vec128_store(max_pool1_arg + block * 128 + o * 16 + lane + 16, where_1);
+                    max_0 = vec128_max(max_0, vec128_mul(max_0, vec128_set((real)0.01)));
+                    max_1 = vec128_max(max_1, vec128_mul(max_1, vec128_set((real)0.01)));
+                    vec128_store(leaky_relu1 + block * 128 + o * 16 + lane, max_0);
+                    vec128_store(leaky_relu1 + block * 128 + o * 16 + lane + 16, max_1);
+                }
+            }
+        }
+    }
+}
+
+/* conv2 -> leaky_relu2; conv3 -> global_max_pool1, st.arch:9
  * y[o,p] = b[o] + sum over taps k and channels c of w[o,c,k] x[c,near[k][p]]; 384 multiply-adds a site */
-static void max_pool1_2_plain(const Frame *f)
+static void conv2_2_plain(const Frame *f)
 {
     lowest(f->global_max_pool1, 128);
     clear(f->global_max_pool1_arg, 128);
     for (int64_t s = 0; s + 3 <= f->sites2; s += 3) { /* sites */
-        real *max_pool1_arg = f->max_pool1_arg + s * 272;
-        real *leaky_relu1 = f->leaky_relu1 + s * 272;
         real *leaky_relu2 = f->leaky_relu2 + s * 272;
         real *global_max_pool1 = f->global_max_pool1;
         real *global_max_pool1_arg = f->global_max_pool1_arg;
-        for (int64_t k = 0; k < 3; k++) { /* sites of the tile */
-            const real *x_0 = f->conv1 + (int64_t)f->near2[s + k] * 272;
-            const real *x_1 = f->conv1 + (int64_t)f->near2[f->sites2 + s + k] * 272;
-            const real *x_2 = f->conv1 + (int64_t)f->near2[f->sites2 * 2 + s + k] * 272;
-            const real *x_3 = f->conv1 + (int64_t)f->near2[f->sites2 * 3 + s + k] * 272;
-            for (int64_t c = 0; c < 16; c++) { /* channels read */
-                for (int64_t lane = 0; lane < 16; lane += 4) { /* samples */
-                    vec128 y = vec128_load(x_0 + c * 16 + lane);
-                    vec128 where = vec128_set(0);
-                    vec128 next_1 = vec128_load(x_1 + c * 16 + lane);
-                    where = vec128_gt(next_1, y, vec128_set((real)1), where);
-                    y = vec128_max(next_1, y);
-                    vec128 next_2 = vec128_load(x_2 + c * 16 + lane);
-                    where = vec128_gt(next_2, y, vec128_set((real)2), where);
-                    y = vec128_max(next_2, y);
-                    vec128 next_3 = vec128_load(x_3 + c * 16 + lane);
-                    where = vec128_gt(next_3, y, vec128_set((real)3), where);
-                    y = vec128_max(next_3, y);
-                    vec128_store(max_pool1_arg + c * 16 + lane + k * 272, where);
-                    y = vec128_max(y, vec128_mul(y, vec128_set((real)0.01)));
-                    vec128_store(leaky_relu1 + k * 272 + c * 16 + lane, y);
-                }
-            }
-        }
         for (int64_t block = 0; block < 2; block++) { /* channels made, 8 at a time */
             for (int64_t o = 0; o < 8; o += 4) { /* channels made */
                 for (int64_t lane = 0; lane < 16; lane += 4) { /* samples */
@@ -7738,35 +7616,9 @@ static void max_pool1_2_plain(const Frame *f)
         }
     }
     for (int64_t s = f->sites2 / 3 * 3; s < f->sites2; s++) { /* sites */
-        real *max_pool1_arg = f->max_pool1_arg + s * 272;
-        real *leaky_relu1 = f->leaky_relu1 + s * 272;
         real *leaky_relu2 = f->leaky_relu2 + s * 272;
         real *global_max_pool1 = f->global_max_pool1;
         real *global_max_pool1_arg = f->global_max_pool1_arg;
-        {
-            const real *x_0 = f->conv1 + (int64_t)f->near2[s] * 272;
-            const real *x_1 = f->conv1 + (int64_t)f->near2[f->sites2 + s] * 272;
-            const real *x_2 = f->conv1 + (int64_t)f->near2[f->sites2 * 2 + s] * 272;
-            const real *x_3 = f->conv1 + (int64_t)f->near2[f->sites2 * 3 + s] * 272;
-            for (int64_t c = 0; c < 16; c++) { /* channels read */
-                for (int64_t lane = 0; lane < 16; lane += 4) { /* samples */
-                    vec128 y = vec128_load(x_0 + c * 16 + lane);
-                    vec128 where = vec128_set(0);
-                    vec128 next_1 = vec128_load(x_1 + c * 16 + lane);
-                    where = vec128_gt(next_1, y, vec128_set((real)1), where);
-                    y = vec128_max(next_1, y);
-                    vec128 next_2 = vec128_load(x_2 + c * 16 + lane);
-                    where = vec128_gt(next_2, y, vec128_set((real)2), where);
-                    y = vec128_max(next_2, y);
-                    vec128 next_3 = vec128_load(x_3 + c * 16 + lane);
-                    where = vec128_gt(next_3, y, vec128_set((real)3), where);
-                    y = vec128_max(next_3, y);
-                    vec128_store(max_pool1_arg + c * 16 + lane, where);
-                    y = vec128_max(y, vec128_mul(y, vec128_set((real)0.01)));
-                    vec128_store(leaky_relu1 + c * 16 + lane, y);
-                }
-            }
-        }
         for (int64_t block = 0; block < 2; block++) { /* channels made, 8 at a time */
             for (int64_t o = 0; o < 8; o += 4) { /* channels made */
                 for (int64_t lane = 0; lane < 16; lane += 4) { /* samples */
@@ -8445,20 +8297,28 @@ static void dconv2_bias_plain(const Frame *f)
 /* dconv1, st.arch:7 */
 static void dconv1_plain(const Frame *f)
 {
-    clear(f->dmax_pool1 + f->sites2 * 272, 272);
-    clear(f->max_pool1_arg + f->sites2 * 272, 272);
-    for (int64_t s = 0; s < f->sites1; s++) { /* sites */
-        real *dconv1 = f->dconv1 + s * 272;
-        {
-            const real *x = f->dmax_pool1 + (int64_t)f->cover2[s] * 272;
-            const real *arg = f->max_pool1_arg + (int64_t)f->cover2[s] * 272;
-            for (int64_t c = 0; c < 16; c++) { /* channels read */
-                for (int64_t lane = 0; lane < 16; lane += 4) { /* samples */
-                    vec128 y = vec128_eq(vec128_load(arg + c * 16 + lane),
-                    vec128_set((real)((int64_t)f->cover_tap2[s])), vec128_load(x + c * 16 + lane),
-                    vec128_set(0));
-                    vec128_store(dconv1 + c * 16 + lane, y);
-                }
+    if (f->sites2 * 4 < f->sites1) {
+        clear(f->dconv1, f->sites1 * 272);
+    }
+    for (int64_t s = 0; s < f->sites2; s++) { /* sites */
+        real *dconv1_0 = f->dconv1 + (int64_t)f->near1[s] * 272;
+        real *dconv1_1 = f->dconv1 + (int64_t)f->near1[f->sites2 + s] * 272;
+        real *dconv1_2 = f->dconv1 + (int64_t)f->near1[f->sites2 * 2 + s] * 272;
+        real *dconv1_3 = f->dconv1 + (int64_t)f->near1[f->sites2 * 3 + s] * 272;
+        const real *dmax_pool1 = f->dmax_pool1 + s * 272;
+        const real *max_pool1_arg = f->max_pool1_arg + s * 272;
+        for (int64_t c = 0; c < 16; c++) { /* channels read */
+            for (int64_t lane = 0; lane < 16; lane += 4) { /* samples */
+                vec128 dy = vec128_load(dmax_pool1 + c * 16 + lane);
+                vec128 arg = vec128_load(max_pool1_arg + c * 16 + lane);
+                vec128 y_0 = vec128_eq(arg, vec128_set((real)0), dy, vec128_set(0));
+                vec128 y_1 = vec128_eq(arg, vec128_set((real)1), dy, vec128_set(0));
+                vec128 y_2 = vec128_eq(arg, vec128_set((real)2), dy, vec128_set(0));
+                vec128 y_3 = vec128_eq(arg, vec128_set((real)3), dy, vec128_set(0));
+                vec128_store(dconv1_0 + c * 16 + lane, y_0);
+                vec128_store(dconv1_1 + c * 16 + lane, y_1);
+                vec128_store(dconv1_2 + c * 16 + lane, y_2);
+                vec128_store(dconv1_3 + c * 16 + lane, y_3);
             }
         }
     }
@@ -8468,7 +8328,7 @@ static void dconv1_plain(const Frame *f)
  * dw[o,c,k] += sum over sites p of dy[o,p] x[c,near[k][p]]; 256 multiply-adds a site */
 static void dconv1_weight_plain(const Frame *f)
 {
-    vec128_fill_halo(&f->near1_halo, f->flux, 4, f->sites1);
+    vec128_fill_halo(&f->near2_halo, f->flux, 4, f->sites1);
     for (int64_t from = 0; from + 64 <= f->sites1 + 63; from += 64) { /* strips of sites */
         const int64_t to = (from + 64 < f->sites1 ? from + 64 : f->sites1);
         for (int64_t o = 0; o < 16; o += 4) { /* channels made */
@@ -8482,7 +8342,7 @@ static void dconv1_weight_plain(const Frame *f)
                         vec128 sum_3_0 = vec128_set(0); vec128 sum_3_1 = vec128_set(0);
                         for (int64_t s = from; s < to; s++) { /* sites */
                             const real *dy = f->dconv1 + s * 272 + o * 16 + lane;
-                            const real *x = f->flux + (int64_t)f->near1[tap * f->sites1 + s] * 64 + c * 16 + lane;
+                            const real *x = f->flux + (int64_t)f->near2[tap * f->sites1 + s] * 64 + c * 16 + lane;
                             vec128 v_0 = vec128_load(x); vec128 v_1 = vec128_load(x + 16);
                             vec128 u_0 = vec128_load(dy); sum_0_0 = vec128_fma(u_0, v_0, sum_0_0);
                             sum_0_1 = vec128_fma(u_0, v_1, sum_0_1);
@@ -8680,7 +8540,7 @@ static void dlinear1_2_plain(const Frame *f)
  * dx[c,q] = sum over taps k and channels o of w[o,c,k] dy[o,back[k][q]]; 256 multiply-adds a site */
 static void dflux_plain(const Frame *f)
 {
-    vec128_fill_halo(&f->back1_halo, f->dconv1, 17, f->sites1);
+    vec128_fill_halo(&f->back2_halo, f->dconv1, 17, f->sites1);
     for (int64_t s = 0; s + 2 <= f->sites1; s += 2) { /* sites */
         real *dflux = f->dflux + s * 64;
         for (int64_t lane = 0; lane < 16; lane += 4) { /* samples */
@@ -8690,8 +8550,8 @@ static void dflux_plain(const Frame *f)
             vec128 y_3_0 = vec128_set(0); vec128 y_3_1 = vec128_set(0);
             const real *w = f->packed + 1648;
             for (int64_t tap = 0; tap < 4; tap++) { /* taps */
-                const real *x_0 = f->dconv1 + (int64_t)f->back1[tap * f->sites1 + s] * 272 + lane;
-                const real *x_1 = f->dconv1 + (int64_t)f->back1[tap * f->sites1 + s + 1] * 272 + lane;
+                const real *x_0 = f->dconv1 + (int64_t)f->back2[tap * f->sites1 + s] * 272 + lane;
+                const real *x_1 = f->dconv1 + (int64_t)f->back2[tap * f->sites1 + s + 1] * 272 + lane;
                 for (int64_t c = 0; c < 16; c++) { /* channels read */
                     vec128 v_0 = vec128_load(x_0 + c * 16); vec128 v_1 = vec128_load(x_1 + c * 16);
                     vec128 u_0 = vec128_set(w[tap * 64 + c * 4]);
@@ -8719,7 +8579,7 @@ static void dflux_plain(const Frame *f)
             vec128 y_3 = vec128_set(0);
             const real *w = f->packed + 1648;
             for (int64_t tap = 0; tap < 4; tap++) { /* taps */
-                const real *x = f->dconv1 + (int64_t)f->back1[tap * f->sites1 + s] * 272 + lane;
+                const real *x = f->dconv1 + (int64_t)f->back2[tap * f->sites1 + s] * 272 + lane;
                 for (int64_t c = 0; c < 16; c++) { /* channels read */
                     vec128 v = vec128_load(x + c * 16);
                     vec128 u_0 = vec128_set(w[tap * 64 + c * 4]); y_0 = vec128_fma(u_0, v, y_0);
@@ -8748,7 +8608,7 @@ static void run_forward_plain(Frame *f, int64_t first, int64_t last)
     for (f->block = first; f->block < last; f->block++) {
         read_flux_plain(f);
         conv1_plain(f);
-        max_pool1_plain(f);
+        conv2_plain(f);
         linear1_plain(f);
         write_sigmoid1_plain(f);
     }
@@ -8761,8 +8621,8 @@ static void run_gradient_plain(Frame *f, int64_t first, int64_t last)
     }
     for (f->block = first; f->block < last; f->block++) {
         read_flux_plain(f);
-        conv1_plain(f);
-        max_pool1_2_plain(f);
+        conv1_2_plain(f);
+        conv2_2_plain(f);
         linear1_2_plain(f);
         loss_plain(f);
         dlinear2_plain(f);
@@ -8790,8 +8650,8 @@ static void run_vjp_plain(Frame *f, int64_t first, int64_t last)
     }
     for (f->block = first; f->block < last; f->block++) {
         read_flux_plain(f);
-        conv1_plain(f);
-        max_pool1_2_plain(f);
+        conv1_2_plain(f);
+        conv2_2_plain(f);
         linear1_3_plain(f);
         read_dsigmoid1_plain(f);
         dlinear1_2_plain(f);
@@ -8912,24 +8772,24 @@ static double flops(const int64_t *extent, ArchWhat what)
 /* Cycles that a block takes at least, as the plan counts them: once, and for each site,
  * strip of sites and site of a halo; and bytes of fields it touches, a site. */
 typedef struct Least {
-    double once, site1, site2, strip1, strip2, near1_halo, back1_halo, bytes0, bytes1, bytes2;
+    double once, site1, site2, strip1, strip2, near2_halo, back2_halo, bytes0, bytes1, bytes2;
 } Least;
 
 static const Least least[][3] = {
     [ARCH_ISA_AVX512] = {
-        {196.5, 136, 252, 0, 0, 2, 0, 1152, 2688, 0},
-        {1584.5, 296, 776, 360, 607.5, 4, 0, 13248, 5120, 15680},
-        {1122, 488, 776, 360, 607.5, 4, 8.5, 13248, 6720, 15680},
+        {196.5, 8, 764, 0, 0, 2, 0, 1152, 512, 2176},
+        {1584.5, 136, 1352, 360, 607.5, 4, 0, 13248, 2944, 16768},
+        {1122, 328, 1352, 360, 607.5, 4, 8.5, 13248, 4544, 16768},
     },
     [ARCH_ISA_AVX2] = {
-        {377, 270, 504, 0, 0, 0, 0, 1152, 2688, 0},
-        {2545, 590, 1552, 224, 357, 0, 0, 13248, 5120, 15680},
-        {2084, 910, 1552, 224, 357, 0, 0, 13248, 6720, 15680},
+        {377, 14, 1528, 0, 0, 0, 0, 1152, 512, 2176},
+        {2545, 270, 2704, 224, 357, 0, 0, 13248, 2944, 16768},
+        {2084, 590, 2704, 224, 357, 0, 0, 13248, 4544, 16768},
     },
     [ARCH_ISA_PLAIN] = {
-        {1264, 1052, 1776, 0, 0, 0, 0, 1152, 2688, 0},
-        {5608, 2204, 5408, 448, 714, 0, 0, 13248, 5120, 15680},
-        {5214, 3292, 5408, 448, 714, 0, 0, 13248, 6720, 15680},
+        {1264, 28, 5872, 0, 0, 0, 0, 1152, 512, 2176},
+        {5608, 1052, 9760, 448, 714, 0, 0, 13248, 2944, 16768},
+        {5214, 2140, 9760, 448, 714, 0, 0, 13248, 4544, 16768},
     },
 };
 
@@ -8951,8 +8811,8 @@ static double bound(const int64_t *extent, int64_t batch, ArchWhat what, ArchIsa
     cycles += l->site2 * (double)f.sites2;
     cycles += l->strip1 * strips(f.sites1);
     cycles += l->strip2 * strips(f.sites2);
-    cycles += l->near1_halo * (double)f.near1_halo.sites;
-    cycles += l->back1_halo * (double)f.back1_halo.sites;
+    cycles += l->near2_halo * (double)f.near2_halo.sites;
+    cycles += l->back2_halo * (double)f.back2_halo.sites;
     bytes += l->bytes0 * (double)f.sites0;
     bytes += l->bytes1 * (double)f.sites1;
     bytes += l->bytes2 * (double)f.sites2;

@@ -225,7 +225,10 @@ static void count_stmts(Walk *z, const Stmt *s, double turns)
 {
     for (; s; s = s->next) {
         switch (s->kind) {
-        case ST_LOOP: count_loop(z, s, turns); break;
+        case ST_LOOP:
+            if (s->loop.kind != LOOP_IF) /* lattices count as even ones */
+                count_loop(z, s, turns);
+            break;
         case ST_LET: z->value[s->let.var.i] = value_of(z, s->let.value); break;
         case ST_POINT: break;
         case ST_SET: count_vx(z, s->set.value, turns); break;

@@ -1,5 +1,6 @@
 #include "plan/fuse.h"
 
+#include <assert.h>
 #include <string.h>
 
 typedef struct Fuser {
@@ -127,6 +128,24 @@ static bool in_open(const Fuser *z, Val v)
     return z->open >= 0 && v.i && z->f->home[v.i] == z->open;
 }
 
+const Step *fuse_pool(const Group *group)
+{
+    return group->kind == GROUP_SITES ? group->step[group->steps - 1].pool : NULL;
+}
+
+/* The open group ends in a pool: no further step may follow. */
+static bool open_pools(const Fuser *z)
+{
+    return z->open >= 0 && fuse_pool(&z->f->group[z->open]);
+}
+
+/* What comes next is not for windows alone. */
+static void walk_sites(Fuser *z)
+{
+    assert(!open_pools(z));
+    z->f->group[z->open].window = (Val){0};
+}
+
 /* The step of the open group that ends in v, if v is still in registers then. */
 static Step *step_ending_in(const Fuser *z, Val v)
 {
@@ -134,8 +153,15 @@ static Step *step_ending_in(const Fuser *z, Val v)
         return NULL;
     Group *group = &z->f->group[z->open];
     Step *last = &group->step[group->steps - 1];
+    if (last->pool)
+        last = last->pool;
     Val end = last->chains ? last->chain[last->chains - 1] : last->root;
     return end.i == v.i ? last : NULL;
+}
+
+static bool same_when(const Fuser *z, Val v)
+{
+    return z->f->group[z->open].when == when_needed(z, v);
 }
 
 static bool same_walk(const Fuser *z, Val v)
@@ -143,20 +169,26 @@ static bool same_walk(const Fuser *z, Val v)
     if (z->open < 0)
         return false;
     const Group *group = &z->f->group[z->open];
-    return group->when == when_needed(z, v) &&
-           shape_same_lattice(&at(z, group->step[0].root)->shape, &at(z, v)->shape);
+    const Step *first = fuse_pool(group) ? fuse_pool(group) : &group->step[0];
+    return same_when(z, v) &&
+           shape_same_lattice(&at(z, first->root)->shape, &at(z, v)->shape);
+}
+
+static void step_init(Fuser *z, Step *step, Val root, bool load)
+{
+    *step = (Step){.root = root, .load = load};
+    step->chain = NEW_ARRAY(z->arena, Val, z->g->nodes);
+    step->sink = NEW_ARRAY(z->arena, Val, z->g->nodes);
+    if (!load)
+        z->f->home[root.i] = z->open;
 }
 
 static Step *step_new(Fuser *z, Val root, bool load)
 {
     Group *group = &z->f->group[z->open];
     Step *step = &group->step[group->steps++];
-    step->root = root;
-    step->load = load;
-    step->chain = NEW_ARRAY(z->arena, Val, z->g->nodes);
-    step->sink = NEW_ARRAY(z->arena, Val, z->g->nodes);
-    if (!load)
-        z->f->home[root.i] = z->open;
+    walk_sites(z);
+    step_init(z, step, root, load);
     return step;
 }
 
@@ -181,7 +213,7 @@ static bool reads_open(const Fuser *z, Val v)
 static void place_conv(Fuser *z, Val v)
 {
     const Node *n = at(z, v);
-    if (in_open(z, n->arg[0]) && same_walk(z, v) && fuse_same_site(n))
+    if (in_open(z, n->arg[0]) && same_walk(z, v) && fuse_same_site(n) && !open_pools(z))
         step_new(z, v, false);
     else
         step_in_new_group(z, v, v, false);
@@ -194,11 +226,13 @@ static void place_point(Fuser *z, Val v)
     if (!step && n->arg[1].i)
         step = step_ending_in(z, n->arg[1]);
     if (!step || !same_walk(z, v)) {
-        if (reads_open(z, v) && same_walk(z, v))
+        if (reads_open(z, v) && same_walk(z, v) && !open_pools(z))
             step = step_new(z, n->arg[0], true);
         else
             step = step_in_new_group(z, v, n->arg[0], true);
     }
+    if (!open_pools(z) && !fuse_keeps_zeros(n->op))
+        walk_sites(z);
     step->chain[step->chains++] = v;
     z->f->home[v.i] = z->open;
 }
@@ -207,7 +241,7 @@ static void place_global(Fuser *z, Val v)
 {
     Val x = at(z, v)->arg[0];
     Step *step = step_ending_in(z, x);
-    if (!step)
+    if (!step || open_pools(z))
         step = step_in_new_group(z, x, x, true);
     step->sink[step->sinks++] = v;
     z->f->home[v.i] = z->open;
@@ -215,9 +249,20 @@ static void place_global(Fuser *z, Val v)
         z->f->home[z->f->arg_of[v.i].i] = z->open;
 }
 
+/* Pools, and what spreads a gradient over their windows or over all sites. */
 static void place_window(Fuser *z, Val v)
 {
-    Step *step = step_in_new_group(z, v, v, false);
+    Step *step = step_ending_in(z, at(z, v)->arg[0]);
+    if (step && same_when(z, v) && fuse_joins_pool(z->f, z->open, v)) {
+        step->pool = NEW(z->arena, Step);
+        step = step->pool;
+        step_init(z, step, v, false);
+        z->f->group[z->open].window = v;
+    } else {
+        step = step_in_new_group(z, v, v, false);
+        if (fuse_spreads(at(z, v)))
+            z->f->group[z->open].window = v;
+    }
     step->arg = z->f->arg_of[v.i];
     if (step->arg.i)
         z->f->home[step->arg.i] = z->open;
@@ -292,7 +337,7 @@ static void needs_memory(Fusion *f, Val v, int group)
         f->place[v.i] = PLACE_STACK;
 }
 
-static void place_step(Fusion *f, const Step *step, int group)
+static void place_root(Fusion *f, const Step *step, int group)
 {
     const Node *root = graph_node(f->graph, step->root);
     if (step->load)
@@ -300,6 +345,10 @@ static void place_step(Fusion *f, const Step *step, int group)
     else
         for (int k = 0; k < OPERANDS_MAX; k++)
             needs_memory(f, root->arg[k], group);
+}
+
+static void place_chain(Fusion *f, const Step *step, int group)
+{
     Val current = step->root;
     for (int c = 0; c < step->chains; c++) {
         const Node *n = graph_node(f->graph, step->chain[c]);
@@ -323,8 +372,12 @@ static void place_values(Fusion *f)
     for (int n = 0; n < f->groups; n++) {
         const Group *group = &f->group[n];
         if (group->kind == GROUP_SITES) {
-            for (int s = 0; s < group->steps; s++)
-                place_step(f, &group->step[s], n);
+            for (int s = 0; s < group->steps; s++) {
+                place_root(f, &group->step[s], n);
+                place_chain(f, &group->step[s], n);
+            }
+            if (fuse_pool(group))
+                place_chain(f, fuse_pool(group), n);
             continue;
         }
         if (group->kind == GROUP_WRITE) {
@@ -339,11 +392,12 @@ static void place_values(Fusion *f)
     }
 }
 
-Fusion *fuse_graph(const Graph *g, What what, Arena *a)
+Fusion *fuse_graph(const Graph *g, What what, bool direct, Arena *a)
 {
     Fusion *f = NEW(a, Fusion);
     *f = (Fusion){.graph = g,
                   .what = what,
+                  .direct = direct,
                   .group = NEW_ARRAY(a, Group, 2 * g->nodes + 2),
                   .needed = NEW_ARRAY(a, bool, g->nodes),
                   .place = NEW_ARRAY(a, Place, g->nodes),

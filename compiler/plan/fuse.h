@@ -8,6 +8,12 @@
  *
  *     group 2, lattice (T,X):  conv2 -> leaky_relu2 | conv3 -> leaky_relu3 -> global_sum1
  *
+ * A group may walk the *windows* of a pool instead: a tile is the sites of one window.  A
+ * convolution is pooled so while it is in registers, and the adjoint of a pool reads what it
+ * spreads over a window once.
+ *
+ *     group 1, windows of avg_pool1:  conv1 -> leaky_relu1 -> avg_pool1
+ *
  * Sums over sites and samples - the gradients of weights - are groups of their own, placed
  * as soon as what they read is complete. */
 #ifndef ARCHC_PLAN_FUSE_H
@@ -41,6 +47,8 @@ typedef struct Step {
     int chains;
     Val *sink; /* global pools, of the root or of a value of the chain            */
     int sinks;
+    struct Step
+        *pool; /* of what it ends in, over the window that the tile is; or NULL */
 } Step;
 
 typedef struct Group {
@@ -49,6 +57,8 @@ typedef struct Group {
     Val value;  /* other kinds than SITES: the node       */
     Step *step; /* SITES                                  */
     int steps;
+    Val window; /* SITES: the pool whose windows are walked, or the adjoint of one; none:
+                   one site after the other */
 } Group;
 
 typedef struct Fusion {
@@ -60,14 +70,27 @@ typedef struct Fusion {
     Place *place; /* [nodes]                                        */
     int *home;    /* [nodes] the group that makes the value, or -1  */
     Val *arg_of;  /* [nodes] of a pool: its MAX_ARG or GLOBAL_ARG   */
+    bool direct;  /* PlanOptions.direct                             */
 } Fusion;
 
-Fusion *fuse_graph(const Graph *g, What what, Arena *a);
+Fusion *fuse_graph(const Graph *g, What what, bool direct, Arena *a);
+
+/* The pool that ends a walk over windows, or NULL. */
+const Step *fuse_pool(const Group *group);
 
 /* A convolution or its adjoint by x: a sum over taps and channels at every site. */
 bool fuse_is_conv(const Node *n);
 
 /* True for a convolution that reads only the site it writes. */
 bool fuse_same_site(const Node *conv);
+
+/* fuse_window.c: whether the walk may be one over the windows of `pool`, which reads what it
+ * ends in; the same for one that begins with the adjoint of a pool. */
+bool fuse_joins_pool(const Fusion *f, int group, Val pool);
+bool fuse_spreads(const Node *unpool);
+/* Whether every site is in one window, whatever the lattice. */
+bool fuse_covers(const Graph *g, const Shape *sites, const Node *pool);
+/* Whether an operator on a field makes zeros of zeros there, whatever else it reads. */
+bool fuse_keeps_zeros(Op op);
 
 #endif

@@ -55,6 +55,10 @@ static const char *group_note(Lower *l, const Group *group)
             note = note_value(l, note, " -> ", step->chain[c]);
         for (int k = 0; k < step->sinks; k++)
             note = note_value(l, note, " -> ", step->sink[k]);
+        if (step->pool)
+            note = note_value(l, note, " -> ", step->pool->root);
+        for (int c = 0; step->pool && c < step->pool->chains; c++)
+            note = note_value(l, note, " -> ", step->pool->chain[c]);
     }
     return note[0] ? note : op_info[graph_node(l->g, group->value)->op].name;
 }
@@ -102,6 +106,8 @@ static void point_at_step(Lower *l, const Step *step)
         if (f->arg_of[step->sink[k].i].i)
             lower_point_at(l, f->arg_of[step->sink[k].i]);
     }
+    if (step->pool)
+        point_at_step(l, step->pool);
 }
 
 void lower_tile(Lower *l, const Group *group, const Ix *site, int sites)
@@ -129,7 +135,8 @@ static void surround(Lower *l, const Step *step)
 {
     const Node *n = graph_node(l->g, step->root);
     bool undo = n->op == OP_AVG_UNPOOL || n->op == OP_MAX_UNPOOL;
-    if (step->load || !(undo || (fuse_is_conv(n) && !fuse_same_site(n))))
+    if (step->load || !(undo || (fuse_is_conv(n) && !fuse_same_site(n))) ||
+        (undo && l->near.i))
         return;
     GeometryKind kind = undo                  ? COVER
                         : n->op == OP_CONV_DX ? NEAR_BACKWARD
@@ -139,10 +146,13 @@ static void surround(Lower *l, const Step *step)
         lower_surround(l, kind, n, n->arg[1], step->root);
 }
 
-static Val walked(const Group *group)
+/* A value on the lattice that is walked. */
+static Val walked(Lower *l, const Group *group)
 {
-    const Step *step = &group->step[0];
-    return step->root;
+    if (fuse_pool(group))
+        return group->window;
+    return group->window.i ? graph_node(l->g, group->window)->arg[0]
+                           : group->step[0].root;
 }
 
 /* Whole tiles, then single sites. */
@@ -150,6 +160,12 @@ static void lower_range(Lower *l, const Group *group, const Ix *from, const Ix *
 {
     Build *b = l->b;
     int size = l->tile.sites;
+    if (l->near.i) {
+        Var s = put_for(b, "s", from, to, 1);
+        lower_tile(l, group, ix_var(b, s), size);
+        put_end(b);
+        return;
+    }
     const Ix *sites = ix_add(b, to, ix_scale(b, from, -1));
     const Ix *whole = ix_add(b, from, ix_trunc(b, sites, size));
     if (!ix_is(whole, 0)) {
@@ -168,12 +184,16 @@ static void lower_sites(Lower *l, const Group *group)
 {
     Build *b = l->b;
     l->tile = tile_of_group(&b->p->target, l->g, group);
+    l->walked = lower_lattice(l, walked(l, group));
+    l->near = (BufId){0};
+    if (group->window.i)
+        lower_windows_begin(l, group);
     for (int s = 0; s < group->steps; s++) {
         surround(l, &group->step[s]);
         lower_share(l, &group->step[s]);
     }
     lower_sinks_begin(l, group);
-    const Ix *sites = ix_sites(b, lower_lattice(l, walked(group)));
+    const Ix *sites = ix_sites(b, l->walked);
     if (lower_has_sums(l, group)) {
         const Ix *to;
         Var from = lower_strips(l, sites, STRIP, &to);
@@ -185,6 +205,7 @@ static void lower_sites(Lower *l, const Group *group)
         lower_range(l, group, ix(b, 0), sites);
     }
     lower_sinks_end(l, group);
+    l->near = (BufId){0};
 }
 
 /* ---- calls of the prelude ---- */
@@ -289,11 +310,12 @@ static void lower_move(Lower *l, Val v)
 static void begin_phase(Lower *l, const Group *group, const char *suffix)
 {
     Build *b = l->b;
-    Val v = group->kind == GROUP_SITES ? walked(group) : group->value;
-    const Node *n = graph_node(l->g, v);
+    bool of_sites = group->kind == GROUP_SITES;
+    const Node *n = graph_node(l->g, of_sites ? group->step[0].root : group->value);
     bool of_weights = group->kind == GROUP_WEIGHT || group->kind == GROUP_BIAS;
+    Val on = of_sites ? walked(l, group) : of_weights ? n->arg[0] : group->value;
     phase_begin(b, arena_printf(b->arena, "%s%s", group_name(l, group), suffix),
-                group_note(l, group), lower_lattice(l, of_weights ? n->arg[0] : v));
+                group_note(l, group), lower_lattice(l, on));
     b->phase.formula = formula(l, group);
     b->phase.span = n->span;
 }

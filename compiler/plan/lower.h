@@ -25,8 +25,10 @@ typedef struct Lower {
 
     Tile tile;
     const Ix *site; /* first site of the tile being built         */
-    Ptr *ptr;       /* [nodes] to that site of a value            */
-    bool *has_ptr;  /* [nodes]                                    */
+    int walked;     /* the lattice of l->site                     */
+    BufId near; /* near[k][window]: the sites of a window, where windows are walked */
+    Ptr *ptr;   /* [nodes] to that site of a value            */
+    bool *has_ptr; /* [nodes]                                    */
 } Lower;
 
 /* Registers in the making: y[i][s] is channel `channel + i` at site `site + s` of the tile. */
@@ -61,6 +63,17 @@ int64_t lower_pack_products(Lower *l, const Node *conv, int axes, int width);
  * of its sites goes to all of its parts. */
 void lower_share(Lower *l, const Step *step);
 void lower_pointwise(Lower *l, const Step *step);
+
+/* lower_window.c: walks over the windows of a pool.  The tile is a window then, and l->site
+ * its number, the site of what is pooled. */
+void lower_windows_begin(Lower *l, const Group *group);
+void lower_spread(Lower *l,
+                  const Step *step); /* the adjoint of a pool and what follows */
+void lower_pool(Lower *l, const Step *step, const Made *made);
+/* The number of a site of the tile. */
+const Ix *lower_site(Lower *l, const Ix *in_tile);
+/* Whether the sites of the tile are no neighbours in the field: each has a pointer. */
+bool lower_is_scattered(Lower *l, Val v);
 
 /* lower_chain.c: stores, pointwise operators and global pools of a value in registers. */
 void lower_chain(Lower *l, const Step *step, const Made *made);
@@ -108,7 +121,7 @@ const Ix *lower_index(Lower *l, Val v, const Ix *site, const Ix *channel,
 /* The loop over strips of a lattice, `most` sites each: its variable is the first site, *to
  * the end. */
 Var lower_strips(Lower *l, const Ix *sites, int most, const Ix **to);
-/* Points at the first site of the tile, once a tile. */
+/* Points at the first site of the tile, or at each, once a tile. */
 void lower_point_at(Lower *l, Val v);
 
 #endif

@@ -3,6 +3,21 @@
 
 /* ---- one pointwise operator ---- */
 
+/* Where channel i at site s of what is made has its place in the field v. */
+typedef struct Spot {
+    const Ix *ptr, *at; /* which pointer, if there is one for every site */
+} Spot;
+
+static Spot spot_of(Lower *l, Val v, const Made *m, Var i, Var s)
+{
+    Build *b = l->b;
+    const Ix *channel = ix_add(b, m->channel, ix_var(b, i));
+    if (lower_is_scattered(l, v))
+        return (Spot){ix_var(b, s), lower_index(l, v, NULL, channel, m->lane)};
+    const Ix *site = ix_add(b, m->site, ix_var(b, s));
+    return (Spot){NULL, lower_index(l, v, site, channel, m->lane)};
+}
+
 /* y[i][s] = op(y[i][s], ..) for the whole tile; other operands are loaded. */
 static void apply(Lower *l, Val v, Val current, const Made *m)
 {
@@ -14,10 +29,10 @@ static void apply(Lower *l, Val v, Val current, const Made *m)
              *at_s = ix_element(ix_var(b, s), m->sites);
     const Vx *x[2] = {NULL, NULL};
     for (int k = 0; k < op_info[n->op].operands; k++) {
-        const Ix *at = lower_index(l, n->arg[k], ix_add(b, m->site, ix_var(b, s)),
-                                   ix_add(b, m->channel, ix_var(b, i)), m->lane);
-        x[k] = n->arg[k].i == current.i ? vx_reg(b, m->y, at_i, at_s)
-                                        : vx_load(b, l->ptr[n->arg[k].i], NULL, at);
+        Spot there = spot_of(l, n->arg[k], m, i, s);
+        x[k] = n->arg[k].i == current.i
+                   ? vx_reg(b, m->y, at_i, at_s)
+                   : vx_load(b, l->ptr[n->arg[k].i], there.ptr, there.at);
     }
     put_set(b, m->y, at_i, at_s, value_point(b, n, x));
     put_end(b);
@@ -31,9 +46,8 @@ static void store(Lower *l, Val v, const Made *m)
         return;
     Var i = put_unroll(b, "i", m->channels);
     Var s = put_unroll(b, "s", m->sites);
-    const Ix *at = lower_index(l, v, ix_add(b, m->site, ix_var(b, s)),
-                               ix_add(b, m->channel, ix_var(b, i)), m->lane);
-    put_store(b, l->ptr[v.i], NULL, at,
+    Spot to = spot_of(l, v, m, i, s);
+    put_store(b, l->ptr[v.i], to.ptr, to.at,
               vx_reg(b, m->y, ix_element(ix_var(b, i), m->channels),
                      ix_element(ix_var(b, s), m->sites)));
     put_end(b);
@@ -122,6 +136,8 @@ void lower_chain(Lower *l, const Step *step, const Made *made)
         store(l, current, made);
         sinks_of(l, step, current, made);
     }
+    if (step->pool)
+        lower_pool(l, step->pool, made);
 }
 
 static void call_on(Lower *l, const char *function, Val v, BufId buf)

@@ -64,9 +64,9 @@ static void point_at_taps(Lower *l, const Conv *c, const Made *m, Ptr x, Var tap
     if (c->table.i) {
         const Ix *row =
             ix_mul(b, ix_var(b, tap), ix_sites(b, lower_lattice(l, c->step->root)));
-        site = ix_table(b, c->table, ix_add(b, row, ix_add(b, l->site, site)));
+        site = ix_table(b, c->table, ix_add(b, row, lower_site(l, site)));
     } else if (l->f->place[c->x.i] == PLACE_WORK) {
-        site = ix_add(b, l->site, site);
+        site = lower_site(l, site);
     }
     put_point(b, x, ix_element(ix_var(b, s), m->sites), lower_buffer(l, c->x),
               lower_index(l, c->x, site, ix(b, 0), m->lane));

@@ -1,4 +1,5 @@
 #include "plan/lower.h"
+#include "plan/value.h"
 
 /* What the root reads: one pointer for every site it looks at. */
 typedef struct Reads {
@@ -120,14 +121,6 @@ static Reads reads_of(Lower *l, const Step *step, const Ix *site)
     return r;
 }
 
-static double window_size(const Node *pool)
-{
-    double size = 1;
-    for (int k = 0; k < pool->shape.rank; k++)
-        size *= pool->window.kernel[k];
-    return size;
-}
-
 static const Vx *read(Lower *l, const Reads *r, Ptr p, int k, const Ix *at)
 {
     return vx_load(l->b, p, ix_element(ix(l->b, k), r->count), at);
@@ -140,7 +133,7 @@ static void make_mean(Lower *l, const Node *n, const Reads *r, Reg y, const Ix *
     const Vx *sum = read(l, r, r->x, 0, at);
     for (int k = 1; k < r->count; k++)
         sum = vx_op(b, VX_ADD, sum, read(l, r, r->x, k, at));
-    put_declare(b, y, NULL, NULL, vx_op(b, VX_DIV, sum, vx_const(b, window_size(n))));
+    put_declare(b, y, NULL, NULL, value_mean(b, sum, lower_taps(n)));
 }
 
 static void make_max(Lower *l, const Step *step, const Reads *r, Reg y, const Ix *at)
@@ -242,6 +235,10 @@ static void make_root(Lower *l, const Step *step, const Reads *r, Reg y, const I
 void lower_pointwise(Lower *l, const Step *step)
 {
     Build *b = l->b;
+    if (l->near.i) {
+        lower_spread(l, step);
+        return;
+    }
     Var s = put_for(b, "k", ix(b, 0), ix(b, l->tile.sites), 1);
     Reads r = reads_of(l, step, ix_var(b, s));
     int channels = graph_node(l->g, step->root)->shape.channels;

@@ -147,8 +147,15 @@ void lower_point_at(Lower *l, Val v)
     Build *b = l->b;
     const Node *n = graph_node(l->g, v);
     bool whole = l->f->place[v.i] == PLACE_WORK && n->shape.rank > 0;
-    const Ix *first = whole ? lower_index(l, v, l->site, ix(b, 0), ix(b, 0)) : ix(b, 0);
     l->ptr[v.i] = ptr_new(b, value_name(l->g, v, l->b->arena));
     l->has_ptr[v.i] = true;
+    if (lower_is_scattered(l, v)) {
+        Var s = put_unroll(b, "s", l->tile.sites);
+        put_point(b, l->ptr[v.i], ix_var(b, s), lower_buffer(l, v),
+                  lower_index(l, v, lower_site(l, ix_var(b, s)), ix(b, 0), ix(b, 0)));
+        put_end(b);
+        return;
+    }
+    const Ix *first = whole ? lower_index(l, v, l->site, ix(b, 0), ix(b, 0)) : ix(b, 0);
     put_point(b, l->ptr[v.i], NULL, lower_buffer(l, v), first);
 }

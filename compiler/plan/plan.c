@@ -157,7 +157,7 @@ static void plan_kernel(Build *b, const Graph *g, What what, bool direct)
     if (!reordered)
         return;
     Lower l = {.b = b, .g = reordered, .direct = direct};
-    l.f = fuse_graph(l.g, what, a);
+    l.f = fuse_graph(l.g, what, direct, a);
     l.ptr = NEW_ARRAY(a, Ptr, l.g->nodes);
     l.has_ptr = NEW_ARRAY(a, bool, l.g->nodes);
     make_kernel(&l, graph_of(g, what == WHAT_WINNERS ? WHAT_GRADIENT : what, a), what);

@@ -37,9 +37,20 @@ static Tile tile_of_width(const Target *target, int width)
     return (Tile){1, 8};
 }
 
+/* A window, and as many channels as leave registers for the operands. */
+static Tile tile_of_window(const Target *target, int sites)
+{
+    int most = (target->registers >= 32 ? 16 : 8) / sites, channels = 1;
+    while (2 * channels <= most)
+        channels *= 2;
+    return (Tile){channels, sites};
+}
+
 Tile tile_of_group(const Target *target, const Graph *g, const Group *group)
 {
     int width = narrowest_conv(g, group);
+    if (group->window.i)
+        return tile_of_window(target, lower_taps(graph_node(g, group->window)));
     bool single_site = graph_node(g, group->step[0].root)->shape.rank == 0;
     if (!width)
         return (Tile){1, 1};

@@ -12,7 +12,7 @@ static bool is_taken(const char *name)
         "c", "i", "j", "k", "m", "n", "o", "q", "s", "t", "f", "u", "v", "w", "x", "y",
         "at", "db", "dw", "dx", "patch", "product", "corners", "tile", "r0", "r1", "dy",
         "arg", "bias", "block", "call", "dparams", "from", "lane", "loss", "max",
-        "next", "strip", "packed", "real", "sum", "sums", "tap", "target", "to",
+        "mean", "next", "strip", "packed", "real", "sum", "sums", "tap", "target", "to",
         "where",
         /* C */
         "auto", "break", "case", "char", "const", "continue", "default", "do", "double",
@@ -99,6 +99,13 @@ const Vx *value_point(Build *b, const Node *n, const Vx *const x[2])
     case OP_COUNT: break;
     }
     unreachable();
+}
+
+const Vx *value_mean(Build *b, const Vx *sum, int count)
+{
+    bool exact = (count & (count - 1)) == 0;
+    return exact ? vx_op(b, VX_MUL, sum, vx_const(b, 1.0 / count))
+                 : vx_op(b, VX_DIV, sum, vx_const(b, count));
 }
 
 /* ---- convolutions ---- */

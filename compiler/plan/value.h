@@ -22,4 +22,7 @@ int64_t value_pack_bias(Build *b, const Graph *g, const Node *conv);
  * the ghost site there. */
 bool value_can_miss(GeometryKind kind, const Window *window, int rank);
 
+/* sum / count; a product where that is the same number. */
+const Vx *value_mean(Build *b, const Vx *sum, int count);
+
 #endif

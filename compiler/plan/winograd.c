@@ -53,7 +53,7 @@ static bool has_max(const Graph *g, const Group *group)
     return false;
 }
 
-static bool can_walk(const Graph *g, const Group *group)
+bool winograd_walks(const Graph *g, const Group *group)
 {
     const Step *step = &group->step[0];
     const Node *n = graph_node(g, step->root);
@@ -86,7 +86,7 @@ bool winograd_can(const Lower *l, const Group *group)
 {
     if (l->direct)
         return false;
-    return group->kind == GROUP_SITES    ? can_walk(l->g, group)
+    return group->kind == GROUP_SITES    ? winograd_walks(l->g, group)
            : group->kind == GROUP_WEIGHT ? can_weight(l->g, group->value)
                                          : false;
 }

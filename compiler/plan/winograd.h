@@ -22,6 +22,7 @@
 #include "plan/lower.h"
 
 /* A walk that begins with such a convolution; one weight gradient. */
+bool winograd_walks(const Graph *g, const Group *group);
 bool winograd_can(const Lower *l, const Group *group);
 
 /* The lattice of tiles: the phases below need them to cut the parts evenly. */
