@@ -53,6 +53,11 @@ const char *bench_isa_name(const BenchCase *c, char to[16])
     return to;
 }
 
+static const char *precision_of(const BenchRow *row)
+{
+    return row->c.gpu ? gpu_model_precision(row->c.gpu) : model_real_name(row->m);
+}
+
 double bench_sites(const BenchRow *row)
 {
     double n = 1;
@@ -156,7 +161,7 @@ void bench_print_json(const BenchRow *row, FILE *out)
                             isfinite(v) ? json_real(v) : json_null());
     }
     json_object_set_new(line, "isa", json_string(bench_isa_name(&row->c, isa)));
-    json_object_set_new(line, "precision", json_string(model_real_name(row->m)));
+    json_object_set_new(line, "precision", json_string(precision_of(row)));
     json_dumpf(line, out, 0);
     fputc('\n', out);
     json_decref(line);
@@ -165,7 +170,7 @@ void bench_print_json(const BenchRow *row, FILE *out)
 static void write_row(const BenchRow *row, FILE *out)
 {
     char text[96], isa[16];
-    fprintf(out, "%s,%s,%s,%d,%s,%.0f,%lld,%s", row->m->name, model_real_name(row->m),
+    fprintf(out, "%s,%s,%s,%d,%s,%.0f,%lld,%s", row->m->name, precision_of(row),
             bench_isa_name(&row->c, isa), row->c.threads,
             cli_lattice_text(text, row->m->rank, row->c.extent), bench_sites(row),
             (long long)row->c.batch, bench_kind_name(row->c.kind));

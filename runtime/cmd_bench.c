@@ -61,6 +61,7 @@ static bool parse(Args *a, int argc, char **argv, Cli *cli, ArchError *e)
         {"batch", 0, CLI_INTS, &a->batch, 1, 1e6, NULL, NULL,
          "samples of a call [128]", false},
         OPTION_DEVICE(&a->device),
+        OPTION_TF32(&a->device),
         {"threads", 0, CLI_INT, &a->threads, 1, 1024, NULL, NULL,
          "of the processor; the peak is measured with as many", false},
         {"isa", 0, CLI_CHOICE, &a->isa, 0, 0, isa_word, NULL,
@@ -216,6 +217,9 @@ static bool print_peak(const Work *w, const BenchRow *row, ArchError *e)
     if (!on_device)
         fprintf(out, ", threads: %d", (int)a->threads);
     fprintf(out, ")\n");
+    for (int i = 0; i < w->models; i++)
+        if (w->gpu[i] && strcmp(gpu_model_precision(w->gpu[i]), "tf32") == 0)
+            fprintf(out, "wide layers of %s: in TF32\n", w->model[i].m->name);
     if (a->threads > 1)
         fprintf(out, "together %.2f times what one thread does alone\n",
                 p.best / p.alone);

@@ -33,6 +33,7 @@ static const char *const precision_word[] = {"f32", "f64", NULL};
 typedef struct CmdDevice {
     const char *word; /* "cpu", "cuda", "cuda:1"; NULL: the processor */
     int index;        /* of a CUDA device; -1: the processor          */
+    bool tf32;
     Gpu *gpu;
     GpuCompiler *compiler;
 } CmdDevice;
@@ -43,14 +44,22 @@ typedef struct CmdDevice {
         .arg = "cpu|cuda[:N]", .help = "who computes: the processor, or CUDA device N" \
     }
 
-/* Error USAGE for a word that is none of these. */
+#define OPTION_TF32(device_)                                             \
+    {                                                                    \
+        .name = "tf32", .kind = CLI_FLAG, .value = &(device_)->tf32,     \
+        .help = "of a CUDA device: wide layers faster, but to 3 digits " \
+                "(10 bits)"                                              \
+    }
+
+/* Error USAGE for a word that is none of these, or --tf32 without a device. */
 bool device_parse(CmdDevice *d, ArchError *e);
 /* The same; `option` of the processor alone, as "--threads", was given, or NULL: error USAGE
  * with a device, which would not heed it. */
 bool device_parse_without(CmdDevice *d, const char *option, ArchError *e);
 /* Opens the device asked for and its compiler, before any long work. */
 bool device_open(CmdDevice *d, ArchError *e);
-/* So many instances of the network on the device; *g is NULL on the processor. */
+/* So many instances of the network on the device; *g is NULL on the processor.  Says what
+ * --tf32 means for it. */
 bool device_load(const CmdDevice *d, GpuModel **g, const ArchModel *m,
                  int64_t instances, ArchError *e);
 void device_close(CmdDevice *d);

@@ -3,7 +3,7 @@
 
 #include "cmd_common.h"
 
-bool device_parse(CmdDevice *d, ArchError *e)
+static bool parse_word(CmdDevice *d, ArchError *e)
 {
     char *end = NULL;
     d->index = -1;
@@ -21,6 +21,15 @@ bool device_parse(CmdDevice *d, ArchError *e)
     return error_set(e, ARCH_EXIT_USAGE,
                      "--device: '%.60s' is none of cpu, cuda, cuda:0, cuda:1, ..",
                      d->word);
+}
+
+bool device_parse(CmdDevice *d, ArchError *e)
+{
+    if (!parse_word(d, e))
+        return false;
+    return d->index >= 0 || !d->tf32 ||
+           error_set(e, ARCH_EXIT_USAGE,
+                     "--tf32 is of a CUDA device: add --device cuda, or leave it out");
 }
 
 bool device_parse_without(CmdDevice *d, const char *option, ArchError *e)
@@ -48,8 +57,19 @@ bool device_load(const CmdDevice *d, GpuModel **g, const ArchModel *m,
                  int64_t instances, ArchError *e)
 {
     *g = NULL;
-    return !d->gpu || (gpu_takes_instances(d->gpu, instances, e) &&
-                       gpu_model_open(g, d->gpu, d->compiler, m, e));
+    if (!d->gpu)
+        return true;
+    if (!gpu_takes_instances(d->gpu, instances, e) ||
+        !gpu_model_open(g, d->gpu, d->compiler, m, d->tf32, e))
+        return false;
+    if (d->tf32 && strcmp(gpu_model_precision(*g), "tf32") == 0)
+        fprintf(stderr, "archrun: note: wide layers of %s in TF32\n", m->name);
+    else if (d->tf32)
+        fprintf(stderr,
+                "archrun: note: %s has no layer with 32 channels on both sides: --tf32 "
+                "changes nothing\n",
+                m->name);
+    return true;
 }
 
 void device_close(CmdDevice *d)

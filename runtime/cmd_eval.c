@@ -24,6 +24,7 @@ static bool parse(Args *a, int argc, char **argv, Cli *cli, ArchError *e)
         {"data", 0, CLI_TEXTS, &a->data, 0, 0, NULL, "FILE.h5,..", "test samples", true},
         {"json", 0, CLI_FLAG, &a->json, 0, 0, NULL, NULL, "one object a line", false},
         OPTION_DEVICE(&a->device),
+        OPTION_TF32(&a->device),
         OPTION_THREADS(&a->threads),
         OPTION_PRECISION(&a->precision),
         OPTION_MODEL(&a->choice),

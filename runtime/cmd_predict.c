@@ -23,6 +23,7 @@ static bool parse(Args *a, int argc, char **argv, Cli *cli, ArchError *e)
         {"data", 0, CLI_TEXTS, &a->data, 0, 0, NULL, "FILE.h5,..", "configurations", true},
         {"output", 'o', CLI_TEXT, &a->out, 0, 0, NULL, "FILE.h5", "the outputs", true},
         OPTION_DEVICE(&a->device),
+        OPTION_TF32(&a->device),
         OPTION_THREADS(&a->threads),
         OPTION_PRECISION(&a->precision),
         OPTION_MODEL(&a->choice),

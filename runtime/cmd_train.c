@@ -1,5 +1,6 @@
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "archrt/eval.h"
@@ -56,6 +57,7 @@ static bool parse(Args *a, int argc, char **argv, Cli *cli, ArchError *e)
          "added to the root of the second moment", false},
         {"no-amsgrad", 0, CLI_FLAG, &a->no_amsgrad, 0, 0, NULL, NULL, "plain AdamW", false},
         OPTION_DEVICE(&a->device),
+        OPTION_TF32(&a->device),
         OPTION_THREADS(&a->threads),
         OPTION_PRECISION(&a->precision),
         OPTION_MODEL(&a->choice),
@@ -119,6 +121,8 @@ static void print_result(const TrainResult *r, bool validated)
     for (int64_t k = 0; k < r->best.instances; k++)
         printf("%8lld  %10lld  %15.6e\n", (long long)k, (long long)r->best_epoch[k],
                r->best_loss[k]);
+    if (r->best.tf32)
+        printf("wide layers in TF32\n");
 }
 
 static bool train(const Args *a, const ArchModel *m, const Dataset *d, ArchError *e)
@@ -132,6 +136,8 @@ static bool train(const Args *a, const ArchModel *m, const Dataset *d, ArchError
         fprintf(stderr, "archrun: going on from %s\n", checkpoint);
     if (!train_run(&r, m, d, &o, e))
         return false;
+    const char *precision = o.gpu ? gpu_model_precision(o.gpu) : model_real_name(m);
+    r.best.tf32 = strcmp(precision, "tf32") == 0;
     bool ok = weights_write(&r.best, m, a->out, e) && write_metrics(&r, a->out, e);
     if (ok) {
         unlink(checkpoint);

@@ -2,6 +2,9 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+
+#include "archrt/model.h"
 
 #include "file.h"
 #include "gpu_program.h"
@@ -11,6 +14,7 @@ struct GpuModel {
     GpuCompiler *compiler;
     GpuProgram program;
     ArchCudaDevice device;
+    bool tf32; /* of its wide layers; false also if it has none */
 };
 
 static ArchCudaDevice device_of(const GpuInfo *info)
@@ -21,9 +25,22 @@ static ArchCudaDevice device_of(const GpuInfo *info)
                             .shared_total = (size_t)info->shared_per_sm};
 }
 
-bool gpu_model_open(GpuModel **g, Gpu *gpu, GpuCompiler *compiler, const ArchModel *m,
-                    ArchError *e)
+/* Whether it can be in TF32. */
+static bool check_tf32(const Gpu *gpu, const ArchModel *m, ArchError *e)
 {
+    const GpuInfo *info = gpu_info(gpu);
+    if (m->real != ARCH_F32)
+        return error_set(e, ARCH_EXIT_USAGE, "--tf32 is of single precision: %s is %s",
+                         m->name, model_real_name(m));
+    return info->arch >= 80 ||
+           error_set(e, ARCH_EXIT_DEVICE,
+                     "--tf32: %s has no TF32, only sm_80 and later", info->name);
+}
+
+bool gpu_model_open(GpuModel **g, Gpu *gpu, GpuCompiler *compiler, const ArchModel *m,
+                    bool tf32, ArchError *e)
+{
+    static const char *const option[] = {"-DARCH_TF32"};
     char name[160];
     *g = NULL;
     if (!m->cuda_source || !m->cuda_plan || !m->cuda_launch)
@@ -31,10 +48,18 @@ bool gpu_model_open(GpuModel **g, Gpu *gpu, GpuCompiler *compiler, const ArchMod
                          "%s has no CUDA kernels: compile it again with archc, or take "
                          "--device cpu",
                          m->name);
+    if (tf32 && !check_tf32(gpu, m, e))
+        return false;
+    tf32 = tf32 && strstr(m->cuda_source, "ARCH_TF32");
     snprintf(name, sizeof name, "%.150s.cu", m->name);
     GpuSource source = {.name = name, .text = m->cuda_source};
+    if (tf32) {
+        source.option = option;
+        source.options = 1;
+    }
     GpuModel *new = memory_new(sizeof *new);
-    *new = (GpuModel){.m = m, .compiler = compiler, .device = device_of(gpu_info(gpu))};
+    *new = (GpuModel){
+        .m = m, .compiler = compiler, .device = device_of(gpu_info(gpu)), .tf32 = tf32};
     if (gpu_program_load(&new->program, gpu, compiler, &source, e)) {
         *g = new;
         return true;
@@ -54,6 +79,11 @@ void gpu_model_close(GpuModel *g)
 const ArchModel *gpu_model_of(const GpuModel *g)
 {
     return g->m;
+}
+
+const char *gpu_model_precision(const GpuModel *g)
+{
+    return g->tf32 ? "tf32" : model_real_name(g->m);
 }
 
 Gpu *gpu_model_gpu(const GpuModel *g)

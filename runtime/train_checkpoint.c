@@ -32,16 +32,18 @@ static void group_list(Train *t, Weights *list[GROUPS])
 static void recipe_text(const Train *t, char to[512])
 {
     const TrainOptions *o = t->o;
+    const char *precision =
+        o->gpu ? gpu_model_precision(o->gpu) : model_real_name(t->m);
     snprintf(to, 512,
              "model=%s text=%016" PRIx64 " precision=%s data=%016" PRIx64
              " instances=%" PRId64 " batch=%" PRId64 " seed=%" PRIu64
              " validation=%.17g patience=%" PRId64 " min-epochs=%" PRId64
              " lr=%.17g weight-decay=%.17g beta1=%.17g beta2=%.17g "
              "eps=%.17g amsgrad=%d",
-             t->m->name, t->m->source_hash, model_real_name(t->m), t->data_hash,
-             o->instances, o->batch, o->seed, o->validation, o->patience, o->min_epochs,
-             o->optim.lr, o->optim.weight_decay, o->optim.beta1, o->optim.beta2,
-             o->optim.eps, o->optim.amsgrad);
+             t->m->name, t->m->source_hash, precision, t->data_hash, o->instances,
+             o->batch, o->seed, o->validation, o->patience, o->min_epochs, o->optim.lr,
+             o->optim.weight_decay, o->optim.beta1, o->optim.beta2, o->optim.eps,
+             o->optim.amsgrad);
 }
 
 /* The first word in which two recipes differ. */

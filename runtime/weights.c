@@ -87,6 +87,8 @@ bool weights_write(const Weights *w, const ArchModel *m, const char *path, ArchE
     void *room =
         memory_new((size_t)(w->instances * m->param_count) * model_real_size(m));
     json_t *metadata = weights_metadata(m);
+    if (w->tf32)
+        json_object_set_new(metadata, "precision", json_string("tf32"));
     weights_to_tensors(m, "", w, room, tensor);
     bool ok = tensors_write(path, tensor, m->params, metadata, e);
     json_decref(metadata);

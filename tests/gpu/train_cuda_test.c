@@ -341,7 +341,7 @@ static int open_world(const char *name, const char *library)
         return getenv("ARCHC_REQUIRE_GPU") ? 1 : 77;
     }
     if (gpu_compiler_open(&world.compiler, gpu_info(world.gpu)->driver, &e) &&
-        gpu_model_open(&world.g, world.gpu, world.compiler, world.model.m, &e))
+        gpu_model_open(&world.g, world.gpu, world.compiler, world.model.m, false, &e))
         return 0;
     printf("%s\n", e.text);
     return 1;

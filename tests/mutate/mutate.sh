@@ -149,6 +149,7 @@ break_ 'CUDA: the last block is not added' emit/prelude/cuda_tables.cuh \
 break_ 'CUDA: parts of a pool by block' plan/cuda_pool.c 's/ix_word(b, "at.tile")/ix_word(b, "(int)blockIdx.x")/'
 break_ 'CUDA: TF32 without correction' emit/prelude/cuda_mma.cuh '/mma_tf32(y, a_lo, b_hi);/d'
 break_ 'CUDA: ... of the other factor' emit/prelude/cuda_mma.cuh '/mma_tf32(y, a_hi, b_lo);/d'
+break_ 'CUDA: plain TF32, unasked' emit/prelude/cuda_mma.cuh 's/^#ifdef ARCH_TF32/#ifndef ARCH_TF32/'
 break_ 'CUDA: channels of a product exchanged' plan/cuda_mma.c 's/ix(b, k \/ 2 \* 4)/ix(b, 4 - k \/ 2 * 4)/'
 break_ 'CUDA: gradients of sites that are not there' plan/cuda_mma_sum.c \
     's/vx_index(b, m->s->sites)/vx_index(b, ix_add(b, m->s->sites, ix(b, 8)))/'

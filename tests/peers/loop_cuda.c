@@ -278,7 +278,7 @@ CudaLoop *cuda_loop_new(Device *d, const ArchModel *m, const LoopCase *c, char *
                               .instances = c->instances,
                               .training = c->training != 0};
     memcpy(l->work.call.extent, c->extent, sizeof c->extent);
-    if (gpu_model_open(&l->model, d->gpu, d->compiler, m, &e) &&
+    if (gpu_model_open(&l->model, d->gpu, d->compiler, m, false, &e) &&
         gpu_model_plan(l->model, &l->work.call, what, &l->plan, &e) &&
         bring_samples(l, c, &e) && bring_weights(l, c->weights, &e) &&
         gpu_model_start(l->model, &l->work, ARCH_CUDA_PACK, &e) &&

@@ -59,6 +59,27 @@ DEVICE void mma_tf32(float *y, const float *a, const float *b)
 }
 #endif
 
+#ifdef ARCH_TF32
+/* A NaN may have its ones where they are cut off, or carry. */
+DEVICE float as_tf32(float x)
+{
+    return x == x ? to_tf32(x) : __uint_as_float(0x7fffffff);
+}
+
+/* One product, of operands rounded to TF32: for those who asked for it. */
+DEVICE void mma(float *y0, float *y1, float *y2, float *y3, float a0, float a1, float a2,
+                float a3, float b0, float b1)
+{
+    const float a[4] = {as_tf32(a0), as_tf32(a1), as_tf32(a2), as_tf32(a3)},
+                b[2] = {as_tf32(b0), as_tf32(b1)};
+    float y[4] = {*y0, *y1, *y2, *y3};
+    mma_tf32(y, a, b);
+    *y0 = y[0];
+    *y1 = y[1];
+    *y2 = y[2];
+    *y3 = y[3];
+}
+#else
 /* The same to the accuracy of float, in three products: with a = hi + lo, of 11 and 10 bits,
  * what is left out is lo lo and the last bits of lo, 2^-21 of a product.  lo is not rounded:
  * where a is not a number hi may be one, as a NaN of all bits is carried to -0, and lo is not.
@@ -86,4 +107,5 @@ DEVICE void mma(float *y0, float *y1, float *y2, float *y3, float a0, float a1, 
     *y2 += y[2];
     *y3 += y[3];
 }
+#endif
 #endif

@@ -1,7 +1,7 @@
 /* gpu_model.h - a network on a CUDA device: its kernels, compiled, loaded and launched.
  *
  *     GpuWork work = {.call = .., .plan = &plan, .arrays = ..};
- *     ok = gpu_model_open(&g, gpu, compiler, m, &e) &&
+ *     ok = gpu_model_open(&g, gpu, compiler, m, false, &e) &&
  *          gpu_model_plan(g, &work.call, ARCH_FORWARD, &plan, &e) && ..memory.. &&
  *          gpu_model_start(g, &work, ARCH_CUDA_PACK, &e) &&
  *          gpu_model_start(g, &work, ARCH_CUDA_TABLES, &e) &&
@@ -17,12 +17,16 @@
 
 typedef struct GpuModel GpuModel;
 
-/* gpu and compiler are the caller's, and outlive it.  Errors: USAGE if the network has no
- * CUDA text; those of gpu_compile() and gpu_load(). */
+/* gpu and compiler are the caller's, and outlive it.  tf32: layers that tensor cores make are
+ * made of numbers with 10 bits behind the point, not 23.  Errors: USAGE if the network has no
+ * CUDA text, or tf32 is asked of doubles; DEVICE if the device has none; those of
+ * gpu_compile() and gpu_load(). */
 bool gpu_model_open(GpuModel **g, Gpu *gpu, GpuCompiler *compiler, const ArchModel *m,
-                    ArchError *e);
+                    bool tf32, ArchError *e);
 void gpu_model_close(GpuModel *g); /* NULL is fine */
 
+/* "float32", "float64"; "tf32" if it was asked for and the network has such layers. */
+const char *gpu_model_precision(const GpuModel *g);
 const ArchModel *gpu_model_of(const GpuModel *g);
 Gpu *gpu_model_gpu(const GpuModel *g);
 GpuCompiler *gpu_model_compiler(const GpuModel *g);

@@ -6,7 +6,7 @@
  *
  * A device sees the same batches in the same order and computes with the same formulas: its
  * results differ by rounding.  Checkpoints do not say who wrote them: what one began, the
- * other may go on with. */
+ * other may go on with, but for a device in TF32. */
 #ifndef ARCHRT_TRAIN_H
 #define ARCHRT_TRAIN_H
 

@@ -12,6 +12,7 @@ typedef struct Weights {
     int64_t instances;
     void *value;  /* real (instances, param_count): what pack() takes */
     void *packed; /* [instances][packed_bytes]; NULL before weights_pack() */
+    bool tf32;    /* found in TF32: written as "precision" of the metadata */
 } Weights;
 
 /* Zeros. */

@@ -139,6 +139,8 @@ CUresult cuDeviceGetAttribute(int *value, CUdevice_attribute which, CUdevice dev
             *value = table[i][1];
             if (which == CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT)
                 *value = setting("FAKE_CUDA_SMS", *value);
+            if (which == CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR)
+                *value = setting("FAKE_CUDA_MAJOR", *value);
             if (which == CU_DEVICE_ATTRIBUTE_MAX_GRID_DIM_Y)
                 *value = setting("FAKE_CUDA_GRID_Y", *value);
             return fate("cuDeviceGetAttribute");

@@ -46,6 +46,22 @@ void mma_tf32(float *y, const float *a, const float *b)
 #define warp_meets    warp_meets_by_hand
 #include "cuda_mma.cuh"
 #undef mma
+#undef warp_meets
+#undef __CUDA_ARCH__
+
+/* ... and as it is with --tf32. */
+#define ARCH_TF32
+#define mma        mma_in_tf32
+#define mma_tf32   mma_of_tf32
+#define to_tf32    to_nearest_tf32
+#define warp_meets warp_meets_in_tf32
+static void mma_of_tf32(float *y, const float *a, const float *b)
+{
+    for (int k = 0; k < 4; k++)
+        y[k] += cut(a[k]) * cut(b[k % 2]);
+}
+#include "cuda_mma.cuh"
+#undef mma
 
 static float number(void)
 {
@@ -59,31 +75,53 @@ static float from_bits(uint32_t bits)
     return x;
 }
 
-static void test_not_a_number(void **state)
+typedef void Mma(float *y0, float *y1, float *y2, float *y3, float a0, float a1,
+                 float a2, float a3, float b0, float b1);
+
+static void check_not_a_number(Mma *multiply)
 {
-    (void)state;
     static const uint32_t none[] = {0x7fffffff, 0xffffffff, 0x7fc00000,
                                     0xffc00000, 0x7f800001, 0x7f800000};
     for (size_t i = 0; i < sizeof none / sizeof *none; i++) {
         float y[8] = {0};
-        mma(y, y + 1, y + 2, y + 3, from_bits(none[i]), 1, 1, 1, 1, 1);
-        mma(y + 4, y + 5, y + 6, y + 7, 1, 1, 1, 1, 1, from_bits(none[i]));
-        assert_true(isnan(y[0]) && y[1] == 1 && y[4] == 1 && isnan(y[5]));
+        multiply(y, y + 1, y + 2, y + 3, from_bits(none[i]), 1, 1, 1, 1, 1);
+        multiply(y + 4, y + 5, y + 6, y + 7, 1, 1, 1, 1, 1, from_bits(none[i]));
+        assert_true(y[1] == 1 && y[4] == 1);
+        if (isinf(from_bits(none[i])))
+            assert_false(isfinite(y[0]) || isfinite(y[5]));
+        else
+            assert_true(isnan(y[0]) && isnan(y[5]));
     }
 }
 
-static void test_accuracy(void **state)
+static void test_not_a_number(void **state)
 {
     (void)state;
+    check_not_a_number(mma);
+    check_not_a_number(mma_in_tf32);
+}
+
+static double worst_of(Mma *multiply)
+{
     double worst = 0;
     for (int i = 0; i < 100000; i++) {
         float a = number(), b = number(), y[4] = {0};
-        mma(y, y + 1, y + 2, y + 3, a, 0, 0, 0, b, 0);
+        multiply(y, y + 1, y + 2, y + 3, a, 0, 0, 0, b, 0);
         double off = fabs((double)y[0] / ((double)a * b) - 1);
         worst = off > worst ? off : worst;
     }
-    print_message("at most %.2f 2^-22\n", worst * 0x1p22);
+    return worst;
+}
+
+/* Two operands that are rounded to 10 bits behind the point are off by 2^-11 each. */
+static void test_accuracy(void **state)
+{
+    (void)state;
+    double worst = worst_of(mma), in_tf32 = worst_of(mma_in_tf32);
+    print_message("at most %.2f 2^-22; in TF32 %.2f 2^-11\n", worst * 0x1p22,
+                  in_tf32 * 0x1p11);
     assert_true(worst < 0x1p-20 && worst > 0x1p-24);
+    assert_true(in_tf32 < 0x1.01p-10 && in_tf32 > 0x1p-12);
 }
 
 /* y += a b with the matrices dealt to the threads as PTX has it for mma.m16n8k8. */
