@@ -1059,9 +1059,9 @@ typedef struct Frame {
     real *dglobal_sum_pool1; /* [sites0][8][16] */
     real *dconv4; /* [sites1][8][16] */
     real *dconv3; /* [sites1 + 1 + halo1][17][16] */
+    real *dconv2; /* [sites1 + 1 + halo1][8][16] */
     int32_t *back1; /* [4][sites1] */
     Halo back1_halo;
-    real *dconv2; /* [sites1 + 1 + halo1][8][16] */
     real *dconv1; /* [sites1][33][16] */
     real *dflux; /* [sites1][4][16] */
 } Frame;
@@ -1094,8 +1094,8 @@ static Parts parts_of(const Frame *f, int64_t batch, int which)
     double sites = 0; /* times channels */
     switch (which) {
         case ARCH_FORWARD: sites = 0 + 41 * (double)f->sites1; break;
-        case ARCH_GRADIENT: sites = 0 + 120 * (double)f->sites1; break;
-        case ARCH_VJP: sites = 0 + 120 * (double)f->sites1; break;
+        case ARCH_GRADIENT: sites = 0 + 87 * (double)f->sites1; break;
+        case ARCH_VJP: sites = 0 + 87 * (double)f->sites1; break;
     }
     const double bytes = sites * ARCH_LANES * sizeof(real);
     Divisors can = {{0}};
@@ -1161,16 +1161,15 @@ static size_t lay_out(Frame *f, const int64_t *extent, int64_t batch, ArchWhat w
         case ARCH_GRADIENT:
             f->flux = take(work, &used, sizeof(real) * 16 * 4 * (size_t)f->sites1);
             f->sums = take(work, &used, sizeof(real) * 16 * 114);
-            f->leaky_relu1 = take(work, &used, sizeof(real) * 16 * 33 * (size_t)(f->sites1 + 1 + f->halo1));
+            f->leaky_relu1 = f->dconv1 = take(work, &used, sizeof(real) * 16 * 33 * (size_t)(f->sites1 + 1 + f->halo1));
             f->near1 = take(work, &used, sizeof(int32_t) * 4 * (size_t)f->sites1);
             take_halo(&f->near1_halo, work, &used);
-            f->leaky_relu2 = f->dconv1 = take(work, &used, sizeof(real) * 16 * 33 * (size_t)(f->sites1 + 1 + f->halo1));
+            f->leaky_relu2 = f->dconv2 = take(work, &used, sizeof(real) * 16 * 8 * (size_t)(f->sites1 + 1 + f->halo1));
             f->global_sum_pool1 = f->dglobal_sum_pool1 = take(work, &used, sizeof(real) * 16 * 8 * (size_t)f->sites0);
-            f->leaky_relu3 = f->dconv2 = take(work, &used, sizeof(real) * 16 * 17 * (size_t)(f->sites1 + 1 + f->halo1));
-            f->leaky_relu4 = take(work, &used, sizeof(real) * 16 * 8 * (size_t)f->sites1);
+            f->leaky_relu3 = take(work, &used, sizeof(real) * 16 * 17 * (size_t)f->sites1);
+            f->leaky_relu4 = f->dconv4 = take(work, &used, sizeof(real) * 16 * 8 * (size_t)f->sites1);
             f->linear1 = take(work, &used, sizeof(real) * 16 * 1 * (size_t)f->sites0);
             f->dlinear1 = take(work, &used, sizeof(real) * 16 * 1 * (size_t)f->sites0);
-            f->dconv4 = take(work, &used, sizeof(real) * 16 * 8 * (size_t)f->sites1);
             f->dconv3 = take(work, &used, sizeof(real) * 16 * 17 * (size_t)(f->sites1 + 1 + f->halo1));
             f->back1 = take(work, &used, sizeof(int32_t) * 4 * (size_t)f->sites1);
             take_halo(&f->back1_halo, work, &used);
@@ -1178,15 +1177,14 @@ static size_t lay_out(Frame *f, const int64_t *extent, int64_t batch, ArchWhat w
         case ARCH_VJP:
             f->flux = f->dflux = take(work, &used, sizeof(real) * 16 * 4 * (size_t)f->sites1);
             f->sums = take(work, &used, sizeof(real) * 16 * 114);
-            f->leaky_relu1 = take(work, &used, sizeof(real) * 16 * 33 * (size_t)(f->sites1 + 1 + f->halo1));
+            f->leaky_relu1 = f->dconv1 = take(work, &used, sizeof(real) * 16 * 33 * (size_t)(f->sites1 + 1 + f->halo1));
             f->near1 = take(work, &used, sizeof(int32_t) * 4 * (size_t)f->sites1);
             take_halo(&f->near1_halo, work, &used);
-            f->leaky_relu2 = f->dconv1 = take(work, &used, sizeof(real) * 16 * 33 * (size_t)(f->sites1 + 1 + f->halo1));
+            f->leaky_relu2 = f->dconv2 = take(work, &used, sizeof(real) * 16 * 8 * (size_t)(f->sites1 + 1 + f->halo1));
             f->global_sum_pool1 = f->dglobal_sum_pool1 = take(work, &used, sizeof(real) * 16 * 8 * (size_t)f->sites0);
-            f->leaky_relu3 = f->dconv2 = take(work, &used, sizeof(real) * 16 * 17 * (size_t)(f->sites1 + 1 + f->halo1));
-            f->leaky_relu4 = take(work, &used, sizeof(real) * 16 * 8 * (size_t)f->sites1);
+            f->leaky_relu3 = take(work, &used, sizeof(real) * 16 * 17 * (size_t)f->sites1);
+            f->leaky_relu4 = f->dconv4 = take(work, &used, sizeof(real) * 16 * 8 * (size_t)f->sites1);
             f->dlinear1 = take(work, &used, sizeof(real) * 16 * 1 * (size_t)f->sites0);
-            f->dconv4 = take(work, &used, sizeof(real) * 16 * 8 * (size_t)f->sites1);
             f->dconv3 = take(work, &used, sizeof(real) * 16 * 17 * (size_t)(f->sites1 + 1 + f->halo1));
             f->back1 = take(work, &used, sizeof(int32_t) * 4 * (size_t)f->sites1);
             take_halo(&f->back1_halo, work, &used);

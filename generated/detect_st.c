@@ -1062,11 +1062,11 @@ typedef struct Frame {
     real *linear1; /* [sites0][32][16] */
     real *linear2; /* [sites0][1][16] */
     real *dlinear2; /* [sites0][1][16] */
-    real *dlinear1; /* [sites0][32][16] */
     real *dglobal_max_pool1; /* [sites0][8][16] */
-    real *dconv3; /* [sites2][8][16] */
+    real *dlinear1; /* [sites0][32][16] */
     real *dconv2; /* [sites2][17][16] */
     real *dmax_pool1; /* [sites2][17][16] */
+    real *dconv3; /* [sites2][8][16] */
     real *dconv1; /* [sites1 + 1 + halo1][17][16] */
     real *dsigmoid1; /* [sites0][1][16] */
     int32_t *back2; /* [4][sites1] */
@@ -1190,15 +1190,15 @@ static size_t lay_out(Frame *f, const int64_t *extent, int64_t batch, ArchWhat w
             take_halo(&f->near2_halo, work, &used);
             f->leaky_relu1 = take(work, &used, sizeof(real) * 16 * 17 * (size_t)f->sites2);
             f->max_pool1_arg = take(work, &used, sizeof(real) * 16 * 17 * (size_t)f->sites2);
-            f->global_max_pool1 = f->dlinear2 = take(work, &used, sizeof(real) * 16 * 8 * (size_t)f->sites0);
+            f->global_max_pool1 = f->leaky_relu3 = take(work, &used, sizeof(real) * 16 * 8 * (size_t)f->sites0);
             f->global_max_pool1_arg = take(work, &used, sizeof(real) * 16 * 8 * (size_t)f->sites0);
             f->leaky_relu2 = take(work, &used, sizeof(real) * 16 * 17 * (size_t)f->sites2);
-            f->leaky_relu3 = take(work, &used, sizeof(real) * 16 * 8 * (size_t)f->sites0);
-            f->linear1 = f->dlinear1 = take(work, &used, sizeof(real) * 16 * 32 * (size_t)f->sites0);
-            f->linear2 = f->dglobal_max_pool1 = take(work, &used, sizeof(real) * 16 * 8 * (size_t)f->sites0);
-            f->dconv3 = take(work, &used, sizeof(real) * 16 * 8 * (size_t)f->sites2);
+            f->linear1 = f->dglobal_max_pool1 = take(work, &used, sizeof(real) * 16 * 32 * (size_t)f->sites0);
+            f->linear2 = f->dlinear1 = take(work, &used, sizeof(real) * 16 * 32 * (size_t)f->sites0);
+            f->dlinear2 = take(work, &used, sizeof(real) * 16 * 1 * (size_t)f->sites0);
             f->dconv2 = take(work, &used, sizeof(real) * 16 * 17 * (size_t)f->sites2);
             f->dmax_pool1 = take(work, &used, sizeof(real) * 16 * 17 * (size_t)f->sites2);
+            f->dconv3 = take(work, &used, sizeof(real) * 16 * 8 * (size_t)f->sites2);
             f->dconv1 = take(work, &used, sizeof(real) * 16 * 17 * (size_t)(f->sites1 + 1 + f->halo1));
             break;
         case ARCH_VJP:
@@ -1210,18 +1210,17 @@ static size_t lay_out(Frame *f, const int64_t *extent, int64_t batch, ArchWhat w
             take_halo(&f->near2_halo, work, &used);
             f->leaky_relu1 = take(work, &used, sizeof(real) * 16 * 17 * (size_t)f->sites2);
             f->max_pool1_arg = take(work, &used, sizeof(real) * 16 * 17 * (size_t)f->sites2);
-            f->global_max_pool1 = f->dsigmoid1 = take(work, &used, sizeof(real) * 16 * 8 * (size_t)f->sites0);
+            f->global_max_pool1 = f->leaky_relu3 = take(work, &used, sizeof(real) * 16 * 8 * (size_t)f->sites0);
             f->global_max_pool1_arg = take(work, &used, sizeof(real) * 16 * 8 * (size_t)f->sites0);
             f->leaky_relu2 = take(work, &used, sizeof(real) * 16 * 17 * (size_t)f->sites2);
-            f->sigmoid1 = take(work, &used, sizeof(real) * 16 * 1 * (size_t)f->sites0);
-            f->leaky_relu3 = take(work, &used, sizeof(real) * 16 * 8 * (size_t)f->sites0);
+            f->sigmoid1 = f->dlinear2 = take(work, &used, sizeof(real) * 16 * 1 * (size_t)f->sites0);
             f->linear1 = take(work, &used, sizeof(real) * 16 * 32 * (size_t)f->sites0);
-            f->dlinear2 = take(work, &used, sizeof(real) * 16 * 1 * (size_t)f->sites0);
-            f->dlinear1 = take(work, &used, sizeof(real) * 16 * 32 * (size_t)f->sites0);
+            f->dsigmoid1 = take(work, &used, sizeof(real) * 16 * 1 * (size_t)f->sites0);
             f->dglobal_max_pool1 = take(work, &used, sizeof(real) * 16 * 8 * (size_t)f->sites0);
-            f->dconv3 = take(work, &used, sizeof(real) * 16 * 8 * (size_t)f->sites2);
+            f->dlinear1 = take(work, &used, sizeof(real) * 16 * 32 * (size_t)f->sites0);
             f->dconv2 = take(work, &used, sizeof(real) * 16 * 17 * (size_t)f->sites2);
             f->dmax_pool1 = take(work, &used, sizeof(real) * 16 * 17 * (size_t)f->sites2);
+            f->dconv3 = take(work, &used, sizeof(real) * 16 * 8 * (size_t)f->sites2);
             f->dconv1 = take(work, &used, sizeof(real) * 16 * 17 * (size_t)(f->sites1 + 1 + f->halo1));
             f->back2 = take(work, &used, sizeof(int32_t) * 4 * (size_t)f->sites1);
             take_halo(&f->back2_halo, work, &used);

@@ -75,6 +75,12 @@ typedef struct Fusion {
 
 Fusion *fuse_graph(const Graph *g, What what, bool direct, Arena *a);
 
+/* fuse_place.c: where each value lives. */
+void fuse_place(Fusion *f);
+
+/* A sum over sites and samples: the gradient of a parameter. */
+bool fuse_is_sum(Op op);
+
 /* The pool that ends a walk over windows, or NULL. */
 const Step *fuse_pool(const Group *group);
 

@@ -317,6 +317,8 @@ static void begin_phase(Lower *l, const Group *group, const char *suffix)
     phase_begin(b, arena_printf(b->arena, "%s%s", group_name(l, group), suffix),
                 group_note(l, group), lower_lattice(l, on));
     b->phase.formula = formula(l, group);
+    if (of_sites)
+        lower_overwrites(l, group);
     b->phase.span = n->span;
 }
 

@@ -75,6 +75,9 @@ const Ix *lower_site(Lower *l, const Ix *in_tile);
 /* Whether the sites of the tile are no neighbours in the field: each has a pointer. */
 bool lower_is_scattered(Lower *l, Val v);
 
+/* lower_over.c: which fields a walk may leave in the place of others that it reads. */
+void lower_overwrites(Lower *l, const Group *group);
+
 /* lower_chain.c: stores, pointwise operators and global pools of a value in registers. */
 void lower_chain(Lower *l, const Step *step, const Made *made);
 bool lower_has_sums(Lower *l, const Group *group);

@@ -68,25 +68,62 @@ static void live(const Program *p, const PhaseUse *use, int when, Life *life, Ar
     }
 }
 
-static bool fits(const Program *p, const Slot *slot, const Life *life, BufId buf)
+static bool overwrites(const Phase *phase, BufId old, BufId new)
+{
+    for (int i = 0; i < phase->overs; i++)
+        if (phase->over[i].old.i == old.i && phase->over[i].new.i == new.i)
+            return true;
+    return false;
+}
+
+/* Whether all phases that touch both make `new` in the place of `old`. */
+static bool takes_over(const Program *p, const Kernel *k, const Life *life, BufId old,
+                       BufId new)
+{
+    if (life[old.i].first >= life[new.i].first || life[old.i].last > life[new.i].last)
+        return false;
+    for (int i = life[new.i].first; i <= life[old.i].last; i++)
+        if (!overwrites(&p->phase[k->block[i].phase], old, new))
+            return false;
+    return true;
+}
+
+static bool fits(const Program *p, const Kernel *k, const Slot *slot, const Life *life,
+                 BufId buf)
 {
     const Buffer *b = plan_buffer(p, buf);
     if (b->space != SPACE_WORK || plan_buffer(p, slot->buf[0])->space != SPACE_WORK ||
         b->lattice != slot->lattice)
         return false;
-    for (int k = 0; k < slot->bufs; k++) {
-        const Life *other = &life[slot->buf[k].i], *mine = &life[buf.i];
-        if (mine->first <= other->last && other->first <= mine->last)
+    for (int i = 0; i < slot->bufs; i++) {
+        const Life *other = &life[slot->buf[i].i], *mine = &life[buf.i];
+        if (mine->first <= other->last && other->first <= mine->last &&
+            !takes_over(p, k, life, slot->buf[i], buf))
             return false;
     }
     return true;
+}
+
+/* What takes the place of another does so where that lies in near memory already. */
+static bool is_near(const Program *p, const Kernel *k, const Slot *slot,
+                    const Life *life, BufId buf)
+{
+    const Phase *phase = &p->phase[k->block[life[buf.i].first].phase];
+    bool near = false;
+    for (int i = 0; i < slot->bufs; i++)
+        near |= overwrites(phase, slot->buf[i], buf);
+    return near && fits(p, k, slot, life, buf);
 }
 
 static void assign(const Program *p, Kernel *k, const Life *life, BufId buf, Arena *a)
 {
     const Buffer *b = plan_buffer(p, buf);
     int n = 0;
-    while (n < k->slots && !fits(p, &k->slot[n], life, buf))
+    while (n < k->slots && !is_near(p, k, &k->slot[n], life, buf))
+        n++;
+    if (n == k->slots)
+        n = 0;
+    while (n < k->slots && !fits(p, k, &k->slot[n], life, buf))
         n++;
     Slot *slot = &k->slot[n];
     if (n == k->slots) {

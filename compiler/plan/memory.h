@@ -1,7 +1,8 @@
 /* memory.h - where the buffers of a kernel lie in `work`.
  *
  * A field lives from the phase that first touches it to the last; fields of one lattice
- * whose lives do not overlap share a slot.  Tables and sums live through the whole call. */
+ * whose lives do not overlap share a slot, and those of which one takes the place of the other
+ * number by number.  Tables and sums live through the whole call. */
 #ifndef ARCHC_PLAN_MEMORY_H
 #define ARCHC_PLAN_MEMORY_H
 

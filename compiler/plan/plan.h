@@ -261,6 +261,12 @@ typedef struct Geometry {
 
 typedef enum When { WHEN_ALWAYS, WHEN_DX, WHEN_DPARAMS } When;
 
+/* A phase reads every number of `old` before it writes the same of `new`, and never again: both
+ * may lie in the same place. */
+typedef struct Overwrite {
+    BufId old, new;
+} Overwrite;
+
 typedef struct Phase {
     const char *name;
     const char *note;    /* what is fused: "conv2 -> leaky_relu2"      */
@@ -271,6 +277,8 @@ typedef struct Phase {
     int vars, regs, ptrs;
     const char **var_name, **reg_name, **ptr_name;
     int lattice; /* the sites it walks                   */
+    Overwrite *over;
+    int overs;
 } Phase;
 
 /* Winners: the gradient by opt_winners, in place of the other where sites are many. */
