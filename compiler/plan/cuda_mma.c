@@ -110,23 +110,35 @@ static void make_tile(Cuda *z, const CudaConv *c, const CudaTile *of, const Ix *
     }
 }
 
-void cuda_mma_conv(Cuda *z, const CudaConv *c)
+/* So many tiles from a block of channels on, at all sites. */
+static void make_tiles(Cuda *z, const CudaConv *c, const Ix *groups, int from,
+                       int tiles, int blocks)
 {
     Build *b = z->b;
-    int all = c->out / PACK_WIDTH, blocks = MMA_BLOCKS;
-    while (all % blocks)
-        blocks--;
-    b->p->mma = true;
-    const Ix *up = ix_add(b, c->sites, ix(b, MMA_ROWS - 1));
-    const Ix *groups = ix_var(b, put_let(b, "groups", ix_div(b, up, ix(b, MMA_ROWS))));
-    const Ix *tiles = ix_scale(b, groups, all / blocks);
-    Var tile = put_loop(b, LOOP_WARPS, "tile", ix(b, 0), tiles, 1);
-    const Ix *block = cuda_quotient(z, "block", ix_var(b, tile), groups);
-    const Ix *group = cuda_rest(z, "group", ix_var(b, tile), block, groups);
+    Var tile = put_loop(b, LOOP_WARPS, "tile", ix(b, 0), ix_scale(b, groups, tiles), 1);
+    const Ix *number = ix(b, 0), *group = ix_var(b, tile);
+    if (tiles > 1) {
+        number = cuda_quotient(z, "block", group, groups);
+        group = cuda_rest(z, "group", group, number, groups);
+    }
     CudaTile of = {.channels = 2, .sites = 2};
     const Ix *site = ix_add(b, ix_scale(b, group, MMA_ROWS), cuda_mma_row(z));
     for (int s = 0; s < 2; s++)
         cuda_tile_site(z, &of, s, ix_add(b, site, ix(b, 8 * s)), c->sites);
-    make_tile(z, c, &of, ix_scale(b, block, blocks), blocks);
+    make_tile(z, c, &of, ix_add(b, ix_scale(b, number, blocks), ix(b, from)), blocks);
     put_end(b);
+}
+
+/* Tiles of equal size, as few as can be; where they do not come out even, a smaller one. */
+void cuda_mma_conv(Cuda *z, const CudaConv *c)
+{
+    Build *b = z->b;
+    int all = c->out / PACK_WIDTH, tiles = (all + MMA_BLOCKS - 1) / MMA_BLOCKS;
+    int blocks = (all + tiles - 1) / tiles, rest = all % blocks;
+    b->p->mma = true;
+    const Ix *up = ix_add(b, c->sites, ix(b, MMA_ROWS - 1));
+    const Ix *groups = ix_var(b, put_let(b, "groups", ix_div(b, up, ix(b, MMA_ROWS))));
+    make_tiles(z, c, groups, 0, all / blocks, blocks);
+    if (rest)
+        make_tiles(z, c, groups, all - rest, 1, rest);
 }

@@ -151,6 +151,7 @@ break_ 'CUDA: TF32 without correction' emit/prelude/cuda_mma.cuh '/mma_tf32(y, a
 break_ 'CUDA: ... of the other factor' emit/prelude/cuda_mma.cuh '/mma_tf32(y, a_hi, b_lo);/d'
 break_ 'CUDA: plain TF32, unasked' emit/prelude/cuda_mma.cuh 's/^#ifdef ARCH_TF32/#ifndef ARCH_TF32/'
 break_ 'CUDA: channels of a product exchanged' plan/cuda_mma.c 's/ix(b, k \/ 2 \* 4)/ix(b, 4 - k \/ 2 * 4)/'
+break_ 'CUDA: the tile that is smaller elsewhere' plan/cuda_mma.c 's/groups, all - rest, 1, rest/groups, 0, 1, rest/'
 break_ 'CUDA: gradients of sites that are not there' plan/cuda_mma_sum.c \
     's/vx_index(b, m->s->sites)/vx_index(b, ix_add(b, m->s->sites, ix(b, 8)))/'
 break_ 'CUDA: rows that are not there added, too' plan/cuda_mma_sum.c 's/rows % MMA_ROWS \&\& half/0 \&\& half/'
