@@ -861,6 +861,17 @@ INLINE void order_weights(real *dparams, int64_t offset, const real *sums, int64
                 *to++ = sums[tap * size + o / 4 * row + i * 4 + o % 4];
 }
 
+/* ... from matrices [tap] with so many numbers from one output or input to the next. */
+INLINE void order_matrices(real *dparams, int64_t offset, const real *sums, int64_t out,
+                           int64_t in, int64_t taps, int64_t next_out, int64_t next_in)
+{
+    real *to = dparams + offset;
+    for (int64_t o = 0; o < out; o++)
+        for (int64_t i = 0; i < in; i++)
+            for (int64_t tap = 0; tap < taps; tap++)
+                *to++ = sums[tap * out * in + o * next_out + i * next_in];
+}
+
 /* Sums that are in order already. */
 INLINE void order_numbers(real *dparams, int64_t offset, const real *sums, int64_t count)
 {
@@ -1430,7 +1441,8 @@ vec512_FUNCTION void vec512_fill_halo(const Halo *halo, real *x, int64_t channel
 }
 
 /* Number j of vector i becomes number i of vector j: 16 vectors of 16 at x, to rows `pitch`
- * numbers apart.  Quarters are gathered from memory, which takes no shuffle. */
+ * numbers apart.  Fours of vectors are turned around in each quarter, then quarters are
+ * exchanged: 64 shuffles, which take less time than gathering quarters from memory. */
 vec512_FUNCTION void vec512_transpose(const real *x, real *to, int64_t pitch)
 {
 #ifdef ARCH_REAL_F64
@@ -1438,23 +1450,28 @@ vec512_FUNCTION void vec512_transpose(const real *x, real *to, int64_t pitch)
         for (int j = 0; j < ARCH_LANES; j++)
             to[i * pitch + j] = x[j * ARCH_LANES + i];
 #else
-    for (int i = 0; i < ARCH_LANES; i += 4, x += 4) {
-        __m512 a[4]; /* numbers i .. i + 3 of vectors k, k + 4, k + 8 and k + 12 */
-        UNROLLED
-        for (int k = 0; k < 4; k++) {
-            const real *from = x + k * ARCH_LANES;
-            a[k] = _mm512_castps128_ps512(_mm_load_ps(from));
-            a[k] = _mm512_insertf32x4(a[k], _mm_load_ps(from + 4 * ARCH_LANES), 1);
-            a[k] = _mm512_insertf32x4(a[k], _mm_load_ps(from + 8 * ARCH_LANES), 2);
-            a[k] = _mm512_insertf32x4(a[k], _mm_load_ps(from + 12 * ARCH_LANES), 3);
-        }
-        const __m512 p = _mm512_unpacklo_ps(a[0], a[1]), q = _mm512_unpacklo_ps(a[2], a[3]),
-                     r = _mm512_unpackhi_ps(a[0], a[1]), s = _mm512_unpackhi_ps(a[2], a[3]);
-        real *row = to + i * pitch;
-        vec512_store(row, _mm512_shuffle_ps(p, q, 0x44));
-        vec512_store(row + pitch, _mm512_shuffle_ps(p, q, 0xee));
-        vec512_store(row + 2 * pitch, _mm512_shuffle_ps(r, s, 0x44));
-        vec512_store(row + 3 * pitch, _mm512_shuffle_ps(r, s, 0xee));
+    __m512 a[16]; /* [4 i + k]: numbers k, k + 4, k + 8 and k + 12 of vectors 4 i .. 4 i + 3 */
+    UNROLLED
+    for (int i = 0; i < 16; i += 4, x += 4 * ARCH_LANES) {
+        const __m512 x0 = vec512_load(x), x1 = vec512_load(x + ARCH_LANES),
+                     x2 = vec512_load(x + 2 * ARCH_LANES), x3 = vec512_load(x + 3 * ARCH_LANES);
+        const __m512 p = _mm512_unpacklo_ps(x0, x1), q = _mm512_unpacklo_ps(x2, x3),
+                     r = _mm512_unpackhi_ps(x0, x1), s = _mm512_unpackhi_ps(x2, x3);
+        a[i] = _mm512_shuffle_ps(p, q, 0x44);
+        a[i + 1] = _mm512_shuffle_ps(p, q, 0xee);
+        a[i + 2] = _mm512_shuffle_ps(r, s, 0x44);
+        a[i + 3] = _mm512_shuffle_ps(r, s, 0xee);
+    }
+    UNROLLED
+    for (int k = 0; k < 4; k++, to += pitch) {
+        const __m512 p = _mm512_shuffle_f32x4(a[k], a[4 + k], 0x44),
+                     q = _mm512_shuffle_f32x4(a[8 + k], a[12 + k], 0x44),
+                     r = _mm512_shuffle_f32x4(a[k], a[4 + k], 0xee),
+                     s = _mm512_shuffle_f32x4(a[8 + k], a[12 + k], 0xee);
+        vec512_store(to, _mm512_shuffle_f32x4(p, q, 0x88));
+        vec512_store(to + 4 * pitch, _mm512_shuffle_f32x4(p, q, 0xdd));
+        vec512_store(to + 8 * pitch, _mm512_shuffle_f32x4(r, s, 0x88));
+        vec512_store(to + 12 * pitch, _mm512_shuffle_f32x4(r, s, 0xdd));
     }
 #endif
 }

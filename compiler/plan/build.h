@@ -49,6 +49,7 @@ const Vx *vx_const(Build *b, double number);
 const Vx *vx_index(Build *b, const Ix *value);
 const Vx *vx_load(Build *b, Ptr p, const Ix *i, const Ix *at);
 const Vx *vx_broadcast(Build *b, Ptr p, const Ix *at);
+const Vx *vx_broadcast_of(Build *b, Ptr p, const Ix *i, const Ix *at);
 const Vx *vx_reg(Build *b, Reg r, const Ix *i, const Ix *j);
 const Vx *vx_op(Build *b, VxOp op, const Vx *x, const Vx *y);
 const Vx *vx_op3(Build *b, VxOp op, const Vx *x, const Vx *y, const Vx *z);

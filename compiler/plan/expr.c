@@ -143,6 +143,11 @@ const Vx *vx_broadcast(Build *b, Ptr p, const Ix *at)
     return vx_new(b, (Vx){.op = VX_BROADCAST, .ptr = p, .ix = at});
 }
 
+const Vx *vx_broadcast_of(Build *b, Ptr p, const Ix *i, const Ix *at)
+{
+    return vx_new(b, (Vx){.op = VX_BROADCAST, .ptr = p, .at = {i}, .ix = at});
+}
+
 const Vx *vx_reg(Build *b, Reg r, const Ix *i, const Ix *j)
 {
     return vx_new(b, (Vx){

@@ -58,10 +58,10 @@ static int64_t region_size(const Lower *l, int param)
     const Param *p = &l->g->param[param];
     if (p->rank == 1)
         return (p->count + 8 + LANES - 1) / LANES * LANES;
-    if (outer_can(l->g, param))
-        return p->count;
     int64_t taps = p->count / ((int64_t)p->dim[0] * p->dim[1]);
-    int64_t size = taps * fours(p->dim[0]) * fours(p->dim[1]) * LANES;
+    int64_t size = outer_form(l->g, param)
+                       ? p->count
+                       : taps * fours(p->dim[0]) * fours(p->dim[1]) * LANES;
     int64_t products = winograd_region(l, param);
     return size > products ? size : products;
 }

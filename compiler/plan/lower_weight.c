@@ -152,7 +152,7 @@ void lower_weight(Lower *l, Val v)
 {
     Build *b = l->b;
     const Node *n = graph_node(l->g, v);
-    if (outer_can(l->g, n->param)) {
+    if (outer_form(l->g, n->param)) {
         outer_weight(l, v);
         return;
     }

@@ -2,18 +2,18 @@
 
 #include "plan/value.h"
 
-enum { CHANNELS_LEAST = 32 };
+enum { TAPS_MOST = 4 }; /* so many pointers the integer registers hold */
 
 /* ---- tiles ----
  *
- * One turn of the inner loop loads `wide` vectors of x, broadcasts `channels` numbers dy and
- * does channels x wide multiply-adds, all from registers: the more of these for one load the
- * better, as long as sums, vectors of x and one dy fit the registers. */
+ * One turn of the inner loop loads `wide` vectors of columns, broadcasts a number for each row
+ * and does rows x wide multiply-adds, all from registers: the more of these for one load the
+ * better, as long as sums, vectors and one number fit the registers. */
 
-/* Vectors of a panel: all inputs, or as many as leave the fewest over. */
-static int panel_width(const Target *target, int in)
+/* Vectors of a panel: all columns, or as many as leave the fewest over. */
+static int panel_width(const Target *target, int columns)
 {
-    int vectors = in / LANES, most = target->registers >= 32 ? 5 : 3;
+    int vectors = columns / LANES, most = target->registers >= 32 ? 5 : 3;
     if (vectors <= most)
         return vectors;
     for (int wide = most; wide > most / 2; wide--)
@@ -22,18 +22,24 @@ static int panel_width(const Target *target, int in)
     return most;
 }
 
-static int tile_channels(const Target *target, int wide, int out)
+static int tile_rows(const Target *target, int wide, int rows)
 {
     int most = (target->registers - 1 - wide) / wide;
     most = most > LANES ? LANES : most;
-    for (int channels = most; channels > most * 3 / 4; channels--)
-        if (out % channels == 0)
-            return channels;
-    int tiles = (out + most - 1) / most;
-    return (out + tiles - 1) / tiles;
+    for (int tile = most; tile > most * 3 / 4; tile--)
+        if (rows % tile == 0)
+            return tile;
+    int tiles = (rows + most - 1) / most;
+    return (rows + tiles - 1) / tiles;
 }
 
 /* ---- panels ---- */
+
+/* Where products are the taps of a table, all of them read the same panels. */
+static int panels_of(const Outer *o)
+{
+    return o->table.i ? 1 : o->products;
+}
 
 BufId outer_panels(Lower *l, const Outer *o, Val x)
 {
@@ -42,14 +48,15 @@ BufId outer_panels(Lower *l, const Outer *o, Val x)
         arena_printf(b->arena, "%s_panels", value_name(l->g, x, b->arena));
     return build_buffer(b, (Buffer){.name = name,
                                     .space = SPACE_WORK,
-                                    .channels = o->products * o->strip * o->in});
+                                    .channels = panels_of(o) * o->strip * o->columns});
 }
 
-/* First number of the panel that begins with channel c. */
+/* First number of the panel that begins with column c. */
 static const Ix *panel(Lower *l, const Outer *o, const Ix *product, const Ix *c)
 {
     Build *b = l->b;
-    const Ix *channels = ix_add(b, ix_scale(b, product, o->in), c);
+    const Ix *channels =
+        o->table.i ? c : ix_add(b, ix_scale(b, product, o->columns), c);
     return ix_scale(b, channels, (int64_t)o->strip * LANES);
 }
 
@@ -74,44 +81,65 @@ void outer_transpose(Lower *l, const Outer *o, const Ix *product, const Ix *site
                      BufId from, const Ix *first)
 {
     Build *b = l->b;
-    int wide = panel_width(&b->p->target, o->in), size = wide * LANES;
-    int full = o->in / size * size;
+    int wide = panel_width(&b->p->target, o->columns), size = wide * LANES;
+    int full = o->columns / size * size;
     Var c = put_for(b, "c", ix(b, 0), ix(b, full), size);
     transpose_panel(l, o, product, ix_var(b, c), wide, site, from, first);
     put_end(b);
-    if (full < o->in)
-        transpose_panel(l, o, product, ix(b, full), (o->in - full) / LANES, site, from,
-                        first);
+    if (full < o->columns)
+        transpose_panel(l, o, product, ix(b, full), (o->columns - full) / LANES, site,
+                        from, first);
 }
 
 /* ---- sums ---- */
 
-/* sum[i][j] += dy[o + i] x[c + 16 j + ..] over the sites and samples of the strip. */
-static void sum_samples(Lower *l, const Outer *o, const Ix *product, const Ix *first,
-                        Ptr x, const Made *m)
+/* `rows` channels of the field as it is, from `first` on, for each of `taps` products. */
+typedef struct Rows {
+    const Ix *product, *first;
+    int taps, rows;
+} Rows;
+
+static void point_at_rows(Lower *l, const Outer *o, const Rows *r, Ptr row, Var at)
+{
+    Build *b = l->b;
+    Var t = put_unroll(b, "t", r->taps);
+    const Ix *product = ix_add(b, r->product, ix_var(b, t));
+    const Ix *site = ix_add(b, o->row_first, ix_var(b, at));
+    if (o->table.i)
+        site = ix_table(b, o->table, ix_add(b, ix_mul(b, product, o->table_row), site));
+    const Ix *vectors =
+        ix_add(b, ix_scale(b, site, o->row_size), ix_scale(b, product, o->row_product));
+    put_point(b, row, ix_element(ix_var(b, t), r->taps), o->row,
+              ix_scale(b, ix_add(b, vectors, r->first), LANES));
+    put_end(b);
+}
+
+/* sum[i][j] += row[i] panel[16 j + ..] over the sites and samples of the strip. */
+static void sum_samples(Lower *l, const Outer *o, const Rows *r, Ptr panel,
+                        const Made *m)
 {
     Build *b = l->b;
     int width = m->sites * LANES;
-    Ptr dy = ptr_new(b, "dy");
+    Ptr row = ptr_new(b, o->turned_dy ? "x" : "dy");
     Var at = put_for(b, "at", ix(b, 0), o->sites, 1);
-    const Ix *row =
-        ix_add(b, ix_scale(b, ix_add(b, o->dy_first, ix_var(b, at)), o->dy_row),
-               ix_scale(b, product, o->dy_product));
-    put_point(b, dy, NULL, o->dy, ix_scale(b, ix_add(b, row, first), LANES));
+    point_at_rows(l, o, r, row, at);
     Var q = put_for(b, "q", ix(b, 0), ix(b, LANES), 1);
     Reg v = reg_new(b, "v"), u = reg_new(b, "u");
     Var j = put_unroll(b, "j", m->sites);
     const Ix *sample = ix_add(b, ix_scale(b, ix_var(b, at), LANES), ix_var(b, q));
     put_hold(b, v, ix_element(ix_var(b, j), m->sites), NULL,
-             vx_load(b, x, NULL,
+             vx_load(b, panel, NULL,
                      ix_add(b, ix_scale(b, sample, width),
                             ix_scale(b, ix_var(b, j), LANES))));
     put_end(b);
-    Var i = put_unroll(b, "i", m->channels);
-    const Ix *at_i = ix_element(ix_var(b, i), m->channels);
+    Var t = put_unroll(b, "t", r->taps);
+    Var i = put_unroll(b, "i", r->rows);
+    const Ix *at_i = ix_element(
+        ix_add(b, ix_scale(b, ix_var(b, t), r->rows), ix_var(b, i)), m->channels);
     put_declare(
         b, u, at_i, NULL,
-        vx_broadcast(b, dy, ix_add(b, ix_scale(b, ix_var(b, i), LANES), ix_var(b, q))));
+        vx_broadcast_of(b, row, ix_element(ix_var(b, t), r->taps),
+                        ix_add(b, ix_scale(b, ix_var(b, i), LANES), ix_var(b, q))));
     j = put_unroll(b, "j", m->sites);
     const Ix *at_j = ix_element(ix_var(b, j), m->sites);
     put_set(b, m->y, at_i, at_j,
@@ -121,36 +149,37 @@ static void sum_samples(Lower *l, const Outer *o, const Ix *product, const Ix *f
     put_end(b);
     put_end(b);
     put_end(b);
+    put_end(b);
 }
 
-/* `channels` outputs from `first` on, `wide` times 16 inputs from c on. */
-static void sum_tile(Lower *l, const Outer *o, const Ix *product, const Ix *first,
-                     int channels, const Ix *c, int wide)
+/* These rows, `wide` times 16 columns from c on. */
+static void sum_tile(Lower *l, const Outer *o, const Rows *r, const Ix *c, int wide)
 {
     Build *b = l->b;
-    Made m = {.channels = channels, .sites = wide, .y = reg_new(b, "sum")};
-    Ptr x = ptr_new(b, "x"), dw = ptr_new(b, "dw");
+    Made m = {.channels = r->taps * r->rows, .sites = wide, .y = reg_new(b, "sum")};
+    Ptr x = ptr_new(b, o->turned_dy ? "dy" : "x"), dw = ptr_new(b, "dw");
     Var lane = put_lanes(b);
     put_point(b, x, NULL, o->panels,
-              ix_add(b, panel(l, o, product, c), ix_var(b, lane)));
-    Var i = put_unroll(b, "i", channels);
+              ix_add(b, panel(l, o, r->product, c), ix_var(b, lane)));
+    Var i = put_unroll(b, "i", m.channels);
     Var j = put_unroll(b, "j", wide);
-    const Ix *at_i = ix_element(ix_var(b, i), channels);
+    const Ix *at_i = ix_element(ix_var(b, i), m.channels);
     const Ix *at_j = ix_element(ix_var(b, j), wide);
     put_hold(b, m.y, at_i, at_j, vx_zero(b));
     put_end(b);
     put_end(b);
-    sum_samples(l, o, product, first, x, &m);
-    const Ix *matrix = ix_scale(b, product, (int64_t)o->out * o->in);
-    const Ix *row = ix_add(b, ix_scale(b, first, o->in), ix_add(b, c, ix_var(b, lane)));
+    sum_samples(l, o, r, x, &m);
+    const Ix *matrix = ix_scale(b, r->product, (int64_t)o->rows * o->columns);
+    const Ix *row =
+        ix_add(b, ix_scale(b, r->first, o->columns), ix_add(b, c, ix_var(b, lane)));
     put_point(b, dw, NULL, lower_sums(l),
               ix_add(b, ix(b, o->region), ix_add(b, matrix, row)));
-    i = put_unroll(b, "i", channels);
+    i = put_unroll(b, "i", m.channels);
     j = put_unroll(b, "j", wide);
-    at_i = ix_element(ix_var(b, i), channels);
+    at_i = ix_element(ix_var(b, i), m.channels);
     at_j = ix_element(ix_var(b, j), wide);
-    const Ix *at =
-        ix_add(b, ix_scale(b, ix_var(b, i), o->in), ix_scale(b, ix_var(b, j), LANES));
+    const Ix *at = ix_add(b, ix_scale(b, ix_var(b, i), o->columns),
+                          ix_scale(b, ix_var(b, j), LANES));
     put_store(b, dw, NULL, at,
               vx_op(b, VX_ADD, vx_load(b, dw, NULL, at), vx_reg(b, m.y, at_i, at_j)));
     put_end(b);
@@ -158,73 +187,56 @@ static void sum_tile(Lower *l, const Outer *o, const Ix *product, const Ix *firs
     put_end(b);
 }
 
+/* All rows of some products. */
+static void sum_rows(Lower *l, const Outer *o, const Ix *product, int taps, const Ix *c,
+                     int wide)
+{
+    Build *b = l->b;
+    int rows = tile_rows(&b->p->target, wide, o->rows);
+    int full = o->rows / rows * rows;
+    Var first = put_for(b, "o", ix(b, 0), ix(b, full), rows);
+    sum_tile(l, o, &(Rows){product, ix_var(b, first), taps, rows}, c, wide);
+    put_end(b);
+    if (full < o->rows)
+        sum_tile(l, o, &(Rows){product, ix(b, full), taps, o->rows - full}, c, wide);
+}
+
+/* Where all rows leave registers free, those of several taps at once. */
+static int taps_at_once(const Target *target, const Outer *o, int wide)
+{
+    int most = (target->registers - 1 - wide) / wide / o->rows;
+    most = most < 1 ? 1 : most > TAPS_MOST ? TAPS_MOST : most;
+    int turns = (o->products + most - 1) / most;
+    return (o->products + turns - 1) / turns;
+}
+
 static void sum_panel(Lower *l, const Outer *o, const Ix *product, const Ix *c,
                       int wide)
 {
     Build *b = l->b;
-    int channels = tile_channels(&b->p->target, wide, o->out);
-    int full = o->out / channels * channels;
-    Var first = put_for(b, "o", ix(b, 0), ix(b, full), channels);
-    sum_tile(l, o, product, ix_var(b, first), channels, c, wide);
+    if (!o->table.i) {
+        sum_rows(l, o, product, 1, c, wide);
+        return;
+    }
+    int taps = taps_at_once(&b->p->target, o, wide);
+    int full = o->products / taps * taps;
+    Var tap = put_for(b, "tap", ix(b, 0), ix(b, full), taps);
+    sum_rows(l, o, ix_var(b, tap), taps, c, wide);
     put_end(b);
-    if (full < o->out)
-        sum_tile(l, o, product, ix(b, full), o->out - full, c, wide);
+    if (full < o->products)
+        sum_rows(l, o, ix(b, full), o->products - full, c, wide);
 }
 
 void outer_sums(Lower *l, const Outer *o)
 {
     Build *b = l->b;
-    int wide = panel_width(&b->p->target, o->in), size = wide * LANES;
-    int full = o->in / size * size;
-    Var m = put_for(b, "m", ix(b, 0), ix(b, o->products), 1);
+    int wide = panel_width(&b->p->target, o->columns), size = wide * LANES;
+    int full = o->columns / size * size;
+    Var m = put_for(b, "m", ix(b, 0), ix(b, panels_of(o)), 1);
     Var c = put_for(b, "c", ix(b, 0), ix(b, full), size);
     sum_panel(l, o, ix_var(b, m), ix_var(b, c), wide);
     put_end(b);
-    if (full < o->in)
-        sum_panel(l, o, ix_var(b, m), ix(b, full), (o->in - full) / LANES);
-    put_end(b);
-}
-
-/* ---- one site after the other ---- */
-
-bool outer_can(const Graph *g, int param)
-{
-    const Param *p = &g->param[param];
-    if (p->rank <= 2 || p->dim[0] < CHANNELS_LEAST || p->dim[1] < CHANNELS_LEAST ||
-        p->dim[1] % LANES)
-        return false;
-    for (uint32_t i = 1; i < g->nodes; i++) {
-        const Node *n = &g->node[i];
-        if (n->param == param &&
-            (n->op == OP_PICK_DW ||
-             (n->op == OP_CONV_DW && !window_is_one_site(&n->window, p->rank - 2))))
-            return false;
-    }
-    return true;
-}
-
-void outer_weight(Lower *l, Val v)
-{
-    Build *b = l->b;
-    const Node *n = graph_node(l->g, v);
-    Val dy = n->arg[0], x = n->arg[1];
-    Outer o = {.out = graph_node(l->g, dy)->shape.channels,
-               .in = graph_node(l->g, x)->shape.channels,
-               .products = 1,
-               .strip = OUTER_SITES,
-               .dy = lower_buffer(l, dy),
-               .dy_row = lower_row(graph_node(l->g, dy)),
-               .region = lower_region(l, n->param)};
-    o.panels = outer_panels(l, &o, x);
-    const Ix *to;
-    Var from = lower_strips(l, ix_sites(b, lower_lattice(l, dy)), OUTER_SITES, &to);
-    o.dy_first = ix_var(b, from);
-    o.sites = ix_add(b, to, ix_scale(b, ix_var(b, from), -1));
-    Var at = put_for(b, "at", ix(b, 0), o.sites, 1);
-    const Ix *site = ix_add(b, ix_var(b, from), ix_var(b, at));
-    outer_transpose(l, &o, ix(b, 0), ix_var(b, at), lower_buffer(l, x),
-                    lower_index(l, x, site, ix(b, 0), ix(b, 0)));
-    put_end(b);
-    outer_sums(l, &o);
+    if (full < o->columns)
+        sum_panel(l, o, ix_var(b, m), ix(b, full), (o->columns - full) / LANES);
     put_end(b);
 }

@@ -1,13 +1,18 @@
 /* outer.h - gradients of weights as products of matrices.
  *
- *     dw[o][c] += sum over sites s and samples q of dy[s][o][q] x[s][c][q]
+ *     dw[o][c][k] += sum over sites s and samples q of dy[s][o][q] x[near[k][s]][c][q]
  *
- * With samples in the lanes every sum ends in one over lanes.  Where the channels are many
- * it is cheaper to turn x around, once for each strip of sites, so that channels lie in the
- * lanes: then a dy is a number for all lanes, and sums are whole when the strip is.
+ * With samples in the lanes every sum ends in one over lanes.  Where the channels are many, or
+ * the sites few, it is cheaper to turn one of the fields around, once for each strip of its
+ * sites, so that its channels lie in the lanes: then a number of the other field is one for
+ * all lanes, and sums are whole when the strip is.
  *
- *     panels:  [product][c / width][site][q][width]     x turned around
- *     sums:    [product][o][c] */
+ *     panels:  [product][column / width][site][q][width]     the field turned around
+ *     sums:    [product][row][column]
+ *
+ * Columns are the channels of the field turned around, rows those of the other.  Sites are
+ * those of the field turned around; where taps look from there is a table: near[k][s] where
+ * it is dy, back[k][s], the site that looks at s, where it is x. */
 #ifndef ARCHC_PLAN_OUTER_H
 #define ARCHC_PLAN_OUTER_H
 
@@ -17,19 +22,24 @@
 enum { OUTER_SITES = 16, OUTER_TILES = 8 };
 
 typedef struct Outer {
-    int out, in, products;
-    int strip; /* at most so many sites               */
+    int rows, columns, products; /* products: Winograd's, or taps        */
+    bool turned_dy;              /* else x                               */
+    int strip;                   /* at most so many sites                */
     BufId panels;
-    BufId dy;                   /* [product][site][out]                */
-    int64_t dy_row, dy_product; /* vectors from one to the next        */
-    const Ix *dy_first;         /* the site of dy with which it begins */
-    const Ix *sites;            /* of this strip                       */
-    int64_t region;             /* of the sums                         */
+    BufId row;                     /* [product][site][row]                 */
+    int64_t row_size, row_product; /* vectors from one to the next         */
+    const Ix *row_first;           /* the site with which the strip begins */
+    BufId table;                   /* [product][site]: where rows are read */
+    const Ix *table_row;           /* numbers of one product               */
+    const Ix *sites;               /* of this strip                        */
+    int64_t region;                /* of the sums                          */
 } Outer;
 
-/* Whether the gradient of a parameter is made so from the fields as they are: many channels,
- * each site alone. */
-bool outer_can(const Graph *g, int param);
+/* Whether the gradient of a parameter is made so from the fields as they are, and which of
+ * them is turned around. */
+typedef enum OuterForm { OUTER_NOT, OUTER_X, OUTER_DY } OuterForm;
+
+OuterForm outer_form(const Graph *g, int param);
 void outer_weight(Lower *l, Val v);
 
 /* The steps: the buffer of panels of a field; 16 samples of a site turned around, from

@@ -29,12 +29,21 @@ static void put_order(Lower *l, int param)
     const Param *p = &l->g->param[param];
     CallArg to = arg_word("dparams"), at = arg_int(b, p->offset);
     CallArg sums = arg_buf(b, lower_sums(l), ix(b, lower_region(l, param)));
-    if (p->rank == 1 || outer_can(l->g, param)) {
+    OuterForm form = outer_form(l->g, param);
+    if (p->rank == 1 || (form == OUTER_X && p->rank == 2)) {
         put_call(b, "order_numbers", 4,
                  (CallArg[]){to, at, sums, arg_int(b, p->count)});
         return;
     }
     Matrices m = lower_matrices(l, param);
+    if (form) {
+        bool turned_dy = form == OUTER_DY;
+        put_call(b, "order_matrices", 8,
+                 (CallArg[]){to, at, sums, arg_int(b, m.out), arg_int(b, m.in),
+                             arg_int(b, m.taps), arg_int(b, turned_dy ? 1 : m.in),
+                             arg_int(b, turned_dy ? m.out : 1)});
+        return;
+    }
     put_call(b, "order_weights", 6,
              (CallArg[]){to, at, sums, arg_int(b, m.out), arg_int(b, m.in),
                          arg_int(b, m.taps)});

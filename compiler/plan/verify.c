@@ -33,6 +33,15 @@ static void check_ix(Checker *z, const Ix *i)
     check_ix(z, i->b);
 }
 
+static bool is_constant(const Checker *z, const Ix *i)
+{
+    if (i->kind == IX_VAR)
+        return z->constant[i->var.i];
+    bool both = i->kind == IX_ADD || i->kind == IX_MUL;
+    return i->kind == IX_CONST ||
+           (both && is_constant(z, i->a) && is_constant(z, i->b));
+}
+
 /* An element of an array of registers or pointers must be known when code is printed. */
 static void check_at(Checker *z, const Ix *const at[INDEX_MAX], const char *name)
 {
@@ -40,7 +49,7 @@ static void check_at(Checker *z, const Ix *const at[INDEX_MAX], const char *name
         if (!at[k] || at[k]->kind == IX_CONST)
             continue;
         check_ix(z, at[k]);
-        if (at[k]->kind != IX_VAR || !z->constant[at[k]->var.i])
+        if (!is_constant(z, at[k]))
             fault(z, "element of an array of registers is not a constant", name);
     }
 }

@@ -53,17 +53,18 @@ void winograd_weight(Lower *l, Val v)
     int out = graph_node(l->g, dy)->shape.channels;
     Winograd w = winograd_of(l, n, x, in, out, false);
     winograd_surround(l, &w);
-    Outer o = {.out = out, .in = in, .products = w.products, .strip = OUTER_TILES};
+    Outer o = {
+        .rows = out, .columns = in, .products = w.products, .strip = OUTER_TILES};
     o.region = lower_region(l, n->param);
     o.panels = outer_panels(l, &o, x);
-    o.dy =
+    o.row =
         build_buffer(b, (Buffer){.name = arena_printf(b->arena, "%s_corners",
                                                       value_name(l->g, dy, b->arena)),
                                  .space = SPACE_WORK,
                                  .channels = w.products * OUTER_TILES * out});
-    o.dy_row = out;
-    o.dy_product = OUTER_TILES * out;
-    o.dy_first = ix(b, 0);
+    o.row_size = out;
+    o.row_product = OUTER_TILES * out;
+    o.row_first = ix(b, 0);
     const Ix *to;
     Var from = lower_strips(l, ix_sites(b, w.lattice), OUTER_TILES, &to);
     o.sites = ix_add(b, to, ix_scale(b, ix_var(b, from), -1));
@@ -74,7 +75,7 @@ void winograd_weight(Lower *l, Val v)
     outer_transpose(l, &o, ix_var(b, m), ix_var(b, at), w.patch,
                     ix_scale(b, ix_var(b, m), (int64_t)AT_ONCE * in * LANES));
     put_end(b);
-    transform_corners(l, &w, dy, tile, o.dy, ix_var(b, at));
+    transform_corners(l, &w, dy, tile, o.row, ix_var(b, at));
     put_end(b);
     outer_sums(l, &o);
     put_end(b);

@@ -12,6 +12,17 @@ INLINE void order_weights(real *dparams, int64_t offset, const real *sums, int64
                 *to++ = sums[tap * size + o / 4 * row + i * 4 + o % 4];
 }
 
+/* ... from matrices [tap] with so many numbers from one output or input to the next. */
+INLINE void order_matrices(real *dparams, int64_t offset, const real *sums, int64_t out,
+                           int64_t in, int64_t taps, int64_t next_out, int64_t next_in)
+{
+    real *to = dparams + offset;
+    for (int64_t o = 0; o < out; o++)
+        for (int64_t i = 0; i < in; i++)
+            for (int64_t tap = 0; tap < taps; tap++)
+                *to++ = sums[tap * out * in + o * next_out + i * next_in];
+}
+
 /* Sums that are in order already. */
 INLINE void order_numbers(real *dparams, int64_t offset, const real *sums, int64_t count)
 {

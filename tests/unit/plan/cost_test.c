@@ -114,6 +114,24 @@ static void counts_on_other_lattices(void **state)
     arena_free(a);
 }
 
+/* dw of Conv(2x2, 32, 32) at 2x2 sites: dy turned around, twice 64 shuffles a site, in place
+ * of 30 for each 16 of 4096 numbers; at 4x4 sites of Conv(2x2, 8, 32), a quarter as many
+ * numbers, sums over lanes cost less. */
+static void counts_of_weights_at_few_sites(void **state)
+{
+    (void)state;
+    Arena *a = arena_new();
+    const Program *p = plan_make(network_graph(4, a), &plan_target[AVX512],
+                                 &(PlanOptions){.precision = PRECISION_F32}, a);
+    Cost c = cost_of(p, "dconv3_weight", 8, 8);
+    assert_float_equal(c.fma, 4 * 4096, 0);
+    assert_float_equal(c.shuffle, 4 * 2 * 64, 0);
+    c = cost_of(p, "dconv2_weight", 8, 8);
+    assert_float_equal(c.fma, 16 * 1024, 0);
+    assert_float_equal(c.shuffle, 1024 / 16 * 30, 0);
+    arena_free(a);
+}
+
 /* 16 bytes a row, in two registers: transposed 16 rows at a time, four bytes together. */
 static void counts_of_a_call(void **state)
 {
@@ -292,6 +310,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(counts_of_a_convolution),
         cmocka_unit_test(counts_on_other_lattices),
+        cmocka_unit_test(counts_of_weights_at_few_sites),
         cmocka_unit_test(counts_of_a_call),
         cmocka_unit_test(products_are_all_there),
         cmocka_unit_test(all_calls_are_known),

@@ -295,6 +295,27 @@ static void test_order_weights(void **state)
         }
 }
 
+/* Every weight from matrices of rows of outputs or of inputs. */
+static void test_order_matrices(void **state)
+{
+    (void)state;
+    enum { OUT = 3, IN = 5, TAPS = 4, COUNT = OUT * IN * TAPS };
+    for (int by_input = 0; by_input < 2; by_input++) {
+        float sums[COUNT], w[COUNT + 2] = {-1};
+        w[COUNT + 1] = -1;
+        for (int i = 0; i < COUNT; i++) {
+            int tap = i / (OUT * IN), at = i % (OUT * IN);
+            int o = by_input ? at % OUT : at / IN, c = by_input ? at / OUT : at % IN;
+            sums[i] = (float)((o * IN + c) * TAPS + tap);
+        }
+        order_matrices(w, 1, sums, OUT, IN, TAPS, by_input ? 1 : IN,
+                       by_input ? OUT : 1);
+        for (int i = 0; i < COUNT; i++)
+            assert_true(w[1 + i] == (float)i);
+        assert_true(w[0] == -1 && w[COUNT + 1] == -1);
+    }
+}
+
 /* Any number of shards gives the mean, every shard once. */
 static void test_reduce_shards(void **state)
 {
@@ -342,6 +363,7 @@ int main(void)
                                        cmocka_unit_test(test_cover),
                                        cmocka_unit_test(test_checked_sites),
                                        cmocka_unit_test(test_order_weights),
+                                       cmocka_unit_test(test_order_matrices),
                                        cmocka_unit_test(test_reduce_shards),
                                        cmocka_unit_test(test_pack_matrix)};
     return cmocka_run_group_tests(tests, NULL, NULL);

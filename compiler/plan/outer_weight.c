@@ -1,0 +1,39 @@
+#include "plan/outer.h"
+#include "plan/value.h"
+
+void outer_weight(Lower *l, Val v)
+{
+    Build *b = l->b;
+    const Node *n = graph_node(l->g, v);
+    bool turned_dy = outer_form(l->g, n->param) == OUTER_DY;
+    Val turned = n->arg[turned_dy ? 0 : 1], other = n->arg[turned_dy ? 1 : 0];
+    Node window = *n;
+    window.shape = graph_node(l->g, n->arg[0])->shape;
+    Outer o = {.rows = graph_node(l->g, other)->shape.channels,
+               .columns = graph_node(l->g, turned)->shape.channels,
+               .products = lower_taps(&window),
+               .turned_dy = turned_dy,
+               .strip = graph_node(l->g, turned)->shape.rank ? OUTER_SITES : 1,
+               .row = lower_buffer(l, other),
+               .row_size = lower_row(graph_node(l->g, other)),
+               .region = lower_region(l, n->param)};
+    const Ix *sites = ix_sites(b, lower_lattice(l, turned));
+    if (!fuse_same_site(&window)) {
+        GeometryKind kind = turned_dy ? NEAR_FORWARD : NEAR_BACKWARD;
+        o.table = lower_table(l, kind, &window, other, turned);
+        o.table_row = sites;
+        lower_surround(l, kind, &window, other, turned);
+    }
+    o.panels = outer_panels(l, &o, turned);
+    const Ix *to;
+    Var from = lower_strips(l, sites, o.strip, &to);
+    o.row_first = ix_var(b, from);
+    o.sites = ix_add(b, to, ix_scale(b, ix_var(b, from), -1));
+    Var at = put_for(b, "at", ix(b, 0), o.sites, 1);
+    const Ix *site = ix_add(b, ix_var(b, from), ix_var(b, at));
+    outer_transpose(l, &o, ix(b, 0), ix_var(b, at), lower_buffer(l, turned),
+                    lower_index(l, turned, site, ix(b, 0), ix(b, 0)));
+    put_end(b);
+    outer_sums(l, &o);
+    put_end(b);
+}
