@@ -27,11 +27,6 @@ size_t model_real_size(const ArchModel *m)
     return m->real == ARCH_F64 ? sizeof(double) : sizeof(float);
 }
 
-const char *model_real_name(const ArchModel *m)
-{
-    return m->real == ARCH_F64 ? "float64" : "float32";
-}
-
 const ArchModel *model_check(const ArchModel *m, const char *path, ArchError *e)
 {
     if (!m || m->size < sizeof(ArchModel) || m->abi != ARCH_ABI) {

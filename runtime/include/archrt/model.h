@@ -44,7 +44,10 @@ void model_work_use(ModelWork *w, ArchCall *call, ArchWhat what);
 size_t model_real_size(const ArchModel *m);
 
 /* "float32", "float64" */
-const char *model_real_name(const ArchModel *m);
+static inline const char *model_real_name(const ArchModel *m)
+{
+    return m->real == ARCH_F64 ? "float64" : "float32";
+}
 
 /* Whether the network can work on this lattice, and if not (code USAGE) why. */
 bool model_takes(const ArchModel *m, int rank, const int64_t *extent, ArchError *e);
