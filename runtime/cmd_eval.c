@@ -117,25 +117,22 @@ static void print_table(const EvalTable *t, int instances)
     }
 }
 
-static bool eval(const Args *a, const Apply *how, const Weights *w, ArchError *e)
+static bool eval(const Args *a, const Apply *how, const Weights *w, const Dataset *d,
+                 ArchError *e)
 {
-    Dataset d;
     EvalTable t;
-    if (!dataset_read_all(&d, a->data.v, a->data.n, e))
+    if (!eval_run(&t, how, w, d, e))
         return false;
-    bool ok = data_fits(&d, how->m, true, e) && eval_run(&t, how, w, &d, e);
-    if (ok) {
-        if (a->json)
-            print_json(&t);
-        else
-            print_table(&t, (int)w->instances);
-        eval_release(&t);
-    }
-    dataset_release(&d);
-    return ok;
+    if (a->json)
+        print_json(&t);
+    else
+        print_table(&t, (int)w->instances);
+    eval_release(&t);
+    return true;
 }
 
-static bool eval_model(const Args *a, const ArchModel *m, ArchError *e)
+static bool eval_model(const Args *a, const ArchModel *m, const Dataset *d,
+                       ArchError *e)
 {
     Weights w = {0};
     Apply how = {.m = m, .threads = (int)a->threads};
@@ -143,26 +140,32 @@ static bool eval_model(const Args *a, const ArchModel *m, ArchError *e)
     if (!ok)
         error_set(e, ARCH_EXIT_USAGE,
                   "%s has no loss: archrun predict writes its outputs", m->name);
-    ok = ok && weights_read(&w, m, a->weights, e) &&
+    ok = ok && data_fits(d, m, true, e) && weights_read(&w, m, a->weights, e) &&
          device_load(&a->device, &how.gpu, m, w.instances, e);
     if (ok) {
         weights_pack(&w, m);
-        ok = eval(a, &how, &w, e);
+        ok = eval(a, &how, &w, d, e);
     }
     gpu_model_close(how.gpu);
     weights_release(&w);
     return ok;
 }
 
+/* Reads the data first: compiling takes seconds, a name that is mistyped none. */
 static bool run(Args *a, const char *path, ArchError *e)
 {
+    Dataset d;
     Model model;
     if (!device_open(&a->device, e))
         return false;
-    bool ok = model_open(&model, path, &a->choice, e);
+    bool ok = dataset_read_all(&d, a->data.v, a->data.n, e);
     if (ok) {
-        ok = eval_model(a, model.m, e);
-        model_release(&model);
+        ok = model_open(&model, path, &a->choice, e);
+        if (ok) {
+            ok = eval_model(a, model.m, &d, e);
+            model_release(&model);
+        }
+        dataset_release(&d);
     }
     device_close(&a->device);
     return ok;

@@ -102,52 +102,55 @@ static bool put_all(hid_t file, const Apply *how, const Weights *w, const Datase
     return ok && h5_put_text(file, "model", how->m->name);
 }
 
-static bool predict(const Args *a, const Apply *how, const Weights *w, ArchError *e)
+static bool predict(const Args *a, const Apply *how, const Weights *w, const Dataset *d,
+                    ArchError *e)
 {
-    Dataset d;
     H5File f;
-    if (!dataset_read_all(&d, a->data.v, a->data.n, e))
+    if (!h5_create(&f, a->out, e))
         return false;
-    bool ok = data_fits(&d, how->m, false, e) && h5_create(&f, a->out, e);
-    if (ok) {
-        H5Quiet quiet = h5_quiet();
-        error_set(e, ARCH_EXIT_FILE, "cannot write %.300s", a->out); /* if HDF5 fails */
-        ok = put_all(f.id, how, w, &d, e);
-        h5_loud(&quiet);
-        ok = ok && h5_commit(&f, e);
-        h5_abort(&f);
-    }
-    dataset_release(&d);
+    H5Quiet quiet = h5_quiet();
+    error_set(e, ARCH_EXIT_FILE, "cannot write %.300s", a->out); /* if HDF5 fails */
+    bool ok = put_all(f.id, how, w, d, e);
+    h5_loud(&quiet);
+    ok = ok && h5_commit(&f, e);
+    h5_abort(&f);
     return ok;
 }
 
-static bool predict_model(const Args *a, const ArchModel *m, ArchError *e)
+static bool predict_model(const Args *a, const ArchModel *m, const Dataset *d,
+                          ArchError *e)
 {
     Weights w = {0};
     Apply how = {.m = m, .threads = (int)a->threads};
-    bool ok = weights_read(&w, m, a->weights, e) &&
+    bool ok = data_fits(d, m, false, e) && weights_read(&w, m, a->weights, e) &&
               device_load(&a->device, &how.gpu, m, w.instances, e);
     if (ok) {
         weights_pack(&w, m);
-        ok = predict(a, &how, &w, e);
+        ok = predict(a, &how, &w, d, e);
     }
     gpu_model_close(how.gpu);
     weights_release(&w);
     return ok;
 }
 
+/* Reads the data first: compiling takes seconds, a name that is mistyped none. */
 static bool run(Args *a, const char *path, ArchError *e)
 {
+    Dataset d;
     Model model;
     const char *const read[] = {path, a->weights};
     if (!file_check_output(a->out, read, 2, e) ||
         !file_check_output(a->out, a->data.v, a->data.n, e) ||
         !file_check_writable(a->out, e) || !device_open(&a->device, e))
         return false;
-    bool ok = model_open(&model, path, &a->choice, e);
+    bool ok = dataset_read_all(&d, a->data.v, a->data.n, e);
     if (ok) {
-        ok = predict_model(a, model.m, e);
-        model_release(&model);
+        ok = model_open(&model, path, &a->choice, e);
+        if (ok) {
+            ok = predict_model(a, model.m, &d, e);
+            model_release(&model);
+        }
+        dataset_release(&d);
     }
     device_close(&a->device);
     return ok;

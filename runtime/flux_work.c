@@ -5,9 +5,9 @@
 #include "flux_task.h"
 #include "flux_task_cuda.h"
 #include "progress.h"
+#include "stop.h"
 
 #include <omp.h>
-#include <signal.h>
 #include <string.h>
 
 /* A chain costs its thermalisation, 20 tau, so it should then give many samples, 4 tau
@@ -83,11 +83,7 @@ bool work_failed(Work *w)
 
 bool work_stop_asked(const Work *w)
 {
-    sigset_t waiting;
-    if (w->parts == NULL)
-        return false;
-    sigpending(&waiting);
-    return sigismember(&waiting, SIGINT) || sigismember(&waiting, SIGTERM);
+    return w->parts != NULL && stop_asked();
 }
 
 bool work_stopped(const Work *w, ArchError *e)
@@ -279,21 +275,15 @@ static bool run_work(Work *w)
 static bool run_with_parts(Work *w)
 {
     FluxParts parts;
-    sigset_t stop, before;
     if (!flux_parts_open(&parts, w->spec, w->error)) {
         flux_parts_release(&parts);
         return false;
     }
     w->parts = &parts;
-    sigemptyset(&stop);
-    sigaddset(&stop, SIGINT);
-    sigaddset(&stop, SIGTERM);
-    pthread_sigmask(SIG_BLOCK, &stop, &before);
+    const sigset_t before = stop_hold();
     const bool ok = run_work(w);
-    for (int signal;
-         work_stop_asked(w);) /* they have been answered, or come too late */
-        sigwait(&stop, &signal);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    stop_take();
+    stop_release(&before);
     flux_parts_release(&parts);
     return ok;
 }

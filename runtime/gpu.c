@@ -2,13 +2,13 @@
 
 #include <assert.h>
 #include <inttypes.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "file.h"
 #include "gpu_driver.h"
+#include "stop.h"
 
 struct Gpu {
     Driver driver;
@@ -74,13 +74,9 @@ bool gpu_open(Gpu **gpu, int index, ArchError *e)
 {
     Gpu *g = memory_new(sizeof *g);
     *g = (Gpu){0};
-    sigset_t stop, before;
-    sigemptyset(&stop);
-    sigaddset(&stop, SIGINT);
-    sigaddset(&stop, SIGTERM);
-    pthread_sigmask(SIG_BLOCK, &stop, &before);
+    const sigset_t before = stop_hold();
     bool ok = open_device(g, index, e);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    stop_release(&before);
     if (!ok)
         free(g);
     *gpu = ok ? g : NULL;

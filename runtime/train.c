@@ -3,7 +3,6 @@
 #include <inttypes.h>
 #include <math.h>
 #include <omp.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +10,7 @@
 
 #include "archrt/model.h"
 #include "progress.h"
+#include "stop.h"
 #include "train_state.h"
 
 #define LOOK_PERIOD 0.1 /* seconds between two looks at signals, about */
@@ -135,14 +135,6 @@ static bool end_epoch(Train *t, ArchError *e)
     return true;
 }
 
-/* Whether SIGINT or SIGTERM waits: both are blocked while a training runs. */
-static bool stop_asked(void)
-{
-    sigset_t waiting;
-    sigpending(&waiting);
-    return sigismember(&waiting, SIGINT) || sigismember(&waiting, SIGTERM);
-}
-
 static bool any_active(const Train *t)
 {
     for (int64_t k = 0; k < t->o->instances; k++)
@@ -222,19 +214,14 @@ static bool run(Train *t, ArchError *e)
     Progress p;
     double saved = progress_clock(), all = (double)(t->trains * t->o->instances);
     double from = (double)t->epoch + (double)t->next / (double)t->batches;
-    sigset_t stop, before;
-    sigemptyset(&stop);
-    sigaddset(&stop, SIGINT);
-    sigaddset(&stop, SIGTERM);
-    sigprocmask(SIG_BLOCK, &stop, &before);
+    const sigset_t before = stop_hold();
     progress_begin(&p, "train", "samples", from * all, (double)t->o->epochs * all);
     bool ok = true;
     while (ok && t->epoch < t->o->epochs && any_active(t))
         ok = run_epoch(t, &p, &saved, e);
     progress_end(&p);
-    for (int signal; stop_asked();) /* they have been answered, or come too late */
-        sigwait(&stop, &signal);
-    sigprocmask(SIG_SETMASK, &before, NULL);
+    stop_take();
+    stop_release(&before);
     return ok;
 }
 
