@@ -124,7 +124,6 @@ class Case:
             shape = self.network()(torch.from_numpy(x[:1])).shape[1:]
         return x, random.integers(0, 2, (batch, *shape)).astype(numpy.float32)
 
-
     def ours(self, batch, kind, adamw, *instances):
         return self.library.side(self.model, self.weights, *self.data(batch), kind, adamw,
                                  *instances)
@@ -215,10 +214,14 @@ def peers_on_cuda(case, kind, batch, a):
     forget_compiled()
     for label, mode in makers:
         try:
-            yield peer_on_cuda(case, batch, rest, form, label, mode)
+            peer = peer_on_cuda(case, batch, rest, form, label, mode)
+            peer.run(4)  # what a compiler made may also fail when it runs
         except RuntimeError as error:
+            peer = None
             say(f"peers: note: {label} fails on {case.name}, {kind}: "
                 f"{str(error).splitlines()[0][:200]}")
+        if peer:
+            yield peer
 
 
 def peer_on_cuda(case, batch, rest, form, label, mode):
