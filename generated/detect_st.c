@@ -3495,9 +3495,994 @@ TARGET_AVX512 static void dlinear1_weight_avx512(const Frame *f)
     }
 }
 
-/* dconv3; dleaky_relu2 -> dconv2; dleaky_relu1 -> dmax_pool1, st.arch:10
+/* dconv3 -> dconv3.bias; dleaky_relu2 -> dconv2 -> dconv2.bias; dleaky_relu1 -> dmax_pool1, st.arch:10
  * dx[c,q] = sum over taps k and channels o of w[o,c,k] dy[o,back[k][q]]; 384 multiply-adds a site */
 TARGET_AVX512 static void dconv3_avx512(const Frame *f)
+{
+    real dconv3_bias_strip[1 * 8 * 16] __attribute__((aligned(64)));
+    real dconv2_bias_strip[1 * 16 * 16] __attribute__((aligned(64)));
+    real dglobal_max_pool1_all[1 * 8 * 16] __attribute__((aligned(64)));
+    share(&f->parts, f->dglobal_max_pool1, dglobal_max_pool1_all, 8);
+    for (int64_t from = 0; from + 64 <= f->sites2 + 63; from += 64) { /* strips of sites */
+        const int64_t to = (from + 64 < f->sites2 ? from + 64 : f->sites2);
+        clear(dconv3_bias_strip, 128);
+        clear(dconv2_bias_strip, 256);
+        for (int64_t s = from; s + 3 <= to; s += 3) { /* sites */
+            real *dconv3 = f->dconv3 + s * 128;
+            real *dconv3_bias = dconv3_bias_strip;
+            const real *leaky_relu2 = f->leaky_relu2 + s * 272;
+            real *dconv2 = f->dconv2 + s * 272;
+            real *dconv2_bias = dconv2_bias_strip;
+            const real *leaky_relu1 = f->leaky_relu1 + s * 272;
+            real *dmax_pool1 = f->dmax_pool1 + s * 272;
+            for (int64_t k = 0; k < 3; k++) { /* sites of the tile */
+                const real *x = dglobal_max_pool1_all;
+                const real *arg = f->global_max_pool1_arg;
+                for (int64_t c = 0; c < 8; c++) { /* channels read */
+                    vec512 y = vec512_eq(vec512_load(arg + c * 16), vec512_set((real)(s + k)),
+                    vec512_load(x + c * 16), vec512_set(0));
+                    vec512_store(dconv3 + k * 128 + c * 16, y);
+                    vec512_store(dconv3_bias + c * 16, vec512_add(vec512_load(dconv3_bias + c * 16), y));
+                }
+            }
+            for (int64_t block = 0; block < 2; block++) { /* channels made, 8 at a time */
+                vec512 y_0_0 = vec512_set(0); vec512_hold(y_0_0);
+                vec512 y_0_1 = vec512_set(0); vec512_hold(y_0_1);
+                vec512 y_0_2 = vec512_set(0); vec512_hold(y_0_2);
+                vec512 y_1_0 = vec512_set(0); vec512_hold(y_1_0);
+                vec512 y_1_1 = vec512_set(0); vec512_hold(y_1_1);
+                vec512 y_1_2 = vec512_set(0); vec512_hold(y_1_2);
+                vec512 y_2_0 = vec512_set(0); vec512_hold(y_2_0);
+                vec512 y_2_1 = vec512_set(0); vec512_hold(y_2_1);
+                vec512 y_2_2 = vec512_set(0); vec512_hold(y_2_2);
+                vec512 y_3_0 = vec512_set(0); vec512_hold(y_3_0);
+                vec512 y_3_1 = vec512_set(0); vec512_hold(y_3_1);
+                vec512 y_3_2 = vec512_set(0); vec512_hold(y_3_2);
+                vec512 y_4_0 = vec512_set(0); vec512_hold(y_4_0);
+                vec512 y_4_1 = vec512_set(0); vec512_hold(y_4_1);
+                vec512 y_4_2 = vec512_set(0); vec512_hold(y_4_2);
+                vec512 y_5_0 = vec512_set(0); vec512_hold(y_5_0);
+                vec512 y_5_1 = vec512_set(0); vec512_hold(y_5_1);
+                vec512 y_5_2 = vec512_set(0); vec512_hold(y_5_2);
+                vec512 y_6_0 = vec512_set(0); vec512_hold(y_6_0);
+                vec512 y_6_1 = vec512_set(0); vec512_hold(y_6_1);
+                vec512 y_6_2 = vec512_set(0); vec512_hold(y_6_2);
+                vec512 y_7_0 = vec512_set(0); vec512_hold(y_7_0);
+                vec512 y_7_1 = vec512_set(0); vec512_hold(y_7_1);
+                vec512 y_7_2 = vec512_set(0); vec512_hold(y_7_2);
+                const real *w = f->packed + block * 64 + 1264;
+                {
+                    const real *x_0 = f->dconv3 + s * 128;
+                    const real *x_1 = f->dconv3 + s * 128 + 128;
+                    const real *x_2 = f->dconv3 + s * 128 + 256;
+                    for (int64_t c = 0; c < 8; c += 4) { /* channels read */
+                        vec512 v_0_0 = vec512_load(x_0 + c * 16); vec512_hold(v_0_0);
+                        vec512 v_0_1 = vec512_load(x_1 + c * 16); vec512_hold(v_0_1);
+                        vec512 v_0_2 = vec512_load(x_2 + c * 16); vec512_hold(v_0_2);
+                        vec512 u_0_0 = vec512_set(w[c * 8]);
+                        y_0_0 = vec512_fma(u_0_0, v_0_0, y_0_0);
+                        y_0_1 = vec512_fma(u_0_0, v_0_1, y_0_1);
+                        y_0_2 = vec512_fma(u_0_0, v_0_2, y_0_2);
+                        vec512 u_0_1 = vec512_set(w[c * 8 + 1]);
+                        y_1_0 = vec512_fma(u_0_1, v_0_0, y_1_0);
+                        y_1_1 = vec512_fma(u_0_1, v_0_1, y_1_1);
+                        y_1_2 = vec512_fma(u_0_1, v_0_2, y_1_2);
+                        vec512 u_0_2 = vec512_set(w[c * 8 + 2]);
+                        y_2_0 = vec512_fma(u_0_2, v_0_0, y_2_0);
+                        y_2_1 = vec512_fma(u_0_2, v_0_1, y_2_1);
+                        y_2_2 = vec512_fma(u_0_2, v_0_2, y_2_2);
+                        vec512 u_0_3 = vec512_set(w[c * 8 + 3]);
+                        y_3_0 = vec512_fma(u_0_3, v_0_0, y_3_0);
+                        y_3_1 = vec512_fma(u_0_3, v_0_1, y_3_1);
+                        y_3_2 = vec512_fma(u_0_3, v_0_2, y_3_2);
+                        vec512 u_0_4 = vec512_set(w[c * 8 + 4]);
+                        y_4_0 = vec512_fma(u_0_4, v_0_0, y_4_0);
+                        y_4_1 = vec512_fma(u_0_4, v_0_1, y_4_1);
+                        y_4_2 = vec512_fma(u_0_4, v_0_2, y_4_2);
+                        vec512 u_0_5 = vec512_set(w[c * 8 + 5]);
+                        y_5_0 = vec512_fma(u_0_5, v_0_0, y_5_0);
+                        y_5_1 = vec512_fma(u_0_5, v_0_1, y_5_1);
+                        y_5_2 = vec512_fma(u_0_5, v_0_2, y_5_2);
+                        vec512 u_0_6 = vec512_set(w[c * 8 + 6]);
+                        y_6_0 = vec512_fma(u_0_6, v_0_0, y_6_0);
+                        y_6_1 = vec512_fma(u_0_6, v_0_1, y_6_1);
+                        y_6_2 = vec512_fma(u_0_6, v_0_2, y_6_2);
+                        vec512 u_0_7 = vec512_set(w[c * 8 + 7]);
+                        y_7_0 = vec512_fma(u_0_7, v_0_0, y_7_0);
+                        y_7_1 = vec512_fma(u_0_7, v_0_1, y_7_1);
+                        y_7_2 = vec512_fma(u_0_7, v_0_2, y_7_2);
+                        vec512 v_1_0 = vec512_load(x_0 + c * 16 + 16); vec512_hold(v_1_0);
+                        vec512 v_1_1 = vec512_load(x_1 + c * 16 + 16); vec512_hold(v_1_1);
+                        vec512 v_1_2 = vec512_load(x_2 + c * 16 + 16); vec512_hold(v_1_2);
+                        vec512 u_1_0 = vec512_set(w[c * 8 + 8]);
+                        y_0_0 = vec512_fma(u_1_0, v_1_0, y_0_0);
+                        y_0_1 = vec512_fma(u_1_0, v_1_1, y_0_1);
+                        y_0_2 = vec512_fma(u_1_0, v_1_2, y_0_2);
+                        vec512 u_1_1 = vec512_set(w[c * 8 + 9]);
+                        y_1_0 = vec512_fma(u_1_1, v_1_0, y_1_0);
+                        y_1_1 = vec512_fma(u_1_1, v_1_1, y_1_1);
+                        y_1_2 = vec512_fma(u_1_1, v_1_2, y_1_2);
+                        vec512 u_1_2 = vec512_set(w[c * 8 + 10]);
+                        y_2_0 = vec512_fma(u_1_2, v_1_0, y_2_0);
+                        y_2_1 = vec512_fma(u_1_2, v_1_1, y_2_1);
+                        y_2_2 = vec512_fma(u_1_2, v_1_2, y_2_2);
+                        vec512 u_1_3 = vec512_set(w[c * 8 + 11]);
+                        y_3_0 = vec512_fma(u_1_3, v_1_0, y_3_0);
+                        y_3_1 = vec512_fma(u_1_3, v_1_1, y_3_1);
+                        y_3_2 = vec512_fma(u_1_3, v_1_2, y_3_2);
+                        vec512 u_1_4 = vec512_set(w[c * 8 + 12]);
+                        y_4_0 = vec512_fma(u_1_4, v_1_0, y_4_0);
+                        y_4_1 = vec512_fma(u_1_4, v_1_1, y_4_1);
+                        y_4_2 = vec512_fma(u_1_4, v_1_2, y_4_2);
+                        vec512 u_1_5 = vec512_set(w[c * 8 + 13]);
+                        y_5_0 = vec512_fma(u_1_5, v_1_0, y_5_0);
+                        y_5_1 = vec512_fma(u_1_5, v_1_1, y_5_1);
+                        y_5_2 = vec512_fma(u_1_5, v_1_2, y_5_2);
+                        vec512 u_1_6 = vec512_set(w[c * 8 + 14]);
+                        y_6_0 = vec512_fma(u_1_6, v_1_0, y_6_0);
+                        y_6_1 = vec512_fma(u_1_6, v_1_1, y_6_1);
+                        y_6_2 = vec512_fma(u_1_6, v_1_2, y_6_2);
+                        vec512 u_1_7 = vec512_set(w[c * 8 + 15]);
+                        y_7_0 = vec512_fma(u_1_7, v_1_0, y_7_0);
+                        y_7_1 = vec512_fma(u_1_7, v_1_1, y_7_1);
+                        y_7_2 = vec512_fma(u_1_7, v_1_2, y_7_2);
+                        vec512 v_2_0 = vec512_load(x_0 + c * 16 + 32); vec512_hold(v_2_0);
+                        vec512 v_2_1 = vec512_load(x_1 + c * 16 + 32); vec512_hold(v_2_1);
+                        vec512 v_2_2 = vec512_load(x_2 + c * 16 + 32); vec512_hold(v_2_2);
+                        vec512 u_2_0 = vec512_set(w[c * 8 + 16]);
+                        y_0_0 = vec512_fma(u_2_0, v_2_0, y_0_0);
+                        y_0_1 = vec512_fma(u_2_0, v_2_1, y_0_1);
+                        y_0_2 = vec512_fma(u_2_0, v_2_2, y_0_2);
+                        vec512 u_2_1 = vec512_set(w[c * 8 + 17]);
+                        y_1_0 = vec512_fma(u_2_1, v_2_0, y_1_0);
+                        y_1_1 = vec512_fma(u_2_1, v_2_1, y_1_1);
+                        y_1_2 = vec512_fma(u_2_1, v_2_2, y_1_2);
+                        vec512 u_2_2 = vec512_set(w[c * 8 + 18]);
+                        y_2_0 = vec512_fma(u_2_2, v_2_0, y_2_0);
+                        y_2_1 = vec512_fma(u_2_2, v_2_1, y_2_1);
+                        y_2_2 = vec512_fma(u_2_2, v_2_2, y_2_2);
+                        vec512 u_2_3 = vec512_set(w[c * 8 + 19]);
+                        y_3_0 = vec512_fma(u_2_3, v_2_0, y_3_0);
+                        y_3_1 = vec512_fma(u_2_3, v_2_1, y_3_1);
+                        y_3_2 = vec512_fma(u_2_3, v_2_2, y_3_2);
+                        vec512 u_2_4 = vec512_set(w[c * 8 + 20]);
+                        y_4_0 = vec512_fma(u_2_4, v_2_0, y_4_0);
+                        y_4_1 = vec512_fma(u_2_4, v_2_1, y_4_1);
+                        y_4_2 = vec512_fma(u_2_4, v_2_2, y_4_2);
+                        vec512 u_2_5 = vec512_set(w[c * 8 + 21]);
+                        y_5_0 = vec512_fma(u_2_5, v_2_0, y_5_0);
+                        y_5_1 = vec512_fma(u_2_5, v_2_1, y_5_1);
+                        y_5_2 = vec512_fma(u_2_5, v_2_2, y_5_2);
+                        vec512 u_2_6 = vec512_set(w[c * 8 + 22]);
+                        y_6_0 = vec512_fma(u_2_6, v_2_0, y_6_0);
+                        y_6_1 = vec512_fma(u_2_6, v_2_1, y_6_1);
+                        y_6_2 = vec512_fma(u_2_6, v_2_2, y_6_2);
+                        vec512 u_2_7 = vec512_set(w[c * 8 + 23]);
+                        y_7_0 = vec512_fma(u_2_7, v_2_0, y_7_0);
+                        y_7_1 = vec512_fma(u_2_7, v_2_1, y_7_1);
+                        y_7_2 = vec512_fma(u_2_7, v_2_2, y_7_2);
+                        vec512 v_3_0 = vec512_load(x_0 + c * 16 + 48); vec512_hold(v_3_0);
+                        vec512 v_3_1 = vec512_load(x_1 + c * 16 + 48); vec512_hold(v_3_1);
+                        vec512 v_3_2 = vec512_load(x_2 + c * 16 + 48); vec512_hold(v_3_2);
+                        vec512 u_3_0 = vec512_set(w[c * 8 + 24]);
+                        y_0_0 = vec512_fma(u_3_0, v_3_0, y_0_0);
+                        y_0_1 = vec512_fma(u_3_0, v_3_1, y_0_1);
+                        y_0_2 = vec512_fma(u_3_0, v_3_2, y_0_2);
+                        vec512 u_3_1 = vec512_set(w[c * 8 + 25]);
+                        y_1_0 = vec512_fma(u_3_1, v_3_0, y_1_0);
+                        y_1_1 = vec512_fma(u_3_1, v_3_1, y_1_1);
+                        y_1_2 = vec512_fma(u_3_1, v_3_2, y_1_2);
+                        vec512 u_3_2 = vec512_set(w[c * 8 + 26]);
+                        y_2_0 = vec512_fma(u_3_2, v_3_0, y_2_0);
+                        y_2_1 = vec512_fma(u_3_2, v_3_1, y_2_1);
+                        y_2_2 = vec512_fma(u_3_2, v_3_2, y_2_2);
+                        vec512 u_3_3 = vec512_set(w[c * 8 + 27]);
+                        y_3_0 = vec512_fma(u_3_3, v_3_0, y_3_0);
+                        y_3_1 = vec512_fma(u_3_3, v_3_1, y_3_1);
+                        y_3_2 = vec512_fma(u_3_3, v_3_2, y_3_2);
+                        vec512 u_3_4 = vec512_set(w[c * 8 + 28]);
+                        y_4_0 = vec512_fma(u_3_4, v_3_0, y_4_0);
+                        y_4_1 = vec512_fma(u_3_4, v_3_1, y_4_1);
+                        y_4_2 = vec512_fma(u_3_4, v_3_2, y_4_2);
+                        vec512 u_3_5 = vec512_set(w[c * 8 + 29]);
+                        y_5_0 = vec512_fma(u_3_5, v_3_0, y_5_0);
+                        y_5_1 = vec512_fma(u_3_5, v_3_1, y_5_1);
+                        y_5_2 = vec512_fma(u_3_5, v_3_2, y_5_2);
+                        vec512 u_3_6 = vec512_set(w[c * 8 + 30]);
+                        y_6_0 = vec512_fma(u_3_6, v_3_0, y_6_0);
+                        y_6_1 = vec512_fma(u_3_6, v_3_1, y_6_1);
+                        y_6_2 = vec512_fma(u_3_6, v_3_2, y_6_2);
+                        vec512 u_3_7 = vec512_set(w[c * 8 + 31]);
+                        y_7_0 = vec512_fma(u_3_7, v_3_0, y_7_0);
+                        y_7_1 = vec512_fma(u_3_7, v_3_1, y_7_1);
+                        y_7_2 = vec512_fma(u_3_7, v_3_2, y_7_2);
+                    }
+                }
+                y_0_0 = vec512_gt(vec512_load(leaky_relu2 + block * 128), vec512_set(0), y_0_0, vec512_mul(y_0_0, vec512_set((real)0.01)));
+                y_0_1 = vec512_gt(vec512_load(leaky_relu2 + block * 128 + 272), vec512_set(0), y_0_1, vec512_mul(y_0_1, vec512_set((real)0.01)));
+                y_0_2 = vec512_gt(vec512_load(leaky_relu2 + block * 128 + 544), vec512_set(0), y_0_2, vec512_mul(y_0_2, vec512_set((real)0.01)));
+                y_1_0 = vec512_gt(vec512_load(leaky_relu2 + block * 128 + 16), vec512_set(0), y_1_0, vec512_mul(y_1_0, vec512_set((real)0.01)));
+                y_1_1 = vec512_gt(vec512_load(leaky_relu2 + block * 128 + 288), vec512_set(0), y_1_1, vec512_mul(y_1_1, vec512_set((real)0.01)));
+                y_1_2 = vec512_gt(vec512_load(leaky_relu2 + block * 128 + 560), vec512_set(0), y_1_2, vec512_mul(y_1_2, vec512_set((real)0.01)));
+                y_2_0 = vec512_gt(vec512_load(leaky_relu2 + block * 128 + 32), vec512_set(0), y_2_0, vec512_mul(y_2_0, vec512_set((real)0.01)));
+                y_2_1 = vec512_gt(vec512_load(leaky_relu2 + block * 128 + 304), vec512_set(0), y_2_1, vec512_mul(y_2_1, vec512_set((real)0.01)));
+                y_2_2 = vec512_gt(vec512_load(leaky_relu2 + block * 128 + 576), vec512_set(0), y_2_2, vec512_mul(y_2_2, vec512_set((real)0.01)));
+                y_3_0 = vec512_gt(vec512_load(leaky_relu2 + block * 128 + 48), vec512_set(0), y_3_0, vec512_mul(y_3_0, vec512_set((real)0.01)));
+                y_3_1 = vec512_gt(vec512_load(leaky_relu2 + block * 128 + 320), vec512_set(0), y_3_1, vec512_mul(y_3_1, vec512_set((real)0.01)));
+                y_3_2 = vec512_gt(vec512_load(leaky_relu2 + block * 128 + 592), vec512_set(0), y_3_2, vec512_mul(y_3_2, vec512_set((real)0.01)));
+                y_4_0 = vec512_gt(vec512_load(leaky_relu2 + block * 128 + 64), vec512_set(0), y_4_0, vec512_mul(y_4_0, vec512_set((real)0.01)));
+                y_4_1 = vec512_gt(vec512_load(leaky_relu2 + block * 128 + 336), vec512_set(0), y_4_1, vec512_mul(y_4_1, vec512_set((real)0.01)));
+                y_4_2 = vec512_gt(vec512_load(leaky_relu2 + block * 128 + 608), vec512_set(0), y_4_2, vec512_mul(y_4_2, vec512_set((real)0.01)));
+                y_5_0 = vec512_gt(vec512_load(leaky_relu2 + block * 128 + 80), vec512_set(0), y_5_0, vec512_mul(y_5_0, vec512_set((real)0.01)));
+                y_5_1 = vec512_gt(vec512_load(leaky_relu2 + block * 128 + 352), vec512_set(0), y_5_1, vec512_mul(y_5_1, vec512_set((real)0.01)));
+                y_5_2 = vec512_gt(vec512_load(leaky_relu2 + block * 128 + 624), vec512_set(0), y_5_2, vec512_mul(y_5_2, vec512_set((real)0.01)));
+                y_6_0 = vec512_gt(vec512_load(leaky_relu2 + block * 128 + 96), vec512_set(0), y_6_0, vec512_mul(y_6_0, vec512_set((real)0.01)));
+                y_6_1 = vec512_gt(vec512_load(leaky_relu2 + block * 128 + 368), vec512_set(0), y_6_1, vec512_mul(y_6_1, vec512_set((real)0.01)));
+                y_6_2 = vec512_gt(vec512_load(leaky_relu2 + block * 128 + 640), vec512_set(0), y_6_2, vec512_mul(y_6_2, vec512_set((real)0.01)));
+                y_7_0 = vec512_gt(vec512_load(leaky_relu2 + block * 128 + 112), vec512_set(0), y_7_0, vec512_mul(y_7_0, vec512_set((real)0.01)));
+                y_7_1 = vec512_gt(vec512_load(leaky_relu2 + block * 128 + 384), vec512_set(0), y_7_1, vec512_mul(y_7_1, vec512_set((real)0.01)));
+                y_7_2 = vec512_gt(vec512_load(leaky_relu2 + block * 128 + 656), vec512_set(0), y_7_2, vec512_mul(y_7_2, vec512_set((real)0.01)));
+                vec512_store(dconv2 + block * 128, y_0_0);
+                vec512_store(dconv2 + block * 128 + 272, y_0_1);
+                vec512_store(dconv2 + block * 128 + 544, y_0_2);
+                vec512_store(dconv2 + block * 128 + 16, y_1_0);
+                vec512_store(dconv2 + block * 128 + 288, y_1_1);
+                vec512_store(dconv2 + block * 128 + 560, y_1_2);
+                vec512_store(dconv2 + block * 128 + 32, y_2_0);
+                vec512_store(dconv2 + block * 128 + 304, y_2_1);
+                vec512_store(dconv2 + block * 128 + 576, y_2_2);
+                vec512_store(dconv2 + block * 128 + 48, y_3_0);
+                vec512_store(dconv2 + block * 128 + 320, y_3_1);
+                vec512_store(dconv2 + block * 128 + 592, y_3_2);
+                vec512_store(dconv2 + block * 128 + 64, y_4_0);
+                vec512_store(dconv2 + block * 128 + 336, y_4_1);
+                vec512_store(dconv2 + block * 128 + 608, y_4_2);
+                vec512_store(dconv2 + block * 128 + 80, y_5_0);
+                vec512_store(dconv2 + block * 128 + 352, y_5_1);
+                vec512_store(dconv2 + block * 128 + 624, y_5_2);
+                vec512_store(dconv2 + block * 128 + 96, y_6_0);
+                vec512_store(dconv2 + block * 128 + 368, y_6_1);
+                vec512_store(dconv2 + block * 128 + 640, y_6_2);
+                vec512_store(dconv2 + block * 128 + 112, y_7_0);
+                vec512_store(dconv2 + block * 128 + 384, y_7_1);
+                vec512_store(dconv2 + block * 128 + 656, y_7_2);
+                vec512_store(dconv2_bias + block * 128, vec512_add(vec512_load(dconv2_bias + block * 128), vec512_add(y_0_0, vec512_add(y_0_1, y_0_2))));
+                vec512_store(dconv2_bias + block * 128 + 16, vec512_add(vec512_load(dconv2_bias + block * 128 + 16), vec512_add(y_1_0, vec512_add(y_1_1, y_1_2))));
+                vec512_store(dconv2_bias + block * 128 + 32, vec512_add(vec512_load(dconv2_bias + block * 128 + 32), vec512_add(y_2_0, vec512_add(y_2_1, y_2_2))));
+                vec512_store(dconv2_bias + block * 128 + 48, vec512_add(vec512_load(dconv2_bias + block * 128 + 48), vec512_add(y_3_0, vec512_add(y_3_1, y_3_2))));
+                vec512_store(dconv2_bias + block * 128 + 64, vec512_add(vec512_load(dconv2_bias + block * 128 + 64), vec512_add(y_4_0, vec512_add(y_4_1, y_4_2))));
+                vec512_store(dconv2_bias + block * 128 + 80, vec512_add(vec512_load(dconv2_bias + block * 128 + 80), vec512_add(y_5_0, vec512_add(y_5_1, y_5_2))));
+                vec512_store(dconv2_bias + block * 128 + 96, vec512_add(vec512_load(dconv2_bias + block * 128 + 96), vec512_add(y_6_0, vec512_add(y_6_1, y_6_2))));
+                vec512_store(dconv2_bias + block * 128 + 112, vec512_add(vec512_load(dconv2_bias + block * 128 + 112), vec512_add(y_7_0, vec512_add(y_7_1, y_7_2))));
+            }
+            for (int64_t block = 0; block < 2; block++) { /* channels made, 8 at a time */
+                vec512 y_0_0 = vec512_set(0); vec512_hold(y_0_0);
+                vec512 y_0_1 = vec512_set(0); vec512_hold(y_0_1);
+                vec512 y_0_2 = vec512_set(0); vec512_hold(y_0_2);
+                vec512 y_1_0 = vec512_set(0); vec512_hold(y_1_0);
+                vec512 y_1_1 = vec512_set(0); vec512_hold(y_1_1);
+                vec512 y_1_2 = vec512_set(0); vec512_hold(y_1_2);
+                vec512 y_2_0 = vec512_set(0); vec512_hold(y_2_0);
+                vec512 y_2_1 = vec512_set(0); vec512_hold(y_2_1);
+                vec512 y_2_2 = vec512_set(0); vec512_hold(y_2_2);
+                vec512 y_3_0 = vec512_set(0); vec512_hold(y_3_0);
+                vec512 y_3_1 = vec512_set(0); vec512_hold(y_3_1);
+                vec512 y_3_2 = vec512_set(0); vec512_hold(y_3_2);
+                vec512 y_4_0 = vec512_set(0); vec512_hold(y_4_0);
+                vec512 y_4_1 = vec512_set(0); vec512_hold(y_4_1);
+                vec512 y_4_2 = vec512_set(0); vec512_hold(y_4_2);
+                vec512 y_5_0 = vec512_set(0); vec512_hold(y_5_0);
+                vec512 y_5_1 = vec512_set(0); vec512_hold(y_5_1);
+                vec512 y_5_2 = vec512_set(0); vec512_hold(y_5_2);
+                vec512 y_6_0 = vec512_set(0); vec512_hold(y_6_0);
+                vec512 y_6_1 = vec512_set(0); vec512_hold(y_6_1);
+                vec512 y_6_2 = vec512_set(0); vec512_hold(y_6_2);
+                vec512 y_7_0 = vec512_set(0); vec512_hold(y_7_0);
+                vec512 y_7_1 = vec512_set(0); vec512_hold(y_7_1);
+                vec512 y_7_2 = vec512_set(0); vec512_hold(y_7_2);
+                const real *w = f->packed + block * 128 + 1392;
+                {
+                    const real *x_0 = f->dconv2 + s * 272;
+                    const real *x_1 = f->dconv2 + s * 272 + 272;
+                    const real *x_2 = f->dconv2 + s * 272 + 544;
+                    for (int64_t c = 0; c < 16; c += 4) { /* channels read */
+                        vec512 v_0_0 = vec512_load(x_0 + c * 16); vec512_hold(v_0_0);
+                        vec512 v_0_1 = vec512_load(x_1 + c * 16); vec512_hold(v_0_1);
+                        vec512 v_0_2 = vec512_load(x_2 + c * 16); vec512_hold(v_0_2);
+                        vec512 u_0_0 = vec512_set(w[c * 8]);
+                        y_0_0 = vec512_fma(u_0_0, v_0_0, y_0_0);
+                        y_0_1 = vec512_fma(u_0_0, v_0_1, y_0_1);
+                        y_0_2 = vec512_fma(u_0_0, v_0_2, y_0_2);
+                        vec512 u_0_1 = vec512_set(w[c * 8 + 1]);
+                        y_1_0 = vec512_fma(u_0_1, v_0_0, y_1_0);
+                        y_1_1 = vec512_fma(u_0_1, v_0_1, y_1_1);
+                        y_1_2 = vec512_fma(u_0_1, v_0_2, y_1_2);
+                        vec512 u_0_2 = vec512_set(w[c * 8 + 2]);
+                        y_2_0 = vec512_fma(u_0_2, v_0_0, y_2_0);
+                        y_2_1 = vec512_fma(u_0_2, v_0_1, y_2_1);
+                        y_2_2 = vec512_fma(u_0_2, v_0_2, y_2_2);
+                        vec512 u_0_3 = vec512_set(w[c * 8 + 3]);
+                        y_3_0 = vec512_fma(u_0_3, v_0_0, y_3_0);
+                        y_3_1 = vec512_fma(u_0_3, v_0_1, y_3_1);
+                        y_3_2 = vec512_fma(u_0_3, v_0_2, y_3_2);
+                        vec512 u_0_4 = vec512_set(w[c * 8 + 4]);
+                        y_4_0 = vec512_fma(u_0_4, v_0_0, y_4_0);
+                        y_4_1 = vec512_fma(u_0_4, v_0_1, y_4_1);
+                        y_4_2 = vec512_fma(u_0_4, v_0_2, y_4_2);
+                        vec512 u_0_5 = vec512_set(w[c * 8 + 5]);
+                        y_5_0 = vec512_fma(u_0_5, v_0_0, y_5_0);
+                        y_5_1 = vec512_fma(u_0_5, v_0_1, y_5_1);
+                        y_5_2 = vec512_fma(u_0_5, v_0_2, y_5_2);
+                        vec512 u_0_6 = vec512_set(w[c * 8 + 6]);
+                        y_6_0 = vec512_fma(u_0_6, v_0_0, y_6_0);
+                        y_6_1 = vec512_fma(u_0_6, v_0_1, y_6_1);
+                        y_6_2 = vec512_fma(u_0_6, v_0_2, y_6_2);
+                        vec512 u_0_7 = vec512_set(w[c * 8 + 7]);
+                        y_7_0 = vec512_fma(u_0_7, v_0_0, y_7_0);
+                        y_7_1 = vec512_fma(u_0_7, v_0_1, y_7_1);
+                        y_7_2 = vec512_fma(u_0_7, v_0_2, y_7_2);
+                        vec512 v_1_0 = vec512_load(x_0 + c * 16 + 16); vec512_hold(v_1_0);
+                        vec512 v_1_1 = vec512_load(x_1 + c * 16 + 16); vec512_hold(v_1_1);
+                        vec512 v_1_2 = vec512_load(x_2 + c * 16 + 16); vec512_hold(v_1_2);
+                        vec512 u_1_0 = vec512_set(w[c * 8 + 8]);
+                        y_0_0 = vec512_fma(u_1_0, v_1_0, y_0_0);
+                        y_0_1 = vec512_fma(u_1_0, v_1_1, y_0_1);
+                        y_0_2 = vec512_fma(u_1_0, v_1_2, y_0_2);
+                        vec512 u_1_1 = vec512_set(w[c * 8 + 9]);
+                        y_1_0 = vec512_fma(u_1_1, v_1_0, y_1_0);
+                        y_1_1 = vec512_fma(u_1_1, v_1_1, y_1_1);
+                        y_1_2 = vec512_fma(u_1_1, v_1_2, y_1_2);
+                        vec512 u_1_2 = vec512_set(w[c * 8 + 10]);
+                        y_2_0 = vec512_fma(u_1_2, v_1_0, y_2_0);
+                        y_2_1 = vec512_fma(u_1_2, v_1_1, y_2_1);
+                        y_2_2 = vec512_fma(u_1_2, v_1_2, y_2_2);
+                        vec512 u_1_3 = vec512_set(w[c * 8 + 11]);
+                        y_3_0 = vec512_fma(u_1_3, v_1_0, y_3_0);
+                        y_3_1 = vec512_fma(u_1_3, v_1_1, y_3_1);
+                        y_3_2 = vec512_fma(u_1_3, v_1_2, y_3_2);
+                        vec512 u_1_4 = vec512_set(w[c * 8 + 12]);
+                        y_4_0 = vec512_fma(u_1_4, v_1_0, y_4_0);
+                        y_4_1 = vec512_fma(u_1_4, v_1_1, y_4_1);
+                        y_4_2 = vec512_fma(u_1_4, v_1_2, y_4_2);
+                        vec512 u_1_5 = vec512_set(w[c * 8 + 13]);
+                        y_5_0 = vec512_fma(u_1_5, v_1_0, y_5_0);
+                        y_5_1 = vec512_fma(u_1_5, v_1_1, y_5_1);
+                        y_5_2 = vec512_fma(u_1_5, v_1_2, y_5_2);
+                        vec512 u_1_6 = vec512_set(w[c * 8 + 14]);
+                        y_6_0 = vec512_fma(u_1_6, v_1_0, y_6_0);
+                        y_6_1 = vec512_fma(u_1_6, v_1_1, y_6_1);
+                        y_6_2 = vec512_fma(u_1_6, v_1_2, y_6_2);
+                        vec512 u_1_7 = vec512_set(w[c * 8 + 15]);
+                        y_7_0 = vec512_fma(u_1_7, v_1_0, y_7_0);
+                        y_7_1 = vec512_fma(u_1_7, v_1_1, y_7_1);
+                        y_7_2 = vec512_fma(u_1_7, v_1_2, y_7_2);
+                        vec512 v_2_0 = vec512_load(x_0 + c * 16 + 32); vec512_hold(v_2_0);
+                        vec512 v_2_1 = vec512_load(x_1 + c * 16 + 32); vec512_hold(v_2_1);
+                        vec512 v_2_2 = vec512_load(x_2 + c * 16 + 32); vec512_hold(v_2_2);
+                        vec512 u_2_0 = vec512_set(w[c * 8 + 16]);
+                        y_0_0 = vec512_fma(u_2_0, v_2_0, y_0_0);
+                        y_0_1 = vec512_fma(u_2_0, v_2_1, y_0_1);
+                        y_0_2 = vec512_fma(u_2_0, v_2_2, y_0_2);
+                        vec512 u_2_1 = vec512_set(w[c * 8 + 17]);
+                        y_1_0 = vec512_fma(u_2_1, v_2_0, y_1_0);
+                        y_1_1 = vec512_fma(u_2_1, v_2_1, y_1_1);
+                        y_1_2 = vec512_fma(u_2_1, v_2_2, y_1_2);
+                        vec512 u_2_2 = vec512_set(w[c * 8 + 18]);
+                        y_2_0 = vec512_fma(u_2_2, v_2_0, y_2_0);
+                        y_2_1 = vec512_fma(u_2_2, v_2_1, y_2_1);
+                        y_2_2 = vec512_fma(u_2_2, v_2_2, y_2_2);
+                        vec512 u_2_3 = vec512_set(w[c * 8 + 19]);
+                        y_3_0 = vec512_fma(u_2_3, v_2_0, y_3_0);
+                        y_3_1 = vec512_fma(u_2_3, v_2_1, y_3_1);
+                        y_3_2 = vec512_fma(u_2_3, v_2_2, y_3_2);
+                        vec512 u_2_4 = vec512_set(w[c * 8 + 20]);
+                        y_4_0 = vec512_fma(u_2_4, v_2_0, y_4_0);
+                        y_4_1 = vec512_fma(u_2_4, v_2_1, y_4_1);
+                        y_4_2 = vec512_fma(u_2_4, v_2_2, y_4_2);
+                        vec512 u_2_5 = vec512_set(w[c * 8 + 21]);
+                        y_5_0 = vec512_fma(u_2_5, v_2_0, y_5_0);
+                        y_5_1 = vec512_fma(u_2_5, v_2_1, y_5_1);
+                        y_5_2 = vec512_fma(u_2_5, v_2_2, y_5_2);
+                        vec512 u_2_6 = vec512_set(w[c * 8 + 22]);
+                        y_6_0 = vec512_fma(u_2_6, v_2_0, y_6_0);
+                        y_6_1 = vec512_fma(u_2_6, v_2_1, y_6_1);
+                        y_6_2 = vec512_fma(u_2_6, v_2_2, y_6_2);
+                        vec512 u_2_7 = vec512_set(w[c * 8 + 23]);
+                        y_7_0 = vec512_fma(u_2_7, v_2_0, y_7_0);
+                        y_7_1 = vec512_fma(u_2_7, v_2_1, y_7_1);
+                        y_7_2 = vec512_fma(u_2_7, v_2_2, y_7_2);
+                        vec512 v_3_0 = vec512_load(x_0 + c * 16 + 48); vec512_hold(v_3_0);
+                        vec512 v_3_1 = vec512_load(x_1 + c * 16 + 48); vec512_hold(v_3_1);
+                        vec512 v_3_2 = vec512_load(x_2 + c * 16 + 48); vec512_hold(v_3_2);
+                        vec512 u_3_0 = vec512_set(w[c * 8 + 24]);
+                        y_0_0 = vec512_fma(u_3_0, v_3_0, y_0_0);
+                        y_0_1 = vec512_fma(u_3_0, v_3_1, y_0_1);
+                        y_0_2 = vec512_fma(u_3_0, v_3_2, y_0_2);
+                        vec512 u_3_1 = vec512_set(w[c * 8 + 25]);
+                        y_1_0 = vec512_fma(u_3_1, v_3_0, y_1_0);
+                        y_1_1 = vec512_fma(u_3_1, v_3_1, y_1_1);
+                        y_1_2 = vec512_fma(u_3_1, v_3_2, y_1_2);
+                        vec512 u_3_2 = vec512_set(w[c * 8 + 26]);
+                        y_2_0 = vec512_fma(u_3_2, v_3_0, y_2_0);
+                        y_2_1 = vec512_fma(u_3_2, v_3_1, y_2_1);
+                        y_2_2 = vec512_fma(u_3_2, v_3_2, y_2_2);
+                        vec512 u_3_3 = vec512_set(w[c * 8 + 27]);
+                        y_3_0 = vec512_fma(u_3_3, v_3_0, y_3_0);
+                        y_3_1 = vec512_fma(u_3_3, v_3_1, y_3_1);
+                        y_3_2 = vec512_fma(u_3_3, v_3_2, y_3_2);
+                        vec512 u_3_4 = vec512_set(w[c * 8 + 28]);
+                        y_4_0 = vec512_fma(u_3_4, v_3_0, y_4_0);
+                        y_4_1 = vec512_fma(u_3_4, v_3_1, y_4_1);
+                        y_4_2 = vec512_fma(u_3_4, v_3_2, y_4_2);
+                        vec512 u_3_5 = vec512_set(w[c * 8 + 29]);
+                        y_5_0 = vec512_fma(u_3_5, v_3_0, y_5_0);
+                        y_5_1 = vec512_fma(u_3_5, v_3_1, y_5_1);
+                        y_5_2 = vec512_fma(u_3_5, v_3_2, y_5_2);
+                        vec512 u_3_6 = vec512_set(w[c * 8 + 30]);
+                        y_6_0 = vec512_fma(u_3_6, v_3_0, y_6_0);
+                        y_6_1 = vec512_fma(u_3_6, v_3_1, y_6_1);
+                        y_6_2 = vec512_fma(u_3_6, v_3_2, y_6_2);
+                        vec512 u_3_7 = vec512_set(w[c * 8 + 31]);
+                        y_7_0 = vec512_fma(u_3_7, v_3_0, y_7_0);
+                        y_7_1 = vec512_fma(u_3_7, v_3_1, y_7_1);
+                        y_7_2 = vec512_fma(u_3_7, v_3_2, y_7_2);
+                    }
+                }
+                y_0_0 = vec512_gt(vec512_load(leaky_relu1 + block * 128), vec512_set(0), y_0_0, vec512_mul(y_0_0, vec512_set((real)0.01)));
+                y_0_1 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + 272), vec512_set(0), y_0_1, vec512_mul(y_0_1, vec512_set((real)0.01)));
+                y_0_2 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + 544), vec512_set(0), y_0_2, vec512_mul(y_0_2, vec512_set((real)0.01)));
+                y_1_0 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + 16), vec512_set(0), y_1_0, vec512_mul(y_1_0, vec512_set((real)0.01)));
+                y_1_1 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + 288), vec512_set(0), y_1_1, vec512_mul(y_1_1, vec512_set((real)0.01)));
+                y_1_2 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + 560), vec512_set(0), y_1_2, vec512_mul(y_1_2, vec512_set((real)0.01)));
+                y_2_0 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + 32), vec512_set(0), y_2_0, vec512_mul(y_2_0, vec512_set((real)0.01)));
+                y_2_1 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + 304), vec512_set(0), y_2_1, vec512_mul(y_2_1, vec512_set((real)0.01)));
+                y_2_2 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + 576), vec512_set(0), y_2_2, vec512_mul(y_2_2, vec512_set((real)0.01)));
+                y_3_0 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + 48), vec512_set(0), y_3_0, vec512_mul(y_3_0, vec512_set((real)0.01)));
+                y_3_1 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + 320), vec512_set(0), y_3_1, vec512_mul(y_3_1, vec512_set((real)0.01)));
+                y_3_2 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + 592), vec512_set(0), y_3_2, vec512_mul(y_3_2, vec512_set((real)0.01)));
+                y_4_0 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + 64), vec512_set(0), y_4_0, vec512_mul(y_4_0, vec512_set((real)0.01)));
+                y_4_1 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + 336), vec512_set(0), y_4_1, vec512_mul(y_4_1, vec512_set((real)0.01)));
+                y_4_2 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + 608), vec512_set(0), y_4_2, vec512_mul(y_4_2, vec512_set((real)0.01)));
+                y_5_0 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + 80), vec512_set(0), y_5_0, vec512_mul(y_5_0, vec512_set((real)0.01)));
+                y_5_1 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + 352), vec512_set(0), y_5_1, vec512_mul(y_5_1, vec512_set((real)0.01)));
+                y_5_2 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + 624), vec512_set(0), y_5_2, vec512_mul(y_5_2, vec512_set((real)0.01)));
+                y_6_0 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + 96), vec512_set(0), y_6_0, vec512_mul(y_6_0, vec512_set((real)0.01)));
+                y_6_1 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + 368), vec512_set(0), y_6_1, vec512_mul(y_6_1, vec512_set((real)0.01)));
+                y_6_2 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + 640), vec512_set(0), y_6_2, vec512_mul(y_6_2, vec512_set((real)0.01)));
+                y_7_0 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + 112), vec512_set(0), y_7_0, vec512_mul(y_7_0, vec512_set((real)0.01)));
+                y_7_1 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + 384), vec512_set(0), y_7_1, vec512_mul(y_7_1, vec512_set((real)0.01)));
+                y_7_2 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + 656), vec512_set(0), y_7_2, vec512_mul(y_7_2, vec512_set((real)0.01)));
+                vec512_store(dmax_pool1 + block * 128, y_0_0);
+                vec512_store(dmax_pool1 + block * 128 + 272, y_0_1);
+                vec512_store(dmax_pool1 + block * 128 + 544, y_0_2);
+                vec512_store(dmax_pool1 + block * 128 + 16, y_1_0);
+                vec512_store(dmax_pool1 + block * 128 + 288, y_1_1);
+                vec512_store(dmax_pool1 + block * 128 + 560, y_1_2);
+                vec512_store(dmax_pool1 + block * 128 + 32, y_2_0);
+                vec512_store(dmax_pool1 + block * 128 + 304, y_2_1);
+                vec512_store(dmax_pool1 + block * 128 + 576, y_2_2);
+                vec512_store(dmax_pool1 + block * 128 + 48, y_3_0);
+                vec512_store(dmax_pool1 + block * 128 + 320, y_3_1);
+                vec512_store(dmax_pool1 + block * 128 + 592, y_3_2);
+                vec512_store(dmax_pool1 + block * 128 + 64, y_4_0);
+                vec512_store(dmax_pool1 + block * 128 + 336, y_4_1);
+                vec512_store(dmax_pool1 + block * 128 + 608, y_4_2);
+                vec512_store(dmax_pool1 + block * 128 + 80, y_5_0);
+                vec512_store(dmax_pool1 + block * 128 + 352, y_5_1);
+                vec512_store(dmax_pool1 + block * 128 + 624, y_5_2);
+                vec512_store(dmax_pool1 + block * 128 + 96, y_6_0);
+                vec512_store(dmax_pool1 + block * 128 + 368, y_6_1);
+                vec512_store(dmax_pool1 + block * 128 + 640, y_6_2);
+                vec512_store(dmax_pool1 + block * 128 + 112, y_7_0);
+                vec512_store(dmax_pool1 + block * 128 + 384, y_7_1);
+                vec512_store(dmax_pool1 + block * 128 + 656, y_7_2);
+            }
+        }
+        for (int64_t s = from + (to - from) / 3 * 3; s < to; s++) { /* sites */
+            real *dconv3 = f->dconv3 + s * 128;
+            real *dconv3_bias = dconv3_bias_strip;
+            const real *leaky_relu2 = f->leaky_relu2 + s * 272;
+            real *dconv2 = f->dconv2 + s * 272;
+            real *dconv2_bias = dconv2_bias_strip;
+            const real *leaky_relu1 = f->leaky_relu1 + s * 272;
+            real *dmax_pool1 = f->dmax_pool1 + s * 272;
+            {
+                const real *x = dglobal_max_pool1_all;
+                const real *arg = f->global_max_pool1_arg;
+                for (int64_t c = 0; c < 8; c++) { /* channels read */
+                    vec512 y = vec512_eq(vec512_load(arg + c * 16), vec512_set((real)(s)),
+                    vec512_load(x + c * 16), vec512_set(0));
+                    vec512_store(dconv3 + c * 16, y);
+                    vec512_store(dconv3_bias + c * 16, vec512_add(vec512_load(dconv3_bias + c * 16), y));
+                }
+            }
+            for (int64_t block = 0; block < 2; block++) { /* channels made, 8 at a time */
+                vec512 y_0 = vec512_set(0); vec512_hold(y_0);
+                vec512 y_1 = vec512_set(0); vec512_hold(y_1);
+                vec512 y_2 = vec512_set(0); vec512_hold(y_2);
+                vec512 y_3 = vec512_set(0); vec512_hold(y_3);
+                vec512 y_4 = vec512_set(0); vec512_hold(y_4);
+                vec512 y_5 = vec512_set(0); vec512_hold(y_5);
+                vec512 y_6 = vec512_set(0); vec512_hold(y_6);
+                vec512 y_7 = vec512_set(0); vec512_hold(y_7);
+                const real *w = f->packed + block * 64 + 1264;
+                {
+                    const real *x = f->dconv3 + s * 128;
+                    for (int64_t c = 0; c < 8; c++) { /* channels read */
+                        vec512 v = vec512_load(x + c * 16); vec512_hold(v);
+                        vec512 u_0 = vec512_set(w[c * 8]); y_0 = vec512_fma(u_0, v, y_0);
+                        vec512 u_1 = vec512_set(w[c * 8 + 1]); y_1 = vec512_fma(u_1, v, y_1);
+                        vec512 u_2 = vec512_set(w[c * 8 + 2]); y_2 = vec512_fma(u_2, v, y_2);
+                        vec512 u_3 = vec512_set(w[c * 8 + 3]); y_3 = vec512_fma(u_3, v, y_3);
+                        vec512 u_4 = vec512_set(w[c * 8 + 4]); y_4 = vec512_fma(u_4, v, y_4);
+                        vec512 u_5 = vec512_set(w[c * 8 + 5]); y_5 = vec512_fma(u_5, v, y_5);
+                        vec512 u_6 = vec512_set(w[c * 8 + 6]); y_6 = vec512_fma(u_6, v, y_6);
+                        vec512 u_7 = vec512_set(w[c * 8 + 7]); y_7 = vec512_fma(u_7, v, y_7);
+                    }
+                }
+                y_0 = vec512_gt(vec512_load(leaky_relu2 + block * 128), vec512_set(0), y_0, vec512_mul(y_0, vec512_set((real)0.01)));
+                y_1 = vec512_gt(vec512_load(leaky_relu2 + block * 128 + 16), vec512_set(0), y_1, vec512_mul(y_1, vec512_set((real)0.01)));
+                y_2 = vec512_gt(vec512_load(leaky_relu2 + block * 128 + 32), vec512_set(0), y_2, vec512_mul(y_2, vec512_set((real)0.01)));
+                y_3 = vec512_gt(vec512_load(leaky_relu2 + block * 128 + 48), vec512_set(0), y_3, vec512_mul(y_3, vec512_set((real)0.01)));
+                y_4 = vec512_gt(vec512_load(leaky_relu2 + block * 128 + 64), vec512_set(0), y_4, vec512_mul(y_4, vec512_set((real)0.01)));
+                y_5 = vec512_gt(vec512_load(leaky_relu2 + block * 128 + 80), vec512_set(0), y_5, vec512_mul(y_5, vec512_set((real)0.01)));
+                y_6 = vec512_gt(vec512_load(leaky_relu2 + block * 128 + 96), vec512_set(0), y_6, vec512_mul(y_6, vec512_set((real)0.01)));
+                y_7 = vec512_gt(vec512_load(leaky_relu2 + block * 128 + 112), vec512_set(0), y_7, vec512_mul(y_7, vec512_set((real)0.01)));
+                vec512_store(dconv2 + block * 128, y_0);
+                vec512_store(dconv2 + block * 128 + 16, y_1);
+                vec512_store(dconv2 + block * 128 + 32, y_2);
+                vec512_store(dconv2 + block * 128 + 48, y_3);
+                vec512_store(dconv2 + block * 128 + 64, y_4);
+                vec512_store(dconv2 + block * 128 + 80, y_5);
+                vec512_store(dconv2 + block * 128 + 96, y_6);
+                vec512_store(dconv2 + block * 128 + 112, y_7);
+                vec512_store(dconv2_bias + block * 128, vec512_add(vec512_load(dconv2_bias + block * 128), y_0));
+                vec512_store(dconv2_bias + block * 128 + 16, vec512_add(vec512_load(dconv2_bias + block * 128 + 16), y_1));
+                vec512_store(dconv2_bias + block * 128 + 32, vec512_add(vec512_load(dconv2_bias + block * 128 + 32), y_2));
+                vec512_store(dconv2_bias + block * 128 + 48, vec512_add(vec512_load(dconv2_bias + block * 128 + 48), y_3));
+                vec512_store(dconv2_bias + block * 128 + 64, vec512_add(vec512_load(dconv2_bias + block * 128 + 64), y_4));
+                vec512_store(dconv2_bias + block * 128 + 80, vec512_add(vec512_load(dconv2_bias + block * 128 + 80), y_5));
+                vec512_store(dconv2_bias + block * 128 + 96, vec512_add(vec512_load(dconv2_bias + block * 128 + 96), y_6));
+                vec512_store(dconv2_bias + block * 128 + 112, vec512_add(vec512_load(dconv2_bias + block * 128 + 112), y_7));
+            }
+            for (int64_t block = 0; block < 2; block++) { /* channels made, 8 at a time */
+                vec512 y_0 = vec512_set(0); vec512_hold(y_0);
+                vec512 y_1 = vec512_set(0); vec512_hold(y_1);
+                vec512 y_2 = vec512_set(0); vec512_hold(y_2);
+                vec512 y_3 = vec512_set(0); vec512_hold(y_3);
+                vec512 y_4 = vec512_set(0); vec512_hold(y_4);
+                vec512 y_5 = vec512_set(0); vec512_hold(y_5);
+                vec512 y_6 = vec512_set(0); vec512_hold(y_6);
+                vec512 y_7 = vec512_set(0); vec512_hold(y_7);
+                const real *w = f->packed + block * 128 + 1392;
+                {
+                    const real *x = f->dconv2 + s * 272;
+                    for (int64_t c = 0; c < 16; c++) { /* channels read */
+                        vec512 v = vec512_load(x + c * 16); vec512_hold(v);
+                        vec512 u_0 = vec512_set(w[c * 8]); y_0 = vec512_fma(u_0, v, y_0);
+                        vec512 u_1 = vec512_set(w[c * 8 + 1]); y_1 = vec512_fma(u_1, v, y_1);
+                        vec512 u_2 = vec512_set(w[c * 8 + 2]); y_2 = vec512_fma(u_2, v, y_2);
+                        vec512 u_3 = vec512_set(w[c * 8 + 3]); y_3 = vec512_fma(u_3, v, y_3);
+                        vec512 u_4 = vec512_set(w[c * 8 + 4]); y_4 = vec512_fma(u_4, v, y_4);
+                        vec512 u_5 = vec512_set(w[c * 8 + 5]); y_5 = vec512_fma(u_5, v, y_5);
+                        vec512 u_6 = vec512_set(w[c * 8 + 6]); y_6 = vec512_fma(u_6, v, y_6);
+                        vec512 u_7 = vec512_set(w[c * 8 + 7]); y_7 = vec512_fma(u_7, v, y_7);
+                    }
+                }
+                y_0 = vec512_gt(vec512_load(leaky_relu1 + block * 128), vec512_set(0), y_0, vec512_mul(y_0, vec512_set((real)0.01)));
+                y_1 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + 16), vec512_set(0), y_1, vec512_mul(y_1, vec512_set((real)0.01)));
+                y_2 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + 32), vec512_set(0), y_2, vec512_mul(y_2, vec512_set((real)0.01)));
+                y_3 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + 48), vec512_set(0), y_3, vec512_mul(y_3, vec512_set((real)0.01)));
+                y_4 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + 64), vec512_set(0), y_4, vec512_mul(y_4, vec512_set((real)0.01)));
+                y_5 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + 80), vec512_set(0), y_5, vec512_mul(y_5, vec512_set((real)0.01)));
+                y_6 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + 96), vec512_set(0), y_6, vec512_mul(y_6, vec512_set((real)0.01)));
+                y_7 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + 112), vec512_set(0), y_7, vec512_mul(y_7, vec512_set((real)0.01)));
+                vec512_store(dmax_pool1 + block * 128, y_0);
+                vec512_store(dmax_pool1 + block * 128 + 16, y_1);
+                vec512_store(dmax_pool1 + block * 128 + 32, y_2);
+                vec512_store(dmax_pool1 + block * 128 + 48, y_3);
+                vec512_store(dmax_pool1 + block * 128 + 64, y_4);
+                vec512_store(dmax_pool1 + block * 128 + 80, y_5);
+                vec512_store(dmax_pool1 + block * 128 + 96, y_6);
+                vec512_store(dmax_pool1 + block * 128 + 112, y_7);
+            }
+        }
+        {
+            real *db = f->sums + 672;
+            const real *strip = dconv3_bias_strip;
+            vec512 sum_0 = vec512_load(strip); vec512 sum_1 = vec512_load(strip + 16);
+            vec512 sum_2 = vec512_load(strip + 32); vec512 sum_3 = vec512_load(strip + 48);
+            vec512 sum_4 = vec512_load(strip + 64); vec512 sum_5 = vec512_load(strip + 80);
+            vec512 sum_6 = vec512_load(strip + 96); vec512 sum_7 = vec512_load(strip + 112);
+            vec512_add_sums(db, sum_0, sum_1, sum_2, sum_3, sum_4, sum_5, sum_6, sum_7,
+            vec512_set(0), vec512_set(0), vec512_set(0), vec512_set(0), vec512_set(0),
+            vec512_set(0), vec512_set(0), vec512_set(0));
+        }
+        for (int64_t o = 0; o < 16; o += 8) { /* channels made */
+            real *db = f->sums + o + 512;
+            const real *strip = dconv2_bias_strip + o * 16;
+            vec512 sum_0 = vec512_load(strip); vec512 sum_1 = vec512_load(strip + 16);
+            vec512 sum_2 = vec512_load(strip + 32); vec512 sum_3 = vec512_load(strip + 48);
+            vec512 sum_4 = vec512_load(strip + 64); vec512 sum_5 = vec512_load(strip + 80);
+            vec512 sum_6 = vec512_load(strip + 96); vec512 sum_7 = vec512_load(strip + 112);
+            vec512_add_sums(db, sum_0, sum_1, sum_2, sum_3, sum_4, sum_5, sum_6, sum_7,
+            vec512_set(0), vec512_set(0), vec512_set(0), vec512_set(0), vec512_set(0),
+            vec512_set(0), vec512_set(0), vec512_set(0));
+        }
+    }
+}
+
+/* conv_dw, st.arch:10
+ * dw[o,c,k] += sum over sites p of dy[o,p] x[c,near[k][p]]; 128 multiply-adds a site */
+TARGET_AVX512 static void dconv3_weight_avx512(const Frame *f)
+{
+    for (int64_t from = 0; from + 64 <= f->sites2 + 63; from += 64) { /* strips of sites */
+        const int64_t to = (from + 64 < f->sites2 ? from + 64 : f->sites2);
+        for (int64_t o = 0; o < 8; o += 4) { /* channels made */
+            for (int64_t c = 0; c < 16; c += 4) { /* channels read */
+                real *dw = f->sums + o * 16 + c * 4 + 544;
+                vec512 sum_0_0 = vec512_set(0); vec512_hold(sum_0_0);
+                vec512 sum_0_1 = vec512_set(0); vec512_hold(sum_0_1);
+                vec512 sum_0_2 = vec512_set(0); vec512_hold(sum_0_2);
+                vec512 sum_0_3 = vec512_set(0); vec512_hold(sum_0_3);
+                vec512 sum_1_0 = vec512_set(0); vec512_hold(sum_1_0);
+                vec512 sum_1_1 = vec512_set(0); vec512_hold(sum_1_1);
+                vec512 sum_1_2 = vec512_set(0); vec512_hold(sum_1_2);
+                vec512 sum_1_3 = vec512_set(0); vec512_hold(sum_1_3);
+                vec512 sum_2_0 = vec512_set(0); vec512_hold(sum_2_0);
+                vec512 sum_2_1 = vec512_set(0); vec512_hold(sum_2_1);
+                vec512 sum_2_2 = vec512_set(0); vec512_hold(sum_2_2);
+                vec512 sum_2_3 = vec512_set(0); vec512_hold(sum_2_3);
+                vec512 sum_3_0 = vec512_set(0); vec512_hold(sum_3_0);
+                vec512 sum_3_1 = vec512_set(0); vec512_hold(sum_3_1);
+                vec512 sum_3_2 = vec512_set(0); vec512_hold(sum_3_2);
+                vec512 sum_3_3 = vec512_set(0); vec512_hold(sum_3_3);
+                for (int64_t s = from; s < to; s++) { /* sites */
+                    const real *dy = f->dconv3 + s * 128 + o * 16;
+                    const real *x = f->leaky_relu2 + s * 272 + c * 16;
+                    vec512 v_0 = vec512_load(x); vec512_hold(v_0);
+                    vec512 v_1 = vec512_load(x + 16); vec512_hold(v_1);
+                    vec512 v_2 = vec512_load(x + 32); vec512_hold(v_2);
+                    vec512 v_3 = vec512_load(x + 48); vec512_hold(v_3);
+                    vec512 u_0 = vec512_load(dy); vec512_hold(u_0);
+                    sum_0_0 = vec512_fma(u_0, v_0, sum_0_0);
+                    sum_0_1 = vec512_fma(u_0, v_1, sum_0_1);
+                    sum_0_2 = vec512_fma(u_0, v_2, sum_0_2);
+                    sum_0_3 = vec512_fma(u_0, v_3, sum_0_3);
+                    vec512 u_1 = vec512_load(dy + 16); vec512_hold(u_1);
+                    sum_1_0 = vec512_fma(u_1, v_0, sum_1_0);
+                    sum_1_1 = vec512_fma(u_1, v_1, sum_1_1);
+                    sum_1_2 = vec512_fma(u_1, v_2, sum_1_2);
+                    sum_1_3 = vec512_fma(u_1, v_3, sum_1_3);
+                    vec512 u_2 = vec512_load(dy + 32); vec512_hold(u_2);
+                    sum_2_0 = vec512_fma(u_2, v_0, sum_2_0);
+                    sum_2_1 = vec512_fma(u_2, v_1, sum_2_1);
+                    sum_2_2 = vec512_fma(u_2, v_2, sum_2_2);
+                    sum_2_3 = vec512_fma(u_2, v_3, sum_2_3);
+                    vec512 u_3 = vec512_load(dy + 48); vec512_hold(u_3);
+                    sum_3_0 = vec512_fma(u_3, v_0, sum_3_0);
+                    sum_3_1 = vec512_fma(u_3, v_1, sum_3_1);
+                    sum_3_2 = vec512_fma(u_3, v_2, sum_3_2);
+                    sum_3_3 = vec512_fma(u_3, v_3, sum_3_3);
+                }
+                vec512_add_sums(dw, sum_0_0, sum_1_0, sum_2_0, sum_3_0, sum_0_1, sum_1_1, sum_2_1,
+                sum_3_1, sum_0_2, sum_1_2, sum_2_2, sum_3_2, sum_0_3, sum_1_3, sum_2_3, sum_3_3);
+            }
+        }
+    }
+}
+
+/* conv_dw, st.arch:9
+ * dw[o,c,k] += sum over sites p of dy[o,p] x[c,near[k][p]]; 256 multiply-adds a site */
+TARGET_AVX512 static void dconv2_weight_avx512(const Frame *f)
+{
+    for (int64_t from = 0; from + 64 <= f->sites2 + 63; from += 64) { /* strips of sites */
+        const int64_t to = (from + 64 < f->sites2 ? from + 64 : f->sites2);
+        for (int64_t o = 0; o < 16; o += 4) { /* channels made */
+            for (int64_t c = 0; c < 16; c += 4) { /* channels read */
+                real *dw = f->sums + o * 16 + c * 4 + 256;
+                vec512 sum_0_0 = vec512_set(0); vec512_hold(sum_0_0);
+                vec512 sum_0_1 = vec512_set(0); vec512_hold(sum_0_1);
+                vec512 sum_0_2 = vec512_set(0); vec512_hold(sum_0_2);
+                vec512 sum_0_3 = vec512_set(0); vec512_hold(sum_0_3);
+                vec512 sum_1_0 = vec512_set(0); vec512_hold(sum_1_0);
+                vec512 sum_1_1 = vec512_set(0); vec512_hold(sum_1_1);
+                vec512 sum_1_2 = vec512_set(0); vec512_hold(sum_1_2);
+                vec512 sum_1_3 = vec512_set(0); vec512_hold(sum_1_3);
+                vec512 sum_2_0 = vec512_set(0); vec512_hold(sum_2_0);
+                vec512 sum_2_1 = vec512_set(0); vec512_hold(sum_2_1);
+                vec512 sum_2_2 = vec512_set(0); vec512_hold(sum_2_2);
+                vec512 sum_2_3 = vec512_set(0); vec512_hold(sum_2_3);
+                vec512 sum_3_0 = vec512_set(0); vec512_hold(sum_3_0);
+                vec512 sum_3_1 = vec512_set(0); vec512_hold(sum_3_1);
+                vec512 sum_3_2 = vec512_set(0); vec512_hold(sum_3_2);
+                vec512 sum_3_3 = vec512_set(0); vec512_hold(sum_3_3);
+                for (int64_t s = from; s < to; s++) { /* sites */
+                    const real *dy = f->dconv2 + s * 272 + o * 16;
+                    const real *x = f->leaky_relu1 + s * 272 + c * 16;
+                    vec512 v_0 = vec512_load(x); vec512_hold(v_0);
+                    vec512 v_1 = vec512_load(x + 16); vec512_hold(v_1);
+                    vec512 v_2 = vec512_load(x + 32); vec512_hold(v_2);
+                    vec512 v_3 = vec512_load(x + 48); vec512_hold(v_3);
+                    vec512 u_0 = vec512_load(dy); vec512_hold(u_0);
+                    sum_0_0 = vec512_fma(u_0, v_0, sum_0_0);
+                    sum_0_1 = vec512_fma(u_0, v_1, sum_0_1);
+                    sum_0_2 = vec512_fma(u_0, v_2, sum_0_2);
+                    sum_0_3 = vec512_fma(u_0, v_3, sum_0_3);
+                    vec512 u_1 = vec512_load(dy + 16); vec512_hold(u_1);
+                    sum_1_0 = vec512_fma(u_1, v_0, sum_1_0);
+                    sum_1_1 = vec512_fma(u_1, v_1, sum_1_1);
+                    sum_1_2 = vec512_fma(u_1, v_2, sum_1_2);
+                    sum_1_3 = vec512_fma(u_1, v_3, sum_1_3);
+                    vec512 u_2 = vec512_load(dy + 32); vec512_hold(u_2);
+                    sum_2_0 = vec512_fma(u_2, v_0, sum_2_0);
+                    sum_2_1 = vec512_fma(u_2, v_1, sum_2_1);
+                    sum_2_2 = vec512_fma(u_2, v_2, sum_2_2);
+                    sum_2_3 = vec512_fma(u_2, v_3, sum_2_3);
+                    vec512 u_3 = vec512_load(dy + 48); vec512_hold(u_3);
+                    sum_3_0 = vec512_fma(u_3, v_0, sum_3_0);
+                    sum_3_1 = vec512_fma(u_3, v_1, sum_3_1);
+                    sum_3_2 = vec512_fma(u_3, v_2, sum_3_2);
+                    sum_3_3 = vec512_fma(u_3, v_3, sum_3_3);
+                }
+                vec512_add_sums(dw, sum_0_0, sum_1_0, sum_2_0, sum_3_0, sum_0_1, sum_1_1, sum_2_1,
+                sum_3_1, sum_0_2, sum_1_2, sum_2_2, sum_3_2, sum_0_3, sum_1_3, sum_2_3, sum_3_3);
+            }
+        }
+    }
+}
+
+/* dconv1, st.arch:7 */
+TARGET_AVX512 static void dconv1_avx512(const Frame *f)
+{
+    if (f->sites2 * 4 < f->sites1) {
+        clear(f->dconv1, f->sites1 * 272);
+    }
+    for (int64_t s = 0; s < f->sites2; s++) { /* sites */
+        real *dconv1_0 = f->dconv1 + (int64_t)f->near1[s] * 272;
+        real *dconv1_1 = f->dconv1 + (int64_t)f->near1[f->sites2 + s] * 272;
+        real *dconv1_2 = f->dconv1 + (int64_t)f->near1[f->sites2 * 2 + s] * 272;
+        real *dconv1_3 = f->dconv1 + (int64_t)f->near1[f->sites2 * 3 + s] * 272;
+        const real *dmax_pool1 = f->dmax_pool1 + s * 272;
+        const real *max_pool1_arg = f->max_pool1_arg + s * 272;
+        for (int64_t c = 0; c < 16; c++) { /* channels read */
+            vec512 dy = vec512_load(dmax_pool1 + c * 16);
+            vec512 arg = vec512_load(max_pool1_arg + c * 16);
+            vec512 y_0 = vec512_eq(arg, vec512_set((real)0), dy, vec512_set(0));
+            vec512 y_1 = vec512_eq(arg, vec512_set((real)1), dy, vec512_set(0));
+            vec512 y_2 = vec512_eq(arg, vec512_set((real)2), dy, vec512_set(0));
+            vec512 y_3 = vec512_eq(arg, vec512_set((real)3), dy, vec512_set(0));
+            vec512_store(dconv1_0 + c * 16, y_0); vec512_store(dconv1_1 + c * 16, y_1);
+            vec512_store(dconv1_2 + c * 16, y_2); vec512_store(dconv1_3 + c * 16, y_3);
+        }
+    }
+}
+
+/* conv_dw, st.arch:7
+ * dw[o,c,k] += sum over sites p of dy[o,p] x[c,near[k][p]]; 256 multiply-adds a site */
+TARGET_AVX512 static void dconv1_weight_avx512(const Frame *f)
+{
+    vec512_fill_halo(&f->near2_halo, f->flux, 4, f->sites1);
+    for (int64_t from = 0; from + 64 <= f->sites1 + 63; from += 64) { /* strips of sites */
+        const int64_t to = (from + 64 < f->sites1 ? from + 64 : f->sites1);
+        for (int64_t o = 0; o < 16; o += 4) { /* channels made */
+            for (int64_t tap = 0; tap < 4; tap++) { /* taps */
+                real *dw = f->sums + tap * 64 + o * 4;
+                vec512 sum_0_0 = vec512_set(0); vec512_hold(sum_0_0);
+                vec512 sum_0_1 = vec512_set(0); vec512_hold(sum_0_1);
+                vec512 sum_0_2 = vec512_set(0); vec512_hold(sum_0_2);
+                vec512 sum_0_3 = vec512_set(0); vec512_hold(sum_0_3);
+                vec512 sum_1_0 = vec512_set(0); vec512_hold(sum_1_0);
+                vec512 sum_1_1 = vec512_set(0); vec512_hold(sum_1_1);
+                vec512 sum_1_2 = vec512_set(0); vec512_hold(sum_1_2);
+                vec512 sum_1_3 = vec512_set(0); vec512_hold(sum_1_3);
+                vec512 sum_2_0 = vec512_set(0); vec512_hold(sum_2_0);
+                vec512 sum_2_1 = vec512_set(0); vec512_hold(sum_2_1);
+                vec512 sum_2_2 = vec512_set(0); vec512_hold(sum_2_2);
+                vec512 sum_2_3 = vec512_set(0); vec512_hold(sum_2_3);
+                vec512 sum_3_0 = vec512_set(0); vec512_hold(sum_3_0);
+                vec512 sum_3_1 = vec512_set(0); vec512_hold(sum_3_1);
+                vec512 sum_3_2 = vec512_set(0); vec512_hold(sum_3_2);
+                vec512 sum_3_3 = vec512_set(0); vec512_hold(sum_3_3);
+                for (int64_t s = from; s < to; s++) { /* sites */
+                    const real *dy = f->dconv1 + s * 272 + o * 16;
+                    const real *x = f->flux + (int64_t)f->near2[tap * f->sites1 + s] * 64;
+                    vec512 v_0 = vec512_load(x); vec512_hold(v_0);
+                    vec512 v_1 = vec512_load(x + 16); vec512_hold(v_1);
+                    vec512 v_2 = vec512_load(x + 32); vec512_hold(v_2);
+                    vec512 v_3 = vec512_load(x + 48); vec512_hold(v_3);
+                    vec512 u_0 = vec512_load(dy); vec512_hold(u_0);
+                    sum_0_0 = vec512_fma(u_0, v_0, sum_0_0);
+                    sum_0_1 = vec512_fma(u_0, v_1, sum_0_1);
+                    sum_0_2 = vec512_fma(u_0, v_2, sum_0_2);
+                    sum_0_3 = vec512_fma(u_0, v_3, sum_0_3);
+                    vec512 u_1 = vec512_load(dy + 16); vec512_hold(u_1);
+                    sum_1_0 = vec512_fma(u_1, v_0, sum_1_0);
+                    sum_1_1 = vec512_fma(u_1, v_1, sum_1_1);
+                    sum_1_2 = vec512_fma(u_1, v_2, sum_1_2);
+                    sum_1_3 = vec512_fma(u_1, v_3, sum_1_3);
+                    vec512 u_2 = vec512_load(dy + 32); vec512_hold(u_2);
+                    sum_2_0 = vec512_fma(u_2, v_0, sum_2_0);
+                    sum_2_1 = vec512_fma(u_2, v_1, sum_2_1);
+                    sum_2_2 = vec512_fma(u_2, v_2, sum_2_2);
+                    sum_2_3 = vec512_fma(u_2, v_3, sum_2_3);
+                    vec512 u_3 = vec512_load(dy + 48); vec512_hold(u_3);
+                    sum_3_0 = vec512_fma(u_3, v_0, sum_3_0);
+                    sum_3_1 = vec512_fma(u_3, v_1, sum_3_1);
+                    sum_3_2 = vec512_fma(u_3, v_2, sum_3_2);
+                    sum_3_3 = vec512_fma(u_3, v_3, sum_3_3);
+                }
+                vec512_add_sums(dw, sum_0_0, sum_1_0, sum_2_0, sum_3_0, sum_0_1, sum_1_1, sum_2_1,
+                sum_3_1, sum_0_2, sum_1_2, sum_2_2, sum_3_2, sum_0_3, sum_1_3, sum_2_3, sum_3_3);
+            }
+        }
+    }
+}
+
+/* global_max_pool1 -> leaky_relu3; linear1; linear2 -> sigmoid1, st.arch:11
+ * y[o,p] = b[o] + sum over taps k and channels c of w[o,c,k] x[c,near[k][p]]; 288 multiply-adds a site */
+TARGET_AVX512 static void linear1_3_avx512(const Frame *f)
+{
+    const real *global_max_pool1 = f->global_max_pool1;
+    real *leaky_relu3 = f->leaky_relu3;
+    real *linear1 = f->linear1;
+    real *sigmoid1 = f->sigmoid1;
+    {
+        for (int64_t c = 0; c < 8; c++) { /* channels read */
+            vec512 y = vec512_load(global_max_pool1 + c * 16);
+            y = vec512_max(y, vec512_mul(y, vec512_set((real)0.01)));
+            vec512_store(leaky_relu3 + c * 16, y);
+        }
+    }
+    for (int64_t block = 0; block < 4; block++) { /* channels made, 8 at a time */
+        vec512 y_0 = vec512_set(0); vec512_hold(y_0);
+        vec512 y_1 = vec512_set(0); vec512_hold(y_1);
+        vec512 y_2 = vec512_set(0); vec512_hold(y_2);
+        vec512 y_3 = vec512_set(0); vec512_hold(y_3);
+        vec512 y_4 = vec512_set(0); vec512_hold(y_4);
+        vec512 y_5 = vec512_set(0); vec512_hold(y_5);
+        vec512 y_6 = vec512_set(0); vec512_hold(y_6);
+        vec512 y_7 = vec512_set(0); vec512_hold(y_7);
+        const real *w = f->packed + block * 64 + 672;
+        {
+            const real *x = f->leaky_relu3;
+            for (int64_t c = 0; c < 8; c++) { /* channels read */
+                vec512 v = vec512_load(x + c * 16); vec512_hold(v);
+                vec512 u_0 = vec512_set(w[c * 8]); y_0 = vec512_fma(u_0, v, y_0);
+                vec512 u_1 = vec512_set(w[c * 8 + 1]); y_1 = vec512_fma(u_1, v, y_1);
+                vec512 u_2 = vec512_set(w[c * 8 + 2]); y_2 = vec512_fma(u_2, v, y_2);
+                vec512 u_3 = vec512_set(w[c * 8 + 3]); y_3 = vec512_fma(u_3, v, y_3);
+                vec512 u_4 = vec512_set(w[c * 8 + 4]); y_4 = vec512_fma(u_4, v, y_4);
+                vec512 u_5 = vec512_set(w[c * 8 + 5]); y_5 = vec512_fma(u_5, v, y_5);
+                vec512 u_6 = vec512_set(w[c * 8 + 6]); y_6 = vec512_fma(u_6, v, y_6);
+                vec512 u_7 = vec512_set(w[c * 8 + 7]); y_7 = vec512_fma(u_7, v, y_7);
+            }
+        }
+        vec512_store(linear1 + block * 128, y_0);
+        vec512_store(linear1 + block * 128 + 16, y_1);
+        vec512_store(linear1 + block * 128 + 32, y_2);
+        vec512_store(linear1 + block * 128 + 48, y_3);
+        vec512_store(linear1 + block * 128 + 64, y_4);
+        vec512_store(linear1 + block * 128 + 80, y_5);
+        vec512_store(linear1 + block * 128 + 96, y_6);
+        vec512_store(linear1 + block * 128 + 112, y_7);
+    }
+    {
+        const real *bias = f->packed + 960;
+        vec512 y = vec512_set(bias[0]); vec512_hold(y);
+        const real *w = f->packed + 928;
+        {
+            const real *x = f->linear1;
+            for (int64_t c = 0; c < 32; c++) { /* channels read */
+                vec512 v = vec512_load(x + c * 16); vec512_hold(v); vec512 u = vec512_set(w[c]);
+                y = vec512_fma(u, v, y);
+            }
+        }
+        y = vec512_sigmoid(y);
+        vec512_store(sigmoid1, y);
+    }
+}
+
+/* seed, st.arch:14 */
+TARGET_AVX512 static void read_dsigmoid1_avx512(const Frame *f)
+{
+    read_field(f->call, f->block, &f->parts, NULL, f->dy, f->dsigmoid1, 1, 1);
+}
+
+/* dsigmoid1 -> dlinear2; dlinear1; dleaky_relu3 -> dglobal_max_pool1, st.arch:14
+ * dx[c,q] = sum over taps k and channels o of w[o,c,k] dy[o,back[k][q]]; 288 multiply-adds a site */
+TARGET_AVX512 static void dlinear1_2_avx512(const Frame *f)
+{
+    const real *dsigmoid1 = f->dsigmoid1;
+    const real *sigmoid1 = f->sigmoid1;
+    real *dlinear2 = f->dlinear2;
+    real *dlinear1 = f->dlinear1;
+    const real *leaky_relu3 = f->leaky_relu3;
+    real *dglobal_max_pool1 = f->dglobal_max_pool1;
+    {
+        vec512 y = vec512_load(dsigmoid1);
+        y = vec512_mul(y, vec512_mul(vec512_load(sigmoid1), vec512_sub(vec512_set((real)1), vec512_load(sigmoid1))));
+        vec512_store(dlinear2, y);
+    }
+    for (int64_t block = 0; block < 4; block++) { /* channels made, 8 at a time */
+        vec512 y_0 = vec512_set(0); vec512_hold(y_0);
+        vec512 y_1 = vec512_set(0); vec512_hold(y_1);
+        vec512 y_2 = vec512_set(0); vec512_hold(y_2);
+        vec512 y_3 = vec512_set(0); vec512_hold(y_3);
+        vec512 y_4 = vec512_set(0); vec512_hold(y_4);
+        vec512 y_5 = vec512_set(0); vec512_hold(y_5);
+        vec512 y_6 = vec512_set(0); vec512_hold(y_6);
+        vec512 y_7 = vec512_set(0); vec512_hold(y_7);
+        const real *w = f->packed + block * 8 + 976;
+        {
+            const real *x = f->dlinear2;
+            {
+                vec512 v = vec512_load(x); vec512_hold(v); vec512 u_0 = vec512_set(w[0]);
+                y_0 = vec512_fma(u_0, v, y_0); vec512 u_1 = vec512_set(w[1]);
+                y_1 = vec512_fma(u_1, v, y_1); vec512 u_2 = vec512_set(w[2]);
+                y_2 = vec512_fma(u_2, v, y_2); vec512 u_3 = vec512_set(w[3]);
+                y_3 = vec512_fma(u_3, v, y_3); vec512 u_4 = vec512_set(w[4]);
+                y_4 = vec512_fma(u_4, v, y_4); vec512 u_5 = vec512_set(w[5]);
+                y_5 = vec512_fma(u_5, v, y_5); vec512 u_6 = vec512_set(w[6]);
+                y_6 = vec512_fma(u_6, v, y_6); vec512 u_7 = vec512_set(w[7]);
+                y_7 = vec512_fma(u_7, v, y_7);
+            }
+        }
+        vec512_store(dlinear1 + block * 128, y_0);
+        vec512_store(dlinear1 + block * 128 + 16, y_1);
+        vec512_store(dlinear1 + block * 128 + 32, y_2);
+        vec512_store(dlinear1 + block * 128 + 48, y_3);
+        vec512_store(dlinear1 + block * 128 + 64, y_4);
+        vec512_store(dlinear1 + block * 128 + 80, y_5);
+        vec512_store(dlinear1 + block * 128 + 96, y_6);
+        vec512_store(dlinear1 + block * 128 + 112, y_7);
+    }
+    {
+        vec512 y_0 = vec512_set(0); vec512_hold(y_0);
+        vec512 y_1 = vec512_set(0); vec512_hold(y_1);
+        vec512 y_2 = vec512_set(0); vec512_hold(y_2);
+        vec512 y_3 = vec512_set(0); vec512_hold(y_3);
+        vec512 y_4 = vec512_set(0); vec512_hold(y_4);
+        vec512 y_5 = vec512_set(0); vec512_hold(y_5);
+        vec512 y_6 = vec512_set(0); vec512_hold(y_6);
+        vec512 y_7 = vec512_set(0); vec512_hold(y_7);
+        const real *w = f->packed + 1008;
+        {
+            const real *x = f->dlinear1;
+            for (int64_t c = 0; c < 32; c++) { /* channels read */
+                vec512 v = vec512_load(x + c * 16); vec512_hold(v);
+                vec512 u_0 = vec512_set(w[c * 8]); y_0 = vec512_fma(u_0, v, y_0);
+                vec512 u_1 = vec512_set(w[c * 8 + 1]); y_1 = vec512_fma(u_1, v, y_1);
+                vec512 u_2 = vec512_set(w[c * 8 + 2]); y_2 = vec512_fma(u_2, v, y_2);
+                vec512 u_3 = vec512_set(w[c * 8 + 3]); y_3 = vec512_fma(u_3, v, y_3);
+                vec512 u_4 = vec512_set(w[c * 8 + 4]); y_4 = vec512_fma(u_4, v, y_4);
+                vec512 u_5 = vec512_set(w[c * 8 + 5]); y_5 = vec512_fma(u_5, v, y_5);
+                vec512 u_6 = vec512_set(w[c * 8 + 6]); y_6 = vec512_fma(u_6, v, y_6);
+                vec512 u_7 = vec512_set(w[c * 8 + 7]); y_7 = vec512_fma(u_7, v, y_7);
+            }
+        }
+        y_0 = vec512_gt(vec512_load(leaky_relu3), vec512_set(0), y_0, vec512_mul(y_0, vec512_set((real)0.01)));
+        y_1 = vec512_gt(vec512_load(leaky_relu3 + 16), vec512_set(0), y_1, vec512_mul(y_1, vec512_set((real)0.01)));
+        y_2 = vec512_gt(vec512_load(leaky_relu3 + 32), vec512_set(0), y_2, vec512_mul(y_2, vec512_set((real)0.01)));
+        y_3 = vec512_gt(vec512_load(leaky_relu3 + 48), vec512_set(0), y_3, vec512_mul(y_3, vec512_set((real)0.01)));
+        y_4 = vec512_gt(vec512_load(leaky_relu3 + 64), vec512_set(0), y_4, vec512_mul(y_4, vec512_set((real)0.01)));
+        y_5 = vec512_gt(vec512_load(leaky_relu3 + 80), vec512_set(0), y_5, vec512_mul(y_5, vec512_set((real)0.01)));
+        y_6 = vec512_gt(vec512_load(leaky_relu3 + 96), vec512_set(0), y_6, vec512_mul(y_6, vec512_set((real)0.01)));
+        y_7 = vec512_gt(vec512_load(leaky_relu3 + 112), vec512_set(0), y_7, vec512_mul(y_7, vec512_set((real)0.01)));
+        vec512_store(dglobal_max_pool1, y_0);
+        vec512_store(dglobal_max_pool1 + 16, y_1);
+        vec512_store(dglobal_max_pool1 + 32, y_2);
+        vec512_store(dglobal_max_pool1 + 48, y_3);
+        vec512_store(dglobal_max_pool1 + 64, y_4);
+        vec512_store(dglobal_max_pool1 + 80, y_5);
+        vec512_store(dglobal_max_pool1 + 96, y_6);
+        vec512_store(dglobal_max_pool1 + 112, y_7);
+    }
+}
+
+/* dconv3; dleaky_relu2 -> dconv2; dleaky_relu1 -> dmax_pool1, st.arch:10
+ * dx[c,q] = sum over taps k and channels o of w[o,c,k] dy[o,back[k][q]]; 384 multiply-adds a site */
+TARGET_AVX512 static void dconv3_2_avx512(const Frame *f)
 {
     real dglobal_max_pool1_all[1 * 8 * 16] __attribute__((aligned(64)));
     share(&f->parts, f->dglobal_max_pool1, dglobal_max_pool1_all, 8);
@@ -4057,66 +5042,6 @@ TARGET_AVX512 static void dconv3_avx512(const Frame *f)
     }
 }
 
-/* conv_dw, st.arch:10
- * dw[o,c,k] += sum over sites p of dy[o,p] x[c,near[k][p]]; 128 multiply-adds a site */
-TARGET_AVX512 static void dconv3_weight_avx512(const Frame *f)
-{
-    for (int64_t from = 0; from + 64 <= f->sites2 + 63; from += 64) { /* strips of sites */
-        const int64_t to = (from + 64 < f->sites2 ? from + 64 : f->sites2);
-        for (int64_t o = 0; o < 8; o += 4) { /* channels made */
-            for (int64_t c = 0; c < 16; c += 4) { /* channels read */
-                real *dw = f->sums + o * 16 + c * 4 + 544;
-                vec512 sum_0_0 = vec512_set(0); vec512_hold(sum_0_0);
-                vec512 sum_0_1 = vec512_set(0); vec512_hold(sum_0_1);
-                vec512 sum_0_2 = vec512_set(0); vec512_hold(sum_0_2);
-                vec512 sum_0_3 = vec512_set(0); vec512_hold(sum_0_3);
-                vec512 sum_1_0 = vec512_set(0); vec512_hold(sum_1_0);
-                vec512 sum_1_1 = vec512_set(0); vec512_hold(sum_1_1);
-                vec512 sum_1_2 = vec512_set(0); vec512_hold(sum_1_2);
-                vec512 sum_1_3 = vec512_set(0); vec512_hold(sum_1_3);
-                vec512 sum_2_0 = vec512_set(0); vec512_hold(sum_2_0);
-                vec512 sum_2_1 = vec512_set(0); vec512_hold(sum_2_1);
-                vec512 sum_2_2 = vec512_set(0); vec512_hold(sum_2_2);
-                vec512 sum_2_3 = vec512_set(0); vec512_hold(sum_2_3);
-                vec512 sum_3_0 = vec512_set(0); vec512_hold(sum_3_0);
-                vec512 sum_3_1 = vec512_set(0); vec512_hold(sum_3_1);
-                vec512 sum_3_2 = vec512_set(0); vec512_hold(sum_3_2);
-                vec512 sum_3_3 = vec512_set(0); vec512_hold(sum_3_3);
-                for (int64_t s = from; s < to; s++) { /* sites */
-                    const real *dy = f->dconv3 + s * 128 + o * 16;
-                    const real *x = f->leaky_relu2 + s * 272 + c * 16;
-                    vec512 v_0 = vec512_load(x); vec512_hold(v_0);
-                    vec512 v_1 = vec512_load(x + 16); vec512_hold(v_1);
-                    vec512 v_2 = vec512_load(x + 32); vec512_hold(v_2);
-                    vec512 v_3 = vec512_load(x + 48); vec512_hold(v_3);
-                    vec512 u_0 = vec512_load(dy); vec512_hold(u_0);
-                    sum_0_0 = vec512_fma(u_0, v_0, sum_0_0);
-                    sum_0_1 = vec512_fma(u_0, v_1, sum_0_1);
-                    sum_0_2 = vec512_fma(u_0, v_2, sum_0_2);
-                    sum_0_3 = vec512_fma(u_0, v_3, sum_0_3);
-                    vec512 u_1 = vec512_load(dy + 16); vec512_hold(u_1);
-                    sum_1_0 = vec512_fma(u_1, v_0, sum_1_0);
-                    sum_1_1 = vec512_fma(u_1, v_1, sum_1_1);
-                    sum_1_2 = vec512_fma(u_1, v_2, sum_1_2);
-                    sum_1_3 = vec512_fma(u_1, v_3, sum_1_3);
-                    vec512 u_2 = vec512_load(dy + 32); vec512_hold(u_2);
-                    sum_2_0 = vec512_fma(u_2, v_0, sum_2_0);
-                    sum_2_1 = vec512_fma(u_2, v_1, sum_2_1);
-                    sum_2_2 = vec512_fma(u_2, v_2, sum_2_2);
-                    sum_2_3 = vec512_fma(u_2, v_3, sum_2_3);
-                    vec512 u_3 = vec512_load(dy + 48); vec512_hold(u_3);
-                    sum_3_0 = vec512_fma(u_3, v_0, sum_3_0);
-                    sum_3_1 = vec512_fma(u_3, v_1, sum_3_1);
-                    sum_3_2 = vec512_fma(u_3, v_2, sum_3_2);
-                    sum_3_3 = vec512_fma(u_3, v_3, sum_3_3);
-                }
-                vec512_add_sums(dw, sum_0_0, sum_1_0, sum_2_0, sum_3_0, sum_0_1, sum_1_1, sum_2_1,
-                sum_3_1, sum_0_2, sum_1_2, sum_2_2, sum_3_2, sum_0_3, sum_1_3, sum_2_3, sum_3_3);
-            }
-        }
-    }
-}
-
 /* conv_db, st.arch:10 */
 TARGET_AVX512 static void dconv3_bias_avx512(const Frame *f)
 {
@@ -4142,66 +5067,6 @@ TARGET_AVX512 static void dconv3_bias_avx512(const Frame *f)
             vec512_add_sums(db, sum_0, sum_1, sum_2, sum_3, sum_4, sum_5, sum_6, sum_7,
             vec512_set(0), vec512_set(0), vec512_set(0), vec512_set(0), vec512_set(0),
             vec512_set(0), vec512_set(0), vec512_set(0));
-        }
-    }
-}
-
-/* conv_dw, st.arch:9
- * dw[o,c,k] += sum over sites p of dy[o,p] x[c,near[k][p]]; 256 multiply-adds a site */
-TARGET_AVX512 static void dconv2_weight_avx512(const Frame *f)
-{
-    for (int64_t from = 0; from + 64 <= f->sites2 + 63; from += 64) { /* strips of sites */
-        const int64_t to = (from + 64 < f->sites2 ? from + 64 : f->sites2);
-        for (int64_t o = 0; o < 16; o += 4) { /* channels made */
-            for (int64_t c = 0; c < 16; c += 4) { /* channels read */
-                real *dw = f->sums + o * 16 + c * 4 + 256;
-                vec512 sum_0_0 = vec512_set(0); vec512_hold(sum_0_0);
-                vec512 sum_0_1 = vec512_set(0); vec512_hold(sum_0_1);
-                vec512 sum_0_2 = vec512_set(0); vec512_hold(sum_0_2);
-                vec512 sum_0_3 = vec512_set(0); vec512_hold(sum_0_3);
-                vec512 sum_1_0 = vec512_set(0); vec512_hold(sum_1_0);
-                vec512 sum_1_1 = vec512_set(0); vec512_hold(sum_1_1);
-                vec512 sum_1_2 = vec512_set(0); vec512_hold(sum_1_2);
-                vec512 sum_1_3 = vec512_set(0); vec512_hold(sum_1_3);
-                vec512 sum_2_0 = vec512_set(0); vec512_hold(sum_2_0);
-                vec512 sum_2_1 = vec512_set(0); vec512_hold(sum_2_1);
-                vec512 sum_2_2 = vec512_set(0); vec512_hold(sum_2_2);
-                vec512 sum_2_3 = vec512_set(0); vec512_hold(sum_2_3);
-                vec512 sum_3_0 = vec512_set(0); vec512_hold(sum_3_0);
-                vec512 sum_3_1 = vec512_set(0); vec512_hold(sum_3_1);
-                vec512 sum_3_2 = vec512_set(0); vec512_hold(sum_3_2);
-                vec512 sum_3_3 = vec512_set(0); vec512_hold(sum_3_3);
-                for (int64_t s = from; s < to; s++) { /* sites */
-                    const real *dy = f->dconv2 + s * 272 + o * 16;
-                    const real *x = f->leaky_relu1 + s * 272 + c * 16;
-                    vec512 v_0 = vec512_load(x); vec512_hold(v_0);
-                    vec512 v_1 = vec512_load(x + 16); vec512_hold(v_1);
-                    vec512 v_2 = vec512_load(x + 32); vec512_hold(v_2);
-                    vec512 v_3 = vec512_load(x + 48); vec512_hold(v_3);
-                    vec512 u_0 = vec512_load(dy); vec512_hold(u_0);
-                    sum_0_0 = vec512_fma(u_0, v_0, sum_0_0);
-                    sum_0_1 = vec512_fma(u_0, v_1, sum_0_1);
-                    sum_0_2 = vec512_fma(u_0, v_2, sum_0_2);
-                    sum_0_3 = vec512_fma(u_0, v_3, sum_0_3);
-                    vec512 u_1 = vec512_load(dy + 16); vec512_hold(u_1);
-                    sum_1_0 = vec512_fma(u_1, v_0, sum_1_0);
-                    sum_1_1 = vec512_fma(u_1, v_1, sum_1_1);
-                    sum_1_2 = vec512_fma(u_1, v_2, sum_1_2);
-                    sum_1_3 = vec512_fma(u_1, v_3, sum_1_3);
-                    vec512 u_2 = vec512_load(dy + 32); vec512_hold(u_2);
-                    sum_2_0 = vec512_fma(u_2, v_0, sum_2_0);
-                    sum_2_1 = vec512_fma(u_2, v_1, sum_2_1);
-                    sum_2_2 = vec512_fma(u_2, v_2, sum_2_2);
-                    sum_2_3 = vec512_fma(u_2, v_3, sum_2_3);
-                    vec512 u_3 = vec512_load(dy + 48); vec512_hold(u_3);
-                    sum_3_0 = vec512_fma(u_3, v_0, sum_3_0);
-                    sum_3_1 = vec512_fma(u_3, v_1, sum_3_1);
-                    sum_3_2 = vec512_fma(u_3, v_2, sum_3_2);
-                    sum_3_3 = vec512_fma(u_3, v_3, sum_3_3);
-                }
-                vec512_add_sums(dw, sum_0_0, sum_1_0, sum_2_0, sum_3_0, sum_0_1, sum_1_1, sum_2_1,
-                sum_3_1, sum_0_2, sum_1_2, sum_2_2, sum_3_2, sum_0_3, sum_1_3, sum_2_3, sum_3_3);
-            }
         }
     }
 }
@@ -4232,254 +5097,6 @@ TARGET_AVX512 static void dconv2_bias_avx512(const Frame *f)
             vec512_set(0), vec512_set(0), vec512_set(0), vec512_set(0), vec512_set(0),
             vec512_set(0), vec512_set(0), vec512_set(0));
         }
-    }
-}
-
-/* dconv1, st.arch:7 */
-TARGET_AVX512 static void dconv1_avx512(const Frame *f)
-{
-    if (f->sites2 * 4 < f->sites1) {
-        clear(f->dconv1, f->sites1 * 272);
-    }
-    for (int64_t s = 0; s < f->sites2; s++) { /* sites */
-        real *dconv1_0 = f->dconv1 + (int64_t)f->near1[s] * 272;
-        real *dconv1_1 = f->dconv1 + (int64_t)f->near1[f->sites2 + s] * 272;
-        real *dconv1_2 = f->dconv1 + (int64_t)f->near1[f->sites2 * 2 + s] * 272;
-        real *dconv1_3 = f->dconv1 + (int64_t)f->near1[f->sites2 * 3 + s] * 272;
-        const real *dmax_pool1 = f->dmax_pool1 + s * 272;
-        const real *max_pool1_arg = f->max_pool1_arg + s * 272;
-        for (int64_t c = 0; c < 16; c++) { /* channels read */
-            vec512 dy = vec512_load(dmax_pool1 + c * 16);
-            vec512 arg = vec512_load(max_pool1_arg + c * 16);
-            vec512 y_0 = vec512_eq(arg, vec512_set((real)0), dy, vec512_set(0));
-            vec512 y_1 = vec512_eq(arg, vec512_set((real)1), dy, vec512_set(0));
-            vec512 y_2 = vec512_eq(arg, vec512_set((real)2), dy, vec512_set(0));
-            vec512 y_3 = vec512_eq(arg, vec512_set((real)3), dy, vec512_set(0));
-            vec512_store(dconv1_0 + c * 16, y_0); vec512_store(dconv1_1 + c * 16, y_1);
-            vec512_store(dconv1_2 + c * 16, y_2); vec512_store(dconv1_3 + c * 16, y_3);
-        }
-    }
-}
-
-/* conv_dw, st.arch:7
- * dw[o,c,k] += sum over sites p of dy[o,p] x[c,near[k][p]]; 256 multiply-adds a site */
-TARGET_AVX512 static void dconv1_weight_avx512(const Frame *f)
-{
-    vec512_fill_halo(&f->near2_halo, f->flux, 4, f->sites1);
-    for (int64_t from = 0; from + 64 <= f->sites1 + 63; from += 64) { /* strips of sites */
-        const int64_t to = (from + 64 < f->sites1 ? from + 64 : f->sites1);
-        for (int64_t o = 0; o < 16; o += 4) { /* channels made */
-            for (int64_t tap = 0; tap < 4; tap++) { /* taps */
-                real *dw = f->sums + tap * 64 + o * 4;
-                vec512 sum_0_0 = vec512_set(0); vec512_hold(sum_0_0);
-                vec512 sum_0_1 = vec512_set(0); vec512_hold(sum_0_1);
-                vec512 sum_0_2 = vec512_set(0); vec512_hold(sum_0_2);
-                vec512 sum_0_3 = vec512_set(0); vec512_hold(sum_0_3);
-                vec512 sum_1_0 = vec512_set(0); vec512_hold(sum_1_0);
-                vec512 sum_1_1 = vec512_set(0); vec512_hold(sum_1_1);
-                vec512 sum_1_2 = vec512_set(0); vec512_hold(sum_1_2);
-                vec512 sum_1_3 = vec512_set(0); vec512_hold(sum_1_3);
-                vec512 sum_2_0 = vec512_set(0); vec512_hold(sum_2_0);
-                vec512 sum_2_1 = vec512_set(0); vec512_hold(sum_2_1);
-                vec512 sum_2_2 = vec512_set(0); vec512_hold(sum_2_2);
-                vec512 sum_2_3 = vec512_set(0); vec512_hold(sum_2_3);
-                vec512 sum_3_0 = vec512_set(0); vec512_hold(sum_3_0);
-                vec512 sum_3_1 = vec512_set(0); vec512_hold(sum_3_1);
-                vec512 sum_3_2 = vec512_set(0); vec512_hold(sum_3_2);
-                vec512 sum_3_3 = vec512_set(0); vec512_hold(sum_3_3);
-                for (int64_t s = from; s < to; s++) { /* sites */
-                    const real *dy = f->dconv1 + s * 272 + o * 16;
-                    const real *x = f->flux + (int64_t)f->near2[tap * f->sites1 + s] * 64;
-                    vec512 v_0 = vec512_load(x); vec512_hold(v_0);
-                    vec512 v_1 = vec512_load(x + 16); vec512_hold(v_1);
-                    vec512 v_2 = vec512_load(x + 32); vec512_hold(v_2);
-                    vec512 v_3 = vec512_load(x + 48); vec512_hold(v_3);
-                    vec512 u_0 = vec512_load(dy); vec512_hold(u_0);
-                    sum_0_0 = vec512_fma(u_0, v_0, sum_0_0);
-                    sum_0_1 = vec512_fma(u_0, v_1, sum_0_1);
-                    sum_0_2 = vec512_fma(u_0, v_2, sum_0_2);
-                    sum_0_3 = vec512_fma(u_0, v_3, sum_0_3);
-                    vec512 u_1 = vec512_load(dy + 16); vec512_hold(u_1);
-                    sum_1_0 = vec512_fma(u_1, v_0, sum_1_0);
-                    sum_1_1 = vec512_fma(u_1, v_1, sum_1_1);
-                    sum_1_2 = vec512_fma(u_1, v_2, sum_1_2);
-                    sum_1_3 = vec512_fma(u_1, v_3, sum_1_3);
-                    vec512 u_2 = vec512_load(dy + 32); vec512_hold(u_2);
-                    sum_2_0 = vec512_fma(u_2, v_0, sum_2_0);
-                    sum_2_1 = vec512_fma(u_2, v_1, sum_2_1);
-                    sum_2_2 = vec512_fma(u_2, v_2, sum_2_2);
-                    sum_2_3 = vec512_fma(u_2, v_3, sum_2_3);
-                    vec512 u_3 = vec512_load(dy + 48); vec512_hold(u_3);
-                    sum_3_0 = vec512_fma(u_3, v_0, sum_3_0);
-                    sum_3_1 = vec512_fma(u_3, v_1, sum_3_1);
-                    sum_3_2 = vec512_fma(u_3, v_2, sum_3_2);
-                    sum_3_3 = vec512_fma(u_3, v_3, sum_3_3);
-                }
-                vec512_add_sums(dw, sum_0_0, sum_1_0, sum_2_0, sum_3_0, sum_0_1, sum_1_1, sum_2_1,
-                sum_3_1, sum_0_2, sum_1_2, sum_2_2, sum_3_2, sum_0_3, sum_1_3, sum_2_3, sum_3_3);
-            }
-        }
-    }
-}
-
-/* global_max_pool1 -> leaky_relu3; linear1; linear2 -> sigmoid1, st.arch:11
- * y[o,p] = b[o] + sum over taps k and channels c of w[o,c,k] x[c,near[k][p]]; 288 multiply-adds a site */
-TARGET_AVX512 static void linear1_3_avx512(const Frame *f)
-{
-    const real *global_max_pool1 = f->global_max_pool1;
-    real *leaky_relu3 = f->leaky_relu3;
-    real *linear1 = f->linear1;
-    real *sigmoid1 = f->sigmoid1;
-    {
-        for (int64_t c = 0; c < 8; c++) { /* channels read */
-            vec512 y = vec512_load(global_max_pool1 + c * 16);
-            y = vec512_max(y, vec512_mul(y, vec512_set((real)0.01)));
-            vec512_store(leaky_relu3 + c * 16, y);
-        }
-    }
-    for (int64_t block = 0; block < 4; block++) { /* channels made, 8 at a time */
-        vec512 y_0 = vec512_set(0); vec512_hold(y_0);
-        vec512 y_1 = vec512_set(0); vec512_hold(y_1);
-        vec512 y_2 = vec512_set(0); vec512_hold(y_2);
-        vec512 y_3 = vec512_set(0); vec512_hold(y_3);
-        vec512 y_4 = vec512_set(0); vec512_hold(y_4);
-        vec512 y_5 = vec512_set(0); vec512_hold(y_5);
-        vec512 y_6 = vec512_set(0); vec512_hold(y_6);
-        vec512 y_7 = vec512_set(0); vec512_hold(y_7);
-        const real *w = f->packed + block * 64 + 672;
-        {
-            const real *x = f->leaky_relu3;
-            for (int64_t c = 0; c < 8; c++) { /* channels read */
-                vec512 v = vec512_load(x + c * 16); vec512_hold(v);
-                vec512 u_0 = vec512_set(w[c * 8]); y_0 = vec512_fma(u_0, v, y_0);
-                vec512 u_1 = vec512_set(w[c * 8 + 1]); y_1 = vec512_fma(u_1, v, y_1);
-                vec512 u_2 = vec512_set(w[c * 8 + 2]); y_2 = vec512_fma(u_2, v, y_2);
-                vec512 u_3 = vec512_set(w[c * 8 + 3]); y_3 = vec512_fma(u_3, v, y_3);
-                vec512 u_4 = vec512_set(w[c * 8 + 4]); y_4 = vec512_fma(u_4, v, y_4);
-                vec512 u_5 = vec512_set(w[c * 8 + 5]); y_5 = vec512_fma(u_5, v, y_5);
-                vec512 u_6 = vec512_set(w[c * 8 + 6]); y_6 = vec512_fma(u_6, v, y_6);
-                vec512 u_7 = vec512_set(w[c * 8 + 7]); y_7 = vec512_fma(u_7, v, y_7);
-            }
-        }
-        vec512_store(linear1 + block * 128, y_0);
-        vec512_store(linear1 + block * 128 + 16, y_1);
-        vec512_store(linear1 + block * 128 + 32, y_2);
-        vec512_store(linear1 + block * 128 + 48, y_3);
-        vec512_store(linear1 + block * 128 + 64, y_4);
-        vec512_store(linear1 + block * 128 + 80, y_5);
-        vec512_store(linear1 + block * 128 + 96, y_6);
-        vec512_store(linear1 + block * 128 + 112, y_7);
-    }
-    {
-        const real *bias = f->packed + 960;
-        vec512 y = vec512_set(bias[0]); vec512_hold(y);
-        const real *w = f->packed + 928;
-        {
-            const real *x = f->linear1;
-            for (int64_t c = 0; c < 32; c++) { /* channels read */
-                vec512 v = vec512_load(x + c * 16); vec512_hold(v); vec512 u = vec512_set(w[c]);
-                y = vec512_fma(u, v, y);
-            }
-        }
-        y = vec512_sigmoid(y);
-        vec512_store(sigmoid1, y);
-    }
-}
-
-/* seed, st.arch:14 */
-TARGET_AVX512 static void read_dsigmoid1_avx512(const Frame *f)
-{
-    read_field(f->call, f->block, &f->parts, NULL, f->dy, f->dsigmoid1, 1, 1);
-}
-
-/* dsigmoid1 -> dlinear2; dlinear1; dleaky_relu3 -> dglobal_max_pool1, st.arch:14
- * dx[c,q] = sum over taps k and channels o of w[o,c,k] dy[o,back[k][q]]; 288 multiply-adds a site */
-TARGET_AVX512 static void dlinear1_2_avx512(const Frame *f)
-{
-    const real *dsigmoid1 = f->dsigmoid1;
-    const real *sigmoid1 = f->sigmoid1;
-    real *dlinear2 = f->dlinear2;
-    real *dlinear1 = f->dlinear1;
-    const real *leaky_relu3 = f->leaky_relu3;
-    real *dglobal_max_pool1 = f->dglobal_max_pool1;
-    {
-        vec512 y = vec512_load(dsigmoid1);
-        y = vec512_mul(y, vec512_mul(vec512_load(sigmoid1), vec512_sub(vec512_set((real)1), vec512_load(sigmoid1))));
-        vec512_store(dlinear2, y);
-    }
-    for (int64_t block = 0; block < 4; block++) { /* channels made, 8 at a time */
-        vec512 y_0 = vec512_set(0); vec512_hold(y_0);
-        vec512 y_1 = vec512_set(0); vec512_hold(y_1);
-        vec512 y_2 = vec512_set(0); vec512_hold(y_2);
-        vec512 y_3 = vec512_set(0); vec512_hold(y_3);
-        vec512 y_4 = vec512_set(0); vec512_hold(y_4);
-        vec512 y_5 = vec512_set(0); vec512_hold(y_5);
-        vec512 y_6 = vec512_set(0); vec512_hold(y_6);
-        vec512 y_7 = vec512_set(0); vec512_hold(y_7);
-        const real *w = f->packed + block * 8 + 976;
-        {
-            const real *x = f->dlinear2;
-            {
-                vec512 v = vec512_load(x); vec512_hold(v); vec512 u_0 = vec512_set(w[0]);
-                y_0 = vec512_fma(u_0, v, y_0); vec512 u_1 = vec512_set(w[1]);
-                y_1 = vec512_fma(u_1, v, y_1); vec512 u_2 = vec512_set(w[2]);
-                y_2 = vec512_fma(u_2, v, y_2); vec512 u_3 = vec512_set(w[3]);
-                y_3 = vec512_fma(u_3, v, y_3); vec512 u_4 = vec512_set(w[4]);
-                y_4 = vec512_fma(u_4, v, y_4); vec512 u_5 = vec512_set(w[5]);
-                y_5 = vec512_fma(u_5, v, y_5); vec512 u_6 = vec512_set(w[6]);
-                y_6 = vec512_fma(u_6, v, y_6); vec512 u_7 = vec512_set(w[7]);
-                y_7 = vec512_fma(u_7, v, y_7);
-            }
-        }
-        vec512_store(dlinear1 + block * 128, y_0);
-        vec512_store(dlinear1 + block * 128 + 16, y_1);
-        vec512_store(dlinear1 + block * 128 + 32, y_2);
-        vec512_store(dlinear1 + block * 128 + 48, y_3);
-        vec512_store(dlinear1 + block * 128 + 64, y_4);
-        vec512_store(dlinear1 + block * 128 + 80, y_5);
-        vec512_store(dlinear1 + block * 128 + 96, y_6);
-        vec512_store(dlinear1 + block * 128 + 112, y_7);
-    }
-    {
-        vec512 y_0 = vec512_set(0); vec512_hold(y_0);
-        vec512 y_1 = vec512_set(0); vec512_hold(y_1);
-        vec512 y_2 = vec512_set(0); vec512_hold(y_2);
-        vec512 y_3 = vec512_set(0); vec512_hold(y_3);
-        vec512 y_4 = vec512_set(0); vec512_hold(y_4);
-        vec512 y_5 = vec512_set(0); vec512_hold(y_5);
-        vec512 y_6 = vec512_set(0); vec512_hold(y_6);
-        vec512 y_7 = vec512_set(0); vec512_hold(y_7);
-        const real *w = f->packed + 1008;
-        {
-            const real *x = f->dlinear1;
-            for (int64_t c = 0; c < 32; c++) { /* channels read */
-                vec512 v = vec512_load(x + c * 16); vec512_hold(v);
-                vec512 u_0 = vec512_set(w[c * 8]); y_0 = vec512_fma(u_0, v, y_0);
-                vec512 u_1 = vec512_set(w[c * 8 + 1]); y_1 = vec512_fma(u_1, v, y_1);
-                vec512 u_2 = vec512_set(w[c * 8 + 2]); y_2 = vec512_fma(u_2, v, y_2);
-                vec512 u_3 = vec512_set(w[c * 8 + 3]); y_3 = vec512_fma(u_3, v, y_3);
-                vec512 u_4 = vec512_set(w[c * 8 + 4]); y_4 = vec512_fma(u_4, v, y_4);
-                vec512 u_5 = vec512_set(w[c * 8 + 5]); y_5 = vec512_fma(u_5, v, y_5);
-                vec512 u_6 = vec512_set(w[c * 8 + 6]); y_6 = vec512_fma(u_6, v, y_6);
-                vec512 u_7 = vec512_set(w[c * 8 + 7]); y_7 = vec512_fma(u_7, v, y_7);
-            }
-        }
-        y_0 = vec512_gt(vec512_load(leaky_relu3), vec512_set(0), y_0, vec512_mul(y_0, vec512_set((real)0.01)));
-        y_1 = vec512_gt(vec512_load(leaky_relu3 + 16), vec512_set(0), y_1, vec512_mul(y_1, vec512_set((real)0.01)));
-        y_2 = vec512_gt(vec512_load(leaky_relu3 + 32), vec512_set(0), y_2, vec512_mul(y_2, vec512_set((real)0.01)));
-        y_3 = vec512_gt(vec512_load(leaky_relu3 + 48), vec512_set(0), y_3, vec512_mul(y_3, vec512_set((real)0.01)));
-        y_4 = vec512_gt(vec512_load(leaky_relu3 + 64), vec512_set(0), y_4, vec512_mul(y_4, vec512_set((real)0.01)));
-        y_5 = vec512_gt(vec512_load(leaky_relu3 + 80), vec512_set(0), y_5, vec512_mul(y_5, vec512_set((real)0.01)));
-        y_6 = vec512_gt(vec512_load(leaky_relu3 + 96), vec512_set(0), y_6, vec512_mul(y_6, vec512_set((real)0.01)));
-        y_7 = vec512_gt(vec512_load(leaky_relu3 + 112), vec512_set(0), y_7, vec512_mul(y_7, vec512_set((real)0.01)));
-        vec512_store(dglobal_max_pool1, y_0);
-        vec512_store(dglobal_max_pool1 + 16, y_1);
-        vec512_store(dglobal_max_pool1 + 32, y_2);
-        vec512_store(dglobal_max_pool1 + 48, y_3);
-        vec512_store(dglobal_max_pool1 + 64, y_4);
-        vec512_store(dglobal_max_pool1 + 80, y_5);
-        vec512_store(dglobal_max_pool1 + 96, y_6);
-        vec512_store(dglobal_max_pool1 + 112, y_7);
     }
 }
 
@@ -4684,9 +5301,7 @@ static void run_gradient_avx512(Frame *f, int64_t first, int64_t last)
         dlinear1_weight_avx512(f);
         dconv3_avx512(f);
         dconv3_weight_avx512(f);
-        dconv3_bias_avx512(f);
         dconv2_weight_avx512(f);
-        dconv2_bias_avx512(f);
         dconv1_avx512(f);
         dconv1_weight_avx512(f);
     }
@@ -4712,7 +5327,7 @@ static void run_vjp_avx512(Frame *f, int64_t first, int64_t last)
             dlinear2_bias_avx512(f);
             dlinear1_weight_avx512(f);
         }
-        dconv3_avx512(f);
+        dconv3_2_avx512(f);
         if (f->dparams) {
             dconv3_weight_avx512(f);
             dconv3_bias_avx512(f);
@@ -6037,239 +6652,290 @@ TARGET_AVX2 static void dlinear1_weight_avx2(const Frame *f)
     }
 }
 
-/* dconv3; dleaky_relu2 -> dconv2; dleaky_relu1 -> dmax_pool1, st.arch:10
+/* dconv3 -> dconv3.bias; dleaky_relu2 -> dconv2 -> dconv2.bias; dleaky_relu1 -> dmax_pool1, st.arch:10
  * dx[c,q] = sum over taps k and channels o of w[o,c,k] dy[o,back[k][q]]; 384 multiply-adds a site */
 TARGET_AVX2 static void dconv3_avx2(const Frame *f)
 {
+    real dconv3_bias_strip[1 * 8 * 16] __attribute__((aligned(64)));
+    real dconv2_bias_strip[1 * 16 * 16] __attribute__((aligned(64)));
     real dglobal_max_pool1_all[1 * 8 * 16] __attribute__((aligned(64)));
     share(&f->parts, f->dglobal_max_pool1, dglobal_max_pool1_all, 8);
-    for (int64_t s = 0; s + 3 <= f->sites2; s += 3) { /* sites */
-        real *dconv3 = f->dconv3 + s * 128;
-        const real *leaky_relu2 = f->leaky_relu2 + s * 272;
-        real *dconv2 = f->dconv2 + s * 272;
-        const real *leaky_relu1 = f->leaky_relu1 + s * 272;
-        real *dmax_pool1 = f->dmax_pool1 + s * 272;
-        for (int64_t k = 0; k < 3; k++) { /* sites of the tile */
-            const real *x = dglobal_max_pool1_all;
-            const real *arg = f->global_max_pool1_arg;
-            for (int64_t c = 0; c < 8; c++) { /* channels read */
-                for (int64_t lane = 0; lane < 16; lane += 8) { /* samples */
-                    vec256 y = vec256_eq(vec256_load(arg + c * 16 + lane),
-                    vec256_set((real)(s + k)), vec256_load(x + c * 16 + lane), vec256_set(0));
-                    vec256_store(dconv3 + k * 128 + c * 16 + lane, y);
-                }
-            }
-        }
-        for (int64_t block = 0; block < 2; block++) { /* channels made, 8 at a time */
-            for (int64_t o = 0; o < 8; o += 4) { /* channels made */
-                for (int64_t lane = 0; lane < 16; lane += 8) { /* samples */
-                    vec256 y_0_0 = vec256_set(0); vec256_hold(y_0_0);
-                    vec256 y_0_1 = vec256_set(0); vec256_hold(y_0_1);
-                    vec256 y_0_2 = vec256_set(0); vec256_hold(y_0_2);
-                    vec256 y_1_0 = vec256_set(0); vec256_hold(y_1_0);
-                    vec256 y_1_1 = vec256_set(0); vec256_hold(y_1_1);
-                    vec256 y_1_2 = vec256_set(0); vec256_hold(y_1_2);
-                    vec256 y_2_0 = vec256_set(0); vec256_hold(y_2_0);
-                    vec256 y_2_1 = vec256_set(0); vec256_hold(y_2_1);
-                    vec256 y_2_2 = vec256_set(0); vec256_hold(y_2_2);
-                    vec256 y_3_0 = vec256_set(0); vec256_hold(y_3_0);
-                    vec256 y_3_1 = vec256_set(0); vec256_hold(y_3_1);
-                    vec256 y_3_2 = vec256_set(0); vec256_hold(y_3_2);
-                    const real *w = f->packed + block * 64 + o + 1264;
-                    {
-                        const real *x_0 = f->dconv3 + s * 128 + lane;
-                        const real *x_1 = f->dconv3 + s * 128 + lane + 128;
-                        const real *x_2 = f->dconv3 + s * 128 + lane + 256;
-                        for (int64_t c = 0; c < 8; c++) { /* channels read */
-                            vec256 v_0 = vec256_load(x_0 + c * 16); vec256_hold(v_0);
-                            vec256 v_1 = vec256_load(x_1 + c * 16); vec256_hold(v_1);
-                            vec256 v_2 = vec256_load(x_2 + c * 16); vec256_hold(v_2);
-                            vec256 u_0 = vec256_set(w[c * 8]); y_0_0 = vec256_fma(u_0, v_0, y_0_0);
-                            y_0_1 = vec256_fma(u_0, v_1, y_0_1);
-                            y_0_2 = vec256_fma(u_0, v_2, y_0_2);
-                            vec256 u_1 = vec256_set(w[c * 8 + 1]);
-                            y_1_0 = vec256_fma(u_1, v_0, y_1_0);
-                            y_1_1 = vec256_fma(u_1, v_1, y_1_1);
-                            y_1_2 = vec256_fma(u_1, v_2, y_1_2);
-                            vec256 u_2 = vec256_set(w[c * 8 + 2]);
-                            y_2_0 = vec256_fma(u_2, v_0, y_2_0);
-                            y_2_1 = vec256_fma(u_2, v_1, y_2_1);
-                            y_2_2 = vec256_fma(u_2, v_2, y_2_2);
-                            vec256 u_3 = vec256_set(w[c * 8 + 3]);
-                            y_3_0 = vec256_fma(u_3, v_0, y_3_0);
-                            y_3_1 = vec256_fma(u_3, v_1, y_3_1);
-                            y_3_2 = vec256_fma(u_3, v_2, y_3_2);
-                        }
+    for (int64_t from = 0; from + 64 <= f->sites2 + 63; from += 64) { /* strips of sites */
+        const int64_t to = (from + 64 < f->sites2 ? from + 64 : f->sites2);
+        clear(dconv3_bias_strip, 128);
+        clear(dconv2_bias_strip, 256);
+        for (int64_t s = from; s + 3 <= to; s += 3) { /* sites */
+            real *dconv3 = f->dconv3 + s * 128;
+            real *dconv3_bias = dconv3_bias_strip;
+            const real *leaky_relu2 = f->leaky_relu2 + s * 272;
+            real *dconv2 = f->dconv2 + s * 272;
+            real *dconv2_bias = dconv2_bias_strip;
+            const real *leaky_relu1 = f->leaky_relu1 + s * 272;
+            real *dmax_pool1 = f->dmax_pool1 + s * 272;
+            for (int64_t k = 0; k < 3; k++) { /* sites of the tile */
+                const real *x = dglobal_max_pool1_all;
+                const real *arg = f->global_max_pool1_arg;
+                for (int64_t c = 0; c < 8; c++) { /* channels read */
+                    for (int64_t lane = 0; lane < 16; lane += 8) { /* samples */
+                        vec256 y = vec256_eq(vec256_load(arg + c * 16 + lane),
+                        vec256_set((real)(s + k)), vec256_load(x + c * 16 + lane), vec256_set(0));
+                        vec256_store(dconv3 + k * 128 + c * 16 + lane, y);
+                        vec256_store(dconv3_bias + c * 16 + lane, vec256_add(vec256_load(dconv3_bias + c * 16 + lane), y));
                     }
-                    y_0_0 = vec256_gt(vec256_load(leaky_relu2 + block * 128 + o * 16 + lane), vec256_set(0), y_0_0, vec256_mul(y_0_0, vec256_set((real)0.01)));
-                    y_0_1 = vec256_gt(vec256_load(leaky_relu2 + block * 128 + o * 16 + lane + 272), vec256_set(0), y_0_1, vec256_mul(y_0_1, vec256_set((real)0.01)));
-                    y_0_2 = vec256_gt(vec256_load(leaky_relu2 + block * 128 + o * 16 + lane + 544), vec256_set(0), y_0_2, vec256_mul(y_0_2, vec256_set((real)0.01)));
-                    y_1_0 = vec256_gt(vec256_load(leaky_relu2 + block * 128 + o * 16 + lane + 16), vec256_set(0), y_1_0, vec256_mul(y_1_0, vec256_set((real)0.01)));
-                    y_1_1 = vec256_gt(vec256_load(leaky_relu2 + block * 128 + o * 16 + lane + 288), vec256_set(0), y_1_1, vec256_mul(y_1_1, vec256_set((real)0.01)));
-                    y_1_2 = vec256_gt(vec256_load(leaky_relu2 + block * 128 + o * 16 + lane + 560), vec256_set(0), y_1_2, vec256_mul(y_1_2, vec256_set((real)0.01)));
-                    y_2_0 = vec256_gt(vec256_load(leaky_relu2 + block * 128 + o * 16 + lane + 32), vec256_set(0), y_2_0, vec256_mul(y_2_0, vec256_set((real)0.01)));
-                    y_2_1 = vec256_gt(vec256_load(leaky_relu2 + block * 128 + o * 16 + lane + 304), vec256_set(0), y_2_1, vec256_mul(y_2_1, vec256_set((real)0.01)));
-                    y_2_2 = vec256_gt(vec256_load(leaky_relu2 + block * 128 + o * 16 + lane + 576), vec256_set(0), y_2_2, vec256_mul(y_2_2, vec256_set((real)0.01)));
-                    y_3_0 = vec256_gt(vec256_load(leaky_relu2 + block * 128 + o * 16 + lane + 48), vec256_set(0), y_3_0, vec256_mul(y_3_0, vec256_set((real)0.01)));
-                    y_3_1 = vec256_gt(vec256_load(leaky_relu2 + block * 128 + o * 16 + lane + 320), vec256_set(0), y_3_1, vec256_mul(y_3_1, vec256_set((real)0.01)));
-                    y_3_2 = vec256_gt(vec256_load(leaky_relu2 + block * 128 + o * 16 + lane + 592), vec256_set(0), y_3_2, vec256_mul(y_3_2, vec256_set((real)0.01)));
-                    vec256_store(dconv2 + block * 128 + o * 16 + lane, y_0_0);
-                    vec256_store(dconv2 + block * 128 + o * 16 + lane + 272, y_0_1);
-                    vec256_store(dconv2 + block * 128 + o * 16 + lane + 544, y_0_2);
-                    vec256_store(dconv2 + block * 128 + o * 16 + lane + 16, y_1_0);
-                    vec256_store(dconv2 + block * 128 + o * 16 + lane + 288, y_1_1);
-                    vec256_store(dconv2 + block * 128 + o * 16 + lane + 560, y_1_2);
-                    vec256_store(dconv2 + block * 128 + o * 16 + lane + 32, y_2_0);
-                    vec256_store(dconv2 + block * 128 + o * 16 + lane + 304, y_2_1);
-                    vec256_store(dconv2 + block * 128 + o * 16 + lane + 576, y_2_2);
-                    vec256_store(dconv2 + block * 128 + o * 16 + lane + 48, y_3_0);
-                    vec256_store(dconv2 + block * 128 + o * 16 + lane + 320, y_3_1);
-                    vec256_store(dconv2 + block * 128 + o * 16 + lane + 592, y_3_2);
                 }
             }
-        }
-        for (int64_t block = 0; block < 2; block++) { /* channels made, 8 at a time */
-            for (int64_t o = 0; o < 8; o += 4) { /* channels made */
-                for (int64_t lane = 0; lane < 16; lane += 8) { /* samples */
-                    vec256 y_0_0 = vec256_set(0); vec256_hold(y_0_0);
-                    vec256 y_0_1 = vec256_set(0); vec256_hold(y_0_1);
-                    vec256 y_0_2 = vec256_set(0); vec256_hold(y_0_2);
-                    vec256 y_1_0 = vec256_set(0); vec256_hold(y_1_0);
-                    vec256 y_1_1 = vec256_set(0); vec256_hold(y_1_1);
-                    vec256 y_1_2 = vec256_set(0); vec256_hold(y_1_2);
-                    vec256 y_2_0 = vec256_set(0); vec256_hold(y_2_0);
-                    vec256 y_2_1 = vec256_set(0); vec256_hold(y_2_1);
-                    vec256 y_2_2 = vec256_set(0); vec256_hold(y_2_2);
-                    vec256 y_3_0 = vec256_set(0); vec256_hold(y_3_0);
-                    vec256 y_3_1 = vec256_set(0); vec256_hold(y_3_1);
-                    vec256 y_3_2 = vec256_set(0); vec256_hold(y_3_2);
-                    const real *w = f->packed + block * 128 + o + 1392;
-                    {
-                        const real *x_0 = f->dconv2 + s * 272 + lane;
-                        const real *x_1 = f->dconv2 + s * 272 + lane + 272;
-                        const real *x_2 = f->dconv2 + s * 272 + lane + 544;
-                        for (int64_t c = 0; c < 16; c++) { /* channels read */
-                            vec256 v_0 = vec256_load(x_0 + c * 16); vec256_hold(v_0);
-                            vec256 v_1 = vec256_load(x_1 + c * 16); vec256_hold(v_1);
-                            vec256 v_2 = vec256_load(x_2 + c * 16); vec256_hold(v_2);
-                            vec256 u_0 = vec256_set(w[c * 8]); y_0_0 = vec256_fma(u_0, v_0, y_0_0);
-                            y_0_1 = vec256_fma(u_0, v_1, y_0_1);
-                            y_0_2 = vec256_fma(u_0, v_2, y_0_2);
-                            vec256 u_1 = vec256_set(w[c * 8 + 1]);
-                            y_1_0 = vec256_fma(u_1, v_0, y_1_0);
-                            y_1_1 = vec256_fma(u_1, v_1, y_1_1);
-                            y_1_2 = vec256_fma(u_1, v_2, y_1_2);
-                            vec256 u_2 = vec256_set(w[c * 8 + 2]);
-                            y_2_0 = vec256_fma(u_2, v_0, y_2_0);
-                            y_2_1 = vec256_fma(u_2, v_1, y_2_1);
-                            y_2_2 = vec256_fma(u_2, v_2, y_2_2);
-                            vec256 u_3 = vec256_set(w[c * 8 + 3]);
-                            y_3_0 = vec256_fma(u_3, v_0, y_3_0);
-                            y_3_1 = vec256_fma(u_3, v_1, y_3_1);
-                            y_3_2 = vec256_fma(u_3, v_2, y_3_2);
+            for (int64_t block = 0; block < 2; block++) { /* channels made, 8 at a time */
+                for (int64_t o = 0; o < 8; o += 4) { /* channels made */
+                    for (int64_t lane = 0; lane < 16; lane += 8) { /* samples */
+                        vec256 y_0_0 = vec256_set(0); vec256_hold(y_0_0);
+                        vec256 y_0_1 = vec256_set(0); vec256_hold(y_0_1);
+                        vec256 y_0_2 = vec256_set(0); vec256_hold(y_0_2);
+                        vec256 y_1_0 = vec256_set(0); vec256_hold(y_1_0);
+                        vec256 y_1_1 = vec256_set(0); vec256_hold(y_1_1);
+                        vec256 y_1_2 = vec256_set(0); vec256_hold(y_1_2);
+                        vec256 y_2_0 = vec256_set(0); vec256_hold(y_2_0);
+                        vec256 y_2_1 = vec256_set(0); vec256_hold(y_2_1);
+                        vec256 y_2_2 = vec256_set(0); vec256_hold(y_2_2);
+                        vec256 y_3_0 = vec256_set(0); vec256_hold(y_3_0);
+                        vec256 y_3_1 = vec256_set(0); vec256_hold(y_3_1);
+                        vec256 y_3_2 = vec256_set(0); vec256_hold(y_3_2);
+                        const real *w = f->packed + block * 64 + o + 1264;
+                        {
+                            const real *x_0 = f->dconv3 + s * 128 + lane;
+                            const real *x_1 = f->dconv3 + s * 128 + lane + 128;
+                            const real *x_2 = f->dconv3 + s * 128 + lane + 256;
+                            for (int64_t c = 0; c < 8; c++) { /* channels read */
+                                vec256 v_0 = vec256_load(x_0 + c * 16); vec256_hold(v_0);
+                                vec256 v_1 = vec256_load(x_1 + c * 16); vec256_hold(v_1);
+                                vec256 v_2 = vec256_load(x_2 + c * 16); vec256_hold(v_2);
+                                vec256 u_0 = vec256_set(w[c * 8]);
+                                y_0_0 = vec256_fma(u_0, v_0, y_0_0);
+                                y_0_1 = vec256_fma(u_0, v_1, y_0_1);
+                                y_0_2 = vec256_fma(u_0, v_2, y_0_2);
+                                vec256 u_1 = vec256_set(w[c * 8 + 1]);
+                                y_1_0 = vec256_fma(u_1, v_0, y_1_0);
+                                y_1_1 = vec256_fma(u_1, v_1, y_1_1);
+                                y_1_2 = vec256_fma(u_1, v_2, y_1_2);
+                                vec256 u_2 = vec256_set(w[c * 8 + 2]);
+                                y_2_0 = vec256_fma(u_2, v_0, y_2_0);
+                                y_2_1 = vec256_fma(u_2, v_1, y_2_1);
+                                y_2_2 = vec256_fma(u_2, v_2, y_2_2);
+                                vec256 u_3 = vec256_set(w[c * 8 + 3]);
+                                y_3_0 = vec256_fma(u_3, v_0, y_3_0);
+                                y_3_1 = vec256_fma(u_3, v_1, y_3_1);
+                                y_3_2 = vec256_fma(u_3, v_2, y_3_2);
+                            }
                         }
+                        y_0_0 = vec256_gt(vec256_load(leaky_relu2 + block * 128 + o * 16 + lane), vec256_set(0), y_0_0, vec256_mul(y_0_0, vec256_set((real)0.01)));
+                        y_0_1 = vec256_gt(vec256_load(leaky_relu2 + block * 128 + o * 16 + lane + 272), vec256_set(0), y_0_1, vec256_mul(y_0_1, vec256_set((real)0.01)));
+                        y_0_2 = vec256_gt(vec256_load(leaky_relu2 + block * 128 + o * 16 + lane + 544), vec256_set(0), y_0_2, vec256_mul(y_0_2, vec256_set((real)0.01)));
+                        y_1_0 = vec256_gt(vec256_load(leaky_relu2 + block * 128 + o * 16 + lane + 16), vec256_set(0), y_1_0, vec256_mul(y_1_0, vec256_set((real)0.01)));
+                        y_1_1 = vec256_gt(vec256_load(leaky_relu2 + block * 128 + o * 16 + lane + 288), vec256_set(0), y_1_1, vec256_mul(y_1_1, vec256_set((real)0.01)));
+                        y_1_2 = vec256_gt(vec256_load(leaky_relu2 + block * 128 + o * 16 + lane + 560), vec256_set(0), y_1_2, vec256_mul(y_1_2, vec256_set((real)0.01)));
+                        y_2_0 = vec256_gt(vec256_load(leaky_relu2 + block * 128 + o * 16 + lane + 32), vec256_set(0), y_2_0, vec256_mul(y_2_0, vec256_set((real)0.01)));
+                        y_2_1 = vec256_gt(vec256_load(leaky_relu2 + block * 128 + o * 16 + lane + 304), vec256_set(0), y_2_1, vec256_mul(y_2_1, vec256_set((real)0.01)));
+                        y_2_2 = vec256_gt(vec256_load(leaky_relu2 + block * 128 + o * 16 + lane + 576), vec256_set(0), y_2_2, vec256_mul(y_2_2, vec256_set((real)0.01)));
+                        y_3_0 = vec256_gt(vec256_load(leaky_relu2 + block * 128 + o * 16 + lane + 48), vec256_set(0), y_3_0, vec256_mul(y_3_0, vec256_set((real)0.01)));
+                        y_3_1 = vec256_gt(vec256_load(leaky_relu2 + block * 128 + o * 16 + lane + 320), vec256_set(0), y_3_1, vec256_mul(y_3_1, vec256_set((real)0.01)));
+                        y_3_2 = vec256_gt(vec256_load(leaky_relu2 + block * 128 + o * 16 + lane + 592), vec256_set(0), y_3_2, vec256_mul(y_3_2, vec256_set((real)0.01)));
+                        vec256_store(dconv2 + block * 128 + o * 16 + lane, y_0_0);
+                        vec256_store(dconv2 + block * 128 + o * 16 + lane + 272, y_0_1);
+                        vec256_store(dconv2 + block * 128 + o * 16 + lane + 544, y_0_2);
+                        vec256_store(dconv2 + block * 128 + o * 16 + lane + 16, y_1_0);
+                        vec256_store(dconv2 + block * 128 + o * 16 + lane + 288, y_1_1);
+                        vec256_store(dconv2 + block * 128 + o * 16 + lane + 560, y_1_2);
+                        vec256_store(dconv2 + block * 128 + o * 16 + lane + 32, y_2_0);
+                        vec256_store(dconv2 + block * 128 + o * 16 + lane + 304, y_2_1);
+                        vec256_store(dconv2 + block * 128 + o * 16 + lane + 576, y_2_2);
+                        vec256_store(dconv2 + block * 128 + o * 16 + lane + 48, y_3_0);
+                        vec256_store(dconv2 + block * 128 + o * 16 + lane + 320, y_3_1);
+                        vec256_store(dconv2 + block * 128 + o * 16 + lane + 592, y_3_2);
+                        vec256_store(dconv2_bias + block * 128 + o * 16 + lane, vec256_add(vec256_load(dconv2_bias + block * 128 + o * 16 + lane), vec256_add(y_0_0, vec256_add(y_0_1, y_0_2))));
+                        vec256_store(dconv2_bias + block * 128 + o * 16 + lane + 16, vec256_add(vec256_load(dconv2_bias + block * 128 + o * 16 + lane + 16), vec256_add(y_1_0, vec256_add(y_1_1, y_1_2))));
+                        vec256_store(dconv2_bias + block * 128 + o * 16 + lane + 32, vec256_add(vec256_load(dconv2_bias + block * 128 + o * 16 + lane + 32), vec256_add(y_2_0, vec256_add(y_2_1, y_2_2))));
+                        vec256_store(dconv2_bias + block * 128 + o * 16 + lane + 48, vec256_add(vec256_load(dconv2_bias + block * 128 + o * 16 + lane + 48), vec256_add(y_3_0, vec256_add(y_3_1, y_3_2))));
                     }
-                    y_0_0 = vec256_gt(vec256_load(leaky_relu1 + block * 128 + o * 16 + lane), vec256_set(0), y_0_0, vec256_mul(y_0_0, vec256_set((real)0.01)));
-                    y_0_1 = vec256_gt(vec256_load(leaky_relu1 + block * 128 + o * 16 + lane + 272), vec256_set(0), y_0_1, vec256_mul(y_0_1, vec256_set((real)0.01)));
-                    y_0_2 = vec256_gt(vec256_load(leaky_relu1 + block * 128 + o * 16 + lane + 544), vec256_set(0), y_0_2, vec256_mul(y_0_2, vec256_set((real)0.01)));
-                    y_1_0 = vec256_gt(vec256_load(leaky_relu1 + block * 128 + o * 16 + lane + 16), vec256_set(0), y_1_0, vec256_mul(y_1_0, vec256_set((real)0.01)));
-                    y_1_1 = vec256_gt(vec256_load(leaky_relu1 + block * 128 + o * 16 + lane + 288), vec256_set(0), y_1_1, vec256_mul(y_1_1, vec256_set((real)0.01)));
-                    y_1_2 = vec256_gt(vec256_load(leaky_relu1 + block * 128 + o * 16 + lane + 560), vec256_set(0), y_1_2, vec256_mul(y_1_2, vec256_set((real)0.01)));
-                    y_2_0 = vec256_gt(vec256_load(leaky_relu1 + block * 128 + o * 16 + lane + 32), vec256_set(0), y_2_0, vec256_mul(y_2_0, vec256_set((real)0.01)));
-                    y_2_1 = vec256_gt(vec256_load(leaky_relu1 + block * 128 + o * 16 + lane + 304), vec256_set(0), y_2_1, vec256_mul(y_2_1, vec256_set((real)0.01)));
-                    y_2_2 = vec256_gt(vec256_load(leaky_relu1 + block * 128 + o * 16 + lane + 576), vec256_set(0), y_2_2, vec256_mul(y_2_2, vec256_set((real)0.01)));
-                    y_3_0 = vec256_gt(vec256_load(leaky_relu1 + block * 128 + o * 16 + lane + 48), vec256_set(0), y_3_0, vec256_mul(y_3_0, vec256_set((real)0.01)));
-                    y_3_1 = vec256_gt(vec256_load(leaky_relu1 + block * 128 + o * 16 + lane + 320), vec256_set(0), y_3_1, vec256_mul(y_3_1, vec256_set((real)0.01)));
-                    y_3_2 = vec256_gt(vec256_load(leaky_relu1 + block * 128 + o * 16 + lane + 592), vec256_set(0), y_3_2, vec256_mul(y_3_2, vec256_set((real)0.01)));
-                    vec256_store(dmax_pool1 + block * 128 + o * 16 + lane, y_0_0);
-                    vec256_store(dmax_pool1 + block * 128 + o * 16 + lane + 272, y_0_1);
-                    vec256_store(dmax_pool1 + block * 128 + o * 16 + lane + 544, y_0_2);
-                    vec256_store(dmax_pool1 + block * 128 + o * 16 + lane + 16, y_1_0);
-                    vec256_store(dmax_pool1 + block * 128 + o * 16 + lane + 288, y_1_1);
-                    vec256_store(dmax_pool1 + block * 128 + o * 16 + lane + 560, y_1_2);
-                    vec256_store(dmax_pool1 + block * 128 + o * 16 + lane + 32, y_2_0);
-                    vec256_store(dmax_pool1 + block * 128 + o * 16 + lane + 304, y_2_1);
-                    vec256_store(dmax_pool1 + block * 128 + o * 16 + lane + 576, y_2_2);
-                    vec256_store(dmax_pool1 + block * 128 + o * 16 + lane + 48, y_3_0);
-                    vec256_store(dmax_pool1 + block * 128 + o * 16 + lane + 320, y_3_1);
-                    vec256_store(dmax_pool1 + block * 128 + o * 16 + lane + 592, y_3_2);
+                }
+            }
+            for (int64_t block = 0; block < 2; block++) { /* channels made, 8 at a time */
+                for (int64_t o = 0; o < 8; o += 4) { /* channels made */
+                    for (int64_t lane = 0; lane < 16; lane += 8) { /* samples */
+                        vec256 y_0_0 = vec256_set(0); vec256_hold(y_0_0);
+                        vec256 y_0_1 = vec256_set(0); vec256_hold(y_0_1);
+                        vec256 y_0_2 = vec256_set(0); vec256_hold(y_0_2);
+                        vec256 y_1_0 = vec256_set(0); vec256_hold(y_1_0);
+                        vec256 y_1_1 = vec256_set(0); vec256_hold(y_1_1);
+                        vec256 y_1_2 = vec256_set(0); vec256_hold(y_1_2);
+                        vec256 y_2_0 = vec256_set(0); vec256_hold(y_2_0);
+                        vec256 y_2_1 = vec256_set(0); vec256_hold(y_2_1);
+                        vec256 y_2_2 = vec256_set(0); vec256_hold(y_2_2);
+                        vec256 y_3_0 = vec256_set(0); vec256_hold(y_3_0);
+                        vec256 y_3_1 = vec256_set(0); vec256_hold(y_3_1);
+                        vec256 y_3_2 = vec256_set(0); vec256_hold(y_3_2);
+                        const real *w = f->packed + block * 128 + o + 1392;
+                        {
+                            const real *x_0 = f->dconv2 + s * 272 + lane;
+                            const real *x_1 = f->dconv2 + s * 272 + lane + 272;
+                            const real *x_2 = f->dconv2 + s * 272 + lane + 544;
+                            for (int64_t c = 0; c < 16; c++) { /* channels read */
+                                vec256 v_0 = vec256_load(x_0 + c * 16); vec256_hold(v_0);
+                                vec256 v_1 = vec256_load(x_1 + c * 16); vec256_hold(v_1);
+                                vec256 v_2 = vec256_load(x_2 + c * 16); vec256_hold(v_2);
+                                vec256 u_0 = vec256_set(w[c * 8]);
+                                y_0_0 = vec256_fma(u_0, v_0, y_0_0);
+                                y_0_1 = vec256_fma(u_0, v_1, y_0_1);
+                                y_0_2 = vec256_fma(u_0, v_2, y_0_2);
+                                vec256 u_1 = vec256_set(w[c * 8 + 1]);
+                                y_1_0 = vec256_fma(u_1, v_0, y_1_0);
+                                y_1_1 = vec256_fma(u_1, v_1, y_1_1);
+                                y_1_2 = vec256_fma(u_1, v_2, y_1_2);
+                                vec256 u_2 = vec256_set(w[c * 8 + 2]);
+                                y_2_0 = vec256_fma(u_2, v_0, y_2_0);
+                                y_2_1 = vec256_fma(u_2, v_1, y_2_1);
+                                y_2_2 = vec256_fma(u_2, v_2, y_2_2);
+                                vec256 u_3 = vec256_set(w[c * 8 + 3]);
+                                y_3_0 = vec256_fma(u_3, v_0, y_3_0);
+                                y_3_1 = vec256_fma(u_3, v_1, y_3_1);
+                                y_3_2 = vec256_fma(u_3, v_2, y_3_2);
+                            }
+                        }
+                        y_0_0 = vec256_gt(vec256_load(leaky_relu1 + block * 128 + o * 16 + lane), vec256_set(0), y_0_0, vec256_mul(y_0_0, vec256_set((real)0.01)));
+                        y_0_1 = vec256_gt(vec256_load(leaky_relu1 + block * 128 + o * 16 + lane + 272), vec256_set(0), y_0_1, vec256_mul(y_0_1, vec256_set((real)0.01)));
+                        y_0_2 = vec256_gt(vec256_load(leaky_relu1 + block * 128 + o * 16 + lane + 544), vec256_set(0), y_0_2, vec256_mul(y_0_2, vec256_set((real)0.01)));
+                        y_1_0 = vec256_gt(vec256_load(leaky_relu1 + block * 128 + o * 16 + lane + 16), vec256_set(0), y_1_0, vec256_mul(y_1_0, vec256_set((real)0.01)));
+                        y_1_1 = vec256_gt(vec256_load(leaky_relu1 + block * 128 + o * 16 + lane + 288), vec256_set(0), y_1_1, vec256_mul(y_1_1, vec256_set((real)0.01)));
+                        y_1_2 = vec256_gt(vec256_load(leaky_relu1 + block * 128 + o * 16 + lane + 560), vec256_set(0), y_1_2, vec256_mul(y_1_2, vec256_set((real)0.01)));
+                        y_2_0 = vec256_gt(vec256_load(leaky_relu1 + block * 128 + o * 16 + lane + 32), vec256_set(0), y_2_0, vec256_mul(y_2_0, vec256_set((real)0.01)));
+                        y_2_1 = vec256_gt(vec256_load(leaky_relu1 + block * 128 + o * 16 + lane + 304), vec256_set(0), y_2_1, vec256_mul(y_2_1, vec256_set((real)0.01)));
+                        y_2_2 = vec256_gt(vec256_load(leaky_relu1 + block * 128 + o * 16 + lane + 576), vec256_set(0), y_2_2, vec256_mul(y_2_2, vec256_set((real)0.01)));
+                        y_3_0 = vec256_gt(vec256_load(leaky_relu1 + block * 128 + o * 16 + lane + 48), vec256_set(0), y_3_0, vec256_mul(y_3_0, vec256_set((real)0.01)));
+                        y_3_1 = vec256_gt(vec256_load(leaky_relu1 + block * 128 + o * 16 + lane + 320), vec256_set(0), y_3_1, vec256_mul(y_3_1, vec256_set((real)0.01)));
+                        y_3_2 = vec256_gt(vec256_load(leaky_relu1 + block * 128 + o * 16 + lane + 592), vec256_set(0), y_3_2, vec256_mul(y_3_2, vec256_set((real)0.01)));
+                        vec256_store(dmax_pool1 + block * 128 + o * 16 + lane, y_0_0);
+                        vec256_store(dmax_pool1 + block * 128 + o * 16 + lane + 272, y_0_1);
+                        vec256_store(dmax_pool1 + block * 128 + o * 16 + lane + 544, y_0_2);
+                        vec256_store(dmax_pool1 + block * 128 + o * 16 + lane + 16, y_1_0);
+                        vec256_store(dmax_pool1 + block * 128 + o * 16 + lane + 288, y_1_1);
+                        vec256_store(dmax_pool1 + block * 128 + o * 16 + lane + 560, y_1_2);
+                        vec256_store(dmax_pool1 + block * 128 + o * 16 + lane + 32, y_2_0);
+                        vec256_store(dmax_pool1 + block * 128 + o * 16 + lane + 304, y_2_1);
+                        vec256_store(dmax_pool1 + block * 128 + o * 16 + lane + 576, y_2_2);
+                        vec256_store(dmax_pool1 + block * 128 + o * 16 + lane + 48, y_3_0);
+                        vec256_store(dmax_pool1 + block * 128 + o * 16 + lane + 320, y_3_1);
+                        vec256_store(dmax_pool1 + block * 128 + o * 16 + lane + 592, y_3_2);
+                    }
                 }
             }
         }
-    }
-    for (int64_t s = f->sites2 / 3 * 3; s < f->sites2; s++) { /* sites */
-        real *dconv3 = f->dconv3 + s * 128;
-        const real *leaky_relu2 = f->leaky_relu2 + s * 272;
-        real *dconv2 = f->dconv2 + s * 272;
-        const real *leaky_relu1 = f->leaky_relu1 + s * 272;
-        real *dmax_pool1 = f->dmax_pool1 + s * 272;
+        for (int64_t s = from + (to - from) / 3 * 3; s < to; s++) { /* sites */
+            real *dconv3 = f->dconv3 + s * 128;
+            real *dconv3_bias = dconv3_bias_strip;
+            const real *leaky_relu2 = f->leaky_relu2 + s * 272;
+            real *dconv2 = f->dconv2 + s * 272;
+            real *dconv2_bias = dconv2_bias_strip;
+            const real *leaky_relu1 = f->leaky_relu1 + s * 272;
+            real *dmax_pool1 = f->dmax_pool1 + s * 272;
+            {
+                const real *x = dglobal_max_pool1_all;
+                const real *arg = f->global_max_pool1_arg;
+                for (int64_t c = 0; c < 8; c++) { /* channels read */
+                    for (int64_t lane = 0; lane < 16; lane += 8) { /* samples */
+                        vec256 y = vec256_eq(vec256_load(arg + c * 16 + lane),
+                        vec256_set((real)(s)), vec256_load(x + c * 16 + lane), vec256_set(0));
+                        vec256_store(dconv3 + c * 16 + lane, y);
+                        vec256_store(dconv3_bias + c * 16 + lane, vec256_add(vec256_load(dconv3_bias + c * 16 + lane), y));
+                    }
+                }
+            }
+            for (int64_t block = 0; block < 2; block++) { /* channels made, 8 at a time */
+                for (int64_t o = 0; o < 8; o += 4) { /* channels made */
+                    for (int64_t lane = 0; lane < 16; lane += 8) { /* samples */
+                        vec256 y_0 = vec256_set(0); vec256_hold(y_0);
+                        vec256 y_1 = vec256_set(0); vec256_hold(y_1);
+                        vec256 y_2 = vec256_set(0); vec256_hold(y_2);
+                        vec256 y_3 = vec256_set(0); vec256_hold(y_3);
+                        const real *w = f->packed + block * 64 + o + 1264;
+                        {
+                            const real *x = f->dconv3 + s * 128 + lane;
+                            for (int64_t c = 0; c < 8; c++) { /* channels read */
+                                vec256 v = vec256_load(x + c * 16); vec256_hold(v);
+                                vec256 u_0 = vec256_set(w[c * 8]); y_0 = vec256_fma(u_0, v, y_0);
+                                vec256 u_1 = vec256_set(w[c * 8 + 1]);
+                                y_1 = vec256_fma(u_1, v, y_1);
+                                vec256 u_2 = vec256_set(w[c * 8 + 2]);
+                                y_2 = vec256_fma(u_2, v, y_2);
+                                vec256 u_3 = vec256_set(w[c * 8 + 3]);
+                                y_3 = vec256_fma(u_3, v, y_3);
+                            }
+                        }
+                        y_0 = vec256_gt(vec256_load(leaky_relu2 + block * 128 + o * 16 + lane), vec256_set(0), y_0, vec256_mul(y_0, vec256_set((real)0.01)));
+                        y_1 = vec256_gt(vec256_load(leaky_relu2 + block * 128 + o * 16 + lane + 16), vec256_set(0), y_1, vec256_mul(y_1, vec256_set((real)0.01)));
+                        y_2 = vec256_gt(vec256_load(leaky_relu2 + block * 128 + o * 16 + lane + 32), vec256_set(0), y_2, vec256_mul(y_2, vec256_set((real)0.01)));
+                        y_3 = vec256_gt(vec256_load(leaky_relu2 + block * 128 + o * 16 + lane + 48), vec256_set(0), y_3, vec256_mul(y_3, vec256_set((real)0.01)));
+                        vec256_store(dconv2 + block * 128 + o * 16 + lane, y_0);
+                        vec256_store(dconv2 + block * 128 + o * 16 + lane + 16, y_1);
+                        vec256_store(dconv2 + block * 128 + o * 16 + lane + 32, y_2);
+                        vec256_store(dconv2 + block * 128 + o * 16 + lane + 48, y_3);
+                        vec256_store(dconv2_bias + block * 128 + o * 16 + lane, vec256_add(vec256_load(dconv2_bias + block * 128 + o * 16 + lane), y_0));
+                        vec256_store(dconv2_bias + block * 128 + o * 16 + lane + 16, vec256_add(vec256_load(dconv2_bias + block * 128 + o * 16 + lane + 16), y_1));
+                        vec256_store(dconv2_bias + block * 128 + o * 16 + lane + 32, vec256_add(vec256_load(dconv2_bias + block * 128 + o * 16 + lane + 32), y_2));
+                        vec256_store(dconv2_bias + block * 128 + o * 16 + lane + 48, vec256_add(vec256_load(dconv2_bias + block * 128 + o * 16 + lane + 48), y_3));
+                    }
+                }
+            }
+            for (int64_t block = 0; block < 2; block++) { /* channels made, 8 at a time */
+                for (int64_t o = 0; o < 8; o += 4) { /* channels made */
+                    for (int64_t lane = 0; lane < 16; lane += 8) { /* samples */
+                        vec256 y_0 = vec256_set(0); vec256_hold(y_0);
+                        vec256 y_1 = vec256_set(0); vec256_hold(y_1);
+                        vec256 y_2 = vec256_set(0); vec256_hold(y_2);
+                        vec256 y_3 = vec256_set(0); vec256_hold(y_3);
+                        const real *w = f->packed + block * 128 + o + 1392;
+                        {
+                            const real *x = f->dconv2 + s * 272 + lane;
+                            for (int64_t c = 0; c < 16; c++) { /* channels read */
+                                vec256 v = vec256_load(x + c * 16); vec256_hold(v);
+                                vec256 u_0 = vec256_set(w[c * 8]); y_0 = vec256_fma(u_0, v, y_0);
+                                vec256 u_1 = vec256_set(w[c * 8 + 1]);
+                                y_1 = vec256_fma(u_1, v, y_1);
+                                vec256 u_2 = vec256_set(w[c * 8 + 2]);
+                                y_2 = vec256_fma(u_2, v, y_2);
+                                vec256 u_3 = vec256_set(w[c * 8 + 3]);
+                                y_3 = vec256_fma(u_3, v, y_3);
+                            }
+                        }
+                        y_0 = vec256_gt(vec256_load(leaky_relu1 + block * 128 + o * 16 + lane), vec256_set(0), y_0, vec256_mul(y_0, vec256_set((real)0.01)));
+                        y_1 = vec256_gt(vec256_load(leaky_relu1 + block * 128 + o * 16 + lane + 16), vec256_set(0), y_1, vec256_mul(y_1, vec256_set((real)0.01)));
+                        y_2 = vec256_gt(vec256_load(leaky_relu1 + block * 128 + o * 16 + lane + 32), vec256_set(0), y_2, vec256_mul(y_2, vec256_set((real)0.01)));
+                        y_3 = vec256_gt(vec256_load(leaky_relu1 + block * 128 + o * 16 + lane + 48), vec256_set(0), y_3, vec256_mul(y_3, vec256_set((real)0.01)));
+                        vec256_store(dmax_pool1 + block * 128 + o * 16 + lane, y_0);
+                        vec256_store(dmax_pool1 + block * 128 + o * 16 + lane + 16, y_1);
+                        vec256_store(dmax_pool1 + block * 128 + o * 16 + lane + 32, y_2);
+                        vec256_store(dmax_pool1 + block * 128 + o * 16 + lane + 48, y_3);
+                    }
+                }
+            }
+        }
         {
-            const real *x = dglobal_max_pool1_all;
-            const real *arg = f->global_max_pool1_arg;
-            for (int64_t c = 0; c < 8; c++) { /* channels read */
-                for (int64_t lane = 0; lane < 16; lane += 8) { /* samples */
-                    vec256 y = vec256_eq(vec256_load(arg + c * 16 + lane), vec256_set((real)(s)),
-                    vec256_load(x + c * 16 + lane), vec256_set(0));
-                    vec256_store(dconv3 + c * 16 + lane, y);
-                }
+            for (int64_t lane = 0; lane < 16; lane += 8) { /* samples */
+                real *db = f->sums + 672;
+                const real *strip = dconv3_bias_strip + lane;
+                vec256 sum_0 = vec256_load(strip); vec256 sum_1 = vec256_load(strip + 16);
+                vec256 sum_2 = vec256_load(strip + 32); vec256 sum_3 = vec256_load(strip + 48);
+                vec256 sum_4 = vec256_load(strip + 64); vec256 sum_5 = vec256_load(strip + 80);
+                vec256 sum_6 = vec256_load(strip + 96); vec256 sum_7 = vec256_load(strip + 112);
+                vec256_add_sums(db, sum_0, sum_1, sum_2, sum_3, sum_4, sum_5, sum_6, sum_7);
             }
         }
-        for (int64_t block = 0; block < 2; block++) { /* channels made, 8 at a time */
-            for (int64_t o = 0; o < 8; o += 4) { /* channels made */
-                for (int64_t lane = 0; lane < 16; lane += 8) { /* samples */
-                    vec256 y_0 = vec256_set(0); vec256_hold(y_0);
-                    vec256 y_1 = vec256_set(0); vec256_hold(y_1);
-                    vec256 y_2 = vec256_set(0); vec256_hold(y_2);
-                    vec256 y_3 = vec256_set(0); vec256_hold(y_3);
-                    const real *w = f->packed + block * 64 + o + 1264;
-                    {
-                        const real *x = f->dconv3 + s * 128 + lane;
-                        for (int64_t c = 0; c < 8; c++) { /* channels read */
-                            vec256 v = vec256_load(x + c * 16); vec256_hold(v);
-                            vec256 u_0 = vec256_set(w[c * 8]); y_0 = vec256_fma(u_0, v, y_0);
-                            vec256 u_1 = vec256_set(w[c * 8 + 1]); y_1 = vec256_fma(u_1, v, y_1);
-                            vec256 u_2 = vec256_set(w[c * 8 + 2]); y_2 = vec256_fma(u_2, v, y_2);
-                            vec256 u_3 = vec256_set(w[c * 8 + 3]); y_3 = vec256_fma(u_3, v, y_3);
-                        }
-                    }
-                    y_0 = vec256_gt(vec256_load(leaky_relu2 + block * 128 + o * 16 + lane), vec256_set(0), y_0, vec256_mul(y_0, vec256_set((real)0.01)));
-                    y_1 = vec256_gt(vec256_load(leaky_relu2 + block * 128 + o * 16 + lane + 16), vec256_set(0), y_1, vec256_mul(y_1, vec256_set((real)0.01)));
-                    y_2 = vec256_gt(vec256_load(leaky_relu2 + block * 128 + o * 16 + lane + 32), vec256_set(0), y_2, vec256_mul(y_2, vec256_set((real)0.01)));
-                    y_3 = vec256_gt(vec256_load(leaky_relu2 + block * 128 + o * 16 + lane + 48), vec256_set(0), y_3, vec256_mul(y_3, vec256_set((real)0.01)));
-                    vec256_store(dconv2 + block * 128 + o * 16 + lane, y_0);
-                    vec256_store(dconv2 + block * 128 + o * 16 + lane + 16, y_1);
-                    vec256_store(dconv2 + block * 128 + o * 16 + lane + 32, y_2);
-                    vec256_store(dconv2 + block * 128 + o * 16 + lane + 48, y_3);
-                }
-            }
-        }
-        for (int64_t block = 0; block < 2; block++) { /* channels made, 8 at a time */
-            for (int64_t o = 0; o < 8; o += 4) { /* channels made */
-                for (int64_t lane = 0; lane < 16; lane += 8) { /* samples */
-                    vec256 y_0 = vec256_set(0); vec256_hold(y_0);
-                    vec256 y_1 = vec256_set(0); vec256_hold(y_1);
-                    vec256 y_2 = vec256_set(0); vec256_hold(y_2);
-                    vec256 y_3 = vec256_set(0); vec256_hold(y_3);
-                    const real *w = f->packed + block * 128 + o + 1392;
-                    {
-                        const real *x = f->dconv2 + s * 272 + lane;
-                        for (int64_t c = 0; c < 16; c++) { /* channels read */
-                            vec256 v = vec256_load(x + c * 16); vec256_hold(v);
-                            vec256 u_0 = vec256_set(w[c * 8]); y_0 = vec256_fma(u_0, v, y_0);
-                            vec256 u_1 = vec256_set(w[c * 8 + 1]); y_1 = vec256_fma(u_1, v, y_1);
-                            vec256 u_2 = vec256_set(w[c * 8 + 2]); y_2 = vec256_fma(u_2, v, y_2);
-                            vec256 u_3 = vec256_set(w[c * 8 + 3]); y_3 = vec256_fma(u_3, v, y_3);
-                        }
-                    }
-                    y_0 = vec256_gt(vec256_load(leaky_relu1 + block * 128 + o * 16 + lane), vec256_set(0), y_0, vec256_mul(y_0, vec256_set((real)0.01)));
-                    y_1 = vec256_gt(vec256_load(leaky_relu1 + block * 128 + o * 16 + lane + 16), vec256_set(0), y_1, vec256_mul(y_1, vec256_set((real)0.01)));
-                    y_2 = vec256_gt(vec256_load(leaky_relu1 + block * 128 + o * 16 + lane + 32), vec256_set(0), y_2, vec256_mul(y_2, vec256_set((real)0.01)));
-                    y_3 = vec256_gt(vec256_load(leaky_relu1 + block * 128 + o * 16 + lane + 48), vec256_set(0), y_3, vec256_mul(y_3, vec256_set((real)0.01)));
-                    vec256_store(dmax_pool1 + block * 128 + o * 16 + lane, y_0);
-                    vec256_store(dmax_pool1 + block * 128 + o * 16 + lane + 16, y_1);
-                    vec256_store(dmax_pool1 + block * 128 + o * 16 + lane + 32, y_2);
-                    vec256_store(dmax_pool1 + block * 128 + o * 16 + lane + 48, y_3);
-                }
+        for (int64_t o = 0; o < 16; o += 8) { /* channels made */
+            for (int64_t lane = 0; lane < 16; lane += 8) { /* samples */
+                real *db = f->sums + o + 512;
+                const real *strip = dconv2_bias_strip + o * 16 + lane;
+                vec256 sum_0 = vec256_load(strip); vec256 sum_1 = vec256_load(strip + 16);
+                vec256 sum_2 = vec256_load(strip + 32); vec256 sum_3 = vec256_load(strip + 48);
+                vec256 sum_4 = vec256_load(strip + 64); vec256 sum_5 = vec256_load(strip + 80);
+                vec256 sum_6 = vec256_load(strip + 96); vec256 sum_7 = vec256_load(strip + 112);
+                vec256_add_sums(db, sum_0, sum_1, sum_2, sum_3, sum_4, sum_5, sum_6, sum_7);
             }
         }
     }
@@ -6319,35 +6985,6 @@ TARGET_AVX2 static void dconv3_weight_avx2(const Frame *f)
     }
 }
 
-/* conv_db, st.arch:10 */
-TARGET_AVX2 static void dconv3_bias_avx2(const Frame *f)
-{
-    for (int64_t from = 0; from + 64 <= f->sites2 + 63; from += 64) { /* strips of sites */
-        const int64_t to = (from + 64 < f->sites2 ? from + 64 : f->sites2);
-        {
-            for (int64_t lane = 0; lane < 16; lane += 8) { /* samples */
-                real *db = f->sums + 672;
-                vec256 sum_0 = vec256_set(0); vec256 sum_1 = vec256_set(0);
-                vec256 sum_2 = vec256_set(0); vec256 sum_3 = vec256_set(0);
-                vec256 sum_4 = vec256_set(0); vec256 sum_5 = vec256_set(0);
-                vec256 sum_6 = vec256_set(0); vec256 sum_7 = vec256_set(0);
-                for (int64_t s = from; s < to; s++) { /* sites */
-                    const real *dy = f->dconv3 + s * 128 + lane;
-                    sum_0 = vec256_add(sum_0, vec256_load(dy));
-                    sum_1 = vec256_add(sum_1, vec256_load(dy + 16));
-                    sum_2 = vec256_add(sum_2, vec256_load(dy + 32));
-                    sum_3 = vec256_add(sum_3, vec256_load(dy + 48));
-                    sum_4 = vec256_add(sum_4, vec256_load(dy + 64));
-                    sum_5 = vec256_add(sum_5, vec256_load(dy + 80));
-                    sum_6 = vec256_add(sum_6, vec256_load(dy + 96));
-                    sum_7 = vec256_add(sum_7, vec256_load(dy + 112));
-                }
-                vec256_add_sums(db, sum_0, sum_1, sum_2, sum_3, sum_4, sum_5, sum_6, sum_7);
-            }
-        }
-    }
-}
-
 /* conv_dw, st.arch:9
  * dw[o,c,k] += sum over sites p of dy[o,p] x[c,near[k][p]]; 256 multiply-adds a site */
 TARGET_AVX2 static void dconv2_weight_avx2(const Frame *f)
@@ -6387,35 +7024,6 @@ TARGET_AVX2 static void dconv2_weight_avx2(const Frame *f)
                     vec256_add_sums(dw, sum_0_0, sum_1_0, sum_2_0, sum_3_0, sum_0_1, sum_1_1,
                     sum_2_1, sum_3_1);
                 }
-            }
-        }
-    }
-}
-
-/* conv_db, st.arch:9 */
-TARGET_AVX2 static void dconv2_bias_avx2(const Frame *f)
-{
-    for (int64_t from = 0; from + 64 <= f->sites2 + 63; from += 64) { /* strips of sites */
-        const int64_t to = (from + 64 < f->sites2 ? from + 64 : f->sites2);
-        for (int64_t o = 0; o < 16; o += 8) { /* channels made */
-            for (int64_t lane = 0; lane < 16; lane += 8) { /* samples */
-                real *db = f->sums + o + 512;
-                vec256 sum_0 = vec256_set(0); vec256 sum_1 = vec256_set(0);
-                vec256 sum_2 = vec256_set(0); vec256 sum_3 = vec256_set(0);
-                vec256 sum_4 = vec256_set(0); vec256 sum_5 = vec256_set(0);
-                vec256 sum_6 = vec256_set(0); vec256 sum_7 = vec256_set(0);
-                for (int64_t s = from; s < to; s++) { /* sites */
-                    const real *dy = f->dconv2 + s * 272 + o * 16 + lane;
-                    sum_0 = vec256_add(sum_0, vec256_load(dy));
-                    sum_1 = vec256_add(sum_1, vec256_load(dy + 16));
-                    sum_2 = vec256_add(sum_2, vec256_load(dy + 32));
-                    sum_3 = vec256_add(sum_3, vec256_load(dy + 48));
-                    sum_4 = vec256_add(sum_4, vec256_load(dy + 64));
-                    sum_5 = vec256_add(sum_5, vec256_load(dy + 80));
-                    sum_6 = vec256_add(sum_6, vec256_load(dy + 96));
-                    sum_7 = vec256_add(sum_7, vec256_load(dy + 112));
-                }
-                vec256_add_sums(db, sum_0, sum_1, sum_2, sum_3, sum_4, sum_5, sum_6, sum_7);
             }
         }
     }
@@ -6669,6 +7277,302 @@ TARGET_AVX2 static void dlinear1_2_avx2(const Frame *f)
     }
 }
 
+/* dconv3; dleaky_relu2 -> dconv2; dleaky_relu1 -> dmax_pool1, st.arch:10
+ * dx[c,q] = sum over taps k and channels o of w[o,c,k] dy[o,back[k][q]]; 384 multiply-adds a site */
+TARGET_AVX2 static void dconv3_2_avx2(const Frame *f)
+{
+    real dglobal_max_pool1_all[1 * 8 * 16] __attribute__((aligned(64)));
+    share(&f->parts, f->dglobal_max_pool1, dglobal_max_pool1_all, 8);
+    for (int64_t s = 0; s + 3 <= f->sites2; s += 3) { /* sites */
+        real *dconv3 = f->dconv3 + s * 128;
+        const real *leaky_relu2 = f->leaky_relu2 + s * 272;
+        real *dconv2 = f->dconv2 + s * 272;
+        const real *leaky_relu1 = f->leaky_relu1 + s * 272;
+        real *dmax_pool1 = f->dmax_pool1 + s * 272;
+        for (int64_t k = 0; k < 3; k++) { /* sites of the tile */
+            const real *x = dglobal_max_pool1_all;
+            const real *arg = f->global_max_pool1_arg;
+            for (int64_t c = 0; c < 8; c++) { /* channels read */
+                for (int64_t lane = 0; lane < 16; lane += 8) { /* samples */
+                    vec256 y = vec256_eq(vec256_load(arg + c * 16 + lane),
+                    vec256_set((real)(s + k)), vec256_load(x + c * 16 + lane), vec256_set(0));
+                    vec256_store(dconv3 + k * 128 + c * 16 + lane, y);
+                }
+            }
+        }
+        for (int64_t block = 0; block < 2; block++) { /* channels made, 8 at a time */
+            for (int64_t o = 0; o < 8; o += 4) { /* channels made */
+                for (int64_t lane = 0; lane < 16; lane += 8) { /* samples */
+                    vec256 y_0_0 = vec256_set(0); vec256_hold(y_0_0);
+                    vec256 y_0_1 = vec256_set(0); vec256_hold(y_0_1);
+                    vec256 y_0_2 = vec256_set(0); vec256_hold(y_0_2);
+                    vec256 y_1_0 = vec256_set(0); vec256_hold(y_1_0);
+                    vec256 y_1_1 = vec256_set(0); vec256_hold(y_1_1);
+                    vec256 y_1_2 = vec256_set(0); vec256_hold(y_1_2);
+                    vec256 y_2_0 = vec256_set(0); vec256_hold(y_2_0);
+                    vec256 y_2_1 = vec256_set(0); vec256_hold(y_2_1);
+                    vec256 y_2_2 = vec256_set(0); vec256_hold(y_2_2);
+                    vec256 y_3_0 = vec256_set(0); vec256_hold(y_3_0);
+                    vec256 y_3_1 = vec256_set(0); vec256_hold(y_3_1);
+                    vec256 y_3_2 = vec256_set(0); vec256_hold(y_3_2);
+                    const real *w = f->packed + block * 64 + o + 1264;
+                    {
+                        const real *x_0 = f->dconv3 + s * 128 + lane;
+                        const real *x_1 = f->dconv3 + s * 128 + lane + 128;
+                        const real *x_2 = f->dconv3 + s * 128 + lane + 256;
+                        for (int64_t c = 0; c < 8; c++) { /* channels read */
+                            vec256 v_0 = vec256_load(x_0 + c * 16); vec256_hold(v_0);
+                            vec256 v_1 = vec256_load(x_1 + c * 16); vec256_hold(v_1);
+                            vec256 v_2 = vec256_load(x_2 + c * 16); vec256_hold(v_2);
+                            vec256 u_0 = vec256_set(w[c * 8]); y_0_0 = vec256_fma(u_0, v_0, y_0_0);
+                            y_0_1 = vec256_fma(u_0, v_1, y_0_1);
+                            y_0_2 = vec256_fma(u_0, v_2, y_0_2);
+                            vec256 u_1 = vec256_set(w[c * 8 + 1]);
+                            y_1_0 = vec256_fma(u_1, v_0, y_1_0);
+                            y_1_1 = vec256_fma(u_1, v_1, y_1_1);
+                            y_1_2 = vec256_fma(u_1, v_2, y_1_2);
+                            vec256 u_2 = vec256_set(w[c * 8 + 2]);
+                            y_2_0 = vec256_fma(u_2, v_0, y_2_0);
+                            y_2_1 = vec256_fma(u_2, v_1, y_2_1);
+                            y_2_2 = vec256_fma(u_2, v_2, y_2_2);
+                            vec256 u_3 = vec256_set(w[c * 8 + 3]);
+                            y_3_0 = vec256_fma(u_3, v_0, y_3_0);
+                            y_3_1 = vec256_fma(u_3, v_1, y_3_1);
+                            y_3_2 = vec256_fma(u_3, v_2, y_3_2);
+                        }
+                    }
+                    y_0_0 = vec256_gt(vec256_load(leaky_relu2 + block * 128 + o * 16 + lane), vec256_set(0), y_0_0, vec256_mul(y_0_0, vec256_set((real)0.01)));
+                    y_0_1 = vec256_gt(vec256_load(leaky_relu2 + block * 128 + o * 16 + lane + 272), vec256_set(0), y_0_1, vec256_mul(y_0_1, vec256_set((real)0.01)));
+                    y_0_2 = vec256_gt(vec256_load(leaky_relu2 + block * 128 + o * 16 + lane + 544), vec256_set(0), y_0_2, vec256_mul(y_0_2, vec256_set((real)0.01)));
+                    y_1_0 = vec256_gt(vec256_load(leaky_relu2 + block * 128 + o * 16 + lane + 16), vec256_set(0), y_1_0, vec256_mul(y_1_0, vec256_set((real)0.01)));
+                    y_1_1 = vec256_gt(vec256_load(leaky_relu2 + block * 128 + o * 16 + lane + 288), vec256_set(0), y_1_1, vec256_mul(y_1_1, vec256_set((real)0.01)));
+                    y_1_2 = vec256_gt(vec256_load(leaky_relu2 + block * 128 + o * 16 + lane + 560), vec256_set(0), y_1_2, vec256_mul(y_1_2, vec256_set((real)0.01)));
+                    y_2_0 = vec256_gt(vec256_load(leaky_relu2 + block * 128 + o * 16 + lane + 32), vec256_set(0), y_2_0, vec256_mul(y_2_0, vec256_set((real)0.01)));
+                    y_2_1 = vec256_gt(vec256_load(leaky_relu2 + block * 128 + o * 16 + lane + 304), vec256_set(0), y_2_1, vec256_mul(y_2_1, vec256_set((real)0.01)));
+                    y_2_2 = vec256_gt(vec256_load(leaky_relu2 + block * 128 + o * 16 + lane + 576), vec256_set(0), y_2_2, vec256_mul(y_2_2, vec256_set((real)0.01)));
+                    y_3_0 = vec256_gt(vec256_load(leaky_relu2 + block * 128 + o * 16 + lane + 48), vec256_set(0), y_3_0, vec256_mul(y_3_0, vec256_set((real)0.01)));
+                    y_3_1 = vec256_gt(vec256_load(leaky_relu2 + block * 128 + o * 16 + lane + 320), vec256_set(0), y_3_1, vec256_mul(y_3_1, vec256_set((real)0.01)));
+                    y_3_2 = vec256_gt(vec256_load(leaky_relu2 + block * 128 + o * 16 + lane + 592), vec256_set(0), y_3_2, vec256_mul(y_3_2, vec256_set((real)0.01)));
+                    vec256_store(dconv2 + block * 128 + o * 16 + lane, y_0_0);
+                    vec256_store(dconv2 + block * 128 + o * 16 + lane + 272, y_0_1);
+                    vec256_store(dconv2 + block * 128 + o * 16 + lane + 544, y_0_2);
+                    vec256_store(dconv2 + block * 128 + o * 16 + lane + 16, y_1_0);
+                    vec256_store(dconv2 + block * 128 + o * 16 + lane + 288, y_1_1);
+                    vec256_store(dconv2 + block * 128 + o * 16 + lane + 560, y_1_2);
+                    vec256_store(dconv2 + block * 128 + o * 16 + lane + 32, y_2_0);
+                    vec256_store(dconv2 + block * 128 + o * 16 + lane + 304, y_2_1);
+                    vec256_store(dconv2 + block * 128 + o * 16 + lane + 576, y_2_2);
+                    vec256_store(dconv2 + block * 128 + o * 16 + lane + 48, y_3_0);
+                    vec256_store(dconv2 + block * 128 + o * 16 + lane + 320, y_3_1);
+                    vec256_store(dconv2 + block * 128 + o * 16 + lane + 592, y_3_2);
+                }
+            }
+        }
+        for (int64_t block = 0; block < 2; block++) { /* channels made, 8 at a time */
+            for (int64_t o = 0; o < 8; o += 4) { /* channels made */
+                for (int64_t lane = 0; lane < 16; lane += 8) { /* samples */
+                    vec256 y_0_0 = vec256_set(0); vec256_hold(y_0_0);
+                    vec256 y_0_1 = vec256_set(0); vec256_hold(y_0_1);
+                    vec256 y_0_2 = vec256_set(0); vec256_hold(y_0_2);
+                    vec256 y_1_0 = vec256_set(0); vec256_hold(y_1_0);
+                    vec256 y_1_1 = vec256_set(0); vec256_hold(y_1_1);
+                    vec256 y_1_2 = vec256_set(0); vec256_hold(y_1_2);
+                    vec256 y_2_0 = vec256_set(0); vec256_hold(y_2_0);
+                    vec256 y_2_1 = vec256_set(0); vec256_hold(y_2_1);
+                    vec256 y_2_2 = vec256_set(0); vec256_hold(y_2_2);
+                    vec256 y_3_0 = vec256_set(0); vec256_hold(y_3_0);
+                    vec256 y_3_1 = vec256_set(0); vec256_hold(y_3_1);
+                    vec256 y_3_2 = vec256_set(0); vec256_hold(y_3_2);
+                    const real *w = f->packed + block * 128 + o + 1392;
+                    {
+                        const real *x_0 = f->dconv2 + s * 272 + lane;
+                        const real *x_1 = f->dconv2 + s * 272 + lane + 272;
+                        const real *x_2 = f->dconv2 + s * 272 + lane + 544;
+                        for (int64_t c = 0; c < 16; c++) { /* channels read */
+                            vec256 v_0 = vec256_load(x_0 + c * 16); vec256_hold(v_0);
+                            vec256 v_1 = vec256_load(x_1 + c * 16); vec256_hold(v_1);
+                            vec256 v_2 = vec256_load(x_2 + c * 16); vec256_hold(v_2);
+                            vec256 u_0 = vec256_set(w[c * 8]); y_0_0 = vec256_fma(u_0, v_0, y_0_0);
+                            y_0_1 = vec256_fma(u_0, v_1, y_0_1);
+                            y_0_2 = vec256_fma(u_0, v_2, y_0_2);
+                            vec256 u_1 = vec256_set(w[c * 8 + 1]);
+                            y_1_0 = vec256_fma(u_1, v_0, y_1_0);
+                            y_1_1 = vec256_fma(u_1, v_1, y_1_1);
+                            y_1_2 = vec256_fma(u_1, v_2, y_1_2);
+                            vec256 u_2 = vec256_set(w[c * 8 + 2]);
+                            y_2_0 = vec256_fma(u_2, v_0, y_2_0);
+                            y_2_1 = vec256_fma(u_2, v_1, y_2_1);
+                            y_2_2 = vec256_fma(u_2, v_2, y_2_2);
+                            vec256 u_3 = vec256_set(w[c * 8 + 3]);
+                            y_3_0 = vec256_fma(u_3, v_0, y_3_0);
+                            y_3_1 = vec256_fma(u_3, v_1, y_3_1);
+                            y_3_2 = vec256_fma(u_3, v_2, y_3_2);
+                        }
+                    }
+                    y_0_0 = vec256_gt(vec256_load(leaky_relu1 + block * 128 + o * 16 + lane), vec256_set(0), y_0_0, vec256_mul(y_0_0, vec256_set((real)0.01)));
+                    y_0_1 = vec256_gt(vec256_load(leaky_relu1 + block * 128 + o * 16 + lane + 272), vec256_set(0), y_0_1, vec256_mul(y_0_1, vec256_set((real)0.01)));
+                    y_0_2 = vec256_gt(vec256_load(leaky_relu1 + block * 128 + o * 16 + lane + 544), vec256_set(0), y_0_2, vec256_mul(y_0_2, vec256_set((real)0.01)));
+                    y_1_0 = vec256_gt(vec256_load(leaky_relu1 + block * 128 + o * 16 + lane + 16), vec256_set(0), y_1_0, vec256_mul(y_1_0, vec256_set((real)0.01)));
+                    y_1_1 = vec256_gt(vec256_load(leaky_relu1 + block * 128 + o * 16 + lane + 288), vec256_set(0), y_1_1, vec256_mul(y_1_1, vec256_set((real)0.01)));
+                    y_1_2 = vec256_gt(vec256_load(leaky_relu1 + block * 128 + o * 16 + lane + 560), vec256_set(0), y_1_2, vec256_mul(y_1_2, vec256_set((real)0.01)));
+                    y_2_0 = vec256_gt(vec256_load(leaky_relu1 + block * 128 + o * 16 + lane + 32), vec256_set(0), y_2_0, vec256_mul(y_2_0, vec256_set((real)0.01)));
+                    y_2_1 = vec256_gt(vec256_load(leaky_relu1 + block * 128 + o * 16 + lane + 304), vec256_set(0), y_2_1, vec256_mul(y_2_1, vec256_set((real)0.01)));
+                    y_2_2 = vec256_gt(vec256_load(leaky_relu1 + block * 128 + o * 16 + lane + 576), vec256_set(0), y_2_2, vec256_mul(y_2_2, vec256_set((real)0.01)));
+                    y_3_0 = vec256_gt(vec256_load(leaky_relu1 + block * 128 + o * 16 + lane + 48), vec256_set(0), y_3_0, vec256_mul(y_3_0, vec256_set((real)0.01)));
+                    y_3_1 = vec256_gt(vec256_load(leaky_relu1 + block * 128 + o * 16 + lane + 320), vec256_set(0), y_3_1, vec256_mul(y_3_1, vec256_set((real)0.01)));
+                    y_3_2 = vec256_gt(vec256_load(leaky_relu1 + block * 128 + o * 16 + lane + 592), vec256_set(0), y_3_2, vec256_mul(y_3_2, vec256_set((real)0.01)));
+                    vec256_store(dmax_pool1 + block * 128 + o * 16 + lane, y_0_0);
+                    vec256_store(dmax_pool1 + block * 128 + o * 16 + lane + 272, y_0_1);
+                    vec256_store(dmax_pool1 + block * 128 + o * 16 + lane + 544, y_0_2);
+                    vec256_store(dmax_pool1 + block * 128 + o * 16 + lane + 16, y_1_0);
+                    vec256_store(dmax_pool1 + block * 128 + o * 16 + lane + 288, y_1_1);
+                    vec256_store(dmax_pool1 + block * 128 + o * 16 + lane + 560, y_1_2);
+                    vec256_store(dmax_pool1 + block * 128 + o * 16 + lane + 32, y_2_0);
+                    vec256_store(dmax_pool1 + block * 128 + o * 16 + lane + 304, y_2_1);
+                    vec256_store(dmax_pool1 + block * 128 + o * 16 + lane + 576, y_2_2);
+                    vec256_store(dmax_pool1 + block * 128 + o * 16 + lane + 48, y_3_0);
+                    vec256_store(dmax_pool1 + block * 128 + o * 16 + lane + 320, y_3_1);
+                    vec256_store(dmax_pool1 + block * 128 + o * 16 + lane + 592, y_3_2);
+                }
+            }
+        }
+    }
+    for (int64_t s = f->sites2 / 3 * 3; s < f->sites2; s++) { /* sites */
+        real *dconv3 = f->dconv3 + s * 128;
+        const real *leaky_relu2 = f->leaky_relu2 + s * 272;
+        real *dconv2 = f->dconv2 + s * 272;
+        const real *leaky_relu1 = f->leaky_relu1 + s * 272;
+        real *dmax_pool1 = f->dmax_pool1 + s * 272;
+        {
+            const real *x = dglobal_max_pool1_all;
+            const real *arg = f->global_max_pool1_arg;
+            for (int64_t c = 0; c < 8; c++) { /* channels read */
+                for (int64_t lane = 0; lane < 16; lane += 8) { /* samples */
+                    vec256 y = vec256_eq(vec256_load(arg + c * 16 + lane), vec256_set((real)(s)),
+                    vec256_load(x + c * 16 + lane), vec256_set(0));
+                    vec256_store(dconv3 + c * 16 + lane, y);
+                }
+            }
+        }
+        for (int64_t block = 0; block < 2; block++) { /* channels made, 8 at a time */
+            for (int64_t o = 0; o < 8; o += 4) { /* channels made */
+                for (int64_t lane = 0; lane < 16; lane += 8) { /* samples */
+                    vec256 y_0 = vec256_set(0); vec256_hold(y_0);
+                    vec256 y_1 = vec256_set(0); vec256_hold(y_1);
+                    vec256 y_2 = vec256_set(0); vec256_hold(y_2);
+                    vec256 y_3 = vec256_set(0); vec256_hold(y_3);
+                    const real *w = f->packed + block * 64 + o + 1264;
+                    {
+                        const real *x = f->dconv3 + s * 128 + lane;
+                        for (int64_t c = 0; c < 8; c++) { /* channels read */
+                            vec256 v = vec256_load(x + c * 16); vec256_hold(v);
+                            vec256 u_0 = vec256_set(w[c * 8]); y_0 = vec256_fma(u_0, v, y_0);
+                            vec256 u_1 = vec256_set(w[c * 8 + 1]); y_1 = vec256_fma(u_1, v, y_1);
+                            vec256 u_2 = vec256_set(w[c * 8 + 2]); y_2 = vec256_fma(u_2, v, y_2);
+                            vec256 u_3 = vec256_set(w[c * 8 + 3]); y_3 = vec256_fma(u_3, v, y_3);
+                        }
+                    }
+                    y_0 = vec256_gt(vec256_load(leaky_relu2 + block * 128 + o * 16 + lane), vec256_set(0), y_0, vec256_mul(y_0, vec256_set((real)0.01)));
+                    y_1 = vec256_gt(vec256_load(leaky_relu2 + block * 128 + o * 16 + lane + 16), vec256_set(0), y_1, vec256_mul(y_1, vec256_set((real)0.01)));
+                    y_2 = vec256_gt(vec256_load(leaky_relu2 + block * 128 + o * 16 + lane + 32), vec256_set(0), y_2, vec256_mul(y_2, vec256_set((real)0.01)));
+                    y_3 = vec256_gt(vec256_load(leaky_relu2 + block * 128 + o * 16 + lane + 48), vec256_set(0), y_3, vec256_mul(y_3, vec256_set((real)0.01)));
+                    vec256_store(dconv2 + block * 128 + o * 16 + lane, y_0);
+                    vec256_store(dconv2 + block * 128 + o * 16 + lane + 16, y_1);
+                    vec256_store(dconv2 + block * 128 + o * 16 + lane + 32, y_2);
+                    vec256_store(dconv2 + block * 128 + o * 16 + lane + 48, y_3);
+                }
+            }
+        }
+        for (int64_t block = 0; block < 2; block++) { /* channels made, 8 at a time */
+            for (int64_t o = 0; o < 8; o += 4) { /* channels made */
+                for (int64_t lane = 0; lane < 16; lane += 8) { /* samples */
+                    vec256 y_0 = vec256_set(0); vec256_hold(y_0);
+                    vec256 y_1 = vec256_set(0); vec256_hold(y_1);
+                    vec256 y_2 = vec256_set(0); vec256_hold(y_2);
+                    vec256 y_3 = vec256_set(0); vec256_hold(y_3);
+                    const real *w = f->packed + block * 128 + o + 1392;
+                    {
+                        const real *x = f->dconv2 + s * 272 + lane;
+                        for (int64_t c = 0; c < 16; c++) { /* channels read */
+                            vec256 v = vec256_load(x + c * 16); vec256_hold(v);
+                            vec256 u_0 = vec256_set(w[c * 8]); y_0 = vec256_fma(u_0, v, y_0);
+                            vec256 u_1 = vec256_set(w[c * 8 + 1]); y_1 = vec256_fma(u_1, v, y_1);
+                            vec256 u_2 = vec256_set(w[c * 8 + 2]); y_2 = vec256_fma(u_2, v, y_2);
+                            vec256 u_3 = vec256_set(w[c * 8 + 3]); y_3 = vec256_fma(u_3, v, y_3);
+                        }
+                    }
+                    y_0 = vec256_gt(vec256_load(leaky_relu1 + block * 128 + o * 16 + lane), vec256_set(0), y_0, vec256_mul(y_0, vec256_set((real)0.01)));
+                    y_1 = vec256_gt(vec256_load(leaky_relu1 + block * 128 + o * 16 + lane + 16), vec256_set(0), y_1, vec256_mul(y_1, vec256_set((real)0.01)));
+                    y_2 = vec256_gt(vec256_load(leaky_relu1 + block * 128 + o * 16 + lane + 32), vec256_set(0), y_2, vec256_mul(y_2, vec256_set((real)0.01)));
+                    y_3 = vec256_gt(vec256_load(leaky_relu1 + block * 128 + o * 16 + lane + 48), vec256_set(0), y_3, vec256_mul(y_3, vec256_set((real)0.01)));
+                    vec256_store(dmax_pool1 + block * 128 + o * 16 + lane, y_0);
+                    vec256_store(dmax_pool1 + block * 128 + o * 16 + lane + 16, y_1);
+                    vec256_store(dmax_pool1 + block * 128 + o * 16 + lane + 32, y_2);
+                    vec256_store(dmax_pool1 + block * 128 + o * 16 + lane + 48, y_3);
+                }
+            }
+        }
+    }
+}
+
+/* conv_db, st.arch:10 */
+TARGET_AVX2 static void dconv3_bias_avx2(const Frame *f)
+{
+    for (int64_t from = 0; from + 64 <= f->sites2 + 63; from += 64) { /* strips of sites */
+        const int64_t to = (from + 64 < f->sites2 ? from + 64 : f->sites2);
+        {
+            for (int64_t lane = 0; lane < 16; lane += 8) { /* samples */
+                real *db = f->sums + 672;
+                vec256 sum_0 = vec256_set(0); vec256 sum_1 = vec256_set(0);
+                vec256 sum_2 = vec256_set(0); vec256 sum_3 = vec256_set(0);
+                vec256 sum_4 = vec256_set(0); vec256 sum_5 = vec256_set(0);
+                vec256 sum_6 = vec256_set(0); vec256 sum_7 = vec256_set(0);
+                for (int64_t s = from; s < to; s++) { /* sites */
+                    const real *dy = f->dconv3 + s * 128 + lane;
+                    sum_0 = vec256_add(sum_0, vec256_load(dy));
+                    sum_1 = vec256_add(sum_1, vec256_load(dy + 16));
+                    sum_2 = vec256_add(sum_2, vec256_load(dy + 32));
+                    sum_3 = vec256_add(sum_3, vec256_load(dy + 48));
+                    sum_4 = vec256_add(sum_4, vec256_load(dy + 64));
+                    sum_5 = vec256_add(sum_5, vec256_load(dy + 80));
+                    sum_6 = vec256_add(sum_6, vec256_load(dy + 96));
+                    sum_7 = vec256_add(sum_7, vec256_load(dy + 112));
+                }
+                vec256_add_sums(db, sum_0, sum_1, sum_2, sum_3, sum_4, sum_5, sum_6, sum_7);
+            }
+        }
+    }
+}
+
+/* conv_db, st.arch:9 */
+TARGET_AVX2 static void dconv2_bias_avx2(const Frame *f)
+{
+    for (int64_t from = 0; from + 64 <= f->sites2 + 63; from += 64) { /* strips of sites */
+        const int64_t to = (from + 64 < f->sites2 ? from + 64 : f->sites2);
+        for (int64_t o = 0; o < 16; o += 8) { /* channels made */
+            for (int64_t lane = 0; lane < 16; lane += 8) { /* samples */
+                real *db = f->sums + o + 512;
+                vec256 sum_0 = vec256_set(0); vec256 sum_1 = vec256_set(0);
+                vec256 sum_2 = vec256_set(0); vec256 sum_3 = vec256_set(0);
+                vec256 sum_4 = vec256_set(0); vec256 sum_5 = vec256_set(0);
+                vec256 sum_6 = vec256_set(0); vec256 sum_7 = vec256_set(0);
+                for (int64_t s = from; s < to; s++) { /* sites */
+                    const real *dy = f->dconv2 + s * 272 + o * 16 + lane;
+                    sum_0 = vec256_add(sum_0, vec256_load(dy));
+                    sum_1 = vec256_add(sum_1, vec256_load(dy + 16));
+                    sum_2 = vec256_add(sum_2, vec256_load(dy + 32));
+                    sum_3 = vec256_add(sum_3, vec256_load(dy + 48));
+                    sum_4 = vec256_add(sum_4, vec256_load(dy + 64));
+                    sum_5 = vec256_add(sum_5, vec256_load(dy + 80));
+                    sum_6 = vec256_add(sum_6, vec256_load(dy + 96));
+                    sum_7 = vec256_add(sum_7, vec256_load(dy + 112));
+                }
+                vec256_add_sums(db, sum_0, sum_1, sum_2, sum_3, sum_4, sum_5, sum_6, sum_7);
+            }
+        }
+    }
+}
+
 /* dflux, st.arch:4
  * dx[c,q] = sum over taps k and channels o of w[o,c,k] dy[o,back[k][q]]; 256 multiply-adds a site */
 TARGET_AVX2 static void dflux_avx2(const Frame *f)
@@ -6770,9 +7674,7 @@ static void run_gradient_avx2(Frame *f, int64_t first, int64_t last)
         dlinear1_weight_avx2(f);
         dconv3_avx2(f);
         dconv3_weight_avx2(f);
-        dconv3_bias_avx2(f);
         dconv2_weight_avx2(f);
-        dconv2_bias_avx2(f);
         dconv1_avx2(f);
         dconv1_weight_avx2(f);
     }
@@ -6798,7 +7700,7 @@ static void run_vjp_avx2(Frame *f, int64_t first, int64_t last)
             dlinear2_bias_avx2(f);
             dlinear1_weight_avx2(f);
         }
-        dconv3_avx2(f);
+        dconv3_2_avx2(f);
         if (f->dparams) {
             dconv3_weight_avx2(f);
             dconv3_bias_avx2(f);
@@ -7996,231 +8898,282 @@ static void dlinear1_weight_plain(const Frame *f)
     }
 }
 
-/* dconv3; dleaky_relu2 -> dconv2; dleaky_relu1 -> dmax_pool1, st.arch:10
+/* dconv3 -> dconv3.bias; dleaky_relu2 -> dconv2 -> dconv2.bias; dleaky_relu1 -> dmax_pool1, st.arch:10
  * dx[c,q] = sum over taps k and channels o of w[o,c,k] dy[o,back[k][q]]; 384 multiply-adds a site */
 static void dconv3_plain(const Frame *f)
 {
+    real dconv3_bias_strip[1 * 8 * 16] __attribute__((aligned(64)));
+    real dconv2_bias_strip[1 * 16 * 16] __attribute__((aligned(64)));
     real dglobal_max_pool1_all[1 * 8 * 16] __attribute__((aligned(64)));
     share(&f->parts, f->dglobal_max_pool1, dglobal_max_pool1_all, 8);
-    for (int64_t s = 0; s + 3 <= f->sites2; s += 3) { /* sites */
-        real *dconv3 = f->dconv3 + s * 128;
-        const real *leaky_relu2 = f->leaky_relu2 + s * 272;
-        real *dconv2 = f->dconv2 + s * 272;
-        const real *leaky_relu1 = f->leaky_relu1 + s * 272;
-        real *dmax_pool1 = f->dmax_pool1 + s * 272;
-        for (int64_t k = 0; k < 3; k++) { /* sites of the tile */
-            const real *x = dglobal_max_pool1_all;
-            const real *arg = f->global_max_pool1_arg;
-            for (int64_t c = 0; c < 8; c++) { /* channels read */
-                for (int64_t lane = 0; lane < 16; lane += 4) { /* samples */
-                    vec128 y = vec128_eq(vec128_load(arg + c * 16 + lane),
-                    vec128_set((real)(s + k)), vec128_load(x + c * 16 + lane), vec128_set(0));
-                    vec128_store(dconv3 + k * 128 + c * 16 + lane, y);
-                }
-            }
-        }
-        for (int64_t block = 0; block < 2; block++) { /* channels made, 8 at a time */
-            for (int64_t o = 0; o < 8; o += 4) { /* channels made */
-                for (int64_t lane = 0; lane < 16; lane += 4) { /* samples */
-                    vec128 y_0_0 = vec128_set(0); vec128 y_0_1 = vec128_set(0);
-                    vec128 y_0_2 = vec128_set(0);
-                    vec128 y_1_0 = vec128_set(0); vec128 y_1_1 = vec128_set(0);
-                    vec128 y_1_2 = vec128_set(0);
-                    vec128 y_2_0 = vec128_set(0); vec128 y_2_1 = vec128_set(0);
-                    vec128 y_2_2 = vec128_set(0);
-                    vec128 y_3_0 = vec128_set(0); vec128 y_3_1 = vec128_set(0);
-                    vec128 y_3_2 = vec128_set(0);
-                    const real *w = f->packed + block * 64 + o + 1264;
-                    {
-                        const real *x_0 = f->dconv3 + s * 128 + lane;
-                        const real *x_1 = f->dconv3 + s * 128 + lane + 128;
-                        const real *x_2 = f->dconv3 + s * 128 + lane + 256;
-                        for (int64_t c = 0; c < 8; c++) { /* channels read */
-                            vec128 v_0 = vec128_load(x_0 + c * 16);
-                            vec128 v_1 = vec128_load(x_1 + c * 16);
-                            vec128 v_2 = vec128_load(x_2 + c * 16);
-                            vec128 u_0 = vec128_set(w[c * 8]); y_0_0 = vec128_fma(u_0, v_0, y_0_0);
-                            y_0_1 = vec128_fma(u_0, v_1, y_0_1);
-                            y_0_2 = vec128_fma(u_0, v_2, y_0_2);
-                            vec128 u_1 = vec128_set(w[c * 8 + 1]);
-                            y_1_0 = vec128_fma(u_1, v_0, y_1_0);
-                            y_1_1 = vec128_fma(u_1, v_1, y_1_1);
-                            y_1_2 = vec128_fma(u_1, v_2, y_1_2);
-                            vec128 u_2 = vec128_set(w[c * 8 + 2]);
-                            y_2_0 = vec128_fma(u_2, v_0, y_2_0);
-                            y_2_1 = vec128_fma(u_2, v_1, y_2_1);
-                            y_2_2 = vec128_fma(u_2, v_2, y_2_2);
-                            vec128 u_3 = vec128_set(w[c * 8 + 3]);
-                            y_3_0 = vec128_fma(u_3, v_0, y_3_0);
-                            y_3_1 = vec128_fma(u_3, v_1, y_3_1);
-                            y_3_2 = vec128_fma(u_3, v_2, y_3_2);
-                        }
+    for (int64_t from = 0; from + 64 <= f->sites2 + 63; from += 64) { /* strips of sites */
+        const int64_t to = (from + 64 < f->sites2 ? from + 64 : f->sites2);
+        clear(dconv3_bias_strip, 128);
+        clear(dconv2_bias_strip, 256);
+        for (int64_t s = from; s + 3 <= to; s += 3) { /* sites */
+            real *dconv3 = f->dconv3 + s * 128;
+            real *dconv3_bias = dconv3_bias_strip;
+            const real *leaky_relu2 = f->leaky_relu2 + s * 272;
+            real *dconv2 = f->dconv2 + s * 272;
+            real *dconv2_bias = dconv2_bias_strip;
+            const real *leaky_relu1 = f->leaky_relu1 + s * 272;
+            real *dmax_pool1 = f->dmax_pool1 + s * 272;
+            for (int64_t k = 0; k < 3; k++) { /* sites of the tile */
+                const real *x = dglobal_max_pool1_all;
+                const real *arg = f->global_max_pool1_arg;
+                for (int64_t c = 0; c < 8; c++) { /* channels read */
+                    for (int64_t lane = 0; lane < 16; lane += 4) { /* samples */
+                        vec128 y = vec128_eq(vec128_load(arg + c * 16 + lane),
+                        vec128_set((real)(s + k)), vec128_load(x + c * 16 + lane), vec128_set(0));
+                        vec128_store(dconv3 + k * 128 + c * 16 + lane, y);
+                        vec128_store(dconv3_bias + c * 16 + lane, vec128_add(vec128_load(dconv3_bias + c * 16 + lane), y));
                     }
-                    y_0_0 = vec128_gt(vec128_load(leaky_relu2 + block * 128 + o * 16 + lane), vec128_set(0), y_0_0, vec128_mul(y_0_0, vec128_set((real)0.01)));
-                    y_0_1 = vec128_gt(vec128_load(leaky_relu2 + block * 128 + o * 16 + lane + 272), vec128_set(0), y_0_1, vec128_mul(y_0_1, vec128_set((real)0.01)));
-                    y_0_2 = vec128_gt(vec128_load(leaky_relu2 + block * 128 + o * 16 + lane + 544), vec128_set(0), y_0_2, vec128_mul(y_0_2, vec128_set((real)0.01)));
-                    y_1_0 = vec128_gt(vec128_load(leaky_relu2 + block * 128 + o * 16 + lane + 16), vec128_set(0), y_1_0, vec128_mul(y_1_0, vec128_set((real)0.01)));
-                    y_1_1 = vec128_gt(vec128_load(leaky_relu2 + block * 128 + o * 16 + lane + 288), vec128_set(0), y_1_1, vec128_mul(y_1_1, vec128_set((real)0.01)));
-                    y_1_2 = vec128_gt(vec128_load(leaky_relu2 + block * 128 + o * 16 + lane + 560), vec128_set(0), y_1_2, vec128_mul(y_1_2, vec128_set((real)0.01)));
-                    y_2_0 = vec128_gt(vec128_load(leaky_relu2 + block * 128 + o * 16 + lane + 32), vec128_set(0), y_2_0, vec128_mul(y_2_0, vec128_set((real)0.01)));
-                    y_2_1 = vec128_gt(vec128_load(leaky_relu2 + block * 128 + o * 16 + lane + 304), vec128_set(0), y_2_1, vec128_mul(y_2_1, vec128_set((real)0.01)));
-                    y_2_2 = vec128_gt(vec128_load(leaky_relu2 + block * 128 + o * 16 + lane + 576), vec128_set(0), y_2_2, vec128_mul(y_2_2, vec128_set((real)0.01)));
-                    y_3_0 = vec128_gt(vec128_load(leaky_relu2 + block * 128 + o * 16 + lane + 48), vec128_set(0), y_3_0, vec128_mul(y_3_0, vec128_set((real)0.01)));
-                    y_3_1 = vec128_gt(vec128_load(leaky_relu2 + block * 128 + o * 16 + lane + 320), vec128_set(0), y_3_1, vec128_mul(y_3_1, vec128_set((real)0.01)));
-                    y_3_2 = vec128_gt(vec128_load(leaky_relu2 + block * 128 + o * 16 + lane + 592), vec128_set(0), y_3_2, vec128_mul(y_3_2, vec128_set((real)0.01)));
-                    vec128_store(dconv2 + block * 128 + o * 16 + lane, y_0_0);
-                    vec128_store(dconv2 + block * 128 + o * 16 + lane + 272, y_0_1);
-                    vec128_store(dconv2 + block * 128 + o * 16 + lane + 544, y_0_2);
-                    vec128_store(dconv2 + block * 128 + o * 16 + lane + 16, y_1_0);
-                    vec128_store(dconv2 + block * 128 + o * 16 + lane + 288, y_1_1);
-                    vec128_store(dconv2 + block * 128 + o * 16 + lane + 560, y_1_2);
-                    vec128_store(dconv2 + block * 128 + o * 16 + lane + 32, y_2_0);
-                    vec128_store(dconv2 + block * 128 + o * 16 + lane + 304, y_2_1);
-                    vec128_store(dconv2 + block * 128 + o * 16 + lane + 576, y_2_2);
-                    vec128_store(dconv2 + block * 128 + o * 16 + lane + 48, y_3_0);
-                    vec128_store(dconv2 + block * 128 + o * 16 + lane + 320, y_3_1);
-                    vec128_store(dconv2 + block * 128 + o * 16 + lane + 592, y_3_2);
                 }
             }
-        }
-        for (int64_t block = 0; block < 2; block++) { /* channels made, 8 at a time */
-            for (int64_t o = 0; o < 8; o += 4) { /* channels made */
-                for (int64_t lane = 0; lane < 16; lane += 4) { /* samples */
-                    vec128 y_0_0 = vec128_set(0); vec128 y_0_1 = vec128_set(0);
-                    vec128 y_0_2 = vec128_set(0);
-                    vec128 y_1_0 = vec128_set(0); vec128 y_1_1 = vec128_set(0);
-                    vec128 y_1_2 = vec128_set(0);
-                    vec128 y_2_0 = vec128_set(0); vec128 y_2_1 = vec128_set(0);
-                    vec128 y_2_2 = vec128_set(0);
-                    vec128 y_3_0 = vec128_set(0); vec128 y_3_1 = vec128_set(0);
-                    vec128 y_3_2 = vec128_set(0);
-                    const real *w = f->packed + block * 128 + o + 1392;
-                    {
-                        const real *x_0 = f->dconv2 + s * 272 + lane;
-                        const real *x_1 = f->dconv2 + s * 272 + lane + 272;
-                        const real *x_2 = f->dconv2 + s * 272 + lane + 544;
-                        for (int64_t c = 0; c < 16; c++) { /* channels read */
-                            vec128 v_0 = vec128_load(x_0 + c * 16);
-                            vec128 v_1 = vec128_load(x_1 + c * 16);
-                            vec128 v_2 = vec128_load(x_2 + c * 16);
-                            vec128 u_0 = vec128_set(w[c * 8]); y_0_0 = vec128_fma(u_0, v_0, y_0_0);
-                            y_0_1 = vec128_fma(u_0, v_1, y_0_1);
-                            y_0_2 = vec128_fma(u_0, v_2, y_0_2);
-                            vec128 u_1 = vec128_set(w[c * 8 + 1]);
-                            y_1_0 = vec128_fma(u_1, v_0, y_1_0);
-                            y_1_1 = vec128_fma(u_1, v_1, y_1_1);
-                            y_1_2 = vec128_fma(u_1, v_2, y_1_2);
-                            vec128 u_2 = vec128_set(w[c * 8 + 2]);
-                            y_2_0 = vec128_fma(u_2, v_0, y_2_0);
-                            y_2_1 = vec128_fma(u_2, v_1, y_2_1);
-                            y_2_2 = vec128_fma(u_2, v_2, y_2_2);
-                            vec128 u_3 = vec128_set(w[c * 8 + 3]);
-                            y_3_0 = vec128_fma(u_3, v_0, y_3_0);
-                            y_3_1 = vec128_fma(u_3, v_1, y_3_1);
-                            y_3_2 = vec128_fma(u_3, v_2, y_3_2);
+            for (int64_t block = 0; block < 2; block++) { /* channels made, 8 at a time */
+                for (int64_t o = 0; o < 8; o += 4) { /* channels made */
+                    for (int64_t lane = 0; lane < 16; lane += 4) { /* samples */
+                        vec128 y_0_0 = vec128_set(0); vec128 y_0_1 = vec128_set(0);
+                        vec128 y_0_2 = vec128_set(0);
+                        vec128 y_1_0 = vec128_set(0); vec128 y_1_1 = vec128_set(0);
+                        vec128 y_1_2 = vec128_set(0);
+                        vec128 y_2_0 = vec128_set(0); vec128 y_2_1 = vec128_set(0);
+                        vec128 y_2_2 = vec128_set(0);
+                        vec128 y_3_0 = vec128_set(0); vec128 y_3_1 = vec128_set(0);
+                        vec128 y_3_2 = vec128_set(0);
+                        const real *w = f->packed + block * 64 + o + 1264;
+                        {
+                            const real *x_0 = f->dconv3 + s * 128 + lane;
+                            const real *x_1 = f->dconv3 + s * 128 + lane + 128;
+                            const real *x_2 = f->dconv3 + s * 128 + lane + 256;
+                            for (int64_t c = 0; c < 8; c++) { /* channels read */
+                                vec128 v_0 = vec128_load(x_0 + c * 16);
+                                vec128 v_1 = vec128_load(x_1 + c * 16);
+                                vec128 v_2 = vec128_load(x_2 + c * 16);
+                                vec128 u_0 = vec128_set(w[c * 8]);
+                                y_0_0 = vec128_fma(u_0, v_0, y_0_0);
+                                y_0_1 = vec128_fma(u_0, v_1, y_0_1);
+                                y_0_2 = vec128_fma(u_0, v_2, y_0_2);
+                                vec128 u_1 = vec128_set(w[c * 8 + 1]);
+                                y_1_0 = vec128_fma(u_1, v_0, y_1_0);
+                                y_1_1 = vec128_fma(u_1, v_1, y_1_1);
+                                y_1_2 = vec128_fma(u_1, v_2, y_1_2);
+                                vec128 u_2 = vec128_set(w[c * 8 + 2]);
+                                y_2_0 = vec128_fma(u_2, v_0, y_2_0);
+                                y_2_1 = vec128_fma(u_2, v_1, y_2_1);
+                                y_2_2 = vec128_fma(u_2, v_2, y_2_2);
+                                vec128 u_3 = vec128_set(w[c * 8 + 3]);
+                                y_3_0 = vec128_fma(u_3, v_0, y_3_0);
+                                y_3_1 = vec128_fma(u_3, v_1, y_3_1);
+                                y_3_2 = vec128_fma(u_3, v_2, y_3_2);
+                            }
                         }
+                        y_0_0 = vec128_gt(vec128_load(leaky_relu2 + block * 128 + o * 16 + lane), vec128_set(0), y_0_0, vec128_mul(y_0_0, vec128_set((real)0.01)));
+                        y_0_1 = vec128_gt(vec128_load(leaky_relu2 + block * 128 + o * 16 + lane + 272), vec128_set(0), y_0_1, vec128_mul(y_0_1, vec128_set((real)0.01)));
+                        y_0_2 = vec128_gt(vec128_load(leaky_relu2 + block * 128 + o * 16 + lane + 544), vec128_set(0), y_0_2, vec128_mul(y_0_2, vec128_set((real)0.01)));
+                        y_1_0 = vec128_gt(vec128_load(leaky_relu2 + block * 128 + o * 16 + lane + 16), vec128_set(0), y_1_0, vec128_mul(y_1_0, vec128_set((real)0.01)));
+                        y_1_1 = vec128_gt(vec128_load(leaky_relu2 + block * 128 + o * 16 + lane + 288), vec128_set(0), y_1_1, vec128_mul(y_1_1, vec128_set((real)0.01)));
+                        y_1_2 = vec128_gt(vec128_load(leaky_relu2 + block * 128 + o * 16 + lane + 560), vec128_set(0), y_1_2, vec128_mul(y_1_2, vec128_set((real)0.01)));
+                        y_2_0 = vec128_gt(vec128_load(leaky_relu2 + block * 128 + o * 16 + lane + 32), vec128_set(0), y_2_0, vec128_mul(y_2_0, vec128_set((real)0.01)));
+                        y_2_1 = vec128_gt(vec128_load(leaky_relu2 + block * 128 + o * 16 + lane + 304), vec128_set(0), y_2_1, vec128_mul(y_2_1, vec128_set((real)0.01)));
+                        y_2_2 = vec128_gt(vec128_load(leaky_relu2 + block * 128 + o * 16 + lane + 576), vec128_set(0), y_2_2, vec128_mul(y_2_2, vec128_set((real)0.01)));
+                        y_3_0 = vec128_gt(vec128_load(leaky_relu2 + block * 128 + o * 16 + lane + 48), vec128_set(0), y_3_0, vec128_mul(y_3_0, vec128_set((real)0.01)));
+                        y_3_1 = vec128_gt(vec128_load(leaky_relu2 + block * 128 + o * 16 + lane + 320), vec128_set(0), y_3_1, vec128_mul(y_3_1, vec128_set((real)0.01)));
+                        y_3_2 = vec128_gt(vec128_load(leaky_relu2 + block * 128 + o * 16 + lane + 592), vec128_set(0), y_3_2, vec128_mul(y_3_2, vec128_set((real)0.01)));
+                        vec128_store(dconv2 + block * 128 + o * 16 + lane, y_0_0);
+                        vec128_store(dconv2 + block * 128 + o * 16 + lane + 272, y_0_1);
+                        vec128_store(dconv2 + block * 128 + o * 16 + lane + 544, y_0_2);
+                        vec128_store(dconv2 + block * 128 + o * 16 + lane + 16, y_1_0);
+                        vec128_store(dconv2 + block * 128 + o * 16 + lane + 288, y_1_1);
+                        vec128_store(dconv2 + block * 128 + o * 16 + lane + 560, y_1_2);
+                        vec128_store(dconv2 + block * 128 + o * 16 + lane + 32, y_2_0);
+                        vec128_store(dconv2 + block * 128 + o * 16 + lane + 304, y_2_1);
+                        vec128_store(dconv2 + block * 128 + o * 16 + lane + 576, y_2_2);
+                        vec128_store(dconv2 + block * 128 + o * 16 + lane + 48, y_3_0);
+                        vec128_store(dconv2 + block * 128 + o * 16 + lane + 320, y_3_1);
+                        vec128_store(dconv2 + block * 128 + o * 16 + lane + 592, y_3_2);
+                        vec128_store(dconv2_bias + block * 128 + o * 16 + lane, vec128_add(vec128_load(dconv2_bias + block * 128 + o * 16 + lane), vec128_add(y_0_0, vec128_add(y_0_1, y_0_2))));
+                        vec128_store(dconv2_bias + block * 128 + o * 16 + lane + 16, vec128_add(vec128_load(dconv2_bias + block * 128 + o * 16 + lane + 16), vec128_add(y_1_0, vec128_add(y_1_1, y_1_2))));
+                        vec128_store(dconv2_bias + block * 128 + o * 16 + lane + 32, vec128_add(vec128_load(dconv2_bias + block * 128 + o * 16 + lane + 32), vec128_add(y_2_0, vec128_add(y_2_1, y_2_2))));
+                        vec128_store(dconv2_bias + block * 128 + o * 16 + lane + 48, vec128_add(vec128_load(dconv2_bias + block * 128 + o * 16 + lane + 48), vec128_add(y_3_0, vec128_add(y_3_1, y_3_2))));
                     }
-                    y_0_0 = vec128_gt(vec128_load(leaky_relu1 + block * 128 + o * 16 + lane), vec128_set(0), y_0_0, vec128_mul(y_0_0, vec128_set((real)0.01)));
-                    y_0_1 = vec128_gt(vec128_load(leaky_relu1 + block * 128 + o * 16 + lane + 272), vec128_set(0), y_0_1, vec128_mul(y_0_1, vec128_set((real)0.01)));
-                    y_0_2 = vec128_gt(vec128_load(leaky_relu1 + block * 128 + o * 16 + lane + 544), vec128_set(0), y_0_2, vec128_mul(y_0_2, vec128_set((real)0.01)));
-                    y_1_0 = vec128_gt(vec128_load(leaky_relu1 + block * 128 + o * 16 + lane + 16), vec128_set(0), y_1_0, vec128_mul(y_1_0, vec128_set((real)0.01)));
-                    y_1_1 = vec128_gt(vec128_load(leaky_relu1 + block * 128 + o * 16 + lane + 288), vec128_set(0), y_1_1, vec128_mul(y_1_1, vec128_set((real)0.01)));
-                    y_1_2 = vec128_gt(vec128_load(leaky_relu1 + block * 128 + o * 16 + lane + 560), vec128_set(0), y_1_2, vec128_mul(y_1_2, vec128_set((real)0.01)));
-                    y_2_0 = vec128_gt(vec128_load(leaky_relu1 + block * 128 + o * 16 + lane + 32), vec128_set(0), y_2_0, vec128_mul(y_2_0, vec128_set((real)0.01)));
-                    y_2_1 = vec128_gt(vec128_load(leaky_relu1 + block * 128 + o * 16 + lane + 304), vec128_set(0), y_2_1, vec128_mul(y_2_1, vec128_set((real)0.01)));
-                    y_2_2 = vec128_gt(vec128_load(leaky_relu1 + block * 128 + o * 16 + lane + 576), vec128_set(0), y_2_2, vec128_mul(y_2_2, vec128_set((real)0.01)));
-                    y_3_0 = vec128_gt(vec128_load(leaky_relu1 + block * 128 + o * 16 + lane + 48), vec128_set(0), y_3_0, vec128_mul(y_3_0, vec128_set((real)0.01)));
-                    y_3_1 = vec128_gt(vec128_load(leaky_relu1 + block * 128 + o * 16 + lane + 320), vec128_set(0), y_3_1, vec128_mul(y_3_1, vec128_set((real)0.01)));
-                    y_3_2 = vec128_gt(vec128_load(leaky_relu1 + block * 128 + o * 16 + lane + 592), vec128_set(0), y_3_2, vec128_mul(y_3_2, vec128_set((real)0.01)));
-                    vec128_store(dmax_pool1 + block * 128 + o * 16 + lane, y_0_0);
-                    vec128_store(dmax_pool1 + block * 128 + o * 16 + lane + 272, y_0_1);
-                    vec128_store(dmax_pool1 + block * 128 + o * 16 + lane + 544, y_0_2);
-                    vec128_store(dmax_pool1 + block * 128 + o * 16 + lane + 16, y_1_0);
-                    vec128_store(dmax_pool1 + block * 128 + o * 16 + lane + 288, y_1_1);
-                    vec128_store(dmax_pool1 + block * 128 + o * 16 + lane + 560, y_1_2);
-                    vec128_store(dmax_pool1 + block * 128 + o * 16 + lane + 32, y_2_0);
-                    vec128_store(dmax_pool1 + block * 128 + o * 16 + lane + 304, y_2_1);
-                    vec128_store(dmax_pool1 + block * 128 + o * 16 + lane + 576, y_2_2);
-                    vec128_store(dmax_pool1 + block * 128 + o * 16 + lane + 48, y_3_0);
-                    vec128_store(dmax_pool1 + block * 128 + o * 16 + lane + 320, y_3_1);
-                    vec128_store(dmax_pool1 + block * 128 + o * 16 + lane + 592, y_3_2);
+                }
+            }
+            for (int64_t block = 0; block < 2; block++) { /* channels made, 8 at a time */
+                for (int64_t o = 0; o < 8; o += 4) { /* channels made */
+                    for (int64_t lane = 0; lane < 16; lane += 4) { /* samples */
+                        vec128 y_0_0 = vec128_set(0); vec128 y_0_1 = vec128_set(0);
+                        vec128 y_0_2 = vec128_set(0);
+                        vec128 y_1_0 = vec128_set(0); vec128 y_1_1 = vec128_set(0);
+                        vec128 y_1_2 = vec128_set(0);
+                        vec128 y_2_0 = vec128_set(0); vec128 y_2_1 = vec128_set(0);
+                        vec128 y_2_2 = vec128_set(0);
+                        vec128 y_3_0 = vec128_set(0); vec128 y_3_1 = vec128_set(0);
+                        vec128 y_3_2 = vec128_set(0);
+                        const real *w = f->packed + block * 128 + o + 1392;
+                        {
+                            const real *x_0 = f->dconv2 + s * 272 + lane;
+                            const real *x_1 = f->dconv2 + s * 272 + lane + 272;
+                            const real *x_2 = f->dconv2 + s * 272 + lane + 544;
+                            for (int64_t c = 0; c < 16; c++) { /* channels read */
+                                vec128 v_0 = vec128_load(x_0 + c * 16);
+                                vec128 v_1 = vec128_load(x_1 + c * 16);
+                                vec128 v_2 = vec128_load(x_2 + c * 16);
+                                vec128 u_0 = vec128_set(w[c * 8]);
+                                y_0_0 = vec128_fma(u_0, v_0, y_0_0);
+                                y_0_1 = vec128_fma(u_0, v_1, y_0_1);
+                                y_0_2 = vec128_fma(u_0, v_2, y_0_2);
+                                vec128 u_1 = vec128_set(w[c * 8 + 1]);
+                                y_1_0 = vec128_fma(u_1, v_0, y_1_0);
+                                y_1_1 = vec128_fma(u_1, v_1, y_1_1);
+                                y_1_2 = vec128_fma(u_1, v_2, y_1_2);
+                                vec128 u_2 = vec128_set(w[c * 8 + 2]);
+                                y_2_0 = vec128_fma(u_2, v_0, y_2_0);
+                                y_2_1 = vec128_fma(u_2, v_1, y_2_1);
+                                y_2_2 = vec128_fma(u_2, v_2, y_2_2);
+                                vec128 u_3 = vec128_set(w[c * 8 + 3]);
+                                y_3_0 = vec128_fma(u_3, v_0, y_3_0);
+                                y_3_1 = vec128_fma(u_3, v_1, y_3_1);
+                                y_3_2 = vec128_fma(u_3, v_2, y_3_2);
+                            }
+                        }
+                        y_0_0 = vec128_gt(vec128_load(leaky_relu1 + block * 128 + o * 16 + lane), vec128_set(0), y_0_0, vec128_mul(y_0_0, vec128_set((real)0.01)));
+                        y_0_1 = vec128_gt(vec128_load(leaky_relu1 + block * 128 + o * 16 + lane + 272), vec128_set(0), y_0_1, vec128_mul(y_0_1, vec128_set((real)0.01)));
+                        y_0_2 = vec128_gt(vec128_load(leaky_relu1 + block * 128 + o * 16 + lane + 544), vec128_set(0), y_0_2, vec128_mul(y_0_2, vec128_set((real)0.01)));
+                        y_1_0 = vec128_gt(vec128_load(leaky_relu1 + block * 128 + o * 16 + lane + 16), vec128_set(0), y_1_0, vec128_mul(y_1_0, vec128_set((real)0.01)));
+                        y_1_1 = vec128_gt(vec128_load(leaky_relu1 + block * 128 + o * 16 + lane + 288), vec128_set(0), y_1_1, vec128_mul(y_1_1, vec128_set((real)0.01)));
+                        y_1_2 = vec128_gt(vec128_load(leaky_relu1 + block * 128 + o * 16 + lane + 560), vec128_set(0), y_1_2, vec128_mul(y_1_2, vec128_set((real)0.01)));
+                        y_2_0 = vec128_gt(vec128_load(leaky_relu1 + block * 128 + o * 16 + lane + 32), vec128_set(0), y_2_0, vec128_mul(y_2_0, vec128_set((real)0.01)));
+                        y_2_1 = vec128_gt(vec128_load(leaky_relu1 + block * 128 + o * 16 + lane + 304), vec128_set(0), y_2_1, vec128_mul(y_2_1, vec128_set((real)0.01)));
+                        y_2_2 = vec128_gt(vec128_load(leaky_relu1 + block * 128 + o * 16 + lane + 576), vec128_set(0), y_2_2, vec128_mul(y_2_2, vec128_set((real)0.01)));
+                        y_3_0 = vec128_gt(vec128_load(leaky_relu1 + block * 128 + o * 16 + lane + 48), vec128_set(0), y_3_0, vec128_mul(y_3_0, vec128_set((real)0.01)));
+                        y_3_1 = vec128_gt(vec128_load(leaky_relu1 + block * 128 + o * 16 + lane + 320), vec128_set(0), y_3_1, vec128_mul(y_3_1, vec128_set((real)0.01)));
+                        y_3_2 = vec128_gt(vec128_load(leaky_relu1 + block * 128 + o * 16 + lane + 592), vec128_set(0), y_3_2, vec128_mul(y_3_2, vec128_set((real)0.01)));
+                        vec128_store(dmax_pool1 + block * 128 + o * 16 + lane, y_0_0);
+                        vec128_store(dmax_pool1 + block * 128 + o * 16 + lane + 272, y_0_1);
+                        vec128_store(dmax_pool1 + block * 128 + o * 16 + lane + 544, y_0_2);
+                        vec128_store(dmax_pool1 + block * 128 + o * 16 + lane + 16, y_1_0);
+                        vec128_store(dmax_pool1 + block * 128 + o * 16 + lane + 288, y_1_1);
+                        vec128_store(dmax_pool1 + block * 128 + o * 16 + lane + 560, y_1_2);
+                        vec128_store(dmax_pool1 + block * 128 + o * 16 + lane + 32, y_2_0);
+                        vec128_store(dmax_pool1 + block * 128 + o * 16 + lane + 304, y_2_1);
+                        vec128_store(dmax_pool1 + block * 128 + o * 16 + lane + 576, y_2_2);
+                        vec128_store(dmax_pool1 + block * 128 + o * 16 + lane + 48, y_3_0);
+                        vec128_store(dmax_pool1 + block * 128 + o * 16 + lane + 320, y_3_1);
+                        vec128_store(dmax_pool1 + block * 128 + o * 16 + lane + 592, y_3_2);
+                    }
                 }
             }
         }
-    }
-    for (int64_t s = f->sites2 / 3 * 3; s < f->sites2; s++) { /* sites */
-        real *dconv3 = f->dconv3 + s * 128;
-        const real *leaky_relu2 = f->leaky_relu2 + s * 272;
-        real *dconv2 = f->dconv2 + s * 272;
-        const real *leaky_relu1 = f->leaky_relu1 + s * 272;
-        real *dmax_pool1 = f->dmax_pool1 + s * 272;
+        for (int64_t s = from + (to - from) / 3 * 3; s < to; s++) { /* sites */
+            real *dconv3 = f->dconv3 + s * 128;
+            real *dconv3_bias = dconv3_bias_strip;
+            const real *leaky_relu2 = f->leaky_relu2 + s * 272;
+            real *dconv2 = f->dconv2 + s * 272;
+            real *dconv2_bias = dconv2_bias_strip;
+            const real *leaky_relu1 = f->leaky_relu1 + s * 272;
+            real *dmax_pool1 = f->dmax_pool1 + s * 272;
+            {
+                const real *x = dglobal_max_pool1_all;
+                const real *arg = f->global_max_pool1_arg;
+                for (int64_t c = 0; c < 8; c++) { /* channels read */
+                    for (int64_t lane = 0; lane < 16; lane += 4) { /* samples */
+                        vec128 y = vec128_eq(vec128_load(arg + c * 16 + lane),
+                        vec128_set((real)(s)), vec128_load(x + c * 16 + lane), vec128_set(0));
+                        vec128_store(dconv3 + c * 16 + lane, y);
+                        vec128_store(dconv3_bias + c * 16 + lane, vec128_add(vec128_load(dconv3_bias + c * 16 + lane), y));
+                    }
+                }
+            }
+            for (int64_t block = 0; block < 2; block++) { /* channels made, 8 at a time */
+                for (int64_t o = 0; o < 8; o += 4) { /* channels made */
+                    for (int64_t lane = 0; lane < 16; lane += 4) { /* samples */
+                        vec128 y_0 = vec128_set(0);
+                        vec128 y_1 = vec128_set(0);
+                        vec128 y_2 = vec128_set(0);
+                        vec128 y_3 = vec128_set(0);
+                        const real *w = f->packed + block * 64 + o + 1264;
+                        {
+                            const real *x = f->dconv3 + s * 128 + lane;
+                            for (int64_t c = 0; c < 8; c++) { /* channels read */
+                                vec128 v = vec128_load(x + c * 16);
+                                vec128 u_0 = vec128_set(w[c * 8]); y_0 = vec128_fma(u_0, v, y_0);
+                                vec128 u_1 = vec128_set(w[c * 8 + 1]);
+                                y_1 = vec128_fma(u_1, v, y_1);
+                                vec128 u_2 = vec128_set(w[c * 8 + 2]);
+                                y_2 = vec128_fma(u_2, v, y_2);
+                                vec128 u_3 = vec128_set(w[c * 8 + 3]);
+                                y_3 = vec128_fma(u_3, v, y_3);
+                            }
+                        }
+                        y_0 = vec128_gt(vec128_load(leaky_relu2 + block * 128 + o * 16 + lane), vec128_set(0), y_0, vec128_mul(y_0, vec128_set((real)0.01)));
+                        y_1 = vec128_gt(vec128_load(leaky_relu2 + block * 128 + o * 16 + lane + 16), vec128_set(0), y_1, vec128_mul(y_1, vec128_set((real)0.01)));
+                        y_2 = vec128_gt(vec128_load(leaky_relu2 + block * 128 + o * 16 + lane + 32), vec128_set(0), y_2, vec128_mul(y_2, vec128_set((real)0.01)));
+                        y_3 = vec128_gt(vec128_load(leaky_relu2 + block * 128 + o * 16 + lane + 48), vec128_set(0), y_3, vec128_mul(y_3, vec128_set((real)0.01)));
+                        vec128_store(dconv2 + block * 128 + o * 16 + lane, y_0);
+                        vec128_store(dconv2 + block * 128 + o * 16 + lane + 16, y_1);
+                        vec128_store(dconv2 + block * 128 + o * 16 + lane + 32, y_2);
+                        vec128_store(dconv2 + block * 128 + o * 16 + lane + 48, y_3);
+                        vec128_store(dconv2_bias + block * 128 + o * 16 + lane, vec128_add(vec128_load(dconv2_bias + block * 128 + o * 16 + lane), y_0));
+                        vec128_store(dconv2_bias + block * 128 + o * 16 + lane + 16, vec128_add(vec128_load(dconv2_bias + block * 128 + o * 16 + lane + 16), y_1));
+                        vec128_store(dconv2_bias + block * 128 + o * 16 + lane + 32, vec128_add(vec128_load(dconv2_bias + block * 128 + o * 16 + lane + 32), y_2));
+                        vec128_store(dconv2_bias + block * 128 + o * 16 + lane + 48, vec128_add(vec128_load(dconv2_bias + block * 128 + o * 16 + lane + 48), y_3));
+                    }
+                }
+            }
+            for (int64_t block = 0; block < 2; block++) { /* channels made, 8 at a time */
+                for (int64_t o = 0; o < 8; o += 4) { /* channels made */
+                    for (int64_t lane = 0; lane < 16; lane += 4) { /* samples */
+                        vec128 y_0 = vec128_set(0);
+                        vec128 y_1 = vec128_set(0);
+                        vec128 y_2 = vec128_set(0);
+                        vec128 y_3 = vec128_set(0);
+                        const real *w = f->packed + block * 128 + o + 1392;
+                        {
+                            const real *x = f->dconv2 + s * 272 + lane;
+                            for (int64_t c = 0; c < 16; c++) { /* channels read */
+                                vec128 v = vec128_load(x + c * 16);
+                                vec128 u_0 = vec128_set(w[c * 8]); y_0 = vec128_fma(u_0, v, y_0);
+                                vec128 u_1 = vec128_set(w[c * 8 + 1]);
+                                y_1 = vec128_fma(u_1, v, y_1);
+                                vec128 u_2 = vec128_set(w[c * 8 + 2]);
+                                y_2 = vec128_fma(u_2, v, y_2);
+                                vec128 u_3 = vec128_set(w[c * 8 + 3]);
+                                y_3 = vec128_fma(u_3, v, y_3);
+                            }
+                        }
+                        y_0 = vec128_gt(vec128_load(leaky_relu1 + block * 128 + o * 16 + lane), vec128_set(0), y_0, vec128_mul(y_0, vec128_set((real)0.01)));
+                        y_1 = vec128_gt(vec128_load(leaky_relu1 + block * 128 + o * 16 + lane + 16), vec128_set(0), y_1, vec128_mul(y_1, vec128_set((real)0.01)));
+                        y_2 = vec128_gt(vec128_load(leaky_relu1 + block * 128 + o * 16 + lane + 32), vec128_set(0), y_2, vec128_mul(y_2, vec128_set((real)0.01)));
+                        y_3 = vec128_gt(vec128_load(leaky_relu1 + block * 128 + o * 16 + lane + 48), vec128_set(0), y_3, vec128_mul(y_3, vec128_set((real)0.01)));
+                        vec128_store(dmax_pool1 + block * 128 + o * 16 + lane, y_0);
+                        vec128_store(dmax_pool1 + block * 128 + o * 16 + lane + 16, y_1);
+                        vec128_store(dmax_pool1 + block * 128 + o * 16 + lane + 32, y_2);
+                        vec128_store(dmax_pool1 + block * 128 + o * 16 + lane + 48, y_3);
+                    }
+                }
+            }
+        }
         {
-            const real *x = dglobal_max_pool1_all;
-            const real *arg = f->global_max_pool1_arg;
-            for (int64_t c = 0; c < 8; c++) { /* channels read */
-                for (int64_t lane = 0; lane < 16; lane += 4) { /* samples */
-                    vec128 y = vec128_eq(vec128_load(arg + c * 16 + lane), vec128_set((real)(s)),
-                    vec128_load(x + c * 16 + lane), vec128_set(0));
-                    vec128_store(dconv3 + c * 16 + lane, y);
-                }
+            for (int64_t lane = 0; lane < 16; lane += 4) { /* samples */
+                real *db = f->sums + 672;
+                const real *strip = dconv3_bias_strip + lane;
+                vec128 sum_0 = vec128_load(strip); vec128 sum_1 = vec128_load(strip + 16);
+                vec128 sum_2 = vec128_load(strip + 32); vec128 sum_3 = vec128_load(strip + 48);
+                vec128 sum_4 = vec128_load(strip + 64); vec128 sum_5 = vec128_load(strip + 80);
+                vec128 sum_6 = vec128_load(strip + 96); vec128 sum_7 = vec128_load(strip + 112);
+                vec128_add_sums(db, sum_0, sum_1, sum_2, sum_3, sum_4, sum_5, sum_6, sum_7);
             }
         }
-        for (int64_t block = 0; block < 2; block++) { /* channels made, 8 at a time */
-            for (int64_t o = 0; o < 8; o += 4) { /* channels made */
-                for (int64_t lane = 0; lane < 16; lane += 4) { /* samples */
-                    vec128 y_0 = vec128_set(0);
-                    vec128 y_1 = vec128_set(0);
-                    vec128 y_2 = vec128_set(0);
-                    vec128 y_3 = vec128_set(0);
-                    const real *w = f->packed + block * 64 + o + 1264;
-                    {
-                        const real *x = f->dconv3 + s * 128 + lane;
-                        for (int64_t c = 0; c < 8; c++) { /* channels read */
-                            vec128 v = vec128_load(x + c * 16); vec128 u_0 = vec128_set(w[c * 8]);
-                            y_0 = vec128_fma(u_0, v, y_0); vec128 u_1 = vec128_set(w[c * 8 + 1]);
-                            y_1 = vec128_fma(u_1, v, y_1); vec128 u_2 = vec128_set(w[c * 8 + 2]);
-                            y_2 = vec128_fma(u_2, v, y_2); vec128 u_3 = vec128_set(w[c * 8 + 3]);
-                            y_3 = vec128_fma(u_3, v, y_3);
-                        }
-                    }
-                    y_0 = vec128_gt(vec128_load(leaky_relu2 + block * 128 + o * 16 + lane), vec128_set(0), y_0, vec128_mul(y_0, vec128_set((real)0.01)));
-                    y_1 = vec128_gt(vec128_load(leaky_relu2 + block * 128 + o * 16 + lane + 16), vec128_set(0), y_1, vec128_mul(y_1, vec128_set((real)0.01)));
-                    y_2 = vec128_gt(vec128_load(leaky_relu2 + block * 128 + o * 16 + lane + 32), vec128_set(0), y_2, vec128_mul(y_2, vec128_set((real)0.01)));
-                    y_3 = vec128_gt(vec128_load(leaky_relu2 + block * 128 + o * 16 + lane + 48), vec128_set(0), y_3, vec128_mul(y_3, vec128_set((real)0.01)));
-                    vec128_store(dconv2 + block * 128 + o * 16 + lane, y_0);
-                    vec128_store(dconv2 + block * 128 + o * 16 + lane + 16, y_1);
-                    vec128_store(dconv2 + block * 128 + o * 16 + lane + 32, y_2);
-                    vec128_store(dconv2 + block * 128 + o * 16 + lane + 48, y_3);
-                }
-            }
-        }
-        for (int64_t block = 0; block < 2; block++) { /* channels made, 8 at a time */
-            for (int64_t o = 0; o < 8; o += 4) { /* channels made */
-                for (int64_t lane = 0; lane < 16; lane += 4) { /* samples */
-                    vec128 y_0 = vec128_set(0);
-                    vec128 y_1 = vec128_set(0);
-                    vec128 y_2 = vec128_set(0);
-                    vec128 y_3 = vec128_set(0);
-                    const real *w = f->packed + block * 128 + o + 1392;
-                    {
-                        const real *x = f->dconv2 + s * 272 + lane;
-                        for (int64_t c = 0; c < 16; c++) { /* channels read */
-                            vec128 v = vec128_load(x + c * 16); vec128 u_0 = vec128_set(w[c * 8]);
-                            y_0 = vec128_fma(u_0, v, y_0); vec128 u_1 = vec128_set(w[c * 8 + 1]);
-                            y_1 = vec128_fma(u_1, v, y_1); vec128 u_2 = vec128_set(w[c * 8 + 2]);
-                            y_2 = vec128_fma(u_2, v, y_2); vec128 u_3 = vec128_set(w[c * 8 + 3]);
-                            y_3 = vec128_fma(u_3, v, y_3);
-                        }
-                    }
-                    y_0 = vec128_gt(vec128_load(leaky_relu1 + block * 128 + o * 16 + lane), vec128_set(0), y_0, vec128_mul(y_0, vec128_set((real)0.01)));
-                    y_1 = vec128_gt(vec128_load(leaky_relu1 + block * 128 + o * 16 + lane + 16), vec128_set(0), y_1, vec128_mul(y_1, vec128_set((real)0.01)));
-                    y_2 = vec128_gt(vec128_load(leaky_relu1 + block * 128 + o * 16 + lane + 32), vec128_set(0), y_2, vec128_mul(y_2, vec128_set((real)0.01)));
-                    y_3 = vec128_gt(vec128_load(leaky_relu1 + block * 128 + o * 16 + lane + 48), vec128_set(0), y_3, vec128_mul(y_3, vec128_set((real)0.01)));
-                    vec128_store(dmax_pool1 + block * 128 + o * 16 + lane, y_0);
-                    vec128_store(dmax_pool1 + block * 128 + o * 16 + lane + 16, y_1);
-                    vec128_store(dmax_pool1 + block * 128 + o * 16 + lane + 32, y_2);
-                    vec128_store(dmax_pool1 + block * 128 + o * 16 + lane + 48, y_3);
-                }
+        for (int64_t o = 0; o < 16; o += 8) { /* channels made */
+            for (int64_t lane = 0; lane < 16; lane += 4) { /* samples */
+                real *db = f->sums + o + 512;
+                const real *strip = dconv2_bias_strip + o * 16 + lane;
+                vec128 sum_0 = vec128_load(strip); vec128 sum_1 = vec128_load(strip + 16);
+                vec128 sum_2 = vec128_load(strip + 32); vec128 sum_3 = vec128_load(strip + 48);
+                vec128 sum_4 = vec128_load(strip + 64); vec128 sum_5 = vec128_load(strip + 80);
+                vec128 sum_6 = vec128_load(strip + 96); vec128 sum_7 = vec128_load(strip + 112);
+                vec128_add_sums(db, sum_0, sum_1, sum_2, sum_3, sum_4, sum_5, sum_6, sum_7);
             }
         }
     }
@@ -8261,35 +9214,6 @@ static void dconv3_weight_plain(const Frame *f)
     }
 }
 
-/* conv_db, st.arch:10 */
-static void dconv3_bias_plain(const Frame *f)
-{
-    for (int64_t from = 0; from + 64 <= f->sites2 + 63; from += 64) { /* strips of sites */
-        const int64_t to = (from + 64 < f->sites2 ? from + 64 : f->sites2);
-        {
-            for (int64_t lane = 0; lane < 16; lane += 4) { /* samples */
-                real *db = f->sums + 672;
-                vec128 sum_0 = vec128_set(0); vec128 sum_1 = vec128_set(0);
-                vec128 sum_2 = vec128_set(0); vec128 sum_3 = vec128_set(0);
-                vec128 sum_4 = vec128_set(0); vec128 sum_5 = vec128_set(0);
-                vec128 sum_6 = vec128_set(0); vec128 sum_7 = vec128_set(0);
-                for (int64_t s = from; s < to; s++) { /* sites */
-                    const real *dy = f->dconv3 + s * 128 + lane;
-                    sum_0 = vec128_add(sum_0, vec128_load(dy));
-                    sum_1 = vec128_add(sum_1, vec128_load(dy + 16));
-                    sum_2 = vec128_add(sum_2, vec128_load(dy + 32));
-                    sum_3 = vec128_add(sum_3, vec128_load(dy + 48));
-                    sum_4 = vec128_add(sum_4, vec128_load(dy + 64));
-                    sum_5 = vec128_add(sum_5, vec128_load(dy + 80));
-                    sum_6 = vec128_add(sum_6, vec128_load(dy + 96));
-                    sum_7 = vec128_add(sum_7, vec128_load(dy + 112));
-                }
-                vec128_add_sums(db, sum_0, sum_1, sum_2, sum_3, sum_4, sum_5, sum_6, sum_7);
-            }
-        }
-    }
-}
-
 /* conv_dw, st.arch:9
  * dw[o,c,k] += sum over sites p of dy[o,p] x[c,near[k][p]]; 256 multiply-adds a site */
 static void dconv2_weight_plain(const Frame *f)
@@ -8320,35 +9244,6 @@ static void dconv2_weight_plain(const Frame *f)
                     vec128_add_sums(dw, sum_0_0, sum_1_0, sum_2_0, sum_3_0, sum_0_1, sum_1_1,
                     sum_2_1, sum_3_1);
                 }
-            }
-        }
-    }
-}
-
-/* conv_db, st.arch:9 */
-static void dconv2_bias_plain(const Frame *f)
-{
-    for (int64_t from = 0; from + 64 <= f->sites2 + 63; from += 64) { /* strips of sites */
-        const int64_t to = (from + 64 < f->sites2 ? from + 64 : f->sites2);
-        for (int64_t o = 0; o < 16; o += 8) { /* channels made */
-            for (int64_t lane = 0; lane < 16; lane += 4) { /* samples */
-                real *db = f->sums + o + 512;
-                vec128 sum_0 = vec128_set(0); vec128 sum_1 = vec128_set(0);
-                vec128 sum_2 = vec128_set(0); vec128 sum_3 = vec128_set(0);
-                vec128 sum_4 = vec128_set(0); vec128 sum_5 = vec128_set(0);
-                vec128 sum_6 = vec128_set(0); vec128 sum_7 = vec128_set(0);
-                for (int64_t s = from; s < to; s++) { /* sites */
-                    const real *dy = f->dconv2 + s * 272 + o * 16 + lane;
-                    sum_0 = vec128_add(sum_0, vec128_load(dy));
-                    sum_1 = vec128_add(sum_1, vec128_load(dy + 16));
-                    sum_2 = vec128_add(sum_2, vec128_load(dy + 32));
-                    sum_3 = vec128_add(sum_3, vec128_load(dy + 48));
-                    sum_4 = vec128_add(sum_4, vec128_load(dy + 64));
-                    sum_5 = vec128_add(sum_5, vec128_load(dy + 80));
-                    sum_6 = vec128_add(sum_6, vec128_load(dy + 96));
-                    sum_7 = vec128_add(sum_7, vec128_load(dy + 112));
-                }
-                vec128_add_sums(db, sum_0, sum_1, sum_2, sum_3, sum_4, sum_5, sum_6, sum_7);
             }
         }
     }
@@ -8596,6 +9491,294 @@ static void dlinear1_2_plain(const Frame *f)
     }
 }
 
+/* dconv3; dleaky_relu2 -> dconv2; dleaky_relu1 -> dmax_pool1, st.arch:10
+ * dx[c,q] = sum over taps k and channels o of w[o,c,k] dy[o,back[k][q]]; 384 multiply-adds a site */
+static void dconv3_2_plain(const Frame *f)
+{
+    real dglobal_max_pool1_all[1 * 8 * 16] __attribute__((aligned(64)));
+    share(&f->parts, f->dglobal_max_pool1, dglobal_max_pool1_all, 8);
+    for (int64_t s = 0; s + 3 <= f->sites2; s += 3) { /* sites */
+        real *dconv3 = f->dconv3 + s * 128;
+        const real *leaky_relu2 = f->leaky_relu2 + s * 272;
+        real *dconv2 = f->dconv2 + s * 272;
+        const real *leaky_relu1 = f->leaky_relu1 + s * 272;
+        real *dmax_pool1 = f->dmax_pool1 + s * 272;
+        for (int64_t k = 0; k < 3; k++) { /* sites of the tile */
+            const real *x = dglobal_max_pool1_all;
+            const real *arg = f->global_max_pool1_arg;
+            for (int64_t c = 0; c < 8; c++) { /* channels read */
+                for (int64_t lane = 0; lane < 16; lane += 4) { /* samples */
+                    vec128 y = vec128_eq(vec128_load(arg + c * 16 + lane),
+                    vec128_set((real)(s + k)), vec128_load(x + c * 16 + lane), vec128_set(0));
+                    vec128_store(dconv3 + k * 128 + c * 16 + lane, y);
+                }
+            }
+        }
+        for (int64_t block = 0; block < 2; block++) { /* channels made, 8 at a time */
+            for (int64_t o = 0; o < 8; o += 4) { /* channels made */
+                for (int64_t lane = 0; lane < 16; lane += 4) { /* samples */
+                    vec128 y_0_0 = vec128_set(0); vec128 y_0_1 = vec128_set(0);
+                    vec128 y_0_2 = vec128_set(0);
+                    vec128 y_1_0 = vec128_set(0); vec128 y_1_1 = vec128_set(0);
+                    vec128 y_1_2 = vec128_set(0);
+                    vec128 y_2_0 = vec128_set(0); vec128 y_2_1 = vec128_set(0);
+                    vec128 y_2_2 = vec128_set(0);
+                    vec128 y_3_0 = vec128_set(0); vec128 y_3_1 = vec128_set(0);
+                    vec128 y_3_2 = vec128_set(0);
+                    const real *w = f->packed + block * 64 + o + 1264;
+                    {
+                        const real *x_0 = f->dconv3 + s * 128 + lane;
+                        const real *x_1 = f->dconv3 + s * 128 + lane + 128;
+                        const real *x_2 = f->dconv3 + s * 128 + lane + 256;
+                        for (int64_t c = 0; c < 8; c++) { /* channels read */
+                            vec128 v_0 = vec128_load(x_0 + c * 16);
+                            vec128 v_1 = vec128_load(x_1 + c * 16);
+                            vec128 v_2 = vec128_load(x_2 + c * 16);
+                            vec128 u_0 = vec128_set(w[c * 8]); y_0_0 = vec128_fma(u_0, v_0, y_0_0);
+                            y_0_1 = vec128_fma(u_0, v_1, y_0_1);
+                            y_0_2 = vec128_fma(u_0, v_2, y_0_2);
+                            vec128 u_1 = vec128_set(w[c * 8 + 1]);
+                            y_1_0 = vec128_fma(u_1, v_0, y_1_0);
+                            y_1_1 = vec128_fma(u_1, v_1, y_1_1);
+                            y_1_2 = vec128_fma(u_1, v_2, y_1_2);
+                            vec128 u_2 = vec128_set(w[c * 8 + 2]);
+                            y_2_0 = vec128_fma(u_2, v_0, y_2_0);
+                            y_2_1 = vec128_fma(u_2, v_1, y_2_1);
+                            y_2_2 = vec128_fma(u_2, v_2, y_2_2);
+                            vec128 u_3 = vec128_set(w[c * 8 + 3]);
+                            y_3_0 = vec128_fma(u_3, v_0, y_3_0);
+                            y_3_1 = vec128_fma(u_3, v_1, y_3_1);
+                            y_3_2 = vec128_fma(u_3, v_2, y_3_2);
+                        }
+                    }
+                    y_0_0 = vec128_gt(vec128_load(leaky_relu2 + block * 128 + o * 16 + lane), vec128_set(0), y_0_0, vec128_mul(y_0_0, vec128_set((real)0.01)));
+                    y_0_1 = vec128_gt(vec128_load(leaky_relu2 + block * 128 + o * 16 + lane + 272), vec128_set(0), y_0_1, vec128_mul(y_0_1, vec128_set((real)0.01)));
+                    y_0_2 = vec128_gt(vec128_load(leaky_relu2 + block * 128 + o * 16 + lane + 544), vec128_set(0), y_0_2, vec128_mul(y_0_2, vec128_set((real)0.01)));
+                    y_1_0 = vec128_gt(vec128_load(leaky_relu2 + block * 128 + o * 16 + lane + 16), vec128_set(0), y_1_0, vec128_mul(y_1_0, vec128_set((real)0.01)));
+                    y_1_1 = vec128_gt(vec128_load(leaky_relu2 + block * 128 + o * 16 + lane + 288), vec128_set(0), y_1_1, vec128_mul(y_1_1, vec128_set((real)0.01)));
+                    y_1_2 = vec128_gt(vec128_load(leaky_relu2 + block * 128 + o * 16 + lane + 560), vec128_set(0), y_1_2, vec128_mul(y_1_2, vec128_set((real)0.01)));
+                    y_2_0 = vec128_gt(vec128_load(leaky_relu2 + block * 128 + o * 16 + lane + 32), vec128_set(0), y_2_0, vec128_mul(y_2_0, vec128_set((real)0.01)));
+                    y_2_1 = vec128_gt(vec128_load(leaky_relu2 + block * 128 + o * 16 + lane + 304), vec128_set(0), y_2_1, vec128_mul(y_2_1, vec128_set((real)0.01)));
+                    y_2_2 = vec128_gt(vec128_load(leaky_relu2 + block * 128 + o * 16 + lane + 576), vec128_set(0), y_2_2, vec128_mul(y_2_2, vec128_set((real)0.01)));
+                    y_3_0 = vec128_gt(vec128_load(leaky_relu2 + block * 128 + o * 16 + lane + 48), vec128_set(0), y_3_0, vec128_mul(y_3_0, vec128_set((real)0.01)));
+                    y_3_1 = vec128_gt(vec128_load(leaky_relu2 + block * 128 + o * 16 + lane + 320), vec128_set(0), y_3_1, vec128_mul(y_3_1, vec128_set((real)0.01)));
+                    y_3_2 = vec128_gt(vec128_load(leaky_relu2 + block * 128 + o * 16 + lane + 592), vec128_set(0), y_3_2, vec128_mul(y_3_2, vec128_set((real)0.01)));
+                    vec128_store(dconv2 + block * 128 + o * 16 + lane, y_0_0);
+                    vec128_store(dconv2 + block * 128 + o * 16 + lane + 272, y_0_1);
+                    vec128_store(dconv2 + block * 128 + o * 16 + lane + 544, y_0_2);
+                    vec128_store(dconv2 + block * 128 + o * 16 + lane + 16, y_1_0);
+                    vec128_store(dconv2 + block * 128 + o * 16 + lane + 288, y_1_1);
+                    vec128_store(dconv2 + block * 128 + o * 16 + lane + 560, y_1_2);
+                    vec128_store(dconv2 + block * 128 + o * 16 + lane + 32, y_2_0);
+                    vec128_store(dconv2 + block * 128 + o * 16 + lane + 304, y_2_1);
+                    vec128_store(dconv2 + block * 128 + o * 16 + lane + 576, y_2_2);
+                    vec128_store(dconv2 + block * 128 + o * 16 + lane + 48, y_3_0);
+                    vec128_store(dconv2 + block * 128 + o * 16 + lane + 320, y_3_1);
+                    vec128_store(dconv2 + block * 128 + o * 16 + lane + 592, y_3_2);
+                }
+            }
+        }
+        for (int64_t block = 0; block < 2; block++) { /* channels made, 8 at a time */
+            for (int64_t o = 0; o < 8; o += 4) { /* channels made */
+                for (int64_t lane = 0; lane < 16; lane += 4) { /* samples */
+                    vec128 y_0_0 = vec128_set(0); vec128 y_0_1 = vec128_set(0);
+                    vec128 y_0_2 = vec128_set(0);
+                    vec128 y_1_0 = vec128_set(0); vec128 y_1_1 = vec128_set(0);
+                    vec128 y_1_2 = vec128_set(0);
+                    vec128 y_2_0 = vec128_set(0); vec128 y_2_1 = vec128_set(0);
+                    vec128 y_2_2 = vec128_set(0);
+                    vec128 y_3_0 = vec128_set(0); vec128 y_3_1 = vec128_set(0);
+                    vec128 y_3_2 = vec128_set(0);
+                    const real *w = f->packed + block * 128 + o + 1392;
+                    {
+                        const real *x_0 = f->dconv2 + s * 272 + lane;
+                        const real *x_1 = f->dconv2 + s * 272 + lane + 272;
+                        const real *x_2 = f->dconv2 + s * 272 + lane + 544;
+                        for (int64_t c = 0; c < 16; c++) { /* channels read */
+                            vec128 v_0 = vec128_load(x_0 + c * 16);
+                            vec128 v_1 = vec128_load(x_1 + c * 16);
+                            vec128 v_2 = vec128_load(x_2 + c * 16);
+                            vec128 u_0 = vec128_set(w[c * 8]); y_0_0 = vec128_fma(u_0, v_0, y_0_0);
+                            y_0_1 = vec128_fma(u_0, v_1, y_0_1);
+                            y_0_2 = vec128_fma(u_0, v_2, y_0_2);
+                            vec128 u_1 = vec128_set(w[c * 8 + 1]);
+                            y_1_0 = vec128_fma(u_1, v_0, y_1_0);
+                            y_1_1 = vec128_fma(u_1, v_1, y_1_1);
+                            y_1_2 = vec128_fma(u_1, v_2, y_1_2);
+                            vec128 u_2 = vec128_set(w[c * 8 + 2]);
+                            y_2_0 = vec128_fma(u_2, v_0, y_2_0);
+                            y_2_1 = vec128_fma(u_2, v_1, y_2_1);
+                            y_2_2 = vec128_fma(u_2, v_2, y_2_2);
+                            vec128 u_3 = vec128_set(w[c * 8 + 3]);
+                            y_3_0 = vec128_fma(u_3, v_0, y_3_0);
+                            y_3_1 = vec128_fma(u_3, v_1, y_3_1);
+                            y_3_2 = vec128_fma(u_3, v_2, y_3_2);
+                        }
+                    }
+                    y_0_0 = vec128_gt(vec128_load(leaky_relu1 + block * 128 + o * 16 + lane), vec128_set(0), y_0_0, vec128_mul(y_0_0, vec128_set((real)0.01)));
+                    y_0_1 = vec128_gt(vec128_load(leaky_relu1 + block * 128 + o * 16 + lane + 272), vec128_set(0), y_0_1, vec128_mul(y_0_1, vec128_set((real)0.01)));
+                    y_0_2 = vec128_gt(vec128_load(leaky_relu1 + block * 128 + o * 16 + lane + 544), vec128_set(0), y_0_2, vec128_mul(y_0_2, vec128_set((real)0.01)));
+                    y_1_0 = vec128_gt(vec128_load(leaky_relu1 + block * 128 + o * 16 + lane + 16), vec128_set(0), y_1_0, vec128_mul(y_1_0, vec128_set((real)0.01)));
+                    y_1_1 = vec128_gt(vec128_load(leaky_relu1 + block * 128 + o * 16 + lane + 288), vec128_set(0), y_1_1, vec128_mul(y_1_1, vec128_set((real)0.01)));
+                    y_1_2 = vec128_gt(vec128_load(leaky_relu1 + block * 128 + o * 16 + lane + 560), vec128_set(0), y_1_2, vec128_mul(y_1_2, vec128_set((real)0.01)));
+                    y_2_0 = vec128_gt(vec128_load(leaky_relu1 + block * 128 + o * 16 + lane + 32), vec128_set(0), y_2_0, vec128_mul(y_2_0, vec128_set((real)0.01)));
+                    y_2_1 = vec128_gt(vec128_load(leaky_relu1 + block * 128 + o * 16 + lane + 304), vec128_set(0), y_2_1, vec128_mul(y_2_1, vec128_set((real)0.01)));
+                    y_2_2 = vec128_gt(vec128_load(leaky_relu1 + block * 128 + o * 16 + lane + 576), vec128_set(0), y_2_2, vec128_mul(y_2_2, vec128_set((real)0.01)));
+                    y_3_0 = vec128_gt(vec128_load(leaky_relu1 + block * 128 + o * 16 + lane + 48), vec128_set(0), y_3_0, vec128_mul(y_3_0, vec128_set((real)0.01)));
+                    y_3_1 = vec128_gt(vec128_load(leaky_relu1 + block * 128 + o * 16 + lane + 320), vec128_set(0), y_3_1, vec128_mul(y_3_1, vec128_set((real)0.01)));
+                    y_3_2 = vec128_gt(vec128_load(leaky_relu1 + block * 128 + o * 16 + lane + 592), vec128_set(0), y_3_2, vec128_mul(y_3_2, vec128_set((real)0.01)));
+                    vec128_store(dmax_pool1 + block * 128 + o * 16 + lane, y_0_0);
+                    vec128_store(dmax_pool1 + block * 128 + o * 16 + lane + 272, y_0_1);
+                    vec128_store(dmax_pool1 + block * 128 + o * 16 + lane + 544, y_0_2);
+                    vec128_store(dmax_pool1 + block * 128 + o * 16 + lane + 16, y_1_0);
+                    vec128_store(dmax_pool1 + block * 128 + o * 16 + lane + 288, y_1_1);
+                    vec128_store(dmax_pool1 + block * 128 + o * 16 + lane + 560, y_1_2);
+                    vec128_store(dmax_pool1 + block * 128 + o * 16 + lane + 32, y_2_0);
+                    vec128_store(dmax_pool1 + block * 128 + o * 16 + lane + 304, y_2_1);
+                    vec128_store(dmax_pool1 + block * 128 + o * 16 + lane + 576, y_2_2);
+                    vec128_store(dmax_pool1 + block * 128 + o * 16 + lane + 48, y_3_0);
+                    vec128_store(dmax_pool1 + block * 128 + o * 16 + lane + 320, y_3_1);
+                    vec128_store(dmax_pool1 + block * 128 + o * 16 + lane + 592, y_3_2);
+                }
+            }
+        }
+    }
+    for (int64_t s = f->sites2 / 3 * 3; s < f->sites2; s++) { /* sites */
+        real *dconv3 = f->dconv3 + s * 128;
+        const real *leaky_relu2 = f->leaky_relu2 + s * 272;
+        real *dconv2 = f->dconv2 + s * 272;
+        const real *leaky_relu1 = f->leaky_relu1 + s * 272;
+        real *dmax_pool1 = f->dmax_pool1 + s * 272;
+        {
+            const real *x = dglobal_max_pool1_all;
+            const real *arg = f->global_max_pool1_arg;
+            for (int64_t c = 0; c < 8; c++) { /* channels read */
+                for (int64_t lane = 0; lane < 16; lane += 4) { /* samples */
+                    vec128 y = vec128_eq(vec128_load(arg + c * 16 + lane), vec128_set((real)(s)),
+                    vec128_load(x + c * 16 + lane), vec128_set(0));
+                    vec128_store(dconv3 + c * 16 + lane, y);
+                }
+            }
+        }
+        for (int64_t block = 0; block < 2; block++) { /* channels made, 8 at a time */
+            for (int64_t o = 0; o < 8; o += 4) { /* channels made */
+                for (int64_t lane = 0; lane < 16; lane += 4) { /* samples */
+                    vec128 y_0 = vec128_set(0);
+                    vec128 y_1 = vec128_set(0);
+                    vec128 y_2 = vec128_set(0);
+                    vec128 y_3 = vec128_set(0);
+                    const real *w = f->packed + block * 64 + o + 1264;
+                    {
+                        const real *x = f->dconv3 + s * 128 + lane;
+                        for (int64_t c = 0; c < 8; c++) { /* channels read */
+                            vec128 v = vec128_load(x + c * 16); vec128 u_0 = vec128_set(w[c * 8]);
+                            y_0 = vec128_fma(u_0, v, y_0); vec128 u_1 = vec128_set(w[c * 8 + 1]);
+                            y_1 = vec128_fma(u_1, v, y_1); vec128 u_2 = vec128_set(w[c * 8 + 2]);
+                            y_2 = vec128_fma(u_2, v, y_2); vec128 u_3 = vec128_set(w[c * 8 + 3]);
+                            y_3 = vec128_fma(u_3, v, y_3);
+                        }
+                    }
+                    y_0 = vec128_gt(vec128_load(leaky_relu2 + block * 128 + o * 16 + lane), vec128_set(0), y_0, vec128_mul(y_0, vec128_set((real)0.01)));
+                    y_1 = vec128_gt(vec128_load(leaky_relu2 + block * 128 + o * 16 + lane + 16), vec128_set(0), y_1, vec128_mul(y_1, vec128_set((real)0.01)));
+                    y_2 = vec128_gt(vec128_load(leaky_relu2 + block * 128 + o * 16 + lane + 32), vec128_set(0), y_2, vec128_mul(y_2, vec128_set((real)0.01)));
+                    y_3 = vec128_gt(vec128_load(leaky_relu2 + block * 128 + o * 16 + lane + 48), vec128_set(0), y_3, vec128_mul(y_3, vec128_set((real)0.01)));
+                    vec128_store(dconv2 + block * 128 + o * 16 + lane, y_0);
+                    vec128_store(dconv2 + block * 128 + o * 16 + lane + 16, y_1);
+                    vec128_store(dconv2 + block * 128 + o * 16 + lane + 32, y_2);
+                    vec128_store(dconv2 + block * 128 + o * 16 + lane + 48, y_3);
+                }
+            }
+        }
+        for (int64_t block = 0; block < 2; block++) { /* channels made, 8 at a time */
+            for (int64_t o = 0; o < 8; o += 4) { /* channels made */
+                for (int64_t lane = 0; lane < 16; lane += 4) { /* samples */
+                    vec128 y_0 = vec128_set(0);
+                    vec128 y_1 = vec128_set(0);
+                    vec128 y_2 = vec128_set(0);
+                    vec128 y_3 = vec128_set(0);
+                    const real *w = f->packed + block * 128 + o + 1392;
+                    {
+                        const real *x = f->dconv2 + s * 272 + lane;
+                        for (int64_t c = 0; c < 16; c++) { /* channels read */
+                            vec128 v = vec128_load(x + c * 16); vec128 u_0 = vec128_set(w[c * 8]);
+                            y_0 = vec128_fma(u_0, v, y_0); vec128 u_1 = vec128_set(w[c * 8 + 1]);
+                            y_1 = vec128_fma(u_1, v, y_1); vec128 u_2 = vec128_set(w[c * 8 + 2]);
+                            y_2 = vec128_fma(u_2, v, y_2); vec128 u_3 = vec128_set(w[c * 8 + 3]);
+                            y_3 = vec128_fma(u_3, v, y_3);
+                        }
+                    }
+                    y_0 = vec128_gt(vec128_load(leaky_relu1 + block * 128 + o * 16 + lane), vec128_set(0), y_0, vec128_mul(y_0, vec128_set((real)0.01)));
+                    y_1 = vec128_gt(vec128_load(leaky_relu1 + block * 128 + o * 16 + lane + 16), vec128_set(0), y_1, vec128_mul(y_1, vec128_set((real)0.01)));
+                    y_2 = vec128_gt(vec128_load(leaky_relu1 + block * 128 + o * 16 + lane + 32), vec128_set(0), y_2, vec128_mul(y_2, vec128_set((real)0.01)));
+                    y_3 = vec128_gt(vec128_load(leaky_relu1 + block * 128 + o * 16 + lane + 48), vec128_set(0), y_3, vec128_mul(y_3, vec128_set((real)0.01)));
+                    vec128_store(dmax_pool1 + block * 128 + o * 16 + lane, y_0);
+                    vec128_store(dmax_pool1 + block * 128 + o * 16 + lane + 16, y_1);
+                    vec128_store(dmax_pool1 + block * 128 + o * 16 + lane + 32, y_2);
+                    vec128_store(dmax_pool1 + block * 128 + o * 16 + lane + 48, y_3);
+                }
+            }
+        }
+    }
+}
+
+/* conv_db, st.arch:10 */
+static void dconv3_bias_plain(const Frame *f)
+{
+    for (int64_t from = 0; from + 64 <= f->sites2 + 63; from += 64) { /* strips of sites */
+        const int64_t to = (from + 64 < f->sites2 ? from + 64 : f->sites2);
+        {
+            for (int64_t lane = 0; lane < 16; lane += 4) { /* samples */
+                real *db = f->sums + 672;
+                vec128 sum_0 = vec128_set(0); vec128 sum_1 = vec128_set(0);
+                vec128 sum_2 = vec128_set(0); vec128 sum_3 = vec128_set(0);
+                vec128 sum_4 = vec128_set(0); vec128 sum_5 = vec128_set(0);
+                vec128 sum_6 = vec128_set(0); vec128 sum_7 = vec128_set(0);
+                for (int64_t s = from; s < to; s++) { /* sites */
+                    const real *dy = f->dconv3 + s * 128 + lane;
+                    sum_0 = vec128_add(sum_0, vec128_load(dy));
+                    sum_1 = vec128_add(sum_1, vec128_load(dy + 16));
+                    sum_2 = vec128_add(sum_2, vec128_load(dy + 32));
+                    sum_3 = vec128_add(sum_3, vec128_load(dy + 48));
+                    sum_4 = vec128_add(sum_4, vec128_load(dy + 64));
+                    sum_5 = vec128_add(sum_5, vec128_load(dy + 80));
+                    sum_6 = vec128_add(sum_6, vec128_load(dy + 96));
+                    sum_7 = vec128_add(sum_7, vec128_load(dy + 112));
+                }
+                vec128_add_sums(db, sum_0, sum_1, sum_2, sum_3, sum_4, sum_5, sum_6, sum_7);
+            }
+        }
+    }
+}
+
+/* conv_db, st.arch:9 */
+static void dconv2_bias_plain(const Frame *f)
+{
+    for (int64_t from = 0; from + 64 <= f->sites2 + 63; from += 64) { /* strips of sites */
+        const int64_t to = (from + 64 < f->sites2 ? from + 64 : f->sites2);
+        for (int64_t o = 0; o < 16; o += 8) { /* channels made */
+            for (int64_t lane = 0; lane < 16; lane += 4) { /* samples */
+                real *db = f->sums + o + 512;
+                vec128 sum_0 = vec128_set(0); vec128 sum_1 = vec128_set(0);
+                vec128 sum_2 = vec128_set(0); vec128 sum_3 = vec128_set(0);
+                vec128 sum_4 = vec128_set(0); vec128 sum_5 = vec128_set(0);
+                vec128 sum_6 = vec128_set(0); vec128 sum_7 = vec128_set(0);
+                for (int64_t s = from; s < to; s++) { /* sites */
+                    const real *dy = f->dconv2 + s * 272 + o * 16 + lane;
+                    sum_0 = vec128_add(sum_0, vec128_load(dy));
+                    sum_1 = vec128_add(sum_1, vec128_load(dy + 16));
+                    sum_2 = vec128_add(sum_2, vec128_load(dy + 32));
+                    sum_3 = vec128_add(sum_3, vec128_load(dy + 48));
+                    sum_4 = vec128_add(sum_4, vec128_load(dy + 64));
+                    sum_5 = vec128_add(sum_5, vec128_load(dy + 80));
+                    sum_6 = vec128_add(sum_6, vec128_load(dy + 96));
+                    sum_7 = vec128_add(sum_7, vec128_load(dy + 112));
+                }
+                vec128_add_sums(db, sum_0, sum_1, sum_2, sum_3, sum_4, sum_5, sum_6, sum_7);
+            }
+        }
+    }
+}
+
 /* dflux, st.arch:4
  * dx[c,q] = sum over taps k and channels o of w[o,c,k] dy[o,back[k][q]]; 256 multiply-adds a site */
 static void dflux_plain(const Frame *f)
@@ -8692,9 +9875,7 @@ static void run_gradient_plain(Frame *f, int64_t first, int64_t last)
         dlinear1_weight_plain(f);
         dconv3_plain(f);
         dconv3_weight_plain(f);
-        dconv3_bias_plain(f);
         dconv2_weight_plain(f);
-        dconv2_bias_plain(f);
         dconv1_plain(f);
         dconv1_weight_plain(f);
     }
@@ -8720,7 +9901,7 @@ static void run_vjp_plain(Frame *f, int64_t first, int64_t last)
             dlinear2_bias_plain(f);
             dlinear1_weight_plain(f);
         }
-        dconv3_plain(f);
+        dconv3_2_plain(f);
         if (f->dparams) {
             dconv3_weight_plain(f);
             dconv3_bias_plain(f);
@@ -8838,17 +10019,17 @@ typedef struct Least {
 static const Least least[][3] = {
     [ARCH_ISA_AVX512] = {
         {196.5, 8, 764, 0, 0, 2, 0, 1152, 512, 2176},
-        {1296.5, 136, 1352, 360, 607.5, 4, 0, 15296, 2944, 16768},
+        {1296.5, 136, 1352, 360, 607.5, 4, 0, 15296, 2944, 15168},
         {834, 328, 1352, 360, 607.5, 4, 8.5, 15296, 4544, 16768},
     },
     [ARCH_ISA_AVX2] = {
         {377, 14, 1528, 0, 0, 0, 0, 1152, 512, 2176},
-        {1921, 270, 2704, 224, 357, 0, 0, 15296, 2944, 16768},
+        {1921, 270, 2704, 224, 357, 0, 0, 15296, 2944, 15168},
         {1460, 590, 2704, 224, 357, 0, 0, 15296, 4544, 16768},
     },
     [ARCH_ISA_PLAIN] = {
         {1264, 28, 5872, 0, 0, 0, 0, 1152, 512, 2176},
-        {4872, 1052, 9760, 448, 714, 0, 0, 15296, 2944, 16768},
+        {4872, 1052, 9760, 448, 714, 0, 0, 15296, 2944, 15168},
         {4478, 2140, 9760, 448, 714, 0, 0, 15296, 4544, 16768},
     },
 };

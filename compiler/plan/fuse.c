@@ -268,9 +268,38 @@ static void place_window(Fuser *z, Val v)
         z->f->home[step->arg.i] = z->open;
 }
 
+static bool makes(const Step *step, Val v)
+{
+    bool made = !step->load && step->root.i == v.i;
+    for (int k = 0; k < step->chains; k++)
+        made |= step->chain[k].i == v.i;
+    return made;
+}
+
+/* A gradient of a bias is summed while the walk that makes its operand has it in registers. */
+static bool joins_walk(Fuser *z, Val v)
+{
+    Val dy = at(z, v)->arg[0];
+    int home = z->f->home[dy.i];
+    if (at(z, v)->op != OP_CONV_DB || home < 0)
+        return false;
+    Group *group = &z->f->group[home];
+    if (group->kind != GROUP_SITES || group->when != when_needed(z, v))
+        return false;
+    for (int k = 0; k < group->steps; k++)
+        if (makes(&group->step[k], dy)) {
+            group->step[k].sink[group->step[k].sinks++] = v;
+            z->f->home[v.i] = home;
+            return true;
+        }
+    return false;
+}
+
 static void place_node(Fuser *z, Val v)
 {
     Op op = at(z, v)->op;
+    if (joins_walk(z, v))
+        return;
     if (fuse_is_sum(op)) {
         z->waiting[z->waitings++] = v;
         return;

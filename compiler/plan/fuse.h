@@ -2,9 +2,9 @@
  *
  * A *group* is one walk over a lattice, a few sites at a time (a tile).  In it a *step*
  * makes a value by its root operator - a convolution, a pool, or a plain load - and applies
- * pointwise operators while it is in registers (the chain); global pools add it up (the
- * sinks).  A 1x1 convolution of a value made in the same walk is a further step of the
- * group: between the two the value lives in a tile on the stack.
+ * pointwise operators while it is in registers (the chain); global pools and gradients of
+ * biases add it up (the sinks).  A 1x1 convolution of a value made in the same walk is a
+ * further step of the group: between the two the value lives in a tile on the stack.
  *
  *     group 2, lattice (T,X):  conv2 -> leaky_relu2 | conv3 -> leaky_relu3 -> global_sum1
  *
@@ -45,7 +45,7 @@ typedef struct Step {
     Val arg;    /* MAX_POOL: the MAX_ARG node made along with it, or none          */
     Val *chain; /* pointwise operators, in order                                   */
     int chains;
-    Val *sink; /* global pools, of the root or of a value of the chain            */
+    Val *sink; /* global pools, conv_db; of the root or of a value of the chain    */
     int sinks;
     struct Step
         *pool; /* of what it ends in, over the window that the tile is; or NULL */

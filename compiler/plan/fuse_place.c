@@ -36,7 +36,10 @@ static void place_chain(Fusion *f, const Step *step, int group)
     }
     needs_work(f, step->arg);
     for (int s = 0; s < step->sinks; s++) {
-        needs_work(f, step->sink[s]);
+        if (fuse_is_sum(graph_node(f->graph, step->sink[s])->op))
+            f->place[step->sink[s].i] = PLACE_NONE;
+        else
+            needs_work(f, step->sink[s]);
         needs_work(f, f->arg_of[step->sink[s].i]);
     }
 }

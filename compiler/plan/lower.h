@@ -92,6 +92,8 @@ void lower_point_at_sink(Lower *l, Val pool);
 /* lower_weight.c: sums over sites and samples. */
 void lower_weight(Lower *l, Val v);
 void lower_bias(Lower *l, Val v);
+/* ... of which a walk has summed one strip. */
+void lower_bias_of_strip(Lower *l, Val v, BufId strip);
 
 /* lower_value.c: where values lie. */
 BufId lower_buffer(Lower *l, Val v);

@@ -140,27 +140,39 @@ void lower_chain(Lower *l, const Step *step, const Made *made)
         lower_pool(l, step->pool, made);
 }
 
+static int channels_of(Lower *l, Val sink)
+{
+    const Node *n = graph_node(l->g, sink);
+    return n->op == OP_CONV_DB ? (int)l->g->param[n->param].count : n->shape.channels;
+}
+
 static void call_on(Lower *l, const char *function, Val v, BufId buf)
 {
     Build *b = l->b;
-    int64_t size = (int64_t)graph_node(l->g, v)->shape.channels * LANES;
+    int64_t size = (int64_t)channels_of(l, v) * LANES;
     put_call(b, function, 2, (CallArg[]){arg_buf(b, buf, NULL), arg_int(b, size)});
 }
 
-static bool is_sum(Lower *l, Val pool)
+/* The gradient of a bias goes from strips to the sums of all blocks, the rest to a pool. */
+static bool is_pool(Lower *l, Val sink)
 {
-    return graph_node(l->g, pool)->op != OP_GLOBAL_MAX;
+    return graph_node(l->g, sink)->op != OP_CONV_DB;
+}
+
+static bool is_sum(Lower *l, Val sink)
+{
+    return graph_node(l->g, sink)->op != OP_GLOBAL_MAX;
 }
 
 /* The sum over one strip. */
-static BufId strip_buffer(Lower *l, Val pool)
+static BufId strip_buffer(Lower *l, Val sink)
 {
-    const Buffer *whole = plan_buffer(l->b->p, lower_buffer(l, pool));
-    return build_buffer(
-        l->b, (Buffer){.name = arena_printf(l->b->arena, "%s_strip", whole->name),
-                       .space = SPACE_STACK,
-                       .channels = whole->channels,
-                       .count = 1});
+    const char *name = value_name(l->g, sink, l->b->arena);
+    return build_buffer(l->b,
+                        (Buffer){.name = arena_printf(l->b->arena, "%s_strip", name),
+                                 .space = SPACE_STACK,
+                                 .channels = channels_of(l, sink),
+                                 .count = 1});
 }
 
 /* Calls f on every sink of the group. */
@@ -188,13 +200,15 @@ void lower_point_at_sink(Lower *l, Val pool)
     }
     Build *b = l->b;
     BufId strip = strip_buffer(l, pool);
-    l->ptr[pool.i] = ptr_new(b, plan_buffer(b->p, lower_buffer(l, pool))->name);
+    l->ptr[pool.i] = ptr_new(b, value_name(l->g, pool, b->arena));
     l->has_ptr[pool.i] = true;
     put_point(b, l->ptr[pool.i], NULL, strip, ix(b, 0));
 }
 
 static void begin(Lower *l, Val pool)
 {
+    if (!is_pool(l, pool))
+        return;
     call_on(l, is_sum(l, pool) ? "clear" : "lowest", pool, lower_buffer(l, pool));
     Val arg = l->f->arg_of[pool.i];
     if (arg.i)
@@ -221,6 +235,10 @@ static void strip_end(Lower *l, Val pool)
 {
     if (!is_sum(l, pool))
         return;
+    if (!is_pool(l, pool)) {
+        lower_bias_of_strip(l, pool, strip_buffer(l, pool));
+        return;
+    }
     Build *b = l->b;
     const Buffer *whole = plan_buffer(b->p, lower_buffer(l, pool));
     Ptr strip = ptr_new(b, "strip"), p = ptr_new(b, whole->name);
@@ -243,6 +261,8 @@ void lower_strip_end(Lower *l, const Group *group)
 /* What the parts of a sample have found; a mean is divided once. */
 static void end(Lower *l, Val pool)
 {
+    if (!is_pool(l, pool))
+        return;
     Build *b = l->b;
     const Node *n = graph_node(l->g, pool);
     Val arg = l->f->arg_of[pool.i];

@@ -226,3 +226,34 @@ void lower_bias(Lower *l, Val v)
         bias_tile(l, v, strip, ix(b, full), out - full);
     put_end(b);
 }
+
+static void bias_of_strip(Lower *l, Val v, BufId strip, const Ix *o, int count)
+{
+    Build *b = l->b;
+    int64_t region = lower_region(l, graph_node(l->g, v)->param);
+    Var lane = put_lanes(b);
+    Ptr p = ptr_new(b, "db"), from = ptr_new(b, "strip");
+    Reg sum = reg_new(b, "sum");
+    put_point(b, p, NULL, lower_sums(l), ix_add(b, o, ix(b, region)));
+    put_point(b, from, NULL, strip, ix_add(b, ix_scale(b, o, LANES), ix_var(b, lane)));
+    Var i = put_unroll(b, "i", count);
+    put_declare(b, sum, ix_element(ix_var(b, i), count), NULL,
+                vx_load(b, from, NULL, ix_scale(b, ix_var(b, i), LANES)));
+    put_end(b);
+    add_sums(l, p, sum, (Tile){count, 1}, PACK_WIDTH);
+    put_end(b);
+}
+
+void lower_bias_of_strip(Lower *l, Val v, BufId strip)
+{
+    Build *b = l->b;
+    int out = (int)l->g->param[graph_node(l->g, v)->param].count;
+    int full = out / PACK_WIDTH * PACK_WIDTH;
+    if (full) {
+        Var o = put_for(b, "o", ix(b, 0), ix(b, full), PACK_WIDTH);
+        bias_of_strip(l, v, strip, ix_var(b, o), PACK_WIDTH);
+        put_end(b);
+    }
+    if (full < out)
+        bias_of_strip(l, v, strip, ix(b, full), out - full);
+}

@@ -38,9 +38,11 @@ static bool is_taken(const char *name)
 const char *value_name(const Graph *g, Val v, Arena *a)
 {
     const Node *n = graph_node(g, v);
-    if (!n->name || !n->name[0])
+    bool named = n->name && n->name[0];
+    if (!named && n->op != OP_CONV_DB)
         return arena_printf(a, "%s_%u", op_info[n->op].name, v.i);
-    char *name = arena_printf(a, is_taken(n->name) ? "%s_" : "%s", n->name);
+    char *name = named ? arena_printf(a, is_taken(n->name) ? "%s_" : "%s", n->name)
+                       : arena_printf(a, "d%s", g->param[n->param].name);
     for (char *c = name; *c; c++)
         if (*c == '.')
             *c = '_';

@@ -118,6 +118,10 @@ break_ 'taps of winners in another order' emit/prelude/winners.h \
     's/(p \* to_row + tap)/(p * to_row + taps - 1 - tap)/'
 break_ 'every winner with the same weights' plan/lower_point.c \
     's/ix_scale(b, p, n->shape.channels)/ix_scale(b, p, 0)/'
+break_ 'the last biases left out' plan/lower_weight.c \
+    's/bias_of_strip(l, v, strip, ix(b, full), out - full)/(void)0/'
+break_ 'biases of a strip counted again in the next' plan/lower_chain.c \
+    's/call_on(l, "clear", pool, strip_buffer(l, pool))/(void)0/'
 break_ 'forward blocks for every shard' emit/kernel.c 's/blocks \* call->shard \/ shards/0 * shards/'
 
 judge=judge_cuda language=cuda
