@@ -849,16 +849,18 @@ INLINE void unflatten(const Parts *parts, const int64_t *extent, const real *y, 
 
 /* ---- gradients: from sums to parameters, from shards to the mean ---- */
 
-/* The gradient of weights (out, in, taps), from tiles of 4 x 4: [tap][out / 4][in / 4][4 in][4 out]. */
+/* The gradient of weights (out, in, taps), from tiles of 4 x 4: [tap][out / 4][in / 4][4 in][4 out];
+ * of one or two outputs several taps stand one behind the other in place of four outputs. */
 INLINE void order_weights(real *dparams, int64_t offset, const real *sums, int64_t out,
-                          int64_t in, int64_t taps)
+                          int64_t in, int64_t taps, int64_t at_once)
 {
     const int64_t row = (in + 3) / 4 * 16, size = (out + 3) / 4 * row;
     real *to = dparams + offset;
     for (int64_t o = 0; o < out; o++)
         for (int64_t i = 0; i < in; i++)
             for (int64_t tap = 0; tap < taps; tap++)
-                *to++ = sums[tap * size + o / 4 * row + i * 4 + o % 4];
+                *to++ = sums[tap / at_once * size + o / 4 * row + i * 4 + o % 4 +
+                             tap % at_once * out];
 }
 
 /* ... from matrices [tap] with so many numbers from one output or input to the next. */
@@ -2641,11 +2643,11 @@ TARGET_AVX512 static void clear_sums_avx512(const Frame *f)
 /* order_sums */
 TARGET_AVX512 static void order_sums_avx512(const Frame *f)
 {
-    order_weights(f->dparams, 0, f->sums, 32, 4, 1);
-    order_weights(f->dparams, 128, f->sums + 128, 8, 32, 4);
-    order_weights(f->dparams, 1152, f->sums + 1152, 16, 8, 4);
-    order_weights(f->dparams, 1664, f->sums + 1664, 8, 16, 1);
-    order_weights(f->dparams, 1792, f->sums + 1792, 1, 8, 1);
+    order_weights(f->dparams, 0, f->sums, 32, 4, 1, 1);
+    order_weights(f->dparams, 128, f->sums + 128, 8, 32, 4, 1);
+    order_weights(f->dparams, 1152, f->sums + 1152, 16, 8, 4, 1);
+    order_weights(f->dparams, 1664, f->sums + 1664, 8, 16, 1, 1);
+    order_weights(f->dparams, 1792, f->sums + 1792, 1, 8, 1, 1);
 }
 
 /* conv3 -> leaky_relu3; conv4 -> leaky_relu4 -> global_sum_pool1, eq1.arch:12
@@ -5425,11 +5427,11 @@ TARGET_AVX2 static void clear_sums_avx2(const Frame *f)
 /* order_sums */
 TARGET_AVX2 static void order_sums_avx2(const Frame *f)
 {
-    order_weights(f->dparams, 0, f->sums, 32, 4, 1);
-    order_weights(f->dparams, 128, f->sums + 128, 8, 32, 4);
-    order_weights(f->dparams, 1152, f->sums + 1152, 16, 8, 4);
-    order_weights(f->dparams, 1664, f->sums + 1664, 8, 16, 1);
-    order_weights(f->dparams, 1792, f->sums + 1792, 1, 8, 1);
+    order_weights(f->dparams, 0, f->sums, 32, 4, 1, 1);
+    order_weights(f->dparams, 128, f->sums + 128, 8, 32, 4, 1);
+    order_weights(f->dparams, 1152, f->sums + 1152, 16, 8, 4, 1);
+    order_weights(f->dparams, 1664, f->sums + 1664, 8, 16, 1, 1);
+    order_weights(f->dparams, 1792, f->sums + 1792, 1, 8, 1, 1);
 }
 
 /* conv3 -> leaky_relu3; conv4 -> leaky_relu4 -> global_sum_pool1, eq1.arch:12
@@ -7130,11 +7132,11 @@ static void clear_sums_plain(const Frame *f)
 /* order_sums */
 static void order_sums_plain(const Frame *f)
 {
-    order_weights(f->dparams, 0, f->sums, 32, 4, 1);
-    order_weights(f->dparams, 128, f->sums + 128, 8, 32, 4);
-    order_weights(f->dparams, 1152, f->sums + 1152, 16, 8, 4);
-    order_weights(f->dparams, 1664, f->sums + 1664, 8, 16, 1);
-    order_weights(f->dparams, 1792, f->sums + 1792, 1, 8, 1);
+    order_weights(f->dparams, 0, f->sums, 32, 4, 1, 1);
+    order_weights(f->dparams, 128, f->sums + 128, 8, 32, 4, 1);
+    order_weights(f->dparams, 1152, f->sums + 1152, 16, 8, 4, 1);
+    order_weights(f->dparams, 1664, f->sums + 1664, 8, 16, 1, 1);
+    order_weights(f->dparams, 1792, f->sums + 1792, 1, 8, 1, 1);
 }
 
 /* conv3 -> leaky_relu3; conv4 -> leaky_relu4 -> global_sum_pool1, eq1.arch:12

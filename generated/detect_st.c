@@ -849,16 +849,18 @@ INLINE void unflatten(const Parts *parts, const int64_t *extent, const real *y, 
 
 /* ---- gradients: from sums to parameters, from shards to the mean ---- */
 
-/* The gradient of weights (out, in, taps), from tiles of 4 x 4: [tap][out / 4][in / 4][4 in][4 out]. */
+/* The gradient of weights (out, in, taps), from tiles of 4 x 4: [tap][out / 4][in / 4][4 in][4 out];
+ * of one or two outputs several taps stand one behind the other in place of four outputs. */
 INLINE void order_weights(real *dparams, int64_t offset, const real *sums, int64_t out,
-                          int64_t in, int64_t taps)
+                          int64_t in, int64_t taps, int64_t at_once)
 {
     const int64_t row = (in + 3) / 4 * 16, size = (out + 3) / 4 * row;
     real *to = dparams + offset;
     for (int64_t o = 0; o < out; o++)
         for (int64_t i = 0; i < in; i++)
             for (int64_t tap = 0; tap < taps; tap++)
-                *to++ = sums[tap * size + o / 4 * row + i * 4 + o % 4];
+                *to++ = sums[tap / at_once * size + o / 4 * row + i * 4 + o % 4 +
+                             tap % at_once * out];
 }
 
 /* ... from matrices [tap] with so many numbers from one output or input to the next. */
@@ -2427,13 +2429,13 @@ TARGET_AVX512 static void clear_sums_avx512(const Frame *f)
 /* order_sums */
 TARGET_AVX512 static void order_sums_avx512(const Frame *f)
 {
-    order_weights(f->dparams, 0, f->sums, 16, 4, 4);
-    order_weights(f->dparams, 256, f->sums + 256, 16, 16, 1);
+    order_weights(f->dparams, 0, f->sums, 16, 4, 4, 1);
+    order_weights(f->dparams, 256, f->sums + 256, 16, 16, 1, 1);
     order_numbers(f->dparams, 512, f->sums + 512, 16);
-    order_weights(f->dparams, 528, f->sums + 544, 8, 16, 1);
+    order_weights(f->dparams, 528, f->sums + 544, 8, 16, 1, 1);
     order_numbers(f->dparams, 656, f->sums + 672, 8);
     order_matrices(f->dparams, 664, f->sums + 688, 32, 8, 1, 1, 32);
-    order_weights(f->dparams, 920, f->sums + 944, 1, 32, 1);
+    order_weights(f->dparams, 920, f->sums + 944, 1, 32, 1, 1);
     order_numbers(f->dparams, 952, f->sums + 1072, 1);
 }
 
@@ -6067,13 +6069,13 @@ TARGET_AVX2 static void clear_sums_avx2(const Frame *f)
 /* order_sums */
 TARGET_AVX2 static void order_sums_avx2(const Frame *f)
 {
-    order_weights(f->dparams, 0, f->sums, 16, 4, 4);
-    order_weights(f->dparams, 256, f->sums + 256, 16, 16, 1);
+    order_weights(f->dparams, 0, f->sums, 16, 4, 4, 1);
+    order_weights(f->dparams, 256, f->sums + 256, 16, 16, 1, 1);
     order_numbers(f->dparams, 512, f->sums + 512, 16);
-    order_weights(f->dparams, 528, f->sums + 544, 8, 16, 1);
+    order_weights(f->dparams, 528, f->sums + 544, 8, 16, 1, 1);
     order_numbers(f->dparams, 656, f->sums + 672, 8);
     order_matrices(f->dparams, 664, f->sums + 688, 32, 8, 1, 1, 32);
-    order_weights(f->dparams, 920, f->sums + 944, 1, 32, 1);
+    order_weights(f->dparams, 920, f->sums + 944, 1, 32, 1, 1);
     order_numbers(f->dparams, 952, f->sums + 1072, 1);
 }
 
@@ -8331,13 +8333,13 @@ static void clear_sums_plain(const Frame *f)
 /* order_sums */
 static void order_sums_plain(const Frame *f)
 {
-    order_weights(f->dparams, 0, f->sums, 16, 4, 4);
-    order_weights(f->dparams, 256, f->sums + 256, 16, 16, 1);
+    order_weights(f->dparams, 0, f->sums, 16, 4, 4, 1);
+    order_weights(f->dparams, 256, f->sums + 256, 16, 16, 1, 1);
     order_numbers(f->dparams, 512, f->sums + 512, 16);
-    order_weights(f->dparams, 528, f->sums + 544, 8, 16, 1);
+    order_weights(f->dparams, 528, f->sums + 544, 8, 16, 1, 1);
     order_numbers(f->dparams, 656, f->sums + 672, 8);
     order_matrices(f->dparams, 664, f->sums + 688, 32, 8, 1, 1, 32);
-    order_weights(f->dparams, 920, f->sums + 944, 1, 32, 1);
+    order_weights(f->dparams, 920, f->sums + 944, 1, 32, 1, 1);
     order_numbers(f->dparams, 952, f->sums + 1072, 1);
 }
 

@@ -99,7 +99,8 @@ void lower_bias_of_strip(Lower *l, Val v, BufId strip);
 BufId lower_buffer(Lower *l, Val v);
 int lower_lattice(Lower *l, Val v);
 /* Gradients of the parameters as their phases leave them: a region each.  Weights in tiles of
- * 4 x 4, [tap][out / 4][in / 4][4 in][4 out], biases in order. */
+ * 4 x 4, [tap][out / 4][in / 4][4 in][4 out], biases in order.  One or two outputs would leave
+ * most of a tile empty: there several taps take the place of four outputs. */
 BufId lower_sums(Lower *l);
 int64_t lower_region(const Lower *l, int param); /* of params: the size of all */
 /* The matrices that the gradient of a parameter is: one for each tap; on winners one of all. */
@@ -108,6 +109,7 @@ typedef struct Matrices {
 } Matrices;
 Matrices lower_matrices(const Lower *l, int param);
 int lower_taps(const Node *window);
+int lower_taps_at_once(int64_t out, int64_t taps);
 /* The table for reading value `from` at the sites of `to`; makes room in `from` for what
  * lies around its sites. */
 BufId lower_table(Lower *l, GeometryKind kind, const Node *window, Val from, Val to);

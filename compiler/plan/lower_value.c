@@ -52,6 +52,12 @@ Matrices lower_matrices(const Lower *l, int param)
     return m;
 }
 
+int lower_taps_at_once(int64_t out, int64_t taps)
+{
+    int64_t most = out > 2 ? 1 : 4 / out, turns = (taps + most - 1) / most;
+    return (int)((taps + turns - 1) / turns);
+}
+
 /* A bias has room for a whole vector from its last eight on. */
 static int64_t region_size(const Lower *l, int param)
 {

@@ -3,12 +3,58 @@
 typedef struct Weight {
     Val dy, x;
     int out, in, taps;
+    int at_once;    /* taps in one tile   */
     bool winners;   /* PICK_DW            */
     int64_t region; /* where its sums lie */
     BufId table;
     const Ix *from, *to; /* sites of the strip  */
     const Ix *tap;
 } Weight;
+
+/* The site of x that tap t behind `tap` sees from site s of dy. */
+static const Ix *site_seen(Lower *l, const Weight *w, const Ix *s, const Ix *t)
+{
+    Build *b = l->b;
+    if (!w->table.i)
+        return s;
+    const Ix *tap = t ? ix_add(b, w->tap, t) : w->tap;
+    const Ix *sites = ix_sites(b, lower_lattice(l, w->dy));
+    return ix_table(b, w->table, ix_add(b, ix_mul(b, tap, sites), s));
+}
+
+/* sum[t,i][j] += dy[o+i] x_t[c+j] over the sites of the strip, x_t being what tap t sees. */
+static void sum_taps(Lower *l, const Weight *w, const Ix *o, const Ix *c, Tile tile,
+                     int taps, Reg sum, const Ix *lane)
+{
+    Build *b = l->b;
+    Ptr dy = ptr_new(b, "dy"), x = ptr_new(b, "x");
+    Var s = put_for(b, "s", w->from, w->to, 1);
+    put_point(b, dy, NULL, lower_buffer(l, w->dy),
+              lower_index(l, w->dy, ix_var(b, s), o, lane));
+    Reg v = reg_new(b, "v"), u = reg_new(b, "u");
+    Var i = put_unroll(b, "i", tile.channels);
+    const Ix *at_i = ix_element(ix_var(b, i), tile.channels);
+    put_hold(b, u, at_i, NULL, vx_load(b, dy, NULL, ix_scale(b, ix_var(b, i), LANES)));
+    put_end(b);
+    Var t = put_unroll(b, "t", taps);
+    put_point(
+        b, x, ix_var(b, t), lower_buffer(l, w->x),
+        lower_index(l, w->x, site_seen(l, w, ix_var(b, s), ix_var(b, t)), c, lane));
+    Var j = put_unroll(b, "j", tile.sites);
+    const Ix *at_j = ix_element(ix_var(b, j), tile.sites);
+    put_hold(b, v, ix_var(b, t), at_j,
+             vx_load(b, x, ix_var(b, t), ix_scale(b, ix_var(b, j), LANES)));
+    i = put_unroll(b, "i", tile.channels);
+    at_i = ix_element(ix_var(b, i), tile.channels);
+    const Ix *row = ix_add(b, ix_scale(b, ix_var(b, t), tile.channels), ix_var(b, i));
+    put_set(b, sum, row, at_j,
+            vx_op3(b, VX_FMA, vx_reg(b, u, at_i, NULL),
+                   vx_reg(b, v, ix_var(b, t), at_j), vx_reg(b, sum, row, at_j)));
+    put_end(b);
+    put_end(b);
+    put_end(b);
+    put_end(b);
+}
 
 /* sum[i][j] += dy[o+i] x[c+j] over the sites of the strip. */
 static void sum_sites(Lower *l, const Weight *w, const Ix *o, const Ix *c, Tile tile,
@@ -17,11 +63,7 @@ static void sum_sites(Lower *l, const Weight *w, const Ix *o, const Ix *c, Tile 
     Build *b = l->b;
     Ptr dy = ptr_new(b, "dy"), x = ptr_new(b, "x");
     Var s = put_for(b, "s", w->from, w->to, 1);
-    const Ix *there = ix_var(b, s);
-    if (w->table.i)
-        there = ix_table(
-            b, w->table,
-            ix_add(b, ix_mul(b, w->tap, ix_sites(b, lower_lattice(l, w->dy))), there));
+    const Ix *there = site_seen(l, w, ix_var(b, s), NULL);
     put_point(b, dy, NULL, lower_buffer(l, w->dy),
               lower_index(l, w->dy, ix_var(b, s), o, lane));
     put_point(b, x, NULL, lower_buffer(l, w->x), lower_index(l, w->x, there, c, lane));
@@ -95,29 +137,44 @@ static void clear_tile(Lower *l, Tile tile, Reg sum)
     put_end(b);
 }
 
-/* Taps innermost: what they read of a few channels stays in the nearest memory. */
-static void weight_tile(Lower *l, Weight *w, const Ix *o, const Ix *c, Tile tile)
+static void weight_taps(Lower *l, Weight *w, const Ix *o, const Ix *c, Tile tile,
+                        const Ix *tap, int taps)
 {
     Build *b = l->b;
-    Var tap = put_for(b, "tap", ix(b, 0), ix(b, w->taps), 1);
-    w->tap = ix_var(b, tap);
+    w->tap = tap;
+    Tile all = {tile.channels * taps, tile.sites};
     Var lane = put_lanes(b);
     Ptr p = ptr_new(b, "dw");
     Reg sum = reg_new(b, "sum");
     int64_t row = ((int64_t)w->in + 3) / 4 * LANES; /* four outputs, all inputs */
     int64_t size = ((int64_t)w->out + 3) / 4 * row; /* a tap                    */
-    const Ix *at = ix_add(b, ix_scale(b, w->tap, size),
+    const Ix *turn = w->at_once > 1 ? ix_div(b, tap, ix(b, w->at_once)) : tap;
+    const Ix *at = ix_add(b, ix_scale(b, turn, size),
                           ix_add(b, ix_scale(b, o, row / 4), ix_scale(b, c, 4)));
     put_point(b, p, NULL, lower_sums(l), ix_add(b, at, ix(b, w->region)));
     if (w->winners) {
         multiply_winners(l, w, o, c, tile, sum, ix_var(b, lane));
     } else {
-        clear_tile(l, tile, sum);
-        sum_sites(l, w, o, c, tile, sum, ix_var(b, lane));
+        clear_tile(l, all, sum);
+        if (taps > 1)
+            sum_taps(l, w, o, c, tile, taps, sum, ix_var(b, lane));
+        else
+            sum_sites(l, w, o, c, tile, sum, ix_var(b, lane));
     }
-    add_sums(l, p, sum, tile, 4);
+    add_sums(l, p, sum, all, 4);
     put_end(b);
+}
+
+/* Taps innermost: what they read of a few channels stays in the nearest memory. */
+static void weight_tile(Lower *l, Weight *w, const Ix *o, const Ix *c, Tile tile)
+{
+    Build *b = l->b;
+    int full = w->taps / w->at_once * w->at_once;
+    Var tap = put_for(b, "tap", ix(b, 0), ix(b, full), w->at_once);
+    weight_taps(l, w, o, c, tile, ix_var(b, tap), w->at_once);
     put_end(b);
+    if (full < w->taps)
+        weight_taps(l, w, o, c, tile, ix(b, full), w->taps - full);
 }
 
 /* All input channels for `tile.channels` outputs from o on. */
@@ -165,11 +222,12 @@ void lower_weight(Lower *l, Val v)
     w.region = lower_region(l, n->param);
     w.winners = n->op == OP_PICK_DW;
     if (w.winners) {
-        w.taps = 1;
+        w.taps = w.at_once = 1;
         weight_matrix(l, &w);
         return;
     }
     w.taps = lower_taps(&window);
+    w.at_once = lower_taps_at_once(w.out, lower_matrices(l, n->param).taps);
     if (!fuse_same_site(&window)) {
         w.table = lower_table(l, NEAR_FORWARD, &window, w.x, w.dy);
         lower_surround(l, NEAR_FORWARD, &window, w.x, w.dy);

@@ -24,7 +24,9 @@ static double matrices(const Size *z)
  * near memory what the first has read. */
 static double cost_of_lanes(const Size *z)
 {
-    int tiles = (z->out + 3) / 4 * ((z->in + 3) / 4) * z->taps;
+    int at_once = lower_taps_at_once(z->out, z->taps);
+    int tiles =
+        (z->out + 3) / 4 * ((z->in + 3) / 4) * ((z->taps + at_once - 1) / at_once);
     double strip = z->sites < STRIP ? z->sites : STRIP;
     return matrices(z) / 2 / (z->taps > 1 ? 0.9 : 0.8) + tiles * SUM_OF_LANES / strip;
 }

@@ -44,9 +44,10 @@ static void put_order(Lower *l, int param)
                              arg_int(b, turned_dy ? m.out : 1)});
         return;
     }
-    put_call(b, "order_weights", 6,
+    put_call(b, "order_weights", 7,
              (CallArg[]){to, at, sums, arg_int(b, m.out), arg_int(b, m.in),
-                         arg_int(b, m.taps)});
+                         arg_int(b, m.taps),
+                         arg_int(b, lower_taps_at_once(m.out, m.taps))});
 }
 
 static int order_sums(Lower *l)

@@ -1,15 +1,17 @@
 /* ---- gradients: from sums to parameters, from shards to the mean ---- */
 
-/* The gradient of weights (out, in, taps), from tiles of 4 x 4: [tap][out / 4][in / 4][4 in][4 out]. */
+/* The gradient of weights (out, in, taps), from tiles of 4 x 4: [tap][out / 4][in / 4][4 in][4 out];
+ * of one or two outputs several taps stand one behind the other in place of four outputs. */
 INLINE void order_weights(real *dparams, int64_t offset, const real *sums, int64_t out,
-                          int64_t in, int64_t taps)
+                          int64_t in, int64_t taps, int64_t at_once)
 {
     const int64_t row = (in + 3) / 4 * 16, size = (out + 3) / 4 * row;
     real *to = dparams + offset;
     for (int64_t o = 0; o < out; o++)
         for (int64_t i = 0; i < in; i++)
             for (int64_t tap = 0; tap < taps; tap++)
-                *to++ = sums[tap * size + o / 4 * row + i * 4 + o % 4];
+                *to++ = sums[tap / at_once * size + o / 4 * row + i * 4 + o % 4 +
+                             tap % at_once * out];
 }
 
 /* ... from matrices [tap] with so many numbers from one output or input to the next. */

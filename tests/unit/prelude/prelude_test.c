@@ -288,11 +288,27 @@ static void test_order_weights(void **state)
                 sums[i] = o < out && c < in ? (float)((o * in + c) * TAPS + tap) : NAN;
             }
             w[0] = w[count + 1] = -1;
-            order_weights(w, 1, sums, out, in, TAPS);
+            order_weights(w, 1, sums, out, in, TAPS, 1);
             for (int64_t i = 0; i < count; i++)
                 assert_true(w[1 + i] == (float)i);
             assert_true(w[0] == -1 && w[count + 1] == -1);
         }
+}
+
+/* One output: three taps in the place of four outputs, and of the last turn one. */
+static void test_order_taps_at_once(void **state)
+{
+    (void)state;
+    enum { IN = 5, TAPS = 4, AT_ONCE = 3, TURNS = 2, TILES = 2 };
+    float sums[TURNS * TILES * 16], w[IN * TAPS];
+    for (int i = 0; i < TURNS * TILES * 16; i++) {
+        int tap = i / (TILES * 16) * AT_ONCE + i % 4, c = i % (TILES * 16) / 4;
+        int there = i % 4 < AT_ONCE && tap < TAPS && c < IN;
+        sums[i] = there ? (float)(c * TAPS + tap) : NAN;
+    }
+    order_weights(w, 0, sums, 1, IN, TAPS, AT_ONCE);
+    for (int i = 0; i < IN * TAPS; i++)
+        assert_true(w[i] == (float)i);
 }
 
 /* Every weight from matrices of rows of outputs or of inputs. */
@@ -364,6 +380,7 @@ int main(void)
                                        cmocka_unit_test(test_checked_sites),
                                        cmocka_unit_test(test_order_weights),
                                        cmocka_unit_test(test_order_matrices),
+                                       cmocka_unit_test(test_order_taps_at_once),
                                        cmocka_unit_test(test_reduce_shards),
                                        cmocka_unit_test(test_pack_matrix)};
     return cmocka_run_group_tests(tests, NULL, NULL);
