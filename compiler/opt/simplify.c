@@ -92,7 +92,26 @@ static void settle_boundary(Node *n)
             n->window.boundary[d] = BOUNDARY_CIRCULAR;
 }
 
-/* Replaces operators that do nothing by their operand.
+static bool is_one_tap(const Node *n)
+{
+    int taps = 1;
+    for (int d = 0; d < n->shape.rank; d++)
+        taps *= n->window.kernel[d];
+    return taps == 1;
+}
+
+/* The largest of one site is its mean, and nobody has to remember where it was. */
+static void settle_maximum(Node *n)
+{
+    if (n->op == OP_MAX_POOL && is_one_tap(n))
+        n->op = OP_AVG_POOL;
+    if (n->op == OP_MAX_UNPOOL && is_one_tap(n)) {
+        n->op = OP_AVG_UNPOOL;
+        n->arg[1] = (Val){0};
+    }
+}
+
+/* Replaces operators that do nothing by their operand, and some by simpler ones.
  * Needs: topological order.  Keeps: every value, bit for bit; nodes may become unused. */
 Graph *opt_simplify(const Graph *g, Arena *a)
 {
@@ -101,6 +120,7 @@ Graph *opt_simplify(const Graph *g, Arena *a)
     for (uint32_t i = 1; i < g->nodes; i++) {
         Node n = rewrite_node(&r, i);
         settle_boundary(&n);
+        settle_maximum(&n);
         Val same = same_value(&r, &n);
         r.to[i] = same.i ? same : graph_add(&r.b, n);
     }

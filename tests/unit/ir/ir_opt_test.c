@@ -206,6 +206,11 @@ static void equal_nodes_merge(void **state)
     a = graph_add(&s.b, (Node){.op = OP_MAX_POOL, .arg = {x}, .window = pool(1, 3)});
     b = graph_add(&s.b, (Node){.op = OP_MAX_POOL, .arg = {x}, .window = pool(2, 3)});
     assert_int_equal(left_of_sum(&s, a, b), 4);
+    s = begin(field); /* the largest of one site is its mean */
+    x = s.b.g.input;
+    a = graph_add(&s.b, (Node){.op = OP_MAX_POOL, .arg = {x}, .window = pool(1, 3)});
+    b = graph_add(&s.b, (Node){.op = OP_AVG_POOL, .arg = {x}, .window = pool(1, 3)});
+    assert_int_equal(left_of_sum(&s, a, b), 3);
 }
 
 static void unused_nodes_go_and_rows_follow(void **state)
