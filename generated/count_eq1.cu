@@ -28,6 +28,13 @@ enum { AXES = 2, PACKED = 3616, PARAMS = 1800 };
 #define THREADS ((int)blockDim.x)
 /* Fields and packed weights: four numbers may be loaded at once. */
 #define ALIGNED(p) ((real *)__builtin_assume_aligned(p, 4 * sizeof(real)))
+/* Turns of the next loop that are unrolled: with more, registers run out. */
+#ifdef __CUDACC__
+#define PRAGMA(text) _Pragma(#text)
+#define AT_ONCE(turns) PRAGMA(unroll turns)
+#else
+#define AT_ONCE(turns)
+#endif
 
 typedef long long int64;
 
@@ -970,6 +977,7 @@ DEVICE void linear1_cuda(const Frame *f, Block at)
         const real *w = at.packed + 1792;
         {
             const real *x = ALIGNED(at.near + f->global_sum_pool1);
+            AT_ONCE(4)
             for (int c = 0; c < 8; c += 4) { /* channels read */
                 real v_0 = x[c]; real u_0 = w[c]; y = real_fma(u_0, v_0, y);
                 real v_1 = x[c + 1]; real u_1 = w[c + 1]; y = real_fma(u_1, v_1, y);

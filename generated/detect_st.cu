@@ -28,6 +28,13 @@ enum { AXES = 2, PACKED = 1904, PARAMS = 953 };
 #define THREADS ((int)blockDim.x)
 /* Fields and packed weights: four numbers may be loaded at once. */
 #define ALIGNED(p) ((real *)__builtin_assume_aligned(p, 4 * sizeof(real)))
+/* Turns of the next loop that are unrolled: with more, registers run out. */
+#ifdef __CUDACC__
+#define PRAGMA(text) _Pragma(#text)
+#define AT_ONCE(turns) PRAGMA(unroll turns)
+#else
+#define AT_ONCE(turns)
+#endif
 
 typedef long long int64;
 
@@ -884,6 +891,7 @@ DEVICE void linear1_cuda(const Frame *f, Block at)
         const real *w = ALIGNED(at.packed + item * 64 + 672);
         {
             const real *x = ALIGNED(at.near + f->leaky_relu3);
+            AT_ONCE(4)
             for (int c = 0; c < 8; c += 4) { /* channels read */
                 real v_0 = x[c]; real u_0_0 = w[c * 8]; y_0 = real_fma(u_0_0, v_0, y_0);
                 real u_0_1 = w[c * 8 + 1]; y_1 = real_fma(u_0_1, v_0, y_1);
@@ -935,6 +943,7 @@ DEVICE void linear2_cuda(const Frame *f, Block at)
         const real *w = at.packed + 928;
         {
             const real *x = ALIGNED(at.near + f->linear1);
+            AT_ONCE(4)
             for (int c = 0; c < 32; c += 4) { /* channels read */
                 real v_0 = x[c]; real u_0 = w[c]; y = real_fma(u_0, v_0, y);
                 real v_1 = x[c + 1]; real u_1 = w[c + 1]; y = real_fma(u_1, v_1, y);
@@ -1299,6 +1308,7 @@ DEVICE void linear2_2_cuda(const Frame *f, Block at)
         const real *w = at.packed + 928;
         {
             const real *x = ALIGNED(at.near + f->linear1);
+            AT_ONCE(4)
             for (int c = 0; c < 32; c += 4) { /* channels read */
                 real v_0 = x[c]; real u_0 = w[c]; y = real_fma(u_0, v_0, y);
                 real v_1 = x[c + 1]; real u_1 = w[c + 1]; y = real_fma(u_1, v_1, y);
@@ -1432,6 +1442,7 @@ DEVICE void dleaky_relu3_cuda(const Frame *f, Block at)
         const real *w = ALIGNED(at.packed + 1008);
         {
             const real *x = ALIGNED(at.near + f->dlinear1);
+            AT_ONCE(4)
             for (int c = 0; c < 32; c += 4) { /* channels read */
                 real v_0 = x[c]; real u_0_0 = w[c * 8]; y_0 = real_fma(u_0_0, v_0, y_0);
                 real u_0_1 = w[c * 8 + 1]; y_1 = real_fma(u_0_1, v_0, y_1);

@@ -83,6 +83,10 @@ static void multiply_add(Cuda *z, const CudaTile *t, Ptr x, Ptr w, const Ix *c,
     put_end(b);
 }
 
+/* Turns of four input channels that are unrolled for a single site: left to themselves
+ * compilers load all weights of a Linear layer before its first product, and spill them. */
+enum { TURNS_MOST = 4 };
+
 /* The input channels, four at a time, then the rest at once. */
 static void sum_channels(Cuda *z, const CudaConv *c, const CudaTile *t, const Ix *tap,
                          Ptr x, Ptr w)
@@ -91,7 +95,8 @@ static void sum_channels(Cuda *z, const CudaConv *c, const CudaTile *t, const Ix
     int whole = c->in / 4 * 4;
     const Ix *row = ix_scale(b, tap, (int64_t)c->in * t->channels);
     if (whole) {
-        Var k = put_for(b, "c", ix(b, 0), ix(b, whole), 4);
+        int turns = t->sites == 1 ? TURNS_MOST : 0;
+        Var k = put_for_rolled(b, "c", ix(b, 0), ix(b, whole), 4, turns);
         multiply_add(z, t, x, w, ix_var(b, k),
                      ix_add(b, row, ix_scale(b, ix_var(b, k), t->channels)), 4);
         put_end(b);

@@ -14,6 +14,13 @@
 #define THREADS ((int)blockDim.x)
 /* Fields and packed weights: four numbers may be loaded at once. */
 #define ALIGNED(p) ((real *)__builtin_assume_aligned(p, 4 * sizeof(real)))
+/* Turns of the next loop that are unrolled: with more, registers run out. */
+#ifdef __CUDACC__
+#define PRAGMA(text) _Pragma(#text)
+#define AT_ONCE(turns) PRAGMA(unroll turns)
+#else
+#define AT_ONCE(turns)
+#endif
 
 typedef long long int64;
 

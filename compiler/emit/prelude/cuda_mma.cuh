@@ -6,14 +6,6 @@
 #define MMA_ROW (THREAD % 32 / 4)
 #define MMA_COLUMN (THREAD % 4)
 
-/* Turns of the next loop that are unrolled: with more, registers run out. */
-#ifdef __CUDACC__
-#define PRAGMA(text) _Pragma(#text)
-#define AT_ONCE(turns) PRAGMA(unroll turns)
-#else
-#define AT_ONCE(turns)
-#endif
-
 /* Whether there is such a tile; where stores have parted the threads, they meet again. */
 DEVICE int warp_meets(int tile, int tiles)
 {
