@@ -50,15 +50,26 @@ static void put_order(Lower *l, int param)
                          arg_int(b, lower_taps_at_once(m.out, m.taps))});
 }
 
+/* All but those that have been made by tiles or not, as the lattice had it. */
 static int order_sums(Lower *l)
 {
     phase_begin(l->b, "order_sums", "order_sums", 0);
     for (int i = 0; i < l->g->params; i++)
-        put_order(l, i);
+        if (!winograd_region(l, i))
+            put_order(l, i);
     return phase_end(l->b);
 }
 
-/* ... if the sums are those of products: in place of what order_sums made of them. */
+static int order_weights(Lower *l, int param)
+{
+    Build *b = l->b;
+    phase_begin(b, arena_printf(b->arena, "order_weights%d", param),
+                l->g->param[param].name, 0);
+    put_order(l, param);
+    return phase_end(b);
+}
+
+/* ... if the sums are those of products. */
 static int order_products(Lower *l, int param)
 {
     Build *b = l->b;
@@ -126,8 +137,12 @@ static void block_uses(Lower *l, const Group *group, Uses *u)
     phase_use(&k->block, &k->blocks, &u->block_cap, a, use);
     if (group->kind != GROUP_WEIGHT)
         return;
+    int param = graph_node(l->g, group->value)->param;
     use.when = WHEN_DPARAMS;
-    use.phase = order_products(l, graph_node(l->g, group->value)->param);
+    use.phase = order_products(l, param);
+    phase_use(&k->end, &k->ends, &u->end_cap, a, use);
+    use.tiling = UNTILED;
+    use.phase = order_weights(l, param);
     phase_use(&k->end, &k->ends, &u->end_cap, a, use);
 }
 
