@@ -12,7 +12,7 @@
 enum {
     SUM_PRODUCTS = 7, /* of a warp at once, at most: 4 sums a thread each */
     SUM_TAPS = 4,     /* likewise                                         */
-    SUM_TURNS = 1     /* of 8 sites at once                               */
+    SUM_TURNS = 1     /* of 8 sites: more unrolled would need more registers */
 };
 
 /* What a warp makes: `tall` blocks of 16 rows, `wide` blocks of 8 columns, `taps` taps. */

@@ -276,6 +276,15 @@ static bool makes(const Step *step, Val v)
     return made;
 }
 
+static bool sums_param(const Fuser *z, const Group *group, int param)
+{
+    for (int k = 0; k < group->steps; k++)
+        for (int s = 0; s < group->step[k].sinks; s++)
+            if (at(z, group->step[k].sink[s])->param == param)
+                return true;
+    return false;
+}
+
 /* A gradient of a bias is summed while the walk that makes its operand has it in registers. */
 static bool joins_walk(Fuser *z, Val v)
 {
@@ -284,7 +293,8 @@ static bool joins_walk(Fuser *z, Val v)
     if (at(z, v)->op != OP_CONV_DB || home < 0)
         return false;
     Group *group = &z->f->group[home];
-    if (group->kind != GROUP_SITES || group->when != when_needed(z, v))
+    if (group->kind != GROUP_SITES || group->when != when_needed(z, v) ||
+        sums_param(z, group, at(z, v)->param))
         return false;
     for (int k = 0; k < group->steps; k++)
         if (makes(&group->step[k], dy)) {

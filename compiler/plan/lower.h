@@ -97,6 +97,8 @@ void lower_bias_of_strip(Lower *l, Val v, BufId strip);
 
 /* lower_value.c: where values lie. */
 BufId lower_buffer(Lower *l, Val v);
+/* Room for a few sites: on the stack of a phase, or in `work` where they would fill that. */
+BufId lower_near(Lower *l, const char *name, int channels, int sites);
 int lower_lattice(Lower *l, Val v);
 /* Gradients of the parameters as their phases leave them: a region each.  Weights in tiles of
  * 4 x 4, [tap][out / 4][in / 4][4 in][4 out], biases in order.  One or two outputs would leave

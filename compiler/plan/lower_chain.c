@@ -168,11 +168,8 @@ static bool is_sum(Lower *l, Val sink)
 static BufId strip_buffer(Lower *l, Val sink)
 {
     const char *name = value_name(l->g, sink, l->b->arena);
-    return build_buffer(l->b,
-                        (Buffer){.name = arena_printf(l->b->arena, "%s_strip", name),
-                                 .space = SPACE_STACK,
-                                 .channels = channels_of(l, sink),
-                                 .count = 1});
+    return lower_near(l, arena_printf(l->b->arena, "%s_strip", name),
+                      channels_of(l, sink), 1);
 }
 
 /* Calls f on every sink of the group. */

@@ -44,23 +44,12 @@ static void point_at_window(Lower *l, const Node *n, Val v, GeometryKind kind, R
     }
 }
 
-/* Only the index of a maximum is wanted, and there is but one site to choose from: nothing
- * is read. */
-static bool is_read(Lower *l, const Step *step)
-{
-    return step->chains || step->sinks || l->f->place[step->root.i] >= PLACE_STACK ||
-           lower_taps(graph_node(l->g, step->root)) > 1;
-}
-
 /* A value without sites, in the lanes of all parts. */
 static BufId shared_buffer(Lower *l, Val v)
 {
     const Buffer *own = plan_buffer(l->b->p, lower_buffer(l, v));
-    return build_buffer(l->b,
-                        (Buffer){.name = arena_printf(l->b->arena, "%s_all", own->name),
-                                 .space = SPACE_STACK,
-                                 .channels = own->channels,
-                                 .count = 1});
+    return lower_near(l, arena_printf(l->b->arena, "%s_all", own->name), own->channels,
+                      1);
 }
 
 void lower_share(Lower *l, const Step *step)
@@ -103,8 +92,7 @@ static Reads reads_of(Lower *l, const Step *step, const Ix *site)
     r.x = ptr_new(b, "x");
     if (n->op == OP_AVG_POOL || n->op == OP_MAX_POOL) {
         r.count = lower_taps(n);
-        if (is_read(l, step))
-            point_at_window(l, n, step->root, NEAR_FORWARD, &r);
+        point_at_window(l, n, step->root, NEAR_FORWARD, &r);
     } else if (n->op == OP_AVG_UNPOOL || n->op == OP_MAX_UNPOOL) {
         r.count = ways(n);
         r.arg = ptr_new(b, "arg");
@@ -140,8 +128,7 @@ static void make_max(Lower *l, const Step *step, const Reads *r, Reg y, const Ix
 {
     Build *b = l->b;
     const Vx *max = vx_reg(b, y, NULL, NULL);
-    if (is_read(l, step))
-        put_declare(b, y, NULL, NULL, read(l, r, r->x, 0, at));
+    put_declare(b, y, NULL, NULL, read(l, r, r->x, 0, at));
     Reg where = {0}, next = reg_new(b, "next");
     if (step->arg.i) {
         where = reg_new(b, "where");

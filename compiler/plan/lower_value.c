@@ -14,16 +14,24 @@ int lower_row(const Node *n)
     return channels + (n->shape.rank > 0 && channels % 16 == 0);
 }
 
+/* Vectors of the largest array on the stack: 256 kB of floats. */
+enum { STACK_MOST = 1 << 12 };
+
+BufId lower_near(Lower *l, const char *name, int channels, int sites)
+{
+    Buffer stack = {
+        .name = name, .space = SPACE_STACK, .channels = channels, .count = sites};
+    Buffer work = {.name = name, .space = SPACE_WORK, .channels = channels * sites};
+    return build_buffer(l->b, channels * sites <= STACK_MOST ? stack : work);
+}
+
 BufId lower_buffer(Lower *l, Val v)
 {
     const Node *n = graph_node(l->g, v);
     const char *name = value_name(l->g, v, l->b->arena);
     if (l->f->place[v.i] == PLACE_STACK)
-        return build_buffer(l->b,
-                            (Buffer){.name = arena_printf(l->b->arena, "%s_tile", name),
-                                     .space = SPACE_STACK,
-                                     .channels = lower_row(n),
-                                     .count = l->tile.sites});
+        return lower_near(l, arena_printf(l->b->arena, "%s_tile", name), lower_row(n),
+                          l->tile.sites);
     return build_buffer(l->b, (Buffer){.name = name,
                                        .space = SPACE_WORK,
                                        .channels = lower_row(n),

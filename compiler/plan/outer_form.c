@@ -2,11 +2,10 @@
 
 /* Cycles of a core with AVX-512 for one site and the samples of a block, as measured. */
 enum {
-    TURN = 75, /* 16 channels turned around: 64 shuffles, and their memory     */
-    SUM_OF_LANES =
-        32,          /* of 16 sums: 30 shuffles                                      */
-    FREE_EXTENT = 8, /* of an axis that the model leaves free                        */
-    ROWS_LEAST = 4   /* fewer do not hide how long a multiply-add takes              */
+    TURN = 75,         /* 16 channels turned around: 64 shuffles, and their memory */
+    SUM_OF_LANES = 32, /* of 16 sums: 30 shuffles                                  */
+    FREE_EXTENT = 8,   /* of an axis that the model leaves free                    */
+    ROWS_LEAST = 4     /* fewer do not hide how long a multiply-add takes          */
 };
 
 /* One matrix of weights for each tap, at so many sites. */
@@ -52,7 +51,7 @@ static double sites_of(const Graph *g, const Shape *s)
     return sites > 0 ? sites : 1;
 }
 
-/* Adds up what all gradients of one parameter ask for; false: one of them cannot be made so.
+/* The sites of the gradients of one parameter; false: one of them cannot be made so.
  * An x turned around must be looked at from one site by each tap, so steps of 1. */
 static bool gather(const Graph *g, int param, Size *z, bool *steps_of_one)
 {

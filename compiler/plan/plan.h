@@ -305,7 +305,8 @@ typedef struct PhaseUse {
     int tiles; /* TILED, UNTILED */
 } PhaseUse;
 
-/* Where a buffer of a kernel lies: buffers of one slot share memory, one after the other. */
+/* Where a buffer of a kernel lies: buffers of one slot share memory, one after the
+ * other, or for one phase the one that it reads and the one that it writes in its place. */
 typedef struct Slot {
     int lattice, channels;
     bool around;

@@ -35,6 +35,18 @@ static bool is_taken(const char *name)
     return false;
 }
 
+/* Parts of one gradient, from where a value is read more than once, share its name. */
+static bool has_namesake(const Graph *g, Val v)
+{
+    const char *name = graph_node(g, v)->name;
+    for (uint32_t i = 1; i < v.i; i++) {
+        const Node *other = &g->node[i];
+        if (other->param < 0 && other->name && !strcmp(other->name, name))
+            return true;
+    }
+    return false;
+}
+
 const char *value_name(const Graph *g, Val v, Arena *a)
 {
     const Node *n = graph_node(g, v);
@@ -46,7 +58,7 @@ const char *value_name(const Graph *g, Val v, Arena *a)
     for (char *c = name; *c; c++)
         if (*c == '.')
             *c = '_';
-    return name;
+    return named && has_namesake(g, v) ? arena_printf(a, "%s_%u", name, v.i) : name;
 }
 
 const char *value_formula(Op op)

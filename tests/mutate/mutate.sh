@@ -51,7 +51,8 @@ judge_cuda() {
 
 # Together they have every kind of layer.
 networks="$source/archs/task3/st2.arch $source/archs/task2/fl.arch $source/tests/kernels/archs/padded.arch
-$source/tests/kernels/archs/wide.arch $source/tests/kernels/archs/winners.arch"
+$source/tests/kernels/archs/wide.arch $source/tests/kernels/archs/winners.arch
+$source/tests/kernels/archs/branches.arch"
 judge=judge
 [ "$part" = cuda ] || judge $networks ||
     { echo "the unbroken generator fails already"; exit 1; }
@@ -118,6 +119,13 @@ break_ 'taps of winners in another order' emit/prelude/winners.h \
     's/(p \* to_row + tap)/(p * to_row + taps - 1 - tap)/'
 break_ 'every winner with the same weights' plan/lower_point.c \
     's/ix_scale(b, p, n->shape.channels)/ix_scale(b, p, 0)/'
+break_ 'write over what others read' plan/memory.c \
+    's/if (!overwrites(&p->phase\[k->block\[i\].phase\], old, new))/if (0)/'
+break_ 'write over what the walk reads twice' plan/lower_over.c 's/reads_of(l, group, old) != 1/0/'
+break_ 'clear what is written over' plan/lower_over.c 's/return group->window.i \&\&/return 0 \&\&/'
+break_ 'pool what others read beside windows' plan/fuse_window.c 's/!leaves_out(f, group, pool)/1/'
+break_ 'look at sites from the wrong end' plan/outer_weight.c \
+    's/turned_dy ? NEAR_FORWARD : NEAR_BACKWARD/turned_dy ? NEAR_BACKWARD : NEAR_FORWARD/'
 break_ 'the last biases left out' plan/lower_weight.c \
     's/bias_of_strip(l, v, strip, ix(b, full), out - full)/(void)0/'
 break_ 'biases of a strip counted again in the next' plan/lower_chain.c \

@@ -213,6 +213,27 @@ static void equal_nodes_merge(void **state)
     assert_int_equal(left_of_sum(&s, a, b), 3);
 }
 
+/* ... and so nobody asks where it was. */
+static void nobody_asks_for_the_only_site(void **state)
+{
+    (void)state;
+    Build s = begin(field);
+    Node pooled = {.op = OP_MAX_POOL, .arg = {s.b.g.input}, .window = pool(1, 3)};
+    Val y = graph_add(&s.b, pooled);
+    pooled.op = OP_MAX_ARG;
+    Node back = {
+        .op = OP_MAX_UNPOOL,
+        .arg = {y, graph_add(&s.b, pooled)},
+        .window = pool(1, 3),
+        .shape = field
+    };
+    s.b.g.output = graph_add(&s.b, back);
+    const Graph *o = opt_run(graph_end(&s.b), s.a);
+    assert_int_equal(o->nodes - 1, 3);
+    assert_int_equal(graph_node(o, o->output)->op, OP_AVG_UNPOOL);
+    arena_free(s.a);
+}
+
 static void unused_nodes_go_and_rows_follow(void **state)
 {
     (void)state;
@@ -359,6 +380,7 @@ int main(void)
         cmocka_unit_test(second_relu_goes),
         cmocka_unit_test(flatten_and_back_cancel),
         cmocka_unit_test(equal_nodes_merge),
+        cmocka_unit_test(nobody_asks_for_the_only_site),
         cmocka_unit_test(unused_nodes_go_and_rows_follow),
         cmocka_unit_test(single_taps_need_no_boundary),
         cmocka_unit_test(pools_move_where_they_commute),
