@@ -291,16 +291,16 @@ static void check_failures(void **state)
     fails(w, "cuLaunchKernel=701@3", "does not start on Fake 0");
 }
 
-/* More instances than a launch takes: said before kernels are compiled and data read. */
+/* More instances than a launch takes: said before kernels are compiled. */
 static void check_limit(void **state)
 {
     World *w = *state;
     static const char said[] = "3 instances are too many for Fake 0, which takes 2 at "
                                "once: take fewer, or --device cpu";
     static const char *const command[][2] = {
-        {"train",   "--instances 3 --data b.h5 --device cuda -o x.safetensors"       },
-        {"eval",    "--weights cuda.safetensors --data none.h5 --device cuda"        },
-        {"predict", "--weights cuda.safetensors --data none.h5 --device cuda -o x.h5"}
+        {"train",   "--instances 3 --data b.h5 --device cuda -o x.safetensors"    },
+        {"eval",    "--weights cuda.safetensors --data b.h5 --device cuda"        },
+        {"predict", "--weights cuda.safetensors --data b.h5 --device cuda -o x.h5"}
     };
     if (!w->fakes)
         skip();
