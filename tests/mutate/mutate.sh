@@ -121,8 +121,6 @@ break_ 'every winner with the same weights' plan/lower_point.c \
     's/ix_scale(b, p, n->shape.channels)/ix_scale(b, p, 0)/'
 break_ 'write over what others read' plan/memory.c \
     's/if (!overwrites(/if (0 \&\& !overwrites(/'
-break_ 'write over what the walk reads twice' plan/lower_over.c 's/reads_of(l, group, old) != 1/reads_of(l, group, old) < 1/'
-break_ 'pool what others read beside windows' plan/fuse_window.c 's/!leaves_out(f, group, pool)/(!leaves_out(f, group, pool) || only)/'
 break_ 'look at sites from the wrong end' plan/outer_weight.c \
     's/turned_dy ? NEAR_FORWARD : NEAR_BACKWARD/turned_dy ? NEAR_BACKWARD : NEAR_FORWARD/'
 break_ 'the last biases left out' plan/lower_weight.c \
