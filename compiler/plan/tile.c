@@ -22,16 +22,17 @@ static int narrowest_conv(const Graph *g, const Group *group)
 /* One step of the inner loop loads `sites` vectors, broadcasts `channels` weights and does
  * channels x sites multiply-adds.  The accumulators must outnumber latency x throughput of
  * the multiply-add (8) and leave registers for the operands; the fewer loads for one
- * product, the better, in particular where another thread shares the core. */
+ * product, the better, in particular where another thread shares the core.  Four sites leave
+ * no rest where parts have a power of two of them, down to the 2x2 of one 8x8 lattice. */
 static Tile tile_of_width(const Target *target, int width)
 {
     bool many = target->registers >= 32;
+    if (many && width >= 3)
+        return (Tile){width >= 4 ? 4 : 3, 4};
     if (width >= 8)
-        return many ? (Tile){8, 3} : (Tile){4, 3};
-    if (width >= 4)
-        return many ? (Tile){4, 4} : (Tile){4, 2};
-    if (width == 3)
-        return many ? (Tile){3, 4} : (Tile){3, 2};
+        return (Tile){4, 3};
+    if (width >= 3)
+        return (Tile){width >= 4 ? 4 : 3, 2};
     if (width == 2)
         return (Tile){2, 4};
     return (Tile){1, 8};
