@@ -2328,11 +2328,13 @@ TARGET_AVX512 static void conv3_avx512(const Frame *f)
                 }
             }
         }
-        const real *strip = global_sum_pool1_strip;
-        real *global_sum_pool1 = f->global_sum_pool1;
         for (int64_t c = 0; c < 8; c++) { /* channels read */
-            vec512_store(global_sum_pool1 + c * 16,
-            vec512_add(vec512_load(global_sum_pool1 + c * 16), vec512_load(strip + c * 16)));
+            const real *strip = global_sum_pool1_strip + c * 16;
+            real *global_sum_pool1 = f->global_sum_pool1 + c * 16;
+            {
+                vec512_store(global_sum_pool1, vec512_add(vec512_load(global_sum_pool1),
+                vec512_load(strip)));
+            }
         }
     }
     join_sum(&f->parts, f->global_sum_pool1, 8);
@@ -2780,11 +2782,13 @@ TARGET_AVX512 static void conv3_2_avx512(const Frame *f)
                 }
             }
         }
-        const real *strip = global_sum_pool1_strip;
-        real *global_sum_pool1 = f->global_sum_pool1;
         for (int64_t c = 0; c < 8; c++) { /* channels read */
-            vec512_store(global_sum_pool1 + c * 16,
-            vec512_add(vec512_load(global_sum_pool1 + c * 16), vec512_load(strip + c * 16)));
+            const real *strip = global_sum_pool1_strip + c * 16;
+            real *global_sum_pool1 = f->global_sum_pool1 + c * 16;
+            {
+                vec512_store(global_sum_pool1, vec512_add(vec512_load(global_sum_pool1),
+                vec512_load(strip)));
+            }
         }
     }
     join_sum(&f->parts, f->global_sum_pool1, 8);
@@ -4720,13 +4724,12 @@ TARGET_AVX2 static void conv3_avx2(const Frame *f)
                 }
             }
         }
-        const real *strip = global_sum_pool1_strip;
-        real *global_sum_pool1 = f->global_sum_pool1;
         for (int64_t c = 0; c < 8; c++) { /* channels read */
+            const real *strip = global_sum_pool1_strip + c * 16;
+            real *global_sum_pool1 = f->global_sum_pool1 + c * 16;
             for (int64_t lane = 0; lane < 16; lane += 8) { /* samples */
-                vec256_store(global_sum_pool1 + c * 16 + lane,
-                vec256_add(vec256_load(global_sum_pool1 + c * 16 + lane),
-                vec256_load(strip + c * 16 + lane)));
+                vec256_store(global_sum_pool1 + lane,
+                vec256_add(vec256_load(global_sum_pool1 + lane), vec256_load(strip + lane)));
             }
         }
     }
@@ -5006,13 +5009,12 @@ TARGET_AVX2 static void conv3_2_avx2(const Frame *f)
                 }
             }
         }
-        const real *strip = global_sum_pool1_strip;
-        real *global_sum_pool1 = f->global_sum_pool1;
         for (int64_t c = 0; c < 8; c++) { /* channels read */
+            const real *strip = global_sum_pool1_strip + c * 16;
+            real *global_sum_pool1 = f->global_sum_pool1 + c * 16;
             for (int64_t lane = 0; lane < 16; lane += 8) { /* samples */
-                vec256_store(global_sum_pool1 + c * 16 + lane,
-                vec256_add(vec256_load(global_sum_pool1 + c * 16 + lane),
-                vec256_load(strip + c * 16 + lane)));
+                vec256_store(global_sum_pool1 + lane,
+                vec256_add(vec256_load(global_sum_pool1 + lane), vec256_load(strip + lane)));
             }
         }
     }
@@ -6425,13 +6427,12 @@ static void conv3_plain(const Frame *f)
                 }
             }
         }
-        const real *strip = global_sum_pool1_strip;
-        real *global_sum_pool1 = f->global_sum_pool1;
         for (int64_t c = 0; c < 8; c++) { /* channels read */
+            const real *strip = global_sum_pool1_strip + c * 16;
+            real *global_sum_pool1 = f->global_sum_pool1 + c * 16;
             for (int64_t lane = 0; lane < 16; lane += 4) { /* samples */
-                vec128_store(global_sum_pool1 + c * 16 + lane,
-                vec128_add(vec128_load(global_sum_pool1 + c * 16 + lane),
-                vec128_load(strip + c * 16 + lane)));
+                vec128_store(global_sum_pool1 + lane,
+                vec128_add(vec128_load(global_sum_pool1 + lane), vec128_load(strip + lane)));
             }
         }
     }
@@ -6703,13 +6704,12 @@ static void conv3_2_plain(const Frame *f)
                 }
             }
         }
-        const real *strip = global_sum_pool1_strip;
-        real *global_sum_pool1 = f->global_sum_pool1;
         for (int64_t c = 0; c < 8; c++) { /* channels read */
+            const real *strip = global_sum_pool1_strip + c * 16;
+            real *global_sum_pool1 = f->global_sum_pool1 + c * 16;
             for (int64_t lane = 0; lane < 16; lane += 4) { /* samples */
-                vec128_store(global_sum_pool1 + c * 16 + lane,
-                vec128_add(vec128_load(global_sum_pool1 + c * 16 + lane),
-                vec128_load(strip + c * 16 + lane)));
+                vec128_store(global_sum_pool1 + lane,
+                vec128_add(vec128_load(global_sum_pool1 + lane), vec128_load(strip + lane)));
             }
         }
     }

@@ -239,11 +239,12 @@ static void strip_end(Lower *l, Val pool)
     Build *b = l->b;
     const Buffer *whole = plan_buffer(b->p, lower_buffer(l, pool));
     Ptr strip = ptr_new(b, "strip"), p = ptr_new(b, whole->name);
-    put_point(b, strip, NULL, strip_buffer(l, pool), ix(b, 0));
-    put_point(b, p, NULL, lower_buffer(l, pool), ix(b, 0));
     Var c = put_for(b, "c", ix(b, 0), ix(b, whole->channels), 1);
+    /* In the loop, whose scope they have: the walk may have other pools. */
+    put_point(b, strip, NULL, strip_buffer(l, pool), ix_scale(b, ix_var(b, c), LANES));
+    put_point(b, p, NULL, lower_buffer(l, pool), ix_scale(b, ix_var(b, c), LANES));
     Var lane = put_lanes(b);
-    const Ix *at = lower_index(l, pool, NULL, ix_var(b, c), ix_var(b, lane));
+    const Ix *at = ix_var(b, lane);
     put_store(b, p, NULL, at,
               vx_op(b, VX_ADD, vx_load(b, p, NULL, at), vx_load(b, strip, NULL, at)));
     put_end(b);
