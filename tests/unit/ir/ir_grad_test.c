@@ -9,8 +9,7 @@
 
 enum { SEEDS = 600, BATCH = 2 };
 
-static const RandomOptions options = {
-    .rank_max = 3, .arithmetic = true, .narrow = true};
+static const RandomOptions options = {.rank_max = 3, .branches = 1, .narrow = true};
 
 /* A network with a point (x, params) and a direction (v, q) in which it is moved. */
 typedef struct Case {

@@ -10,7 +10,7 @@
 
 enum { SEEDS = 500, BATCH = 2 };
 
-static const RandomOptions everything = {.rank_max = 3, .arithmetic = true};
+static const RandomOptions everything = {.rank_max = 3, .branches = 1};
 
 static double *reals(Arena *a, uint64_t seed, int64_t n)
 {

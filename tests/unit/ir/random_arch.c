@@ -32,7 +32,6 @@ static void print_layer(const Layer *l, FILE *out)
         "Conv",          "Linear",        "LeakyReLU",     "ReLU",
         "Tanh",          "Sigmoid",       "AvgPool",       "MaxPool",
         "GlobalSumPool", "GlobalAvgPool", "GlobalMaxPool", "Flatten"};
-    fputs("    ", out);
     if (l->kind == CONV) {
         print_conv(l, out);
     } else if (l->kind == LINEAR) {
@@ -49,14 +48,71 @@ static void print_layer(const Layer *l, FILE *out)
             fputs(")", out);
         }
     }
+}
+
+/* ---- a chain, and what has names ------------------------------------------------- */
+
+static void print_chain(const Net *net, FILE *out)
+{
+    for (int i = 0; i < net->layers; i++) {
+        fputs("    ", out);
+        print_layer(&net->layer[i], out);
+        fputs("\n", out);
+    }
+}
+
+/* Whether nobody reads the value but the next layer, so that it needs no name. */
+static bool goes_on(const Net *net, int value)
+{
+    const Layer *next = &net->layer[value];
+    if (value == net->layers || next->kind >= ADD || next->from != value)
+        return false;
+    for (int i = value + 1; i < net->layers; i++)
+        if (net->layer[i].from == value || net->layer[i].other == value)
+            return false;
+    return true;
+}
+
+static void print_name(int value, FILE *out)
+{
+    if (value)
+        fprintf(out, "v%d", value);
+    else
+        fputs("x", out);
+}
+
+/* A line from a value with a name to the next. */
+static void print_named(const Net *net, FILE *out)
+{
+    static const char sign[] = "+-*";
+    for (int i = 0, last; i < net->layers; i = last) {
+        const Layer *l = &net->layer[i];
+        for (last = i + 1; l->kind < ADD && goes_on(net, last);)
+            last++;
+        fputs("    ", out);
+        print_name(last, out);
+        fputs(" = ", out);
+        print_name(l->from, out);
+        if (l->kind >= ADD) {
+            fprintf(out, " %c ", sign[l->kind - ADD]);
+            print_name(l->other, out);
+        }
+        for (int k = i; k < last && l->kind < ADD; k++) {
+            fputs(" -> ", out);
+            print_layer(&net->layer[k], out);
+        }
+        fputs("\n", out);
+    }
+    fputs("    return ", out);
+    print_name(net->at, out);
     fputs("\n", out);
 }
 
-void random_arch(uint64_t seed, FILE *out)
+void random_arch(uint64_t seed, RandomOptions options, FILE *out)
 {
     static const char axis[] = "TXYZ";
     static const char *const loss[] = {"", "MSE", "BCE"};
-    Net net = random_net(seed, random_models);
+    Net net = random_net(seed, options);
     fputs("# lattice ", out);
     for (int d = 0; d < net.rank; d++)
         fprintf(out, "%s%" PRId64, d ? "x" : "", net.lattice[d]);
@@ -68,8 +124,10 @@ void random_arch(uint64_t seed, FILE *out)
             fprintf(out, "=%" PRId64, net.lattice[d]);
     }
     fputs(net.rank ? ")\n" : "\n", out);
-    for (int i = 0; i < net.layers; i++)
-        print_layer(&net.layer[i], out);
+    if (net.branches)
+        print_named(&net, out);
+    else
+        print_chain(&net, out);
     if (net.loss)
         fprintf(out, "    loss %s\n", loss[net.loss]);
     fputs("}\n", out);

@@ -87,11 +87,11 @@ Graph *random_graph(uint64_t seed, RandomOptions options, Arena *a, int64_t *lat
         const Layer *l = &net.layer[i];
         const char *name =
             arena_printf(a, "%s%d", meaning[l->kind].base, ++count[l->kind]);
-        value[i + 1] = add_node(&b, l, name, value[i], value[i - l->back]);
+        value[i + 1] = add_node(&b, l, name, value[l->from], value[l->other]);
     }
-    b.g.output = value[net.layers];
+    b.g.output = value[net.at];
     b.g.loss = net.loss;
     if (net.loss == LOSS_BCE)
-        b.g.logit = value[net.layers - 1];
+        b.g.logit = value[net.layer[net.layers - 1].from];
     return graph_end(&b);
 }
