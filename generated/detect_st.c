@@ -955,32 +955,58 @@ INLINE void pack_matrix(const real *w, real *packed, int outs, int taps, int ins
     }
 }
 
+/* One tap of a packed matrix, `outs` x `ins` numbers, in blocks of `width` outputs. */
+INLINE void pack_tap(const real *packed, real *to, int tap, int outs, int taps, int ins,
+                     int width)
+{
+    for (int out = 0; out < outs; out++) {
+        const int block = out / 8 * 8, step = outs - block < 8 ? outs - block : 8;
+        const int first = out / width * width;
+        const int apart = outs - first < width ? outs - first : width;
+        const real *from = packed + (int64_t)block * ins * taps + (int64_t)tap * ins * step;
+        from += out - block;
+        real *next = to + (int64_t)first * ins + out - first;
+        for (int i = 0; i < ins; i++, from += step, next += apart)
+            *next = *from;
+    }
+}
+
+/* Sixteen at a time, as compilers make vectors of them without further options. */
+INLINE void sum_numbers(real *restrict to, const real *restrict x, const real *restrict y,
+                        int64_t count)
+{
+    for (; count >= 16; count -= 16, to += 16, x += 16, y += 16)
+        for (int i = 0; i < 16; i++)
+            to[i] = x[i] + y[i];
+    for (int64_t i = 0; i < count; i++)
+        to[i] = x[i] + y[i];
+}
+
 /* The sums of taps that Winograd's products multiply by, from a packed matrix with kernels
- * of 2: on each axis products 0 and 2 take one tap, product 1 both.  [product][block of
- * `width` outputs][in][width], the last block narrower. */
+ * of 2: on each axis products 0 and 2 take one tap, product 1 both, which is the sum of
+ * those.  [product][block of `width` outputs][in][width], the last block narrower. */
 INLINE void pack_products(const real *packed, real *to, int outs, int ins, int axes, int width,
                           int mirrored)
 {
     const int taps = 1 << axes;
+    const int64_t size = (int64_t)outs * ins;
     int products = 1;
     for (int axis = 0; axis < axes; axis++)
         products *= 3;
-    for (int product = 0; product < products; product++, to += (int64_t)outs * ins)
-        for (int out = 0; out < outs; out++) {
-            const int block = out / 8 * 8, step = outs - block < 8 ? outs - block : 8;
-            const int64_t first = out / width * width;
-            const int64_t apart = outs - first < width ? outs - first : width;
-            const real *from = packed + (int64_t)block * ins * taps + out - block;
-            real *sum = to + first * ins + out - first;
-            for (int i = 0; i < ins; i++)
-                sum[i * apart] = 0;
-            for (int tap = 0; tap < taps; tap++, from += (int64_t)ins * step) {
-                int part = product, taken = 1;
-                for (int axis = 0; axis < axes; axis++, part /= 3)
-                    taken &= part % 3 == 1 || part % 3 / 2 == ((tap >> axis & 1) ^ mirrored);
-                for (int i = 0; taken && i < ins; i++)
-                    sum[i * apart] += from[(int64_t)i * step];
-            }
+    for (int tap = 0; tap < taps; tap++) {
+        int corner = 0;
+        for (int axis = axes - 1; axis >= 0; axis--)
+            corner = 3 * corner + 2 * ((tap >> axis & 1) ^ mirrored);
+        pack_tap(packed, to + corner * size, tap, outs, taps, ins, width);
+    }
+    for (int next = 1; next < products; next *= 3)
+        for (int product = 0; product < products; product++) {
+            int later = product / next / 3, made = product / next % 3 == 1;
+            for (; later; later /= 3)
+                made &= later % 3 != 1;
+            real *sum = to + product * size;
+            if (made)
+                sum_numbers(sum, sum - next * size, sum + next * size, size);
         }
 }
 
