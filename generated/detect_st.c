@@ -882,27 +882,32 @@ INLINE void order_numbers(real *dparams, int64_t offset, const real *sums, int64
     memcpy(dparams + offset, sums, sizeof(real) * (size_t)count);
 }
 
-/* The gradient of weights with kernels of 2 from Winograd's products [product][out][in], `in` a
- * multiple of 16: on each axis tap 0 is the sum of products 0 and 1, tap 1 that of 1 and 2. */
+/* The gradient of weights with kernels of 2 from Winograd's products [product][out][in], or
+ * [product][in][out], the last a multiple of 16: on each axis tap 0 is the sum of products 0 and
+ * 1, tap 1 that of 1 and 2. */
 INLINE void order_products(real *dparams, int64_t offset, const real *sums, int64_t out,
-                           int64_t in, int axes)
+                           int64_t in, int axes, int out_last)
 {
     const int taps = 1 << axes;
-    real *to = dparams + offset;
-    for (int64_t at = 0; at < out * in; at += 16, to += 16 * taps)
+    const int64_t rows = out_last ? in : out, columns = out_last ? out : in;
+    const int64_t next_row = out_last ? taps : in * taps, next = out_last ? in * taps : taps;
+    for (int64_t at = 0; at < rows * columns; at += 16) {
+        const int64_t column = at / (16 * rows) * 16, row = at / 16 % rows;
+        real *to = dparams + offset + row * next_row + column * next;
         for (int tap = 0; tap < taps; tap++) {
             real sum[16] = {0};
             for (int choice = 0; choice < taps; choice++) {
                 int64_t product = 0;
                 for (int axis = axes - 1; axis >= 0; axis--)
                     product = 3 * product + (tap >> axis & 1) + (choice >> axis & 1);
-                const real *from = sums + product * out * in + at;
+                const real *from = sums + (product * rows + row) * columns + column;
                 for (int i = 0; i < 16; i++)
                     sum[i] += from[i];
             }
             for (int i = 0; i < 16; i++)
-                to[i * taps + tap] = sum[i];
+                to[i * next + tap] = sum[i];
         }
+    }
 }
 
 /* Sixteen at a time: compilers make vectors of that without further options. */

@@ -2,7 +2,11 @@
 
 #include "plan/value.h"
 
-enum { TAPS_MOST = 4 }; /* so many pointers the integer registers hold */
+enum {
+    TAPS_MOST = 4,        /* so many pointers the integer registers hold           */
+    TILES_MOST = 8,       /* of a strip                                            */
+    NEAR_BYTES = 24 << 10 /* of a panel that stays near while other things pass by */
+};
 
 /* ---- tiles ----
  *
@@ -41,54 +45,72 @@ static int panels_of(const Outer *o)
     return o->table.i ? 1 : o->products;
 }
 
+/* One panel is read again for each tile of sums.  All targets share the buffers, hence the
+ * strip that suits the widest panels. */
+int outer_tiles(const Program *p, int columns)
+{
+    const Target widest = {.registers = 32};
+    int64_t number = p->precision == PRECISION_F64 ? 8 : 4;
+    int64_t site = panel_width(&widest, columns) * LANES * LANES * number;
+    int tiles = TILES_MOST;
+    while (tiles > 1 && tiles * site > NEAR_BYTES)
+        tiles /= 2;
+    return tiles;
+}
+
+/* An odd number of vectors, so that the same place in all panels is not one set of a cache. */
+int64_t outer_panel_product(const Outer *o)
+{
+    int64_t vectors = (int64_t)o->strip * o->columns;
+    return (panels_of(o) > 1 ? vectors | 1 : vectors) * LANES;
+}
+
 BufId outer_panels(Lower *l, const Outer *o, Val x)
 {
     Build *b = l->b;
     const char *name =
         arena_printf(b->arena, "%s_panels", value_name(l->g, x, b->arena));
-    return build_buffer(b, (Buffer){.name = name,
-                                    .space = SPACE_WORK,
-                                    .channels = panels_of(o) * o->strip * o->columns});
+    return build_buffer(
+        b, (Buffer){.name = name,
+                    .space = SPACE_WORK,
+                    .channels = (int)(panels_of(o) * outer_panel_product(o) / LANES)});
 }
 
 /* First number of the panel that begins with column c. */
 static const Ix *panel(Lower *l, const Outer *o, const Ix *product, const Ix *c)
 {
     Build *b = l->b;
-    const Ix *channels =
-        o->table.i ? c : ix_add(b, ix_scale(b, product, o->columns), c);
-    return ix_scale(b, channels, (int64_t)o->strip * LANES);
+    const Ix *first = ix_scale(b, c, (int64_t)o->strip * LANES);
+    if (o->table.i)
+        return first;
+    return ix_add(b, ix_scale(b, product, outer_panel_product(o)), first);
 }
 
 /* The channels of one site from c on, to the panel that begins with them. */
-static void transpose_panel(Lower *l, const Outer *o, const Ix *product, const Ix *c,
-                            int wide, const Ix *site, BufId from, const Ix *first)
+static void turn_panel(Lower *l, const Outer *o, const Ix *c, int wide, const Ix *site,
+                       OuterTurn *turn, void *context)
 {
     Build *b = l->b;
-    const Ix *to = ix_add(b, panel(l, o, product, c),
+    const Ix *to = ix_add(b, panel(l, o, ix(b, 0), c),
                           ix_scale(b, site, (int64_t)LANES * wide * LANES));
     Var v = put_for(b, "v", ix(b, 0), ix(b, wide), 1);
-    const Ix *at = ix_add(b, c, ix_scale(b, ix_var(b, v), LANES));
-    put_call(b, "vec_transpose", 3,
-             (CallArg[]){
-                 arg_buf(b, from, ix_add(b, first, ix_scale(b, at, LANES))),
-                 arg_buf(b, o->panels, ix_add(b, to, ix_scale(b, ix_var(b, v), LANES))),
-                 arg_int(b, wide * LANES)});
+    const Ix *vector = ix_scale(b, ix_var(b, v), LANES);
+    Turn t = {ix_add(b, c, vector), ix_add(b, to, vector), (int64_t)wide * LANES};
+    turn(l, o, &t, context);
     put_end(b);
 }
 
-void outer_transpose(Lower *l, const Outer *o, const Ix *product, const Ix *site,
-                     BufId from, const Ix *first)
+void outer_turn(Lower *l, const Outer *o, const Ix *site, OuterTurn *turn,
+                void *context)
 {
     Build *b = l->b;
     int wide = panel_width(&b->p->target, o->columns), size = wide * LANES;
     int full = o->columns / size * size;
     Var c = put_for(b, "c", ix(b, 0), ix(b, full), size);
-    transpose_panel(l, o, product, ix_var(b, c), wide, site, from, first);
+    turn_panel(l, o, ix_var(b, c), wide, site, turn, context);
     put_end(b);
     if (full < o->columns)
-        transpose_panel(l, o, product, ix(b, full), (o->columns - full) / LANES, site,
-                        from, first);
+        turn_panel(l, o, ix(b, full), (o->columns - full) / LANES, site, turn, context);
 }
 
 /* ---- sums ---- */

@@ -18,8 +18,8 @@
 
 #include "plan/lower.h"
 
-/* Sites and tiles of a strip: what the products of a strip read lies in near memory. */
-enum { OUTER_SITES = 16, OUTER_TILES = 8 };
+/* Sites of a strip: what its products read lies in near memory. */
+enum { OUTER_SITES = 16 };
 
 typedef struct Outer {
     int rows, columns, products; /* products: Winograd's, or taps        */
@@ -42,11 +42,23 @@ typedef enum OuterForm { OUTER_NOT, OUTER_X, OUTER_DY } OuterForm;
 OuterForm outer_form(const Graph *g, int param);
 void outer_weight(Lower *l, Val v);
 
-/* The steps: the buffer of panels of a field; 16 samples of a site turned around, from
- * `first` of `from` on; all sums of a strip. */
+/* 16 channels of a site, from `channel` on, turned around: one vector for each sample, in the
+ * panels from `to` on and `next` numbers apart; `to` is of the first product. */
+typedef struct Turn {
+    const Ix *channel, *to;
+    int64_t next;
+} Turn;
+typedef void OuterTurn(Lower *l, const Outer *o, const Turn *turn, void *context);
+
+/* The steps: the buffer of panels of a field, and numbers from one product's to the next; the
+ * loop over the channels of a site of the strip, 16 in each turn; all sums of a strip. */
 BufId outer_panels(Lower *l, const Outer *o, Val x);
-void outer_transpose(Lower *l, const Outer *o, const Ix *product, const Ix *site,
-                     BufId from, const Ix *first);
+int64_t outer_panel_product(const Outer *o);
+void outer_turn(Lower *l, const Outer *o, const Ix *site, OuterTurn *turn,
+                void *context);
 void outer_sums(Lower *l, const Outer *o);
+
+/* Tiles of a strip, for panels of so many columns. */
+int outer_tiles(const Program *p, int columns);
 
 #endif

@@ -1,6 +1,21 @@
 #include "plan/outer.h"
 #include "plan/value.h"
 
+typedef struct Site {
+    Val field;
+    const Ix *at;
+} Site;
+
+static void transpose(Lower *l, const Outer *o, const Turn *turn, void *context)
+{
+    Build *b = l->b;
+    const Site *site = context;
+    const Ix *from = lower_index(l, site->field, site->at, turn->channel, ix(b, 0));
+    put_call(b, "vec_transpose", 3,
+             (CallArg[]){arg_buf(b, lower_buffer(l, site->field), from),
+                         arg_buf(b, o->panels, turn->to), arg_int(b, turn->next)});
+}
+
 void outer_weight(Lower *l, Val v)
 {
     Build *b = l->b;
@@ -30,9 +45,8 @@ void outer_weight(Lower *l, Val v)
     o.row_first = ix_var(b, from);
     o.sites = ix_add(b, to, ix_scale(b, ix_var(b, from), -1));
     Var at = put_for(b, "at", ix(b, 0), o.sites, 1);
-    const Ix *site = ix_add(b, ix_var(b, from), ix_var(b, at));
-    outer_transpose(l, &o, ix(b, 0), ix_var(b, at), lower_buffer(l, turned),
-                    lower_index(l, turned, site, ix(b, 0), ix(b, 0)));
+    Site site = {turned, ix_add(b, ix_var(b, from), ix_var(b, at))};
+    outer_turn(l, &o, ix_var(b, at), transpose, &site);
     put_end(b);
     outer_sums(l, &o);
     put_end(b);

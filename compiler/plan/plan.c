@@ -76,11 +76,12 @@ static int order_products(Lower *l, int param)
     const Param *p = &l->g->param[param];
     const char *name = arena_printf(b->arena, "order_products%d", param);
     phase_begin(b, name, p->name, 0);
-    put_call(b, "order_products", 6,
+    bool turned_dy = winograd_turns_dy(p);
+    put_call(b, "order_products", 7,
              (CallArg[]){arg_word("dparams"), arg_int(b, p->offset),
                          arg_buf(b, lower_sums(l), ix(b, lower_region(l, param))),
                          arg_int(b, p->dim[0]), arg_int(b, p->dim[1]),
-                         arg_int(b, p->rank - 2)});
+                         arg_int(b, p->rank - 2), arg_int(b, turned_dy)});
     return phase_end(b);
 }
 

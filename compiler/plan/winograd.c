@@ -78,8 +78,9 @@ static bool can_weight(const Graph *g, Val v)
 {
     const Node *n = graph_node(g, v);
     const Shape *in = &graph_node(g, n->arg[1])->shape;
-    return weight_of(g, n->param).i == v.i && in->channels % LANES == 0 &&
-           fits(g, n, in, &graph_node(g, n->arg[0])->shape);
+    const Shape *out = &graph_node(g, n->arg[0])->shape;
+    return weight_of(g, n->param).i == v.i && fits(g, n, in, out) &&
+           (in->channels % LANES == 0 || out->channels % LANES == 0);
 }
 
 bool winograd_can(const Lower *l, const Group *group)
@@ -98,6 +99,11 @@ int64_t winograd_region(const Lower *l, int param)
         return 0;
     const Param *p = &l->g->param[param];
     return (int64_t)p->dim[0] * p->dim[1] * winograd_power(3, p->rank - 2);
+}
+
+bool winograd_turns_dy(const Param *p)
+{
+    return p->dim[0] % LANES == 0;
 }
 
 int winograd_tiles(Lower *l, const Group *group)
@@ -126,11 +132,6 @@ Winograd winograd_of(Lower *l, const Node *n, Val x, int in, int out, bool back)
     w.lattice = build_tiles(b, lattice);
     w.near = build_table(b, NEAR_FORWARD, &w.window, lattice, w.lattice);
     b->p->buffer[lower_buffer(l, x).i].around = true;
-    w.patch =
-        build_buffer(b, (Buffer){.name = arena_printf(b->arena, "%s_patch",
-                                                      value_name(l->g, x, b->arena)),
-                                 .space = SPACE_WORK,
-                                 .channels = w.products * AT_ONCE * in});
     return w;
 }
 
@@ -159,21 +160,15 @@ int winograd_corner(int axes, int corner)
     return axes ? 3 * winograd_corner(axes - 1, corner / 2) + corner % 2 : 0;
 }
 
-void winograd_transform(Lower *l, const Winograd *w, const Ix *tile, const Ix *n)
+void winograd_differences(Lower *l, const Winograd *w, const Vectors *x)
 {
     Build *b = l->b;
-    Ptr x = ptr_new(b, "x"), to = ptr_new(b, "patch");
-    for (int k = 0; k < w->products; k++)
-        put_point(b, x, ix(b, k), lower_buffer(l, w->x),
-                  lower_index(l, w->x, winograd_site(l, w, ix(b, k), tile), ix(b, 0),
-                              ix(b, 0)));
-    put_point(b, to, NULL, w->patch, ix_scale(b, n, (int64_t)w->in * LANES));
-    Var c = put_for(b, "c", ix(b, 0), ix(b, w->in), 1);
+    Var c = put_for(b, x->var, ix(b, 0), ix(b, x->count), 1);
     Var lane = put_lanes(b);
     const Ix *at = ix_add(b, ix_scale(b, ix_var(b, c), LANES), ix_var(b, lane));
     Reg v = reg_new(b, "v");
     for (int k = 0; k < w->products; k++)
-        put_declare(b, v, ix(b, k), NULL, vx_load(b, x, ix(b, k), at));
+        put_declare(b, v, ix(b, k), NULL, vx_load(b, x->from, ix(b, k), at));
     for (int axis = 0; axis < w->axes; axis++) {
         int next = winograd_power(3, w->axes - 1 - axis);
         for (int k = 0; k < w->products; k++)
@@ -184,9 +179,9 @@ void winograd_transform(Lower *l, const Winograd *w, const Ix *tile, const Ix *n
                               vx_reg(b, v, ix(b, middle), NULL)));
             }
     }
+    at = ix_add(b, ix_scale(b, ix_var(b, c), x->next), ix_var(b, lane));
     for (int k = 0; k < w->products; k++)
-        put_store(b, to, NULL,
-                  ix_add(b, ix(b, (int64_t)k * AT_ONCE * w->in * LANES), at),
+        put_store(b, x->to, NULL, ix_add(b, ix(b, k * x->product), at),
                   vx_reg(b, v, ix(b, k), NULL));
     put_end(b);
     put_end(b);

@@ -38,4 +38,7 @@ void winograd_outputs(Lower *l, const Step *step);
 void winograd_weight(Lower *l, Val v);
 int64_t winograd_region(const Lower *l, int param); /* numbers; 0: not made so */
 
+/* Whether these are [product][in][out], not [product][out][in]. */
+bool winograd_turns_dy(const Param *p);
+
 #endif

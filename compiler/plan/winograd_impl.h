@@ -43,8 +43,18 @@ void winograd_surround(Lower *l, const Winograd *w);
 /* Where number `at` of a tile's patch lies. */
 const Ix *winograd_site(Lower *l, const Winograd *w, const Ix *at, const Ix *tile);
 
-/* (x0, x1, x2) -> (x0 - x1, x1, x2 - x1) along every axis of a tile's patch, which becomes
- * number n of those at once: what the products take. */
-void winograd_transform(Lower *l, const Winograd *w, const Ix *tile, const Ix *n);
+/* So many vectors of every site of a patch, or of a tile, and in their place as many of each
+ * product. */
+typedef struct Vectors {
+    const char *var;
+    int count;
+    Ptr from;              /* [site], one vector behind the other             */
+    Ptr to;                /* of the first product                            */
+    int64_t next, product; /* numbers from vector to vector, product to product */
+} Vectors;
+
+/* (x0, x1, x2) -> (x0 - x1, x1, x2 - x1) along every axis of a patch: what the products
+ * take. */
+void winograd_differences(Lower *l, const Winograd *w, const Vectors *v);
 
 #endif

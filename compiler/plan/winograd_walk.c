@@ -157,6 +157,22 @@ static void each_row(Lower *l, const Group *group, Winograd *w, int axis,
     put_end(b);
 }
 
+/* The patch of a tile becomes number n of those at once. */
+static void transform(Lower *l, const Winograd *w, const Ix *tile, const Ix *n)
+{
+    Build *b = l->b;
+    Vectors v = {.var = "c", .count = w->in, .next = LANES};
+    v.product = (int64_t)AT_ONCE * w->in * LANES;
+    v.from = ptr_new(b, "x");
+    v.to = ptr_new(b, "patch");
+    for (int k = 0; k < w->products; k++)
+        put_point(b, v.from, ix(b, k), lower_buffer(l, w->x),
+                  lower_index(l, w->x, winograd_site(l, w, ix(b, k), tile), ix(b, 0),
+                              ix(b, 0)));
+    put_point(b, v.to, NULL, w->patch, ix_scale(b, n, (int64_t)w->in * LANES));
+    winograd_differences(l, w, &v);
+}
+
 /* The tiles from t on; behind the last, that one again, of which nothing is kept. */
 static void at_once(Lower *l, const Group *group, Winograd *w, Var t, const Ix *to)
 {
@@ -164,7 +180,7 @@ static void at_once(Lower *l, const Group *group, Winograd *w, Var t, const Ix *
     Var n = put_for(b, "n", ix(b, 0), ix(b, AT_ONCE), 1);
     const Ix *next = ix_add(b, ix_var(b, t), ix_var(b, n));
     Var tile = put_let(b, "tile", ix_min(b, next, ix_add(b, to, ix(b, -1))));
-    winograd_transform(l, w, ix_var(b, tile), ix_var(b, n));
+    transform(l, w, ix_var(b, tile), ix_var(b, n));
     put_end(b);
     multiply(l, w);
     const Ix *left = ix_add(b, to, ix_scale(b, ix_var(b, t), -1));
@@ -194,6 +210,11 @@ static Winograd winograd_walk(Lower *l, const Group *group)
     bool back = n->op == OP_CONV_DX;
     Winograd w =
         winograd_of(l, n, n->arg[0], x->shape.channels, n->shape.channels, back);
+    w.patch =
+        build_buffer(b, (Buffer){.name = arena_printf(b->arena, "%s_patch",
+                                                      value_name(l->g, w.x, b->arena)),
+                                 .space = SPACE_WORK,
+                                 .channels = w.products * AT_ONCE * w.in});
     w.product =
         build_buffer(b, (Buffer){.name = arena_printf(b->arena, "%s_product",
                                                       value_name(l->g, root, b->arena)),

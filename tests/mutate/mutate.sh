@@ -86,7 +86,7 @@ break_ 'taps of products exchanged' emit/prelude/sums.h 's/product = 3 \* produc
 break_ 'patch begins elsewhere' plan/winograd.c 's/ - 1 - n->window.before/ - n->window.before/'
 break_ 'odd parts cut into tiles' emit/prelude/tables.h 's/even &= extent\[axis\] % 2 == 0;/even \&= 1;/'
 break_ 'sums of corners left out' plan/winograd_weight.c 's/digit(w, k, axis) == 1;/digit(w, k, axis) == 1 \&\& axis;/'
-break_ 'panel of another width' plan/outer.c 's/arg_int(b, wide \* LANES)/arg_int(b, wide * LANES + LANES)/'
+break_ 'panel of another width' plan/outer.c 's/(int64_t)wide \* LANES}/(int64_t)wide * LANES + LANES}/'
 break_ 'drop the wrap' emit/prelude/tables.h 's/    if (!w->circular\[axis\])$/    if (1)/'
 break_ 'shift a tap' emit/prelude/tables.h 's/+ a->tap\[axis\] - w->before/+ a->tap[axis] + 1 - w->before/'
 break_ 'swap strides of taps and inputs' emit/prelude/pack.h \
