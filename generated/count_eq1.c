@@ -1749,31 +1749,45 @@ TARGET_AVX512 static void conv1_avx512(const Frame *f)
     for (int64_t s = f->sites1 / 4 * 4; s < f->sites1; s++) { /* sites */
         real *leaky_relu1 = f->leaky_relu1 + s * 528;
         for (int64_t block = 0; block < 4; block++) { /* channels made, 8 at a time */
-            for (int64_t o = 0; o < 8; o += 4) { /* channels made */
-                vec512 y_0 = vec512_set(0); vec512_hold(y_0);
-                vec512 y_1 = vec512_set(0); vec512_hold(y_1);
-                vec512 y_2 = vec512_set(0); vec512_hold(y_2);
-                vec512 y_3 = vec512_set(0); vec512_hold(y_3);
-                const real *w = f->packed + block * 32 + o;
-                {
-                    const real *x = f->flux + s * 64;
-                    for (int64_t c = 0; c < 4; c++) { /* channels read */
-                        vec512 v = vec512_load(x + c * 16); vec512_hold(v);
-                        vec512 u_0 = vec512_set(w[c * 8]); y_0 = vec512_fma(u_0, v, y_0);
-                        vec512 u_1 = vec512_set(w[c * 8 + 1]); y_1 = vec512_fma(u_1, v, y_1);
-                        vec512 u_2 = vec512_set(w[c * 8 + 2]); y_2 = vec512_fma(u_2, v, y_2);
-                        vec512 u_3 = vec512_set(w[c * 8 + 3]); y_3 = vec512_fma(u_3, v, y_3);
-                    }
+            vec512 y_0 = vec512_set(0); vec512_hold(y_0);
+            vec512 y_1 = vec512_set(0); vec512_hold(y_1);
+            vec512 y_2 = vec512_set(0); vec512_hold(y_2);
+            vec512 y_3 = vec512_set(0); vec512_hold(y_3);
+            vec512 y_4 = vec512_set(0); vec512_hold(y_4);
+            vec512 y_5 = vec512_set(0); vec512_hold(y_5);
+            vec512 y_6 = vec512_set(0); vec512_hold(y_6);
+            vec512 y_7 = vec512_set(0); vec512_hold(y_7);
+            const real *w = f->packed + block * 32;
+            {
+                const real *x = f->flux + s * 64;
+                for (int64_t c = 0; c < 4; c++) { /* channels read */
+                    vec512 v = vec512_load(x + c * 16); vec512_hold(v);
+                    vec512 u_0 = vec512_set(w[c * 8]); y_0 = vec512_fma(u_0, v, y_0);
+                    vec512 u_1 = vec512_set(w[c * 8 + 1]); y_1 = vec512_fma(u_1, v, y_1);
+                    vec512 u_2 = vec512_set(w[c * 8 + 2]); y_2 = vec512_fma(u_2, v, y_2);
+                    vec512 u_3 = vec512_set(w[c * 8 + 3]); y_3 = vec512_fma(u_3, v, y_3);
+                    vec512 u_4 = vec512_set(w[c * 8 + 4]); y_4 = vec512_fma(u_4, v, y_4);
+                    vec512 u_5 = vec512_set(w[c * 8 + 5]); y_5 = vec512_fma(u_5, v, y_5);
+                    vec512 u_6 = vec512_set(w[c * 8 + 6]); y_6 = vec512_fma(u_6, v, y_6);
+                    vec512 u_7 = vec512_set(w[c * 8 + 7]); y_7 = vec512_fma(u_7, v, y_7);
                 }
-                y_0 = vec512_max(y_0, vec512_mul(y_0, vec512_set((real)0.01)));
-                y_1 = vec512_max(y_1, vec512_mul(y_1, vec512_set((real)0.01)));
-                y_2 = vec512_max(y_2, vec512_mul(y_2, vec512_set((real)0.01)));
-                y_3 = vec512_max(y_3, vec512_mul(y_3, vec512_set((real)0.01)));
-                vec512_store(leaky_relu1 + block * 128 + o * 16, y_0);
-                vec512_store(leaky_relu1 + block * 128 + o * 16 + 16, y_1);
-                vec512_store(leaky_relu1 + block * 128 + o * 16 + 32, y_2);
-                vec512_store(leaky_relu1 + block * 128 + o * 16 + 48, y_3);
             }
+            y_0 = vec512_max(y_0, vec512_mul(y_0, vec512_set((real)0.01)));
+            y_1 = vec512_max(y_1, vec512_mul(y_1, vec512_set((real)0.01)));
+            y_2 = vec512_max(y_2, vec512_mul(y_2, vec512_set((real)0.01)));
+            y_3 = vec512_max(y_3, vec512_mul(y_3, vec512_set((real)0.01)));
+            y_4 = vec512_max(y_4, vec512_mul(y_4, vec512_set((real)0.01)));
+            y_5 = vec512_max(y_5, vec512_mul(y_5, vec512_set((real)0.01)));
+            y_6 = vec512_max(y_6, vec512_mul(y_6, vec512_set((real)0.01)));
+            y_7 = vec512_max(y_7, vec512_mul(y_7, vec512_set((real)0.01)));
+            vec512_store(leaky_relu1 + block * 128, y_0);
+            vec512_store(leaky_relu1 + block * 128 + 16, y_1);
+            vec512_store(leaky_relu1 + block * 128 + 32, y_2);
+            vec512_store(leaky_relu1 + block * 128 + 48, y_3);
+            vec512_store(leaky_relu1 + block * 128 + 64, y_4);
+            vec512_store(leaky_relu1 + block * 128 + 80, y_5);
+            vec512_store(leaky_relu1 + block * 128 + 96, y_6);
+            vec512_store(leaky_relu1 + block * 128 + 112, y_7);
         }
     }
 }
@@ -1946,35 +1960,52 @@ TARGET_AVX512 static void conv2_avx512(const Frame *f)
     for (int64_t s = f->sites1 / 4 * 4; s < f->sites1; s++) { /* sites */
         real *leaky_relu2 = f->leaky_relu2 + s * 128;
         {
-            for (int64_t o = 0; o < 8; o += 4) { /* channels made */
-                vec512 y_0 = vec512_set(0); vec512_hold(y_0);
-                vec512 y_1 = vec512_set(0); vec512_hold(y_1);
-                vec512 y_2 = vec512_set(0); vec512_hold(y_2);
-                vec512 y_3 = vec512_set(0); vec512_hold(y_3);
-                const real *w = f->packed + o + 128;
-                for (int64_t tap = 0; tap < 4; tap++) { /* taps */
-                    const real *x = f->leaky_relu1 + (int64_t)f->near1[tap * f->sites1 + s] * 528;
-                    for (int64_t c = 0; c < 32; c++) { /* channels read */
-                        vec512 v = vec512_load(x + c * 16); vec512_hold(v);
-                        vec512 u_0 = vec512_set(w[tap * 256 + c * 8]);
-                        y_0 = vec512_fma(u_0, v, y_0);
-                        vec512 u_1 = vec512_set(w[tap * 256 + c * 8 + 1]);
-                        y_1 = vec512_fma(u_1, v, y_1);
-                        vec512 u_2 = vec512_set(w[tap * 256 + c * 8 + 2]);
-                        y_2 = vec512_fma(u_2, v, y_2);
-                        vec512 u_3 = vec512_set(w[tap * 256 + c * 8 + 3]);
-                        y_3 = vec512_fma(u_3, v, y_3);
-                    }
+            vec512 y_0 = vec512_set(0); vec512_hold(y_0);
+            vec512 y_1 = vec512_set(0); vec512_hold(y_1);
+            vec512 y_2 = vec512_set(0); vec512_hold(y_2);
+            vec512 y_3 = vec512_set(0); vec512_hold(y_3);
+            vec512 y_4 = vec512_set(0); vec512_hold(y_4);
+            vec512 y_5 = vec512_set(0); vec512_hold(y_5);
+            vec512 y_6 = vec512_set(0); vec512_hold(y_6);
+            vec512 y_7 = vec512_set(0); vec512_hold(y_7);
+            const real *w = f->packed + 128;
+            for (int64_t tap = 0; tap < 4; tap++) { /* taps */
+                const real *x = f->leaky_relu1 + (int64_t)f->near1[tap * f->sites1 + s] * 528;
+                for (int64_t c = 0; c < 32; c++) { /* channels read */
+                    vec512 v = vec512_load(x + c * 16); vec512_hold(v);
+                    vec512 u_0 = vec512_set(w[tap * 256 + c * 8]); y_0 = vec512_fma(u_0, v, y_0);
+                    vec512 u_1 = vec512_set(w[tap * 256 + c * 8 + 1]);
+                    y_1 = vec512_fma(u_1, v, y_1);
+                    vec512 u_2 = vec512_set(w[tap * 256 + c * 8 + 2]);
+                    y_2 = vec512_fma(u_2, v, y_2);
+                    vec512 u_3 = vec512_set(w[tap * 256 + c * 8 + 3]);
+                    y_3 = vec512_fma(u_3, v, y_3);
+                    vec512 u_4 = vec512_set(w[tap * 256 + c * 8 + 4]);
+                    y_4 = vec512_fma(u_4, v, y_4);
+                    vec512 u_5 = vec512_set(w[tap * 256 + c * 8 + 5]);
+                    y_5 = vec512_fma(u_5, v, y_5);
+                    vec512 u_6 = vec512_set(w[tap * 256 + c * 8 + 6]);
+                    y_6 = vec512_fma(u_6, v, y_6);
+                    vec512 u_7 = vec512_set(w[tap * 256 + c * 8 + 7]);
+                    y_7 = vec512_fma(u_7, v, y_7);
                 }
-                y_0 = vec512_max(y_0, vec512_mul(y_0, vec512_set((real)0.01)));
-                y_1 = vec512_max(y_1, vec512_mul(y_1, vec512_set((real)0.01)));
-                y_2 = vec512_max(y_2, vec512_mul(y_2, vec512_set((real)0.01)));
-                y_3 = vec512_max(y_3, vec512_mul(y_3, vec512_set((real)0.01)));
-                vec512_store(leaky_relu2 + o * 16, y_0);
-                vec512_store(leaky_relu2 + o * 16 + 16, y_1);
-                vec512_store(leaky_relu2 + o * 16 + 32, y_2);
-                vec512_store(leaky_relu2 + o * 16 + 48, y_3);
             }
+            y_0 = vec512_max(y_0, vec512_mul(y_0, vec512_set((real)0.01)));
+            y_1 = vec512_max(y_1, vec512_mul(y_1, vec512_set((real)0.01)));
+            y_2 = vec512_max(y_2, vec512_mul(y_2, vec512_set((real)0.01)));
+            y_3 = vec512_max(y_3, vec512_mul(y_3, vec512_set((real)0.01)));
+            y_4 = vec512_max(y_4, vec512_mul(y_4, vec512_set((real)0.01)));
+            y_5 = vec512_max(y_5, vec512_mul(y_5, vec512_set((real)0.01)));
+            y_6 = vec512_max(y_6, vec512_mul(y_6, vec512_set((real)0.01)));
+            y_7 = vec512_max(y_7, vec512_mul(y_7, vec512_set((real)0.01)));
+            vec512_store(leaky_relu2, y_0);
+            vec512_store(leaky_relu2 + 16, y_1);
+            vec512_store(leaky_relu2 + 32, y_2);
+            vec512_store(leaky_relu2 + 48, y_3);
+            vec512_store(leaky_relu2 + 64, y_4);
+            vec512_store(leaky_relu2 + 80, y_5);
+            vec512_store(leaky_relu2 + 96, y_6);
+            vec512_store(leaky_relu2 + 112, y_7);
         }
     }
 }
@@ -2301,62 +2332,93 @@ TARGET_AVX512 static void conv3_avx512(const Frame *f)
             real *leaky_relu3 = leaky_relu3_tile_2;
             real *global_sum_pool1 = global_sum_pool1_strip;
             for (int64_t block = 0; block < 2; block++) { /* channels made, 8 at a time */
-                for (int64_t o = 0; o < 8; o += 4) { /* channels made */
-                    vec512 y_0 = vec512_set(0); vec512_hold(y_0);
-                    vec512 y_1 = vec512_set(0); vec512_hold(y_1);
-                    vec512 y_2 = vec512_set(0); vec512_hold(y_2);
-                    vec512 y_3 = vec512_set(0); vec512_hold(y_3);
-                    const real *w = f->packed + block * 256 + o + 1152;
-                    for (int64_t tap = 0; tap < 4; tap++) { /* taps */
-                        const real *x = f->leaky_relu2 + (int64_t)f->near1[tap * f->sites1 + s] * 128;
-                        for (int64_t c = 0; c < 8; c++) { /* channels read */
-                            vec512 v = vec512_load(x + c * 16); vec512_hold(v);
-                            vec512 u_0 = vec512_set(w[tap * 64 + c * 8]);
-                            y_0 = vec512_fma(u_0, v, y_0);
-                            vec512 u_1 = vec512_set(w[tap * 64 + c * 8 + 1]);
-                            y_1 = vec512_fma(u_1, v, y_1);
-                            vec512 u_2 = vec512_set(w[tap * 64 + c * 8 + 2]);
-                            y_2 = vec512_fma(u_2, v, y_2);
-                            vec512 u_3 = vec512_set(w[tap * 64 + c * 8 + 3]);
-                            y_3 = vec512_fma(u_3, v, y_3);
-                        }
+                vec512 y_0 = vec512_set(0); vec512_hold(y_0);
+                vec512 y_1 = vec512_set(0); vec512_hold(y_1);
+                vec512 y_2 = vec512_set(0); vec512_hold(y_2);
+                vec512 y_3 = vec512_set(0); vec512_hold(y_3);
+                vec512 y_4 = vec512_set(0); vec512_hold(y_4);
+                vec512 y_5 = vec512_set(0); vec512_hold(y_5);
+                vec512 y_6 = vec512_set(0); vec512_hold(y_6);
+                vec512 y_7 = vec512_set(0); vec512_hold(y_7);
+                const real *w = f->packed + block * 256 + 1152;
+                for (int64_t tap = 0; tap < 4; tap++) { /* taps */
+                    const real *x = f->leaky_relu2 + (int64_t)f->near1[tap * f->sites1 + s] * 128;
+                    for (int64_t c = 0; c < 8; c++) { /* channels read */
+                        vec512 v = vec512_load(x + c * 16); vec512_hold(v);
+                        vec512 u_0 = vec512_set(w[tap * 64 + c * 8]); y_0 = vec512_fma(u_0, v, y_0);
+                        vec512 u_1 = vec512_set(w[tap * 64 + c * 8 + 1]);
+                        y_1 = vec512_fma(u_1, v, y_1);
+                        vec512 u_2 = vec512_set(w[tap * 64 + c * 8 + 2]);
+                        y_2 = vec512_fma(u_2, v, y_2);
+                        vec512 u_3 = vec512_set(w[tap * 64 + c * 8 + 3]);
+                        y_3 = vec512_fma(u_3, v, y_3);
+                        vec512 u_4 = vec512_set(w[tap * 64 + c * 8 + 4]);
+                        y_4 = vec512_fma(u_4, v, y_4);
+                        vec512 u_5 = vec512_set(w[tap * 64 + c * 8 + 5]);
+                        y_5 = vec512_fma(u_5, v, y_5);
+                        vec512 u_6 = vec512_set(w[tap * 64 + c * 8 + 6]);
+                        y_6 = vec512_fma(u_6, v, y_6);
+                        vec512 u_7 = vec512_set(w[tap * 64 + c * 8 + 7]);
+                        y_7 = vec512_fma(u_7, v, y_7);
                     }
-                    y_0 = vec512_max(y_0, vec512_mul(y_0, vec512_set((real)0.01)));
-                    y_1 = vec512_max(y_1, vec512_mul(y_1, vec512_set((real)0.01)));
-                    y_2 = vec512_max(y_2, vec512_mul(y_2, vec512_set((real)0.01)));
-                    y_3 = vec512_max(y_3, vec512_mul(y_3, vec512_set((real)0.01)));
-                    vec512_store(leaky_relu3 + block * 128 + o * 16, y_0);
-                    vec512_store(leaky_relu3 + block * 128 + o * 16 + 16, y_1);
-                    vec512_store(leaky_relu3 + block * 128 + o * 16 + 32, y_2);
-                    vec512_store(leaky_relu3 + block * 128 + o * 16 + 48, y_3);
                 }
+                y_0 = vec512_max(y_0, vec512_mul(y_0, vec512_set((real)0.01)));
+                y_1 = vec512_max(y_1, vec512_mul(y_1, vec512_set((real)0.01)));
+                y_2 = vec512_max(y_2, vec512_mul(y_2, vec512_set((real)0.01)));
+                y_3 = vec512_max(y_3, vec512_mul(y_3, vec512_set((real)0.01)));
+                y_4 = vec512_max(y_4, vec512_mul(y_4, vec512_set((real)0.01)));
+                y_5 = vec512_max(y_5, vec512_mul(y_5, vec512_set((real)0.01)));
+                y_6 = vec512_max(y_6, vec512_mul(y_6, vec512_set((real)0.01)));
+                y_7 = vec512_max(y_7, vec512_mul(y_7, vec512_set((real)0.01)));
+                vec512_store(leaky_relu3 + block * 128, y_0);
+                vec512_store(leaky_relu3 + block * 128 + 16, y_1);
+                vec512_store(leaky_relu3 + block * 128 + 32, y_2);
+                vec512_store(leaky_relu3 + block * 128 + 48, y_3);
+                vec512_store(leaky_relu3 + block * 128 + 64, y_4);
+                vec512_store(leaky_relu3 + block * 128 + 80, y_5);
+                vec512_store(leaky_relu3 + block * 128 + 96, y_6);
+                vec512_store(leaky_relu3 + block * 128 + 112, y_7);
             }
             {
-                for (int64_t o = 0; o < 8; o += 4) { /* channels made */
-                    vec512 y_0 = vec512_set(0); vec512_hold(y_0);
-                    vec512 y_1 = vec512_set(0); vec512_hold(y_1);
-                    vec512 y_2 = vec512_set(0); vec512_hold(y_2);
-                    vec512 y_3 = vec512_set(0); vec512_hold(y_3);
-                    const real *w = f->packed + o + 1664;
-                    {
-                        const real *x = leaky_relu3_tile_2;
-                        for (int64_t c = 0; c < 16; c++) { /* channels read */
-                            vec512 v = vec512_load(x + c * 16); vec512_hold(v);
-                            vec512 u_0 = vec512_set(w[c * 8]); y_0 = vec512_fma(u_0, v, y_0);
-                            vec512 u_1 = vec512_set(w[c * 8 + 1]); y_1 = vec512_fma(u_1, v, y_1);
-                            vec512 u_2 = vec512_set(w[c * 8 + 2]); y_2 = vec512_fma(u_2, v, y_2);
-                            vec512 u_3 = vec512_set(w[c * 8 + 3]); y_3 = vec512_fma(u_3, v, y_3);
-                        }
+                vec512 y_0 = vec512_set(0); vec512_hold(y_0);
+                vec512 y_1 = vec512_set(0); vec512_hold(y_1);
+                vec512 y_2 = vec512_set(0); vec512_hold(y_2);
+                vec512 y_3 = vec512_set(0); vec512_hold(y_3);
+                vec512 y_4 = vec512_set(0); vec512_hold(y_4);
+                vec512 y_5 = vec512_set(0); vec512_hold(y_5);
+                vec512 y_6 = vec512_set(0); vec512_hold(y_6);
+                vec512 y_7 = vec512_set(0); vec512_hold(y_7);
+                const real *w = f->packed + 1664;
+                {
+                    const real *x = leaky_relu3_tile_2;
+                    for (int64_t c = 0; c < 16; c++) { /* channels read */
+                        vec512 v = vec512_load(x + c * 16); vec512_hold(v);
+                        vec512 u_0 = vec512_set(w[c * 8]); y_0 = vec512_fma(u_0, v, y_0);
+                        vec512 u_1 = vec512_set(w[c * 8 + 1]); y_1 = vec512_fma(u_1, v, y_1);
+                        vec512 u_2 = vec512_set(w[c * 8 + 2]); y_2 = vec512_fma(u_2, v, y_2);
+                        vec512 u_3 = vec512_set(w[c * 8 + 3]); y_3 = vec512_fma(u_3, v, y_3);
+                        vec512 u_4 = vec512_set(w[c * 8 + 4]); y_4 = vec512_fma(u_4, v, y_4);
+                        vec512 u_5 = vec512_set(w[c * 8 + 5]); y_5 = vec512_fma(u_5, v, y_5);
+                        vec512 u_6 = vec512_set(w[c * 8 + 6]); y_6 = vec512_fma(u_6, v, y_6);
+                        vec512 u_7 = vec512_set(w[c * 8 + 7]); y_7 = vec512_fma(u_7, v, y_7);
                     }
-                    y_0 = vec512_max(y_0, vec512_mul(y_0, vec512_set((real)0.01)));
-                    y_1 = vec512_max(y_1, vec512_mul(y_1, vec512_set((real)0.01)));
-                    y_2 = vec512_max(y_2, vec512_mul(y_2, vec512_set((real)0.01)));
-                    y_3 = vec512_max(y_3, vec512_mul(y_3, vec512_set((real)0.01)));
-                    vec512_store(global_sum_pool1 + o * 16, vec512_add(vec512_load(global_sum_pool1 + o * 16), y_0));
-                    vec512_store(global_sum_pool1 + o * 16 + 16, vec512_add(vec512_load(global_sum_pool1 + o * 16 + 16), y_1));
-                    vec512_store(global_sum_pool1 + o * 16 + 32, vec512_add(vec512_load(global_sum_pool1 + o * 16 + 32), y_2));
-                    vec512_store(global_sum_pool1 + o * 16 + 48, vec512_add(vec512_load(global_sum_pool1 + o * 16 + 48), y_3));
                 }
+                y_0 = vec512_max(y_0, vec512_mul(y_0, vec512_set((real)0.01)));
+                y_1 = vec512_max(y_1, vec512_mul(y_1, vec512_set((real)0.01)));
+                y_2 = vec512_max(y_2, vec512_mul(y_2, vec512_set((real)0.01)));
+                y_3 = vec512_max(y_3, vec512_mul(y_3, vec512_set((real)0.01)));
+                y_4 = vec512_max(y_4, vec512_mul(y_4, vec512_set((real)0.01)));
+                y_5 = vec512_max(y_5, vec512_mul(y_5, vec512_set((real)0.01)));
+                y_6 = vec512_max(y_6, vec512_mul(y_6, vec512_set((real)0.01)));
+                y_7 = vec512_max(y_7, vec512_mul(y_7, vec512_set((real)0.01)));
+                vec512_store(global_sum_pool1, vec512_add(vec512_load(global_sum_pool1), y_0));
+                vec512_store(global_sum_pool1 + 16, vec512_add(vec512_load(global_sum_pool1 + 16), y_1));
+                vec512_store(global_sum_pool1 + 32, vec512_add(vec512_load(global_sum_pool1 + 32), y_2));
+                vec512_store(global_sum_pool1 + 48, vec512_add(vec512_load(global_sum_pool1 + 48), y_3));
+                vec512_store(global_sum_pool1 + 64, vec512_add(vec512_load(global_sum_pool1 + 64), y_4));
+                vec512_store(global_sum_pool1 + 80, vec512_add(vec512_load(global_sum_pool1 + 80), y_5));
+                vec512_store(global_sum_pool1 + 96, vec512_add(vec512_load(global_sum_pool1 + 96), y_6));
+                vec512_store(global_sum_pool1 + 112, vec512_add(vec512_load(global_sum_pool1 + 112), y_7));
             }
         }
         for (int64_t c = 0; c < 8; c++) { /* channels read */
@@ -2751,66 +2813,101 @@ TARGET_AVX512 static void conv3_2_avx512(const Frame *f)
             real *leaky_relu4 = f->leaky_relu4 + s * 128;
             real *global_sum_pool1 = global_sum_pool1_strip;
             for (int64_t block = 0; block < 2; block++) { /* channels made, 8 at a time */
-                for (int64_t o = 0; o < 8; o += 4) { /* channels made */
-                    vec512 y_0 = vec512_set(0); vec512_hold(y_0);
-                    vec512 y_1 = vec512_set(0); vec512_hold(y_1);
-                    vec512 y_2 = vec512_set(0); vec512_hold(y_2);
-                    vec512 y_3 = vec512_set(0); vec512_hold(y_3);
-                    const real *w = f->packed + block * 256 + o + 1152;
-                    for (int64_t tap = 0; tap < 4; tap++) { /* taps */
-                        const real *x = f->leaky_relu2 + (int64_t)f->near1[tap * f->sites1 + s] * 128;
-                        for (int64_t c = 0; c < 8; c++) { /* channels read */
-                            vec512 v = vec512_load(x + c * 16); vec512_hold(v);
-                            vec512 u_0 = vec512_set(w[tap * 64 + c * 8]);
-                            y_0 = vec512_fma(u_0, v, y_0);
-                            vec512 u_1 = vec512_set(w[tap * 64 + c * 8 + 1]);
-                            y_1 = vec512_fma(u_1, v, y_1);
-                            vec512 u_2 = vec512_set(w[tap * 64 + c * 8 + 2]);
-                            y_2 = vec512_fma(u_2, v, y_2);
-                            vec512 u_3 = vec512_set(w[tap * 64 + c * 8 + 3]);
-                            y_3 = vec512_fma(u_3, v, y_3);
-                        }
+                vec512 y_0 = vec512_set(0); vec512_hold(y_0);
+                vec512 y_1 = vec512_set(0); vec512_hold(y_1);
+                vec512 y_2 = vec512_set(0); vec512_hold(y_2);
+                vec512 y_3 = vec512_set(0); vec512_hold(y_3);
+                vec512 y_4 = vec512_set(0); vec512_hold(y_4);
+                vec512 y_5 = vec512_set(0); vec512_hold(y_5);
+                vec512 y_6 = vec512_set(0); vec512_hold(y_6);
+                vec512 y_7 = vec512_set(0); vec512_hold(y_7);
+                const real *w = f->packed + block * 256 + 1152;
+                for (int64_t tap = 0; tap < 4; tap++) { /* taps */
+                    const real *x = f->leaky_relu2 + (int64_t)f->near1[tap * f->sites1 + s] * 128;
+                    for (int64_t c = 0; c < 8; c++) { /* channels read */
+                        vec512 v = vec512_load(x + c * 16); vec512_hold(v);
+                        vec512 u_0 = vec512_set(w[tap * 64 + c * 8]); y_0 = vec512_fma(u_0, v, y_0);
+                        vec512 u_1 = vec512_set(w[tap * 64 + c * 8 + 1]);
+                        y_1 = vec512_fma(u_1, v, y_1);
+                        vec512 u_2 = vec512_set(w[tap * 64 + c * 8 + 2]);
+                        y_2 = vec512_fma(u_2, v, y_2);
+                        vec512 u_3 = vec512_set(w[tap * 64 + c * 8 + 3]);
+                        y_3 = vec512_fma(u_3, v, y_3);
+                        vec512 u_4 = vec512_set(w[tap * 64 + c * 8 + 4]);
+                        y_4 = vec512_fma(u_4, v, y_4);
+                        vec512 u_5 = vec512_set(w[tap * 64 + c * 8 + 5]);
+                        y_5 = vec512_fma(u_5, v, y_5);
+                        vec512 u_6 = vec512_set(w[tap * 64 + c * 8 + 6]);
+                        y_6 = vec512_fma(u_6, v, y_6);
+                        vec512 u_7 = vec512_set(w[tap * 64 + c * 8 + 7]);
+                        y_7 = vec512_fma(u_7, v, y_7);
                     }
-                    y_0 = vec512_max(y_0, vec512_mul(y_0, vec512_set((real)0.01)));
-                    y_1 = vec512_max(y_1, vec512_mul(y_1, vec512_set((real)0.01)));
-                    y_2 = vec512_max(y_2, vec512_mul(y_2, vec512_set((real)0.01)));
-                    y_3 = vec512_max(y_3, vec512_mul(y_3, vec512_set((real)0.01)));
-                    vec512_store(leaky_relu3 + block * 128 + o * 16, y_0);
-                    vec512_store(leaky_relu3 + block * 128 + o * 16 + 16, y_1);
-                    vec512_store(leaky_relu3 + block * 128 + o * 16 + 32, y_2);
-                    vec512_store(leaky_relu3 + block * 128 + o * 16 + 48, y_3);
                 }
+                y_0 = vec512_max(y_0, vec512_mul(y_0, vec512_set((real)0.01)));
+                y_1 = vec512_max(y_1, vec512_mul(y_1, vec512_set((real)0.01)));
+                y_2 = vec512_max(y_2, vec512_mul(y_2, vec512_set((real)0.01)));
+                y_3 = vec512_max(y_3, vec512_mul(y_3, vec512_set((real)0.01)));
+                y_4 = vec512_max(y_4, vec512_mul(y_4, vec512_set((real)0.01)));
+                y_5 = vec512_max(y_5, vec512_mul(y_5, vec512_set((real)0.01)));
+                y_6 = vec512_max(y_6, vec512_mul(y_6, vec512_set((real)0.01)));
+                y_7 = vec512_max(y_7, vec512_mul(y_7, vec512_set((real)0.01)));
+                vec512_store(leaky_relu3 + block * 128, y_0);
+                vec512_store(leaky_relu3 + block * 128 + 16, y_1);
+                vec512_store(leaky_relu3 + block * 128 + 32, y_2);
+                vec512_store(leaky_relu3 + block * 128 + 48, y_3);
+                vec512_store(leaky_relu3 + block * 128 + 64, y_4);
+                vec512_store(leaky_relu3 + block * 128 + 80, y_5);
+                vec512_store(leaky_relu3 + block * 128 + 96, y_6);
+                vec512_store(leaky_relu3 + block * 128 + 112, y_7);
             }
             {
-                for (int64_t o = 0; o < 8; o += 4) { /* channels made */
-                    vec512 y_0 = vec512_set(0); vec512_hold(y_0);
-                    vec512 y_1 = vec512_set(0); vec512_hold(y_1);
-                    vec512 y_2 = vec512_set(0); vec512_hold(y_2);
-                    vec512 y_3 = vec512_set(0); vec512_hold(y_3);
-                    const real *w = f->packed + o + 1664;
-                    {
-                        const real *x = f->leaky_relu3 + s * 272;
-                        for (int64_t c = 0; c < 16; c++) { /* channels read */
-                            vec512 v = vec512_load(x + c * 16); vec512_hold(v);
-                            vec512 u_0 = vec512_set(w[c * 8]); y_0 = vec512_fma(u_0, v, y_0);
-                            vec512 u_1 = vec512_set(w[c * 8 + 1]); y_1 = vec512_fma(u_1, v, y_1);
-                            vec512 u_2 = vec512_set(w[c * 8 + 2]); y_2 = vec512_fma(u_2, v, y_2);
-                            vec512 u_3 = vec512_set(w[c * 8 + 3]); y_3 = vec512_fma(u_3, v, y_3);
-                        }
+                vec512 y_0 = vec512_set(0); vec512_hold(y_0);
+                vec512 y_1 = vec512_set(0); vec512_hold(y_1);
+                vec512 y_2 = vec512_set(0); vec512_hold(y_2);
+                vec512 y_3 = vec512_set(0); vec512_hold(y_3);
+                vec512 y_4 = vec512_set(0); vec512_hold(y_4);
+                vec512 y_5 = vec512_set(0); vec512_hold(y_5);
+                vec512 y_6 = vec512_set(0); vec512_hold(y_6);
+                vec512 y_7 = vec512_set(0); vec512_hold(y_7);
+                const real *w = f->packed + 1664;
+                {
+                    const real *x = f->leaky_relu3 + s * 272;
+                    for (int64_t c = 0; c < 16; c++) { /* channels read */
+                        vec512 v = vec512_load(x + c * 16); vec512_hold(v);
+                        vec512 u_0 = vec512_set(w[c * 8]); y_0 = vec512_fma(u_0, v, y_0);
+                        vec512 u_1 = vec512_set(w[c * 8 + 1]); y_1 = vec512_fma(u_1, v, y_1);
+                        vec512 u_2 = vec512_set(w[c * 8 + 2]); y_2 = vec512_fma(u_2, v, y_2);
+                        vec512 u_3 = vec512_set(w[c * 8 + 3]); y_3 = vec512_fma(u_3, v, y_3);
+                        vec512 u_4 = vec512_set(w[c * 8 + 4]); y_4 = vec512_fma(u_4, v, y_4);
+                        vec512 u_5 = vec512_set(w[c * 8 + 5]); y_5 = vec512_fma(u_5, v, y_5);
+                        vec512 u_6 = vec512_set(w[c * 8 + 6]); y_6 = vec512_fma(u_6, v, y_6);
+                        vec512 u_7 = vec512_set(w[c * 8 + 7]); y_7 = vec512_fma(u_7, v, y_7);
                     }
-                    y_0 = vec512_max(y_0, vec512_mul(y_0, vec512_set((real)0.01)));
-                    y_1 = vec512_max(y_1, vec512_mul(y_1, vec512_set((real)0.01)));
-                    y_2 = vec512_max(y_2, vec512_mul(y_2, vec512_set((real)0.01)));
-                    y_3 = vec512_max(y_3, vec512_mul(y_3, vec512_set((real)0.01)));
-                    vec512_store(leaky_relu4 + o * 16, y_0);
-                    vec512_store(leaky_relu4 + o * 16 + 16, y_1);
-                    vec512_store(leaky_relu4 + o * 16 + 32, y_2);
-                    vec512_store(leaky_relu4 + o * 16 + 48, y_3);
-                    vec512_store(global_sum_pool1 + o * 16, vec512_add(vec512_load(global_sum_pool1 + o * 16), y_0));
-                    vec512_store(global_sum_pool1 + o * 16 + 16, vec512_add(vec512_load(global_sum_pool1 + o * 16 + 16), y_1));
-                    vec512_store(global_sum_pool1 + o * 16 + 32, vec512_add(vec512_load(global_sum_pool1 + o * 16 + 32), y_2));
-                    vec512_store(global_sum_pool1 + o * 16 + 48, vec512_add(vec512_load(global_sum_pool1 + o * 16 + 48), y_3));
                 }
+                y_0 = vec512_max(y_0, vec512_mul(y_0, vec512_set((real)0.01)));
+                y_1 = vec512_max(y_1, vec512_mul(y_1, vec512_set((real)0.01)));
+                y_2 = vec512_max(y_2, vec512_mul(y_2, vec512_set((real)0.01)));
+                y_3 = vec512_max(y_3, vec512_mul(y_3, vec512_set((real)0.01)));
+                y_4 = vec512_max(y_4, vec512_mul(y_4, vec512_set((real)0.01)));
+                y_5 = vec512_max(y_5, vec512_mul(y_5, vec512_set((real)0.01)));
+                y_6 = vec512_max(y_6, vec512_mul(y_6, vec512_set((real)0.01)));
+                y_7 = vec512_max(y_7, vec512_mul(y_7, vec512_set((real)0.01)));
+                vec512_store(leaky_relu4, y_0);
+                vec512_store(leaky_relu4 + 16, y_1);
+                vec512_store(leaky_relu4 + 32, y_2);
+                vec512_store(leaky_relu4 + 48, y_3);
+                vec512_store(leaky_relu4 + 64, y_4);
+                vec512_store(leaky_relu4 + 80, y_5);
+                vec512_store(leaky_relu4 + 96, y_6);
+                vec512_store(leaky_relu4 + 112, y_7);
+                vec512_store(global_sum_pool1, vec512_add(vec512_load(global_sum_pool1), y_0));
+                vec512_store(global_sum_pool1 + 16, vec512_add(vec512_load(global_sum_pool1 + 16), y_1));
+                vec512_store(global_sum_pool1 + 32, vec512_add(vec512_load(global_sum_pool1 + 32), y_2));
+                vec512_store(global_sum_pool1 + 48, vec512_add(vec512_load(global_sum_pool1 + 48), y_3));
+                vec512_store(global_sum_pool1 + 64, vec512_add(vec512_load(global_sum_pool1 + 64), y_4));
+                vec512_store(global_sum_pool1 + 80, vec512_add(vec512_load(global_sum_pool1 + 80), y_5));
+                vec512_store(global_sum_pool1 + 96, vec512_add(vec512_load(global_sum_pool1 + 96), y_6));
+                vec512_store(global_sum_pool1 + 112, vec512_add(vec512_load(global_sum_pool1 + 112), y_7));
             }
         }
         for (int64_t c = 0; c < 8; c++) { /* channels read */
@@ -3096,31 +3193,45 @@ TARGET_AVX512 static void dleaky_relu4_avx512(const Frame *f)
             }
         }
         for (int64_t block = 0; block < 2; block++) { /* channels made, 8 at a time */
-            for (int64_t o = 0; o < 8; o += 4) { /* channels made */
-                vec512 y_0 = vec512_set(0); vec512_hold(y_0);
-                vec512 y_1 = vec512_set(0); vec512_hold(y_1);
-                vec512 y_2 = vec512_set(0); vec512_hold(y_2);
-                vec512 y_3 = vec512_set(0); vec512_hold(y_3);
-                const real *w = f->packed + block * 64 + o + 1824;
-                {
-                    const real *x = f->dconv4 + s * 128;
-                    for (int64_t c = 0; c < 8; c++) { /* channels read */
-                        vec512 v = vec512_load(x + c * 16); vec512_hold(v);
-                        vec512 u_0 = vec512_set(w[c * 8]); y_0 = vec512_fma(u_0, v, y_0);
-                        vec512 u_1 = vec512_set(w[c * 8 + 1]); y_1 = vec512_fma(u_1, v, y_1);
-                        vec512 u_2 = vec512_set(w[c * 8 + 2]); y_2 = vec512_fma(u_2, v, y_2);
-                        vec512 u_3 = vec512_set(w[c * 8 + 3]); y_3 = vec512_fma(u_3, v, y_3);
-                    }
+            vec512 y_0 = vec512_set(0); vec512_hold(y_0);
+            vec512 y_1 = vec512_set(0); vec512_hold(y_1);
+            vec512 y_2 = vec512_set(0); vec512_hold(y_2);
+            vec512 y_3 = vec512_set(0); vec512_hold(y_3);
+            vec512 y_4 = vec512_set(0); vec512_hold(y_4);
+            vec512 y_5 = vec512_set(0); vec512_hold(y_5);
+            vec512 y_6 = vec512_set(0); vec512_hold(y_6);
+            vec512 y_7 = vec512_set(0); vec512_hold(y_7);
+            const real *w = f->packed + block * 64 + 1824;
+            {
+                const real *x = f->dconv4 + s * 128;
+                for (int64_t c = 0; c < 8; c++) { /* channels read */
+                    vec512 v = vec512_load(x + c * 16); vec512_hold(v);
+                    vec512 u_0 = vec512_set(w[c * 8]); y_0 = vec512_fma(u_0, v, y_0);
+                    vec512 u_1 = vec512_set(w[c * 8 + 1]); y_1 = vec512_fma(u_1, v, y_1);
+                    vec512 u_2 = vec512_set(w[c * 8 + 2]); y_2 = vec512_fma(u_2, v, y_2);
+                    vec512 u_3 = vec512_set(w[c * 8 + 3]); y_3 = vec512_fma(u_3, v, y_3);
+                    vec512 u_4 = vec512_set(w[c * 8 + 4]); y_4 = vec512_fma(u_4, v, y_4);
+                    vec512 u_5 = vec512_set(w[c * 8 + 5]); y_5 = vec512_fma(u_5, v, y_5);
+                    vec512 u_6 = vec512_set(w[c * 8 + 6]); y_6 = vec512_fma(u_6, v, y_6);
+                    vec512 u_7 = vec512_set(w[c * 8 + 7]); y_7 = vec512_fma(u_7, v, y_7);
                 }
-                y_0 = vec512_gt(vec512_load(leaky_relu3 + block * 128 + o * 16), vec512_set(0), y_0, vec512_mul(y_0, vec512_set((real)0.01)));
-                y_1 = vec512_gt(vec512_load(leaky_relu3 + block * 128 + o * 16 + 16), vec512_set(0), y_1, vec512_mul(y_1, vec512_set((real)0.01)));
-                y_2 = vec512_gt(vec512_load(leaky_relu3 + block * 128 + o * 16 + 32), vec512_set(0), y_2, vec512_mul(y_2, vec512_set((real)0.01)));
-                y_3 = vec512_gt(vec512_load(leaky_relu3 + block * 128 + o * 16 + 48), vec512_set(0), y_3, vec512_mul(y_3, vec512_set((real)0.01)));
-                vec512_store(dconv3 + block * 128 + o * 16, y_0);
-                vec512_store(dconv3 + block * 128 + o * 16 + 16, y_1);
-                vec512_store(dconv3 + block * 128 + o * 16 + 32, y_2);
-                vec512_store(dconv3 + block * 128 + o * 16 + 48, y_3);
             }
+            y_0 = vec512_gt(vec512_load(leaky_relu3 + block * 128), vec512_set(0), y_0, vec512_mul(y_0, vec512_set((real)0.01)));
+            y_1 = vec512_gt(vec512_load(leaky_relu3 + block * 128 + 16), vec512_set(0), y_1, vec512_mul(y_1, vec512_set((real)0.01)));
+            y_2 = vec512_gt(vec512_load(leaky_relu3 + block * 128 + 32), vec512_set(0), y_2, vec512_mul(y_2, vec512_set((real)0.01)));
+            y_3 = vec512_gt(vec512_load(leaky_relu3 + block * 128 + 48), vec512_set(0), y_3, vec512_mul(y_3, vec512_set((real)0.01)));
+            y_4 = vec512_gt(vec512_load(leaky_relu3 + block * 128 + 64), vec512_set(0), y_4, vec512_mul(y_4, vec512_set((real)0.01)));
+            y_5 = vec512_gt(vec512_load(leaky_relu3 + block * 128 + 80), vec512_set(0), y_5, vec512_mul(y_5, vec512_set((real)0.01)));
+            y_6 = vec512_gt(vec512_load(leaky_relu3 + block * 128 + 96), vec512_set(0), y_6, vec512_mul(y_6, vec512_set((real)0.01)));
+            y_7 = vec512_gt(vec512_load(leaky_relu3 + block * 128 + 112), vec512_set(0), y_7, vec512_mul(y_7, vec512_set((real)0.01)));
+            vec512_store(dconv3 + block * 128, y_0);
+            vec512_store(dconv3 + block * 128 + 16, y_1);
+            vec512_store(dconv3 + block * 128 + 32, y_2);
+            vec512_store(dconv3 + block * 128 + 48, y_3);
+            vec512_store(dconv3 + block * 128 + 64, y_4);
+            vec512_store(dconv3 + block * 128 + 80, y_5);
+            vec512_store(dconv3 + block * 128 + 96, y_6);
+            vec512_store(dconv3 + block * 128 + 112, y_7);
         }
     }
 }
@@ -3418,35 +3529,52 @@ TARGET_AVX512 static void dleaky_relu2_avx512(const Frame *f)
         const real *leaky_relu2 = f->leaky_relu2 + s * 128;
         real *dconv2 = f->dconv2 + s * 128;
         {
-            for (int64_t o = 0; o < 8; o += 4) { /* channels made */
-                vec512 y_0 = vec512_set(0); vec512_hold(y_0);
-                vec512 y_1 = vec512_set(0); vec512_hold(y_1);
-                vec512 y_2 = vec512_set(0); vec512_hold(y_2);
-                vec512 y_3 = vec512_set(0); vec512_hold(y_3);
-                const real *w = f->packed + o + 1952;
-                for (int64_t tap = 0; tap < 4; tap++) { /* taps */
-                    const real *x = f->dconv3 + (int64_t)f->back1[tap * f->sites1 + s] * 272;
-                    for (int64_t c = 0; c < 16; c++) { /* channels read */
-                        vec512 v = vec512_load(x + c * 16); vec512_hold(v);
-                        vec512 u_0 = vec512_set(w[tap * 128 + c * 8]);
-                        y_0 = vec512_fma(u_0, v, y_0);
-                        vec512 u_1 = vec512_set(w[tap * 128 + c * 8 + 1]);
-                        y_1 = vec512_fma(u_1, v, y_1);
-                        vec512 u_2 = vec512_set(w[tap * 128 + c * 8 + 2]);
-                        y_2 = vec512_fma(u_2, v, y_2);
-                        vec512 u_3 = vec512_set(w[tap * 128 + c * 8 + 3]);
-                        y_3 = vec512_fma(u_3, v, y_3);
-                    }
+            vec512 y_0 = vec512_set(0); vec512_hold(y_0);
+            vec512 y_1 = vec512_set(0); vec512_hold(y_1);
+            vec512 y_2 = vec512_set(0); vec512_hold(y_2);
+            vec512 y_3 = vec512_set(0); vec512_hold(y_3);
+            vec512 y_4 = vec512_set(0); vec512_hold(y_4);
+            vec512 y_5 = vec512_set(0); vec512_hold(y_5);
+            vec512 y_6 = vec512_set(0); vec512_hold(y_6);
+            vec512 y_7 = vec512_set(0); vec512_hold(y_7);
+            const real *w = f->packed + 1952;
+            for (int64_t tap = 0; tap < 4; tap++) { /* taps */
+                const real *x = f->dconv3 + (int64_t)f->back1[tap * f->sites1 + s] * 272;
+                for (int64_t c = 0; c < 16; c++) { /* channels read */
+                    vec512 v = vec512_load(x + c * 16); vec512_hold(v);
+                    vec512 u_0 = vec512_set(w[tap * 128 + c * 8]); y_0 = vec512_fma(u_0, v, y_0);
+                    vec512 u_1 = vec512_set(w[tap * 128 + c * 8 + 1]);
+                    y_1 = vec512_fma(u_1, v, y_1);
+                    vec512 u_2 = vec512_set(w[tap * 128 + c * 8 + 2]);
+                    y_2 = vec512_fma(u_2, v, y_2);
+                    vec512 u_3 = vec512_set(w[tap * 128 + c * 8 + 3]);
+                    y_3 = vec512_fma(u_3, v, y_3);
+                    vec512 u_4 = vec512_set(w[tap * 128 + c * 8 + 4]);
+                    y_4 = vec512_fma(u_4, v, y_4);
+                    vec512 u_5 = vec512_set(w[tap * 128 + c * 8 + 5]);
+                    y_5 = vec512_fma(u_5, v, y_5);
+                    vec512 u_6 = vec512_set(w[tap * 128 + c * 8 + 6]);
+                    y_6 = vec512_fma(u_6, v, y_6);
+                    vec512 u_7 = vec512_set(w[tap * 128 + c * 8 + 7]);
+                    y_7 = vec512_fma(u_7, v, y_7);
                 }
-                y_0 = vec512_gt(vec512_load(leaky_relu2 + o * 16), vec512_set(0), y_0, vec512_mul(y_0, vec512_set((real)0.01)));
-                y_1 = vec512_gt(vec512_load(leaky_relu2 + o * 16 + 16), vec512_set(0), y_1, vec512_mul(y_1, vec512_set((real)0.01)));
-                y_2 = vec512_gt(vec512_load(leaky_relu2 + o * 16 + 32), vec512_set(0), y_2, vec512_mul(y_2, vec512_set((real)0.01)));
-                y_3 = vec512_gt(vec512_load(leaky_relu2 + o * 16 + 48), vec512_set(0), y_3, vec512_mul(y_3, vec512_set((real)0.01)));
-                vec512_store(dconv2 + o * 16, y_0);
-                vec512_store(dconv2 + o * 16 + 16, y_1);
-                vec512_store(dconv2 + o * 16 + 32, y_2);
-                vec512_store(dconv2 + o * 16 + 48, y_3);
             }
+            y_0 = vec512_gt(vec512_load(leaky_relu2), vec512_set(0), y_0, vec512_mul(y_0, vec512_set((real)0.01)));
+            y_1 = vec512_gt(vec512_load(leaky_relu2 + 16), vec512_set(0), y_1, vec512_mul(y_1, vec512_set((real)0.01)));
+            y_2 = vec512_gt(vec512_load(leaky_relu2 + 32), vec512_set(0), y_2, vec512_mul(y_2, vec512_set((real)0.01)));
+            y_3 = vec512_gt(vec512_load(leaky_relu2 + 48), vec512_set(0), y_3, vec512_mul(y_3, vec512_set((real)0.01)));
+            y_4 = vec512_gt(vec512_load(leaky_relu2 + 64), vec512_set(0), y_4, vec512_mul(y_4, vec512_set((real)0.01)));
+            y_5 = vec512_gt(vec512_load(leaky_relu2 + 80), vec512_set(0), y_5, vec512_mul(y_5, vec512_set((real)0.01)));
+            y_6 = vec512_gt(vec512_load(leaky_relu2 + 96), vec512_set(0), y_6, vec512_mul(y_6, vec512_set((real)0.01)));
+            y_7 = vec512_gt(vec512_load(leaky_relu2 + 112), vec512_set(0), y_7, vec512_mul(y_7, vec512_set((real)0.01)));
+            vec512_store(dconv2, y_0);
+            vec512_store(dconv2 + 16, y_1);
+            vec512_store(dconv2 + 32, y_2);
+            vec512_store(dconv2 + 48, y_3);
+            vec512_store(dconv2 + 64, y_4);
+            vec512_store(dconv2 + 80, y_5);
+            vec512_store(dconv2 + 96, y_6);
+            vec512_store(dconv2 + 112, y_7);
         }
     }
 }
@@ -3685,34 +3813,45 @@ TARGET_AVX512 static void dleaky_relu1_avx512(const Frame *f)
         const real *leaky_relu1 = f->leaky_relu1 + s * 528;
         real *dconv1 = f->dconv1 + s * 528;
         for (int64_t block = 0; block < 4; block++) { /* channels made, 8 at a time */
-            for (int64_t o = 0; o < 8; o += 4) { /* channels made */
-                vec512 y_0 = vec512_set(0); vec512_hold(y_0);
-                vec512 y_1 = vec512_set(0); vec512_hold(y_1);
-                vec512 y_2 = vec512_set(0); vec512_hold(y_2);
-                vec512 y_3 = vec512_set(0); vec512_hold(y_3);
-                const real *w = f->packed + block * 256 + o + 2464;
-                for (int64_t tap = 0; tap < 4; tap++) { /* taps */
-                    const real *x = f->dconv2 + (int64_t)f->back1[tap * f->sites1 + s] * 128;
-                    for (int64_t c = 0; c < 8; c++) { /* channels read */
-                        vec512 v = vec512_load(x + c * 16); vec512_hold(v);
-                        vec512 u_0 = vec512_set(w[tap * 64 + c * 8]); y_0 = vec512_fma(u_0, v, y_0);
-                        vec512 u_1 = vec512_set(w[tap * 64 + c * 8 + 1]);
-                        y_1 = vec512_fma(u_1, v, y_1);
-                        vec512 u_2 = vec512_set(w[tap * 64 + c * 8 + 2]);
-                        y_2 = vec512_fma(u_2, v, y_2);
-                        vec512 u_3 = vec512_set(w[tap * 64 + c * 8 + 3]);
-                        y_3 = vec512_fma(u_3, v, y_3);
-                    }
+            vec512 y_0 = vec512_set(0); vec512_hold(y_0);
+            vec512 y_1 = vec512_set(0); vec512_hold(y_1);
+            vec512 y_2 = vec512_set(0); vec512_hold(y_2);
+            vec512 y_3 = vec512_set(0); vec512_hold(y_3);
+            vec512 y_4 = vec512_set(0); vec512_hold(y_4);
+            vec512 y_5 = vec512_set(0); vec512_hold(y_5);
+            vec512 y_6 = vec512_set(0); vec512_hold(y_6);
+            vec512 y_7 = vec512_set(0); vec512_hold(y_7);
+            const real *w = f->packed + block * 256 + 2464;
+            for (int64_t tap = 0; tap < 4; tap++) { /* taps */
+                const real *x = f->dconv2 + (int64_t)f->back1[tap * f->sites1 + s] * 128;
+                for (int64_t c = 0; c < 8; c++) { /* channels read */
+                    vec512 v = vec512_load(x + c * 16); vec512_hold(v);
+                    vec512 u_0 = vec512_set(w[tap * 64 + c * 8]); y_0 = vec512_fma(u_0, v, y_0);
+                    vec512 u_1 = vec512_set(w[tap * 64 + c * 8 + 1]); y_1 = vec512_fma(u_1, v, y_1);
+                    vec512 u_2 = vec512_set(w[tap * 64 + c * 8 + 2]); y_2 = vec512_fma(u_2, v, y_2);
+                    vec512 u_3 = vec512_set(w[tap * 64 + c * 8 + 3]); y_3 = vec512_fma(u_3, v, y_3);
+                    vec512 u_4 = vec512_set(w[tap * 64 + c * 8 + 4]); y_4 = vec512_fma(u_4, v, y_4);
+                    vec512 u_5 = vec512_set(w[tap * 64 + c * 8 + 5]); y_5 = vec512_fma(u_5, v, y_5);
+                    vec512 u_6 = vec512_set(w[tap * 64 + c * 8 + 6]); y_6 = vec512_fma(u_6, v, y_6);
+                    vec512 u_7 = vec512_set(w[tap * 64 + c * 8 + 7]); y_7 = vec512_fma(u_7, v, y_7);
                 }
-                y_0 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + o * 16), vec512_set(0), y_0, vec512_mul(y_0, vec512_set((real)0.01)));
-                y_1 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + o * 16 + 16), vec512_set(0), y_1, vec512_mul(y_1, vec512_set((real)0.01)));
-                y_2 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + o * 16 + 32), vec512_set(0), y_2, vec512_mul(y_2, vec512_set((real)0.01)));
-                y_3 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + o * 16 + 48), vec512_set(0), y_3, vec512_mul(y_3, vec512_set((real)0.01)));
-                vec512_store(dconv1 + block * 128 + o * 16, y_0);
-                vec512_store(dconv1 + block * 128 + o * 16 + 16, y_1);
-                vec512_store(dconv1 + block * 128 + o * 16 + 32, y_2);
-                vec512_store(dconv1 + block * 128 + o * 16 + 48, y_3);
             }
+            y_0 = vec512_gt(vec512_load(leaky_relu1 + block * 128), vec512_set(0), y_0, vec512_mul(y_0, vec512_set((real)0.01)));
+            y_1 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + 16), vec512_set(0), y_1, vec512_mul(y_1, vec512_set((real)0.01)));
+            y_2 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + 32), vec512_set(0), y_2, vec512_mul(y_2, vec512_set((real)0.01)));
+            y_3 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + 48), vec512_set(0), y_3, vec512_mul(y_3, vec512_set((real)0.01)));
+            y_4 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + 64), vec512_set(0), y_4, vec512_mul(y_4, vec512_set((real)0.01)));
+            y_5 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + 80), vec512_set(0), y_5, vec512_mul(y_5, vec512_set((real)0.01)));
+            y_6 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + 96), vec512_set(0), y_6, vec512_mul(y_6, vec512_set((real)0.01)));
+            y_7 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + 112), vec512_set(0), y_7, vec512_mul(y_7, vec512_set((real)0.01)));
+            vec512_store(dconv1 + block * 128, y_0);
+            vec512_store(dconv1 + block * 128 + 16, y_1);
+            vec512_store(dconv1 + block * 128 + 32, y_2);
+            vec512_store(dconv1 + block * 128 + 48, y_3);
+            vec512_store(dconv1 + block * 128 + 64, y_4);
+            vec512_store(dconv1 + block * 128 + 80, y_5);
+            vec512_store(dconv1 + block * 128 + 96, y_6);
+            vec512_store(dconv1 + block * 128 + 112, y_7);
         }
     }
 }
@@ -4394,32 +4533,46 @@ TARGET_AVX2 static void conv1_avx2(const Frame *f)
     for (int64_t s = f->sites1 / 3 * 3; s < f->sites1; s++) { /* sites */
         real *leaky_relu1 = f->leaky_relu1 + s * 528;
         for (int64_t block = 0; block < 4; block++) { /* channels made, 8 at a time */
-            for (int64_t o = 0; o < 8; o += 4) { /* channels made */
-                for (int64_t lane = 0; lane < 16; lane += 8) { /* samples */
-                    vec256 y_0 = vec256_set(0); vec256_hold(y_0);
-                    vec256 y_1 = vec256_set(0); vec256_hold(y_1);
-                    vec256 y_2 = vec256_set(0); vec256_hold(y_2);
-                    vec256 y_3 = vec256_set(0); vec256_hold(y_3);
-                    const real *w = f->packed + block * 32 + o;
-                    {
-                        const real *x = f->flux + s * 64 + lane;
-                        for (int64_t c = 0; c < 4; c++) { /* channels read */
-                            vec256 v = vec256_load(x + c * 16); vec256_hold(v);
-                            vec256 u_0 = vec256_set(w[c * 8]); y_0 = vec256_fma(u_0, v, y_0);
-                            vec256 u_1 = vec256_set(w[c * 8 + 1]); y_1 = vec256_fma(u_1, v, y_1);
-                            vec256 u_2 = vec256_set(w[c * 8 + 2]); y_2 = vec256_fma(u_2, v, y_2);
-                            vec256 u_3 = vec256_set(w[c * 8 + 3]); y_3 = vec256_fma(u_3, v, y_3);
-                        }
+            for (int64_t lane = 0; lane < 16; lane += 8) { /* samples */
+                vec256 y_0 = vec256_set(0); vec256_hold(y_0);
+                vec256 y_1 = vec256_set(0); vec256_hold(y_1);
+                vec256 y_2 = vec256_set(0); vec256_hold(y_2);
+                vec256 y_3 = vec256_set(0); vec256_hold(y_3);
+                vec256 y_4 = vec256_set(0); vec256_hold(y_4);
+                vec256 y_5 = vec256_set(0); vec256_hold(y_5);
+                vec256 y_6 = vec256_set(0); vec256_hold(y_6);
+                vec256 y_7 = vec256_set(0); vec256_hold(y_7);
+                const real *w = f->packed + block * 32;
+                {
+                    const real *x = f->flux + s * 64 + lane;
+                    for (int64_t c = 0; c < 4; c++) { /* channels read */
+                        vec256 v = vec256_load(x + c * 16); vec256_hold(v);
+                        vec256 u_0 = vec256_set(w[c * 8]); y_0 = vec256_fma(u_0, v, y_0);
+                        vec256 u_1 = vec256_set(w[c * 8 + 1]); y_1 = vec256_fma(u_1, v, y_1);
+                        vec256 u_2 = vec256_set(w[c * 8 + 2]); y_2 = vec256_fma(u_2, v, y_2);
+                        vec256 u_3 = vec256_set(w[c * 8 + 3]); y_3 = vec256_fma(u_3, v, y_3);
+                        vec256 u_4 = vec256_set(w[c * 8 + 4]); y_4 = vec256_fma(u_4, v, y_4);
+                        vec256 u_5 = vec256_set(w[c * 8 + 5]); y_5 = vec256_fma(u_5, v, y_5);
+                        vec256 u_6 = vec256_set(w[c * 8 + 6]); y_6 = vec256_fma(u_6, v, y_6);
+                        vec256 u_7 = vec256_set(w[c * 8 + 7]); y_7 = vec256_fma(u_7, v, y_7);
                     }
-                    y_0 = vec256_max(y_0, vec256_mul(y_0, vec256_set((real)0.01)));
-                    y_1 = vec256_max(y_1, vec256_mul(y_1, vec256_set((real)0.01)));
-                    y_2 = vec256_max(y_2, vec256_mul(y_2, vec256_set((real)0.01)));
-                    y_3 = vec256_max(y_3, vec256_mul(y_3, vec256_set((real)0.01)));
-                    vec256_store(leaky_relu1 + block * 128 + o * 16 + lane, y_0);
-                    vec256_store(leaky_relu1 + block * 128 + o * 16 + lane + 16, y_1);
-                    vec256_store(leaky_relu1 + block * 128 + o * 16 + lane + 32, y_2);
-                    vec256_store(leaky_relu1 + block * 128 + o * 16 + lane + 48, y_3);
                 }
+                y_0 = vec256_max(y_0, vec256_mul(y_0, vec256_set((real)0.01)));
+                y_1 = vec256_max(y_1, vec256_mul(y_1, vec256_set((real)0.01)));
+                y_2 = vec256_max(y_2, vec256_mul(y_2, vec256_set((real)0.01)));
+                y_3 = vec256_max(y_3, vec256_mul(y_3, vec256_set((real)0.01)));
+                y_4 = vec256_max(y_4, vec256_mul(y_4, vec256_set((real)0.01)));
+                y_5 = vec256_max(y_5, vec256_mul(y_5, vec256_set((real)0.01)));
+                y_6 = vec256_max(y_6, vec256_mul(y_6, vec256_set((real)0.01)));
+                y_7 = vec256_max(y_7, vec256_mul(y_7, vec256_set((real)0.01)));
+                vec256_store(leaky_relu1 + block * 128 + lane, y_0);
+                vec256_store(leaky_relu1 + block * 128 + lane + 16, y_1);
+                vec256_store(leaky_relu1 + block * 128 + lane + 32, y_2);
+                vec256_store(leaky_relu1 + block * 128 + lane + 48, y_3);
+                vec256_store(leaky_relu1 + block * 128 + lane + 64, y_4);
+                vec256_store(leaky_relu1 + block * 128 + lane + 80, y_5);
+                vec256_store(leaky_relu1 + block * 128 + lane + 96, y_6);
+                vec256_store(leaky_relu1 + block * 128 + lane + 112, y_7);
             }
         }
     }
@@ -4505,36 +4658,54 @@ TARGET_AVX2 static void conv2_avx2(const Frame *f)
     for (int64_t s = f->sites1 / 3 * 3; s < f->sites1; s++) { /* sites */
         real *leaky_relu2 = f->leaky_relu2 + s * 128;
         {
-            for (int64_t o = 0; o < 8; o += 4) { /* channels made */
-                for (int64_t lane = 0; lane < 16; lane += 8) { /* samples */
-                    vec256 y_0 = vec256_set(0); vec256_hold(y_0);
-                    vec256 y_1 = vec256_set(0); vec256_hold(y_1);
-                    vec256 y_2 = vec256_set(0); vec256_hold(y_2);
-                    vec256 y_3 = vec256_set(0); vec256_hold(y_3);
-                    const real *w = f->packed + o + 128;
-                    for (int64_t tap = 0; tap < 4; tap++) { /* taps */
-                        const real *x = f->leaky_relu1 + (int64_t)f->near1[tap * f->sites1 + s] * 528 + lane;
-                        for (int64_t c = 0; c < 32; c++) { /* channels read */
-                            vec256 v = vec256_load(x + c * 16); vec256_hold(v);
-                            vec256 u_0 = vec256_set(w[tap * 256 + c * 8]);
-                            y_0 = vec256_fma(u_0, v, y_0);
-                            vec256 u_1 = vec256_set(w[tap * 256 + c * 8 + 1]);
-                            y_1 = vec256_fma(u_1, v, y_1);
-                            vec256 u_2 = vec256_set(w[tap * 256 + c * 8 + 2]);
-                            y_2 = vec256_fma(u_2, v, y_2);
-                            vec256 u_3 = vec256_set(w[tap * 256 + c * 8 + 3]);
-                            y_3 = vec256_fma(u_3, v, y_3);
-                        }
+            for (int64_t lane = 0; lane < 16; lane += 8) { /* samples */
+                vec256 y_0 = vec256_set(0); vec256_hold(y_0);
+                vec256 y_1 = vec256_set(0); vec256_hold(y_1);
+                vec256 y_2 = vec256_set(0); vec256_hold(y_2);
+                vec256 y_3 = vec256_set(0); vec256_hold(y_3);
+                vec256 y_4 = vec256_set(0); vec256_hold(y_4);
+                vec256 y_5 = vec256_set(0); vec256_hold(y_5);
+                vec256 y_6 = vec256_set(0); vec256_hold(y_6);
+                vec256 y_7 = vec256_set(0); vec256_hold(y_7);
+                const real *w = f->packed + 128;
+                for (int64_t tap = 0; tap < 4; tap++) { /* taps */
+                    const real *x = f->leaky_relu1 + (int64_t)f->near1[tap * f->sites1 + s] * 528 + lane;
+                    for (int64_t c = 0; c < 32; c++) { /* channels read */
+                        vec256 v = vec256_load(x + c * 16); vec256_hold(v);
+                        vec256 u_0 = vec256_set(w[tap * 256 + c * 8]);
+                        y_0 = vec256_fma(u_0, v, y_0);
+                        vec256 u_1 = vec256_set(w[tap * 256 + c * 8 + 1]);
+                        y_1 = vec256_fma(u_1, v, y_1);
+                        vec256 u_2 = vec256_set(w[tap * 256 + c * 8 + 2]);
+                        y_2 = vec256_fma(u_2, v, y_2);
+                        vec256 u_3 = vec256_set(w[tap * 256 + c * 8 + 3]);
+                        y_3 = vec256_fma(u_3, v, y_3);
+                        vec256 u_4 = vec256_set(w[tap * 256 + c * 8 + 4]);
+                        y_4 = vec256_fma(u_4, v, y_4);
+                        vec256 u_5 = vec256_set(w[tap * 256 + c * 8 + 5]);
+                        y_5 = vec256_fma(u_5, v, y_5);
+                        vec256 u_6 = vec256_set(w[tap * 256 + c * 8 + 6]);
+                        y_6 = vec256_fma(u_6, v, y_6);
+                        vec256 u_7 = vec256_set(w[tap * 256 + c * 8 + 7]);
+                        y_7 = vec256_fma(u_7, v, y_7);
                     }
-                    y_0 = vec256_max(y_0, vec256_mul(y_0, vec256_set((real)0.01)));
-                    y_1 = vec256_max(y_1, vec256_mul(y_1, vec256_set((real)0.01)));
-                    y_2 = vec256_max(y_2, vec256_mul(y_2, vec256_set((real)0.01)));
-                    y_3 = vec256_max(y_3, vec256_mul(y_3, vec256_set((real)0.01)));
-                    vec256_store(leaky_relu2 + o * 16 + lane, y_0);
-                    vec256_store(leaky_relu2 + o * 16 + lane + 16, y_1);
-                    vec256_store(leaky_relu2 + o * 16 + lane + 32, y_2);
-                    vec256_store(leaky_relu2 + o * 16 + lane + 48, y_3);
                 }
+                y_0 = vec256_max(y_0, vec256_mul(y_0, vec256_set((real)0.01)));
+                y_1 = vec256_max(y_1, vec256_mul(y_1, vec256_set((real)0.01)));
+                y_2 = vec256_max(y_2, vec256_mul(y_2, vec256_set((real)0.01)));
+                y_3 = vec256_max(y_3, vec256_mul(y_3, vec256_set((real)0.01)));
+                y_4 = vec256_max(y_4, vec256_mul(y_4, vec256_set((real)0.01)));
+                y_5 = vec256_max(y_5, vec256_mul(y_5, vec256_set((real)0.01)));
+                y_6 = vec256_max(y_6, vec256_mul(y_6, vec256_set((real)0.01)));
+                y_7 = vec256_max(y_7, vec256_mul(y_7, vec256_set((real)0.01)));
+                vec256_store(leaky_relu2 + lane, y_0);
+                vec256_store(leaky_relu2 + lane + 16, y_1);
+                vec256_store(leaky_relu2 + lane + 32, y_2);
+                vec256_store(leaky_relu2 + lane + 48, y_3);
+                vec256_store(leaky_relu2 + lane + 64, y_4);
+                vec256_store(leaky_relu2 + lane + 80, y_5);
+                vec256_store(leaky_relu2 + lane + 96, y_6);
+                vec256_store(leaky_relu2 + lane + 112, y_7);
             }
         }
     }
@@ -4690,68 +4861,97 @@ TARGET_AVX2 static void conv3_avx2(const Frame *f)
             real *leaky_relu3 = leaky_relu3_tile_2;
             real *global_sum_pool1 = global_sum_pool1_strip;
             for (int64_t block = 0; block < 2; block++) { /* channels made, 8 at a time */
-                for (int64_t o = 0; o < 8; o += 4) { /* channels made */
-                    for (int64_t lane = 0; lane < 16; lane += 8) { /* samples */
-                        vec256 y_0 = vec256_set(0); vec256_hold(y_0);
-                        vec256 y_1 = vec256_set(0); vec256_hold(y_1);
-                        vec256 y_2 = vec256_set(0); vec256_hold(y_2);
-                        vec256 y_3 = vec256_set(0); vec256_hold(y_3);
-                        const real *w = f->packed + block * 256 + o + 1152;
-                        for (int64_t tap = 0; tap < 4; tap++) { /* taps */
-                            const real *x = f->leaky_relu2 + (int64_t)f->near1[tap * f->sites1 + s] * 128 + lane;
-                            for (int64_t c = 0; c < 8; c++) { /* channels read */
-                                vec256 v = vec256_load(x + c * 16); vec256_hold(v);
-                                vec256 u_0 = vec256_set(w[tap * 64 + c * 8]);
-                                y_0 = vec256_fma(u_0, v, y_0);
-                                vec256 u_1 = vec256_set(w[tap * 64 + c * 8 + 1]);
-                                y_1 = vec256_fma(u_1, v, y_1);
-                                vec256 u_2 = vec256_set(w[tap * 64 + c * 8 + 2]);
-                                y_2 = vec256_fma(u_2, v, y_2);
-                                vec256 u_3 = vec256_set(w[tap * 64 + c * 8 + 3]);
-                                y_3 = vec256_fma(u_3, v, y_3);
-                            }
+                for (int64_t lane = 0; lane < 16; lane += 8) { /* samples */
+                    vec256 y_0 = vec256_set(0); vec256_hold(y_0);
+                    vec256 y_1 = vec256_set(0); vec256_hold(y_1);
+                    vec256 y_2 = vec256_set(0); vec256_hold(y_2);
+                    vec256 y_3 = vec256_set(0); vec256_hold(y_3);
+                    vec256 y_4 = vec256_set(0); vec256_hold(y_4);
+                    vec256 y_5 = vec256_set(0); vec256_hold(y_5);
+                    vec256 y_6 = vec256_set(0); vec256_hold(y_6);
+                    vec256 y_7 = vec256_set(0); vec256_hold(y_7);
+                    const real *w = f->packed + block * 256 + 1152;
+                    for (int64_t tap = 0; tap < 4; tap++) { /* taps */
+                        const real *x = f->leaky_relu2 + (int64_t)f->near1[tap * f->sites1 + s] * 128 + lane;
+                        for (int64_t c = 0; c < 8; c++) { /* channels read */
+                            vec256 v = vec256_load(x + c * 16); vec256_hold(v);
+                            vec256 u_0 = vec256_set(w[tap * 64 + c * 8]);
+                            y_0 = vec256_fma(u_0, v, y_0);
+                            vec256 u_1 = vec256_set(w[tap * 64 + c * 8 + 1]);
+                            y_1 = vec256_fma(u_1, v, y_1);
+                            vec256 u_2 = vec256_set(w[tap * 64 + c * 8 + 2]);
+                            y_2 = vec256_fma(u_2, v, y_2);
+                            vec256 u_3 = vec256_set(w[tap * 64 + c * 8 + 3]);
+                            y_3 = vec256_fma(u_3, v, y_3);
+                            vec256 u_4 = vec256_set(w[tap * 64 + c * 8 + 4]);
+                            y_4 = vec256_fma(u_4, v, y_4);
+                            vec256 u_5 = vec256_set(w[tap * 64 + c * 8 + 5]);
+                            y_5 = vec256_fma(u_5, v, y_5);
+                            vec256 u_6 = vec256_set(w[tap * 64 + c * 8 + 6]);
+                            y_6 = vec256_fma(u_6, v, y_6);
+                            vec256 u_7 = vec256_set(w[tap * 64 + c * 8 + 7]);
+                            y_7 = vec256_fma(u_7, v, y_7);
                         }
-                        y_0 = vec256_max(y_0, vec256_mul(y_0, vec256_set((real)0.01)));
-                        y_1 = vec256_max(y_1, vec256_mul(y_1, vec256_set((real)0.01)));
-                        y_2 = vec256_max(y_2, vec256_mul(y_2, vec256_set((real)0.01)));
-                        y_3 = vec256_max(y_3, vec256_mul(y_3, vec256_set((real)0.01)));
-                        vec256_store(leaky_relu3 + block * 128 + o * 16 + lane, y_0);
-                        vec256_store(leaky_relu3 + block * 128 + o * 16 + lane + 16, y_1);
-                        vec256_store(leaky_relu3 + block * 128 + o * 16 + lane + 32, y_2);
-                        vec256_store(leaky_relu3 + block * 128 + o * 16 + lane + 48, y_3);
                     }
+                    y_0 = vec256_max(y_0, vec256_mul(y_0, vec256_set((real)0.01)));
+                    y_1 = vec256_max(y_1, vec256_mul(y_1, vec256_set((real)0.01)));
+                    y_2 = vec256_max(y_2, vec256_mul(y_2, vec256_set((real)0.01)));
+                    y_3 = vec256_max(y_3, vec256_mul(y_3, vec256_set((real)0.01)));
+                    y_4 = vec256_max(y_4, vec256_mul(y_4, vec256_set((real)0.01)));
+                    y_5 = vec256_max(y_5, vec256_mul(y_5, vec256_set((real)0.01)));
+                    y_6 = vec256_max(y_6, vec256_mul(y_6, vec256_set((real)0.01)));
+                    y_7 = vec256_max(y_7, vec256_mul(y_7, vec256_set((real)0.01)));
+                    vec256_store(leaky_relu3 + block * 128 + lane, y_0);
+                    vec256_store(leaky_relu3 + block * 128 + lane + 16, y_1);
+                    vec256_store(leaky_relu3 + block * 128 + lane + 32, y_2);
+                    vec256_store(leaky_relu3 + block * 128 + lane + 48, y_3);
+                    vec256_store(leaky_relu3 + block * 128 + lane + 64, y_4);
+                    vec256_store(leaky_relu3 + block * 128 + lane + 80, y_5);
+                    vec256_store(leaky_relu3 + block * 128 + lane + 96, y_6);
+                    vec256_store(leaky_relu3 + block * 128 + lane + 112, y_7);
                 }
             }
             {
-                for (int64_t o = 0; o < 8; o += 4) { /* channels made */
-                    for (int64_t lane = 0; lane < 16; lane += 8) { /* samples */
-                        vec256 y_0 = vec256_set(0); vec256_hold(y_0);
-                        vec256 y_1 = vec256_set(0); vec256_hold(y_1);
-                        vec256 y_2 = vec256_set(0); vec256_hold(y_2);
-                        vec256 y_3 = vec256_set(0); vec256_hold(y_3);
-                        const real *w = f->packed + o + 1664;
-                        {
-                            const real *x = leaky_relu3_tile_2 + lane;
-                            for (int64_t c = 0; c < 16; c++) { /* channels read */
-                                vec256 v = vec256_load(x + c * 16); vec256_hold(v);
-                                vec256 u_0 = vec256_set(w[c * 8]); y_0 = vec256_fma(u_0, v, y_0);
-                                vec256 u_1 = vec256_set(w[c * 8 + 1]);
-                                y_1 = vec256_fma(u_1, v, y_1);
-                                vec256 u_2 = vec256_set(w[c * 8 + 2]);
-                                y_2 = vec256_fma(u_2, v, y_2);
-                                vec256 u_3 = vec256_set(w[c * 8 + 3]);
-                                y_3 = vec256_fma(u_3, v, y_3);
-                            }
+                for (int64_t lane = 0; lane < 16; lane += 8) { /* samples */
+                    vec256 y_0 = vec256_set(0); vec256_hold(y_0);
+                    vec256 y_1 = vec256_set(0); vec256_hold(y_1);
+                    vec256 y_2 = vec256_set(0); vec256_hold(y_2);
+                    vec256 y_3 = vec256_set(0); vec256_hold(y_3);
+                    vec256 y_4 = vec256_set(0); vec256_hold(y_4);
+                    vec256 y_5 = vec256_set(0); vec256_hold(y_5);
+                    vec256 y_6 = vec256_set(0); vec256_hold(y_6);
+                    vec256 y_7 = vec256_set(0); vec256_hold(y_7);
+                    const real *w = f->packed + 1664;
+                    {
+                        const real *x = leaky_relu3_tile_2 + lane;
+                        for (int64_t c = 0; c < 16; c++) { /* channels read */
+                            vec256 v = vec256_load(x + c * 16); vec256_hold(v);
+                            vec256 u_0 = vec256_set(w[c * 8]); y_0 = vec256_fma(u_0, v, y_0);
+                            vec256 u_1 = vec256_set(w[c * 8 + 1]); y_1 = vec256_fma(u_1, v, y_1);
+                            vec256 u_2 = vec256_set(w[c * 8 + 2]); y_2 = vec256_fma(u_2, v, y_2);
+                            vec256 u_3 = vec256_set(w[c * 8 + 3]); y_3 = vec256_fma(u_3, v, y_3);
+                            vec256 u_4 = vec256_set(w[c * 8 + 4]); y_4 = vec256_fma(u_4, v, y_4);
+                            vec256 u_5 = vec256_set(w[c * 8 + 5]); y_5 = vec256_fma(u_5, v, y_5);
+                            vec256 u_6 = vec256_set(w[c * 8 + 6]); y_6 = vec256_fma(u_6, v, y_6);
+                            vec256 u_7 = vec256_set(w[c * 8 + 7]); y_7 = vec256_fma(u_7, v, y_7);
                         }
-                        y_0 = vec256_max(y_0, vec256_mul(y_0, vec256_set((real)0.01)));
-                        y_1 = vec256_max(y_1, vec256_mul(y_1, vec256_set((real)0.01)));
-                        y_2 = vec256_max(y_2, vec256_mul(y_2, vec256_set((real)0.01)));
-                        y_3 = vec256_max(y_3, vec256_mul(y_3, vec256_set((real)0.01)));
-                        vec256_store(global_sum_pool1 + o * 16 + lane, vec256_add(vec256_load(global_sum_pool1 + o * 16 + lane), y_0));
-                        vec256_store(global_sum_pool1 + o * 16 + lane + 16, vec256_add(vec256_load(global_sum_pool1 + o * 16 + lane + 16), y_1));
-                        vec256_store(global_sum_pool1 + o * 16 + lane + 32, vec256_add(vec256_load(global_sum_pool1 + o * 16 + lane + 32), y_2));
-                        vec256_store(global_sum_pool1 + o * 16 + lane + 48, vec256_add(vec256_load(global_sum_pool1 + o * 16 + lane + 48), y_3));
                     }
+                    y_0 = vec256_max(y_0, vec256_mul(y_0, vec256_set((real)0.01)));
+                    y_1 = vec256_max(y_1, vec256_mul(y_1, vec256_set((real)0.01)));
+                    y_2 = vec256_max(y_2, vec256_mul(y_2, vec256_set((real)0.01)));
+                    y_3 = vec256_max(y_3, vec256_mul(y_3, vec256_set((real)0.01)));
+                    y_4 = vec256_max(y_4, vec256_mul(y_4, vec256_set((real)0.01)));
+                    y_5 = vec256_max(y_5, vec256_mul(y_5, vec256_set((real)0.01)));
+                    y_6 = vec256_max(y_6, vec256_mul(y_6, vec256_set((real)0.01)));
+                    y_7 = vec256_max(y_7, vec256_mul(y_7, vec256_set((real)0.01)));
+                    vec256_store(global_sum_pool1 + lane, vec256_add(vec256_load(global_sum_pool1 + lane), y_0));
+                    vec256_store(global_sum_pool1 + lane + 16, vec256_add(vec256_load(global_sum_pool1 + lane + 16), y_1));
+                    vec256_store(global_sum_pool1 + lane + 32, vec256_add(vec256_load(global_sum_pool1 + lane + 32), y_2));
+                    vec256_store(global_sum_pool1 + lane + 48, vec256_add(vec256_load(global_sum_pool1 + lane + 48), y_3));
+                    vec256_store(global_sum_pool1 + lane + 64, vec256_add(vec256_load(global_sum_pool1 + lane + 64), y_4));
+                    vec256_store(global_sum_pool1 + lane + 80, vec256_add(vec256_load(global_sum_pool1 + lane + 80), y_5));
+                    vec256_store(global_sum_pool1 + lane + 96, vec256_add(vec256_load(global_sum_pool1 + lane + 96), y_6));
+                    vec256_store(global_sum_pool1 + lane + 112, vec256_add(vec256_load(global_sum_pool1 + lane + 112), y_7));
                 }
             }
         }
@@ -4971,72 +5171,105 @@ TARGET_AVX2 static void conv3_2_avx2(const Frame *f)
             real *leaky_relu4 = f->leaky_relu4 + s * 128;
             real *global_sum_pool1 = global_sum_pool1_strip;
             for (int64_t block = 0; block < 2; block++) { /* channels made, 8 at a time */
-                for (int64_t o = 0; o < 8; o += 4) { /* channels made */
-                    for (int64_t lane = 0; lane < 16; lane += 8) { /* samples */
-                        vec256 y_0 = vec256_set(0); vec256_hold(y_0);
-                        vec256 y_1 = vec256_set(0); vec256_hold(y_1);
-                        vec256 y_2 = vec256_set(0); vec256_hold(y_2);
-                        vec256 y_3 = vec256_set(0); vec256_hold(y_3);
-                        const real *w = f->packed + block * 256 + o + 1152;
-                        for (int64_t tap = 0; tap < 4; tap++) { /* taps */
-                            const real *x = f->leaky_relu2 + (int64_t)f->near1[tap * f->sites1 + s] * 128 + lane;
-                            for (int64_t c = 0; c < 8; c++) { /* channels read */
-                                vec256 v = vec256_load(x + c * 16); vec256_hold(v);
-                                vec256 u_0 = vec256_set(w[tap * 64 + c * 8]);
-                                y_0 = vec256_fma(u_0, v, y_0);
-                                vec256 u_1 = vec256_set(w[tap * 64 + c * 8 + 1]);
-                                y_1 = vec256_fma(u_1, v, y_1);
-                                vec256 u_2 = vec256_set(w[tap * 64 + c * 8 + 2]);
-                                y_2 = vec256_fma(u_2, v, y_2);
-                                vec256 u_3 = vec256_set(w[tap * 64 + c * 8 + 3]);
-                                y_3 = vec256_fma(u_3, v, y_3);
-                            }
+                for (int64_t lane = 0; lane < 16; lane += 8) { /* samples */
+                    vec256 y_0 = vec256_set(0); vec256_hold(y_0);
+                    vec256 y_1 = vec256_set(0); vec256_hold(y_1);
+                    vec256 y_2 = vec256_set(0); vec256_hold(y_2);
+                    vec256 y_3 = vec256_set(0); vec256_hold(y_3);
+                    vec256 y_4 = vec256_set(0); vec256_hold(y_4);
+                    vec256 y_5 = vec256_set(0); vec256_hold(y_5);
+                    vec256 y_6 = vec256_set(0); vec256_hold(y_6);
+                    vec256 y_7 = vec256_set(0); vec256_hold(y_7);
+                    const real *w = f->packed + block * 256 + 1152;
+                    for (int64_t tap = 0; tap < 4; tap++) { /* taps */
+                        const real *x = f->leaky_relu2 + (int64_t)f->near1[tap * f->sites1 + s] * 128 + lane;
+                        for (int64_t c = 0; c < 8; c++) { /* channels read */
+                            vec256 v = vec256_load(x + c * 16); vec256_hold(v);
+                            vec256 u_0 = vec256_set(w[tap * 64 + c * 8]);
+                            y_0 = vec256_fma(u_0, v, y_0);
+                            vec256 u_1 = vec256_set(w[tap * 64 + c * 8 + 1]);
+                            y_1 = vec256_fma(u_1, v, y_1);
+                            vec256 u_2 = vec256_set(w[tap * 64 + c * 8 + 2]);
+                            y_2 = vec256_fma(u_2, v, y_2);
+                            vec256 u_3 = vec256_set(w[tap * 64 + c * 8 + 3]);
+                            y_3 = vec256_fma(u_3, v, y_3);
+                            vec256 u_4 = vec256_set(w[tap * 64 + c * 8 + 4]);
+                            y_4 = vec256_fma(u_4, v, y_4);
+                            vec256 u_5 = vec256_set(w[tap * 64 + c * 8 + 5]);
+                            y_5 = vec256_fma(u_5, v, y_5);
+                            vec256 u_6 = vec256_set(w[tap * 64 + c * 8 + 6]);
+                            y_6 = vec256_fma(u_6, v, y_6);
+                            vec256 u_7 = vec256_set(w[tap * 64 + c * 8 + 7]);
+                            y_7 = vec256_fma(u_7, v, y_7);
                         }
-                        y_0 = vec256_max(y_0, vec256_mul(y_0, vec256_set((real)0.01)));
-                        y_1 = vec256_max(y_1, vec256_mul(y_1, vec256_set((real)0.01)));
-                        y_2 = vec256_max(y_2, vec256_mul(y_2, vec256_set((real)0.01)));
-                        y_3 = vec256_max(y_3, vec256_mul(y_3, vec256_set((real)0.01)));
-                        vec256_store(leaky_relu3 + block * 128 + o * 16 + lane, y_0);
-                        vec256_store(leaky_relu3 + block * 128 + o * 16 + lane + 16, y_1);
-                        vec256_store(leaky_relu3 + block * 128 + o * 16 + lane + 32, y_2);
-                        vec256_store(leaky_relu3 + block * 128 + o * 16 + lane + 48, y_3);
                     }
+                    y_0 = vec256_max(y_0, vec256_mul(y_0, vec256_set((real)0.01)));
+                    y_1 = vec256_max(y_1, vec256_mul(y_1, vec256_set((real)0.01)));
+                    y_2 = vec256_max(y_2, vec256_mul(y_2, vec256_set((real)0.01)));
+                    y_3 = vec256_max(y_3, vec256_mul(y_3, vec256_set((real)0.01)));
+                    y_4 = vec256_max(y_4, vec256_mul(y_4, vec256_set((real)0.01)));
+                    y_5 = vec256_max(y_5, vec256_mul(y_5, vec256_set((real)0.01)));
+                    y_6 = vec256_max(y_6, vec256_mul(y_6, vec256_set((real)0.01)));
+                    y_7 = vec256_max(y_7, vec256_mul(y_7, vec256_set((real)0.01)));
+                    vec256_store(leaky_relu3 + block * 128 + lane, y_0);
+                    vec256_store(leaky_relu3 + block * 128 + lane + 16, y_1);
+                    vec256_store(leaky_relu3 + block * 128 + lane + 32, y_2);
+                    vec256_store(leaky_relu3 + block * 128 + lane + 48, y_3);
+                    vec256_store(leaky_relu3 + block * 128 + lane + 64, y_4);
+                    vec256_store(leaky_relu3 + block * 128 + lane + 80, y_5);
+                    vec256_store(leaky_relu3 + block * 128 + lane + 96, y_6);
+                    vec256_store(leaky_relu3 + block * 128 + lane + 112, y_7);
                 }
             }
             {
-                for (int64_t o = 0; o < 8; o += 4) { /* channels made */
-                    for (int64_t lane = 0; lane < 16; lane += 8) { /* samples */
-                        vec256 y_0 = vec256_set(0); vec256_hold(y_0);
-                        vec256 y_1 = vec256_set(0); vec256_hold(y_1);
-                        vec256 y_2 = vec256_set(0); vec256_hold(y_2);
-                        vec256 y_3 = vec256_set(0); vec256_hold(y_3);
-                        const real *w = f->packed + o + 1664;
-                        {
-                            const real *x = f->leaky_relu3 + s * 272 + lane;
-                            for (int64_t c = 0; c < 16; c++) { /* channels read */
-                                vec256 v = vec256_load(x + c * 16); vec256_hold(v);
-                                vec256 u_0 = vec256_set(w[c * 8]); y_0 = vec256_fma(u_0, v, y_0);
-                                vec256 u_1 = vec256_set(w[c * 8 + 1]);
-                                y_1 = vec256_fma(u_1, v, y_1);
-                                vec256 u_2 = vec256_set(w[c * 8 + 2]);
-                                y_2 = vec256_fma(u_2, v, y_2);
-                                vec256 u_3 = vec256_set(w[c * 8 + 3]);
-                                y_3 = vec256_fma(u_3, v, y_3);
-                            }
+                for (int64_t lane = 0; lane < 16; lane += 8) { /* samples */
+                    vec256 y_0 = vec256_set(0); vec256_hold(y_0);
+                    vec256 y_1 = vec256_set(0); vec256_hold(y_1);
+                    vec256 y_2 = vec256_set(0); vec256_hold(y_2);
+                    vec256 y_3 = vec256_set(0); vec256_hold(y_3);
+                    vec256 y_4 = vec256_set(0); vec256_hold(y_4);
+                    vec256 y_5 = vec256_set(0); vec256_hold(y_5);
+                    vec256 y_6 = vec256_set(0); vec256_hold(y_6);
+                    vec256 y_7 = vec256_set(0); vec256_hold(y_7);
+                    const real *w = f->packed + 1664;
+                    {
+                        const real *x = f->leaky_relu3 + s * 272 + lane;
+                        for (int64_t c = 0; c < 16; c++) { /* channels read */
+                            vec256 v = vec256_load(x + c * 16); vec256_hold(v);
+                            vec256 u_0 = vec256_set(w[c * 8]); y_0 = vec256_fma(u_0, v, y_0);
+                            vec256 u_1 = vec256_set(w[c * 8 + 1]); y_1 = vec256_fma(u_1, v, y_1);
+                            vec256 u_2 = vec256_set(w[c * 8 + 2]); y_2 = vec256_fma(u_2, v, y_2);
+                            vec256 u_3 = vec256_set(w[c * 8 + 3]); y_3 = vec256_fma(u_3, v, y_3);
+                            vec256 u_4 = vec256_set(w[c * 8 + 4]); y_4 = vec256_fma(u_4, v, y_4);
+                            vec256 u_5 = vec256_set(w[c * 8 + 5]); y_5 = vec256_fma(u_5, v, y_5);
+                            vec256 u_6 = vec256_set(w[c * 8 + 6]); y_6 = vec256_fma(u_6, v, y_6);
+                            vec256 u_7 = vec256_set(w[c * 8 + 7]); y_7 = vec256_fma(u_7, v, y_7);
                         }
-                        y_0 = vec256_max(y_0, vec256_mul(y_0, vec256_set((real)0.01)));
-                        y_1 = vec256_max(y_1, vec256_mul(y_1, vec256_set((real)0.01)));
-                        y_2 = vec256_max(y_2, vec256_mul(y_2, vec256_set((real)0.01)));
-                        y_3 = vec256_max(y_3, vec256_mul(y_3, vec256_set((real)0.01)));
-                        vec256_store(leaky_relu4 + o * 16 + lane, y_0);
-                        vec256_store(leaky_relu4 + o * 16 + lane + 16, y_1);
-                        vec256_store(leaky_relu4 + o * 16 + lane + 32, y_2);
-                        vec256_store(leaky_relu4 + o * 16 + lane + 48, y_3);
-                        vec256_store(global_sum_pool1 + o * 16 + lane, vec256_add(vec256_load(global_sum_pool1 + o * 16 + lane), y_0));
-                        vec256_store(global_sum_pool1 + o * 16 + lane + 16, vec256_add(vec256_load(global_sum_pool1 + o * 16 + lane + 16), y_1));
-                        vec256_store(global_sum_pool1 + o * 16 + lane + 32, vec256_add(vec256_load(global_sum_pool1 + o * 16 + lane + 32), y_2));
-                        vec256_store(global_sum_pool1 + o * 16 + lane + 48, vec256_add(vec256_load(global_sum_pool1 + o * 16 + lane + 48), y_3));
                     }
+                    y_0 = vec256_max(y_0, vec256_mul(y_0, vec256_set((real)0.01)));
+                    y_1 = vec256_max(y_1, vec256_mul(y_1, vec256_set((real)0.01)));
+                    y_2 = vec256_max(y_2, vec256_mul(y_2, vec256_set((real)0.01)));
+                    y_3 = vec256_max(y_3, vec256_mul(y_3, vec256_set((real)0.01)));
+                    y_4 = vec256_max(y_4, vec256_mul(y_4, vec256_set((real)0.01)));
+                    y_5 = vec256_max(y_5, vec256_mul(y_5, vec256_set((real)0.01)));
+                    y_6 = vec256_max(y_6, vec256_mul(y_6, vec256_set((real)0.01)));
+                    y_7 = vec256_max(y_7, vec256_mul(y_7, vec256_set((real)0.01)));
+                    vec256_store(leaky_relu4 + lane, y_0);
+                    vec256_store(leaky_relu4 + lane + 16, y_1);
+                    vec256_store(leaky_relu4 + lane + 32, y_2);
+                    vec256_store(leaky_relu4 + lane + 48, y_3);
+                    vec256_store(leaky_relu4 + lane + 64, y_4);
+                    vec256_store(leaky_relu4 + lane + 80, y_5);
+                    vec256_store(leaky_relu4 + lane + 96, y_6);
+                    vec256_store(leaky_relu4 + lane + 112, y_7);
+                    vec256_store(global_sum_pool1 + lane, vec256_add(vec256_load(global_sum_pool1 + lane), y_0));
+                    vec256_store(global_sum_pool1 + lane + 16, vec256_add(vec256_load(global_sum_pool1 + lane + 16), y_1));
+                    vec256_store(global_sum_pool1 + lane + 32, vec256_add(vec256_load(global_sum_pool1 + lane + 32), y_2));
+                    vec256_store(global_sum_pool1 + lane + 48, vec256_add(vec256_load(global_sum_pool1 + lane + 48), y_3));
+                    vec256_store(global_sum_pool1 + lane + 64, vec256_add(vec256_load(global_sum_pool1 + lane + 64), y_4));
+                    vec256_store(global_sum_pool1 + lane + 80, vec256_add(vec256_load(global_sum_pool1 + lane + 80), y_5));
+                    vec256_store(global_sum_pool1 + lane + 96, vec256_add(vec256_load(global_sum_pool1 + lane + 96), y_6));
+                    vec256_store(global_sum_pool1 + lane + 112, vec256_add(vec256_load(global_sum_pool1 + lane + 112), y_7));
                 }
             }
         }
@@ -5236,32 +5469,46 @@ TARGET_AVX2 static void dleaky_relu4_avx2(const Frame *f)
             }
         }
         for (int64_t block = 0; block < 2; block++) { /* channels made, 8 at a time */
-            for (int64_t o = 0; o < 8; o += 4) { /* channels made */
-                for (int64_t lane = 0; lane < 16; lane += 8) { /* samples */
-                    vec256 y_0 = vec256_set(0); vec256_hold(y_0);
-                    vec256 y_1 = vec256_set(0); vec256_hold(y_1);
-                    vec256 y_2 = vec256_set(0); vec256_hold(y_2);
-                    vec256 y_3 = vec256_set(0); vec256_hold(y_3);
-                    const real *w = f->packed + block * 64 + o + 1824;
-                    {
-                        const real *x = f->dconv4 + s * 128 + lane;
-                        for (int64_t c = 0; c < 8; c++) { /* channels read */
-                            vec256 v = vec256_load(x + c * 16); vec256_hold(v);
-                            vec256 u_0 = vec256_set(w[c * 8]); y_0 = vec256_fma(u_0, v, y_0);
-                            vec256 u_1 = vec256_set(w[c * 8 + 1]); y_1 = vec256_fma(u_1, v, y_1);
-                            vec256 u_2 = vec256_set(w[c * 8 + 2]); y_2 = vec256_fma(u_2, v, y_2);
-                            vec256 u_3 = vec256_set(w[c * 8 + 3]); y_3 = vec256_fma(u_3, v, y_3);
-                        }
+            for (int64_t lane = 0; lane < 16; lane += 8) { /* samples */
+                vec256 y_0 = vec256_set(0); vec256_hold(y_0);
+                vec256 y_1 = vec256_set(0); vec256_hold(y_1);
+                vec256 y_2 = vec256_set(0); vec256_hold(y_2);
+                vec256 y_3 = vec256_set(0); vec256_hold(y_3);
+                vec256 y_4 = vec256_set(0); vec256_hold(y_4);
+                vec256 y_5 = vec256_set(0); vec256_hold(y_5);
+                vec256 y_6 = vec256_set(0); vec256_hold(y_6);
+                vec256 y_7 = vec256_set(0); vec256_hold(y_7);
+                const real *w = f->packed + block * 64 + 1824;
+                {
+                    const real *x = f->dconv4 + s * 128 + lane;
+                    for (int64_t c = 0; c < 8; c++) { /* channels read */
+                        vec256 v = vec256_load(x + c * 16); vec256_hold(v);
+                        vec256 u_0 = vec256_set(w[c * 8]); y_0 = vec256_fma(u_0, v, y_0);
+                        vec256 u_1 = vec256_set(w[c * 8 + 1]); y_1 = vec256_fma(u_1, v, y_1);
+                        vec256 u_2 = vec256_set(w[c * 8 + 2]); y_2 = vec256_fma(u_2, v, y_2);
+                        vec256 u_3 = vec256_set(w[c * 8 + 3]); y_3 = vec256_fma(u_3, v, y_3);
+                        vec256 u_4 = vec256_set(w[c * 8 + 4]); y_4 = vec256_fma(u_4, v, y_4);
+                        vec256 u_5 = vec256_set(w[c * 8 + 5]); y_5 = vec256_fma(u_5, v, y_5);
+                        vec256 u_6 = vec256_set(w[c * 8 + 6]); y_6 = vec256_fma(u_6, v, y_6);
+                        vec256 u_7 = vec256_set(w[c * 8 + 7]); y_7 = vec256_fma(u_7, v, y_7);
                     }
-                    y_0 = vec256_gt(vec256_load(leaky_relu3 + block * 128 + o * 16 + lane), vec256_set(0), y_0, vec256_mul(y_0, vec256_set((real)0.01)));
-                    y_1 = vec256_gt(vec256_load(leaky_relu3 + block * 128 + o * 16 + lane + 16), vec256_set(0), y_1, vec256_mul(y_1, vec256_set((real)0.01)));
-                    y_2 = vec256_gt(vec256_load(leaky_relu3 + block * 128 + o * 16 + lane + 32), vec256_set(0), y_2, vec256_mul(y_2, vec256_set((real)0.01)));
-                    y_3 = vec256_gt(vec256_load(leaky_relu3 + block * 128 + o * 16 + lane + 48), vec256_set(0), y_3, vec256_mul(y_3, vec256_set((real)0.01)));
-                    vec256_store(dconv3 + block * 128 + o * 16 + lane, y_0);
-                    vec256_store(dconv3 + block * 128 + o * 16 + lane + 16, y_1);
-                    vec256_store(dconv3 + block * 128 + o * 16 + lane + 32, y_2);
-                    vec256_store(dconv3 + block * 128 + o * 16 + lane + 48, y_3);
                 }
+                y_0 = vec256_gt(vec256_load(leaky_relu3 + block * 128 + lane), vec256_set(0), y_0, vec256_mul(y_0, vec256_set((real)0.01)));
+                y_1 = vec256_gt(vec256_load(leaky_relu3 + block * 128 + lane + 16), vec256_set(0), y_1, vec256_mul(y_1, vec256_set((real)0.01)));
+                y_2 = vec256_gt(vec256_load(leaky_relu3 + block * 128 + lane + 32), vec256_set(0), y_2, vec256_mul(y_2, vec256_set((real)0.01)));
+                y_3 = vec256_gt(vec256_load(leaky_relu3 + block * 128 + lane + 48), vec256_set(0), y_3, vec256_mul(y_3, vec256_set((real)0.01)));
+                y_4 = vec256_gt(vec256_load(leaky_relu3 + block * 128 + lane + 64), vec256_set(0), y_4, vec256_mul(y_4, vec256_set((real)0.01)));
+                y_5 = vec256_gt(vec256_load(leaky_relu3 + block * 128 + lane + 80), vec256_set(0), y_5, vec256_mul(y_5, vec256_set((real)0.01)));
+                y_6 = vec256_gt(vec256_load(leaky_relu3 + block * 128 + lane + 96), vec256_set(0), y_6, vec256_mul(y_6, vec256_set((real)0.01)));
+                y_7 = vec256_gt(vec256_load(leaky_relu3 + block * 128 + lane + 112), vec256_set(0), y_7, vec256_mul(y_7, vec256_set((real)0.01)));
+                vec256_store(dconv3 + block * 128 + lane, y_0);
+                vec256_store(dconv3 + block * 128 + lane + 16, y_1);
+                vec256_store(dconv3 + block * 128 + lane + 32, y_2);
+                vec256_store(dconv3 + block * 128 + lane + 48, y_3);
+                vec256_store(dconv3 + block * 128 + lane + 64, y_4);
+                vec256_store(dconv3 + block * 128 + lane + 80, y_5);
+                vec256_store(dconv3 + block * 128 + lane + 96, y_6);
+                vec256_store(dconv3 + block * 128 + lane + 112, y_7);
             }
         }
     }
@@ -5440,36 +5687,54 @@ TARGET_AVX2 static void dleaky_relu2_avx2(const Frame *f)
         const real *leaky_relu2 = f->leaky_relu2 + s * 128;
         real *dconv2 = f->dconv2 + s * 128;
         {
-            for (int64_t o = 0; o < 8; o += 4) { /* channels made */
-                for (int64_t lane = 0; lane < 16; lane += 8) { /* samples */
-                    vec256 y_0 = vec256_set(0); vec256_hold(y_0);
-                    vec256 y_1 = vec256_set(0); vec256_hold(y_1);
-                    vec256 y_2 = vec256_set(0); vec256_hold(y_2);
-                    vec256 y_3 = vec256_set(0); vec256_hold(y_3);
-                    const real *w = f->packed + o + 1952;
-                    for (int64_t tap = 0; tap < 4; tap++) { /* taps */
-                        const real *x = f->dconv3 + (int64_t)f->back1[tap * f->sites1 + s] * 272 + lane;
-                        for (int64_t c = 0; c < 16; c++) { /* channels read */
-                            vec256 v = vec256_load(x + c * 16); vec256_hold(v);
-                            vec256 u_0 = vec256_set(w[tap * 128 + c * 8]);
-                            y_0 = vec256_fma(u_0, v, y_0);
-                            vec256 u_1 = vec256_set(w[tap * 128 + c * 8 + 1]);
-                            y_1 = vec256_fma(u_1, v, y_1);
-                            vec256 u_2 = vec256_set(w[tap * 128 + c * 8 + 2]);
-                            y_2 = vec256_fma(u_2, v, y_2);
-                            vec256 u_3 = vec256_set(w[tap * 128 + c * 8 + 3]);
-                            y_3 = vec256_fma(u_3, v, y_3);
-                        }
+            for (int64_t lane = 0; lane < 16; lane += 8) { /* samples */
+                vec256 y_0 = vec256_set(0); vec256_hold(y_0);
+                vec256 y_1 = vec256_set(0); vec256_hold(y_1);
+                vec256 y_2 = vec256_set(0); vec256_hold(y_2);
+                vec256 y_3 = vec256_set(0); vec256_hold(y_3);
+                vec256 y_4 = vec256_set(0); vec256_hold(y_4);
+                vec256 y_5 = vec256_set(0); vec256_hold(y_5);
+                vec256 y_6 = vec256_set(0); vec256_hold(y_6);
+                vec256 y_7 = vec256_set(0); vec256_hold(y_7);
+                const real *w = f->packed + 1952;
+                for (int64_t tap = 0; tap < 4; tap++) { /* taps */
+                    const real *x = f->dconv3 + (int64_t)f->back1[tap * f->sites1 + s] * 272 + lane;
+                    for (int64_t c = 0; c < 16; c++) { /* channels read */
+                        vec256 v = vec256_load(x + c * 16); vec256_hold(v);
+                        vec256 u_0 = vec256_set(w[tap * 128 + c * 8]);
+                        y_0 = vec256_fma(u_0, v, y_0);
+                        vec256 u_1 = vec256_set(w[tap * 128 + c * 8 + 1]);
+                        y_1 = vec256_fma(u_1, v, y_1);
+                        vec256 u_2 = vec256_set(w[tap * 128 + c * 8 + 2]);
+                        y_2 = vec256_fma(u_2, v, y_2);
+                        vec256 u_3 = vec256_set(w[tap * 128 + c * 8 + 3]);
+                        y_3 = vec256_fma(u_3, v, y_3);
+                        vec256 u_4 = vec256_set(w[tap * 128 + c * 8 + 4]);
+                        y_4 = vec256_fma(u_4, v, y_4);
+                        vec256 u_5 = vec256_set(w[tap * 128 + c * 8 + 5]);
+                        y_5 = vec256_fma(u_5, v, y_5);
+                        vec256 u_6 = vec256_set(w[tap * 128 + c * 8 + 6]);
+                        y_6 = vec256_fma(u_6, v, y_6);
+                        vec256 u_7 = vec256_set(w[tap * 128 + c * 8 + 7]);
+                        y_7 = vec256_fma(u_7, v, y_7);
                     }
-                    y_0 = vec256_gt(vec256_load(leaky_relu2 + o * 16 + lane), vec256_set(0), y_0, vec256_mul(y_0, vec256_set((real)0.01)));
-                    y_1 = vec256_gt(vec256_load(leaky_relu2 + o * 16 + lane + 16), vec256_set(0), y_1, vec256_mul(y_1, vec256_set((real)0.01)));
-                    y_2 = vec256_gt(vec256_load(leaky_relu2 + o * 16 + lane + 32), vec256_set(0), y_2, vec256_mul(y_2, vec256_set((real)0.01)));
-                    y_3 = vec256_gt(vec256_load(leaky_relu2 + o * 16 + lane + 48), vec256_set(0), y_3, vec256_mul(y_3, vec256_set((real)0.01)));
-                    vec256_store(dconv2 + o * 16 + lane, y_0);
-                    vec256_store(dconv2 + o * 16 + lane + 16, y_1);
-                    vec256_store(dconv2 + o * 16 + lane + 32, y_2);
-                    vec256_store(dconv2 + o * 16 + lane + 48, y_3);
                 }
+                y_0 = vec256_gt(vec256_load(leaky_relu2 + lane), vec256_set(0), y_0, vec256_mul(y_0, vec256_set((real)0.01)));
+                y_1 = vec256_gt(vec256_load(leaky_relu2 + lane + 16), vec256_set(0), y_1, vec256_mul(y_1, vec256_set((real)0.01)));
+                y_2 = vec256_gt(vec256_load(leaky_relu2 + lane + 32), vec256_set(0), y_2, vec256_mul(y_2, vec256_set((real)0.01)));
+                y_3 = vec256_gt(vec256_load(leaky_relu2 + lane + 48), vec256_set(0), y_3, vec256_mul(y_3, vec256_set((real)0.01)));
+                y_4 = vec256_gt(vec256_load(leaky_relu2 + lane + 64), vec256_set(0), y_4, vec256_mul(y_4, vec256_set((real)0.01)));
+                y_5 = vec256_gt(vec256_load(leaky_relu2 + lane + 80), vec256_set(0), y_5, vec256_mul(y_5, vec256_set((real)0.01)));
+                y_6 = vec256_gt(vec256_load(leaky_relu2 + lane + 96), vec256_set(0), y_6, vec256_mul(y_6, vec256_set((real)0.01)));
+                y_7 = vec256_gt(vec256_load(leaky_relu2 + lane + 112), vec256_set(0), y_7, vec256_mul(y_7, vec256_set((real)0.01)));
+                vec256_store(dconv2 + lane, y_0);
+                vec256_store(dconv2 + lane + 16, y_1);
+                vec256_store(dconv2 + lane + 32, y_2);
+                vec256_store(dconv2 + lane + 48, y_3);
+                vec256_store(dconv2 + lane + 64, y_4);
+                vec256_store(dconv2 + lane + 80, y_5);
+                vec256_store(dconv2 + lane + 96, y_6);
+                vec256_store(dconv2 + lane + 112, y_7);
             }
         }
     }
@@ -5604,36 +5869,53 @@ TARGET_AVX2 static void dleaky_relu1_avx2(const Frame *f)
         const real *leaky_relu1 = f->leaky_relu1 + s * 528;
         real *dconv1 = f->dconv1 + s * 528;
         for (int64_t block = 0; block < 4; block++) { /* channels made, 8 at a time */
-            for (int64_t o = 0; o < 8; o += 4) { /* channels made */
-                for (int64_t lane = 0; lane < 16; lane += 8) { /* samples */
-                    vec256 y_0 = vec256_set(0); vec256_hold(y_0);
-                    vec256 y_1 = vec256_set(0); vec256_hold(y_1);
-                    vec256 y_2 = vec256_set(0); vec256_hold(y_2);
-                    vec256 y_3 = vec256_set(0); vec256_hold(y_3);
-                    const real *w = f->packed + block * 256 + o + 2464;
-                    for (int64_t tap = 0; tap < 4; tap++) { /* taps */
-                        const real *x = f->dconv2 + (int64_t)f->back1[tap * f->sites1 + s] * 128 + lane;
-                        for (int64_t c = 0; c < 8; c++) { /* channels read */
-                            vec256 v = vec256_load(x + c * 16); vec256_hold(v);
-                            vec256 u_0 = vec256_set(w[tap * 64 + c * 8]);
-                            y_0 = vec256_fma(u_0, v, y_0);
-                            vec256 u_1 = vec256_set(w[tap * 64 + c * 8 + 1]);
-                            y_1 = vec256_fma(u_1, v, y_1);
-                            vec256 u_2 = vec256_set(w[tap * 64 + c * 8 + 2]);
-                            y_2 = vec256_fma(u_2, v, y_2);
-                            vec256 u_3 = vec256_set(w[tap * 64 + c * 8 + 3]);
-                            y_3 = vec256_fma(u_3, v, y_3);
-                        }
+            for (int64_t lane = 0; lane < 16; lane += 8) { /* samples */
+                vec256 y_0 = vec256_set(0); vec256_hold(y_0);
+                vec256 y_1 = vec256_set(0); vec256_hold(y_1);
+                vec256 y_2 = vec256_set(0); vec256_hold(y_2);
+                vec256 y_3 = vec256_set(0); vec256_hold(y_3);
+                vec256 y_4 = vec256_set(0); vec256_hold(y_4);
+                vec256 y_5 = vec256_set(0); vec256_hold(y_5);
+                vec256 y_6 = vec256_set(0); vec256_hold(y_6);
+                vec256 y_7 = vec256_set(0); vec256_hold(y_7);
+                const real *w = f->packed + block * 256 + 2464;
+                for (int64_t tap = 0; tap < 4; tap++) { /* taps */
+                    const real *x = f->dconv2 + (int64_t)f->back1[tap * f->sites1 + s] * 128 + lane;
+                    for (int64_t c = 0; c < 8; c++) { /* channels read */
+                        vec256 v = vec256_load(x + c * 16); vec256_hold(v);
+                        vec256 u_0 = vec256_set(w[tap * 64 + c * 8]); y_0 = vec256_fma(u_0, v, y_0);
+                        vec256 u_1 = vec256_set(w[tap * 64 + c * 8 + 1]);
+                        y_1 = vec256_fma(u_1, v, y_1);
+                        vec256 u_2 = vec256_set(w[tap * 64 + c * 8 + 2]);
+                        y_2 = vec256_fma(u_2, v, y_2);
+                        vec256 u_3 = vec256_set(w[tap * 64 + c * 8 + 3]);
+                        y_3 = vec256_fma(u_3, v, y_3);
+                        vec256 u_4 = vec256_set(w[tap * 64 + c * 8 + 4]);
+                        y_4 = vec256_fma(u_4, v, y_4);
+                        vec256 u_5 = vec256_set(w[tap * 64 + c * 8 + 5]);
+                        y_5 = vec256_fma(u_5, v, y_5);
+                        vec256 u_6 = vec256_set(w[tap * 64 + c * 8 + 6]);
+                        y_6 = vec256_fma(u_6, v, y_6);
+                        vec256 u_7 = vec256_set(w[tap * 64 + c * 8 + 7]);
+                        y_7 = vec256_fma(u_7, v, y_7);
                     }
-                    y_0 = vec256_gt(vec256_load(leaky_relu1 + block * 128 + o * 16 + lane), vec256_set(0), y_0, vec256_mul(y_0, vec256_set((real)0.01)));
-                    y_1 = vec256_gt(vec256_load(leaky_relu1 + block * 128 + o * 16 + lane + 16), vec256_set(0), y_1, vec256_mul(y_1, vec256_set((real)0.01)));
-                    y_2 = vec256_gt(vec256_load(leaky_relu1 + block * 128 + o * 16 + lane + 32), vec256_set(0), y_2, vec256_mul(y_2, vec256_set((real)0.01)));
-                    y_3 = vec256_gt(vec256_load(leaky_relu1 + block * 128 + o * 16 + lane + 48), vec256_set(0), y_3, vec256_mul(y_3, vec256_set((real)0.01)));
-                    vec256_store(dconv1 + block * 128 + o * 16 + lane, y_0);
-                    vec256_store(dconv1 + block * 128 + o * 16 + lane + 16, y_1);
-                    vec256_store(dconv1 + block * 128 + o * 16 + lane + 32, y_2);
-                    vec256_store(dconv1 + block * 128 + o * 16 + lane + 48, y_3);
                 }
+                y_0 = vec256_gt(vec256_load(leaky_relu1 + block * 128 + lane), vec256_set(0), y_0, vec256_mul(y_0, vec256_set((real)0.01)));
+                y_1 = vec256_gt(vec256_load(leaky_relu1 + block * 128 + lane + 16), vec256_set(0), y_1, vec256_mul(y_1, vec256_set((real)0.01)));
+                y_2 = vec256_gt(vec256_load(leaky_relu1 + block * 128 + lane + 32), vec256_set(0), y_2, vec256_mul(y_2, vec256_set((real)0.01)));
+                y_3 = vec256_gt(vec256_load(leaky_relu1 + block * 128 + lane + 48), vec256_set(0), y_3, vec256_mul(y_3, vec256_set((real)0.01)));
+                y_4 = vec256_gt(vec256_load(leaky_relu1 + block * 128 + lane + 64), vec256_set(0), y_4, vec256_mul(y_4, vec256_set((real)0.01)));
+                y_5 = vec256_gt(vec256_load(leaky_relu1 + block * 128 + lane + 80), vec256_set(0), y_5, vec256_mul(y_5, vec256_set((real)0.01)));
+                y_6 = vec256_gt(vec256_load(leaky_relu1 + block * 128 + lane + 96), vec256_set(0), y_6, vec256_mul(y_6, vec256_set((real)0.01)));
+                y_7 = vec256_gt(vec256_load(leaky_relu1 + block * 128 + lane + 112), vec256_set(0), y_7, vec256_mul(y_7, vec256_set((real)0.01)));
+                vec256_store(dconv1 + block * 128 + lane, y_0);
+                vec256_store(dconv1 + block * 128 + lane + 16, y_1);
+                vec256_store(dconv1 + block * 128 + lane + 32, y_2);
+                vec256_store(dconv1 + block * 128 + lane + 48, y_3);
+                vec256_store(dconv1 + block * 128 + lane + 64, y_4);
+                vec256_store(dconv1 + block * 128 + lane + 80, y_5);
+                vec256_store(dconv1 + block * 128 + lane + 96, y_6);
+                vec256_store(dconv1 + block * 128 + lane + 112, y_7);
             }
         }
     }
@@ -6109,32 +6391,46 @@ static void conv1_plain(const Frame *f)
     for (int64_t s = f->sites1 / 3 * 3; s < f->sites1; s++) { /* sites */
         real *leaky_relu1 = f->leaky_relu1 + s * 528;
         for (int64_t block = 0; block < 4; block++) { /* channels made, 8 at a time */
-            for (int64_t o = 0; o < 8; o += 4) { /* channels made */
-                for (int64_t lane = 0; lane < 16; lane += 4) { /* samples */
-                    vec128 y_0 = vec128_set(0);
-                    vec128 y_1 = vec128_set(0);
-                    vec128 y_2 = vec128_set(0);
-                    vec128 y_3 = vec128_set(0);
-                    const real *w = f->packed + block * 32 + o;
-                    {
-                        const real *x = f->flux + s * 64 + lane;
-                        for (int64_t c = 0; c < 4; c++) { /* channels read */
-                            vec128 v = vec128_load(x + c * 16); vec128 u_0 = vec128_set(w[c * 8]);
-                            y_0 = vec128_fma(u_0, v, y_0); vec128 u_1 = vec128_set(w[c * 8 + 1]);
-                            y_1 = vec128_fma(u_1, v, y_1); vec128 u_2 = vec128_set(w[c * 8 + 2]);
-                            y_2 = vec128_fma(u_2, v, y_2); vec128 u_3 = vec128_set(w[c * 8 + 3]);
-                            y_3 = vec128_fma(u_3, v, y_3);
-                        }
+            for (int64_t lane = 0; lane < 16; lane += 4) { /* samples */
+                vec128 y_0 = vec128_set(0);
+                vec128 y_1 = vec128_set(0);
+                vec128 y_2 = vec128_set(0);
+                vec128 y_3 = vec128_set(0);
+                vec128 y_4 = vec128_set(0);
+                vec128 y_5 = vec128_set(0);
+                vec128 y_6 = vec128_set(0);
+                vec128 y_7 = vec128_set(0);
+                const real *w = f->packed + block * 32;
+                {
+                    const real *x = f->flux + s * 64 + lane;
+                    for (int64_t c = 0; c < 4; c++) { /* channels read */
+                        vec128 v = vec128_load(x + c * 16); vec128 u_0 = vec128_set(w[c * 8]);
+                        y_0 = vec128_fma(u_0, v, y_0); vec128 u_1 = vec128_set(w[c * 8 + 1]);
+                        y_1 = vec128_fma(u_1, v, y_1); vec128 u_2 = vec128_set(w[c * 8 + 2]);
+                        y_2 = vec128_fma(u_2, v, y_2); vec128 u_3 = vec128_set(w[c * 8 + 3]);
+                        y_3 = vec128_fma(u_3, v, y_3); vec128 u_4 = vec128_set(w[c * 8 + 4]);
+                        y_4 = vec128_fma(u_4, v, y_4); vec128 u_5 = vec128_set(w[c * 8 + 5]);
+                        y_5 = vec128_fma(u_5, v, y_5); vec128 u_6 = vec128_set(w[c * 8 + 6]);
+                        y_6 = vec128_fma(u_6, v, y_6); vec128 u_7 = vec128_set(w[c * 8 + 7]);
+                        y_7 = vec128_fma(u_7, v, y_7);
                     }
-                    y_0 = vec128_max(y_0, vec128_mul(y_0, vec128_set((real)0.01)));
-                    y_1 = vec128_max(y_1, vec128_mul(y_1, vec128_set((real)0.01)));
-                    y_2 = vec128_max(y_2, vec128_mul(y_2, vec128_set((real)0.01)));
-                    y_3 = vec128_max(y_3, vec128_mul(y_3, vec128_set((real)0.01)));
-                    vec128_store(leaky_relu1 + block * 128 + o * 16 + lane, y_0);
-                    vec128_store(leaky_relu1 + block * 128 + o * 16 + lane + 16, y_1);
-                    vec128_store(leaky_relu1 + block * 128 + o * 16 + lane + 32, y_2);
-                    vec128_store(leaky_relu1 + block * 128 + o * 16 + lane + 48, y_3);
                 }
+                y_0 = vec128_max(y_0, vec128_mul(y_0, vec128_set((real)0.01)));
+                y_1 = vec128_max(y_1, vec128_mul(y_1, vec128_set((real)0.01)));
+                y_2 = vec128_max(y_2, vec128_mul(y_2, vec128_set((real)0.01)));
+                y_3 = vec128_max(y_3, vec128_mul(y_3, vec128_set((real)0.01)));
+                y_4 = vec128_max(y_4, vec128_mul(y_4, vec128_set((real)0.01)));
+                y_5 = vec128_max(y_5, vec128_mul(y_5, vec128_set((real)0.01)));
+                y_6 = vec128_max(y_6, vec128_mul(y_6, vec128_set((real)0.01)));
+                y_7 = vec128_max(y_7, vec128_mul(y_7, vec128_set((real)0.01)));
+                vec128_store(leaky_relu1 + block * 128 + lane, y_0);
+                vec128_store(leaky_relu1 + block * 128 + lane + 16, y_1);
+                vec128_store(leaky_relu1 + block * 128 + lane + 32, y_2);
+                vec128_store(leaky_relu1 + block * 128 + lane + 48, y_3);
+                vec128_store(leaky_relu1 + block * 128 + lane + 64, y_4);
+                vec128_store(leaky_relu1 + block * 128 + lane + 80, y_5);
+                vec128_store(leaky_relu1 + block * 128 + lane + 96, y_6);
+                vec128_store(leaky_relu1 + block * 128 + lane + 112, y_7);
             }
         }
     }
@@ -6216,36 +6512,54 @@ static void conv2_plain(const Frame *f)
     for (int64_t s = f->sites1 / 3 * 3; s < f->sites1; s++) { /* sites */
         real *leaky_relu2 = f->leaky_relu2 + s * 128;
         {
-            for (int64_t o = 0; o < 8; o += 4) { /* channels made */
-                for (int64_t lane = 0; lane < 16; lane += 4) { /* samples */
-                    vec128 y_0 = vec128_set(0);
-                    vec128 y_1 = vec128_set(0);
-                    vec128 y_2 = vec128_set(0);
-                    vec128 y_3 = vec128_set(0);
-                    const real *w = f->packed + o + 128;
-                    for (int64_t tap = 0; tap < 4; tap++) { /* taps */
-                        const real *x = f->leaky_relu1 + (int64_t)f->near1[tap * f->sites1 + s] * 528 + lane;
-                        for (int64_t c = 0; c < 32; c++) { /* channels read */
-                            vec128 v = vec128_load(x + c * 16);
-                            vec128 u_0 = vec128_set(w[tap * 256 + c * 8]);
-                            y_0 = vec128_fma(u_0, v, y_0);
-                            vec128 u_1 = vec128_set(w[tap * 256 + c * 8 + 1]);
-                            y_1 = vec128_fma(u_1, v, y_1);
-                            vec128 u_2 = vec128_set(w[tap * 256 + c * 8 + 2]);
-                            y_2 = vec128_fma(u_2, v, y_2);
-                            vec128 u_3 = vec128_set(w[tap * 256 + c * 8 + 3]);
-                            y_3 = vec128_fma(u_3, v, y_3);
-                        }
+            for (int64_t lane = 0; lane < 16; lane += 4) { /* samples */
+                vec128 y_0 = vec128_set(0);
+                vec128 y_1 = vec128_set(0);
+                vec128 y_2 = vec128_set(0);
+                vec128 y_3 = vec128_set(0);
+                vec128 y_4 = vec128_set(0);
+                vec128 y_5 = vec128_set(0);
+                vec128 y_6 = vec128_set(0);
+                vec128 y_7 = vec128_set(0);
+                const real *w = f->packed + 128;
+                for (int64_t tap = 0; tap < 4; tap++) { /* taps */
+                    const real *x = f->leaky_relu1 + (int64_t)f->near1[tap * f->sites1 + s] * 528 + lane;
+                    for (int64_t c = 0; c < 32; c++) { /* channels read */
+                        vec128 v = vec128_load(x + c * 16);
+                        vec128 u_0 = vec128_set(w[tap * 256 + c * 8]);
+                        y_0 = vec128_fma(u_0, v, y_0);
+                        vec128 u_1 = vec128_set(w[tap * 256 + c * 8 + 1]);
+                        y_1 = vec128_fma(u_1, v, y_1);
+                        vec128 u_2 = vec128_set(w[tap * 256 + c * 8 + 2]);
+                        y_2 = vec128_fma(u_2, v, y_2);
+                        vec128 u_3 = vec128_set(w[tap * 256 + c * 8 + 3]);
+                        y_3 = vec128_fma(u_3, v, y_3);
+                        vec128 u_4 = vec128_set(w[tap * 256 + c * 8 + 4]);
+                        y_4 = vec128_fma(u_4, v, y_4);
+                        vec128 u_5 = vec128_set(w[tap * 256 + c * 8 + 5]);
+                        y_5 = vec128_fma(u_5, v, y_5);
+                        vec128 u_6 = vec128_set(w[tap * 256 + c * 8 + 6]);
+                        y_6 = vec128_fma(u_6, v, y_6);
+                        vec128 u_7 = vec128_set(w[tap * 256 + c * 8 + 7]);
+                        y_7 = vec128_fma(u_7, v, y_7);
                     }
-                    y_0 = vec128_max(y_0, vec128_mul(y_0, vec128_set((real)0.01)));
-                    y_1 = vec128_max(y_1, vec128_mul(y_1, vec128_set((real)0.01)));
-                    y_2 = vec128_max(y_2, vec128_mul(y_2, vec128_set((real)0.01)));
-                    y_3 = vec128_max(y_3, vec128_mul(y_3, vec128_set((real)0.01)));
-                    vec128_store(leaky_relu2 + o * 16 + lane, y_0);
-                    vec128_store(leaky_relu2 + o * 16 + lane + 16, y_1);
-                    vec128_store(leaky_relu2 + o * 16 + lane + 32, y_2);
-                    vec128_store(leaky_relu2 + o * 16 + lane + 48, y_3);
                 }
+                y_0 = vec128_max(y_0, vec128_mul(y_0, vec128_set((real)0.01)));
+                y_1 = vec128_max(y_1, vec128_mul(y_1, vec128_set((real)0.01)));
+                y_2 = vec128_max(y_2, vec128_mul(y_2, vec128_set((real)0.01)));
+                y_3 = vec128_max(y_3, vec128_mul(y_3, vec128_set((real)0.01)));
+                y_4 = vec128_max(y_4, vec128_mul(y_4, vec128_set((real)0.01)));
+                y_5 = vec128_max(y_5, vec128_mul(y_5, vec128_set((real)0.01)));
+                y_6 = vec128_max(y_6, vec128_mul(y_6, vec128_set((real)0.01)));
+                y_7 = vec128_max(y_7, vec128_mul(y_7, vec128_set((real)0.01)));
+                vec128_store(leaky_relu2 + lane, y_0);
+                vec128_store(leaky_relu2 + lane + 16, y_1);
+                vec128_store(leaky_relu2 + lane + 32, y_2);
+                vec128_store(leaky_relu2 + lane + 48, y_3);
+                vec128_store(leaky_relu2 + lane + 64, y_4);
+                vec128_store(leaky_relu2 + lane + 80, y_5);
+                vec128_store(leaky_relu2 + lane + 96, y_6);
+                vec128_store(leaky_relu2 + lane + 112, y_7);
             }
         }
     }
@@ -6393,68 +6707,97 @@ static void conv3_plain(const Frame *f)
             real *leaky_relu3 = leaky_relu3_tile_2;
             real *global_sum_pool1 = global_sum_pool1_strip;
             for (int64_t block = 0; block < 2; block++) { /* channels made, 8 at a time */
-                for (int64_t o = 0; o < 8; o += 4) { /* channels made */
-                    for (int64_t lane = 0; lane < 16; lane += 4) { /* samples */
-                        vec128 y_0 = vec128_set(0);
-                        vec128 y_1 = vec128_set(0);
-                        vec128 y_2 = vec128_set(0);
-                        vec128 y_3 = vec128_set(0);
-                        const real *w = f->packed + block * 256 + o + 1152;
-                        for (int64_t tap = 0; tap < 4; tap++) { /* taps */
-                            const real *x = f->leaky_relu2 + (int64_t)f->near1[tap * f->sites1 + s] * 128 + lane;
-                            for (int64_t c = 0; c < 8; c++) { /* channels read */
-                                vec128 v = vec128_load(x + c * 16);
-                                vec128 u_0 = vec128_set(w[tap * 64 + c * 8]);
-                                y_0 = vec128_fma(u_0, v, y_0);
-                                vec128 u_1 = vec128_set(w[tap * 64 + c * 8 + 1]);
-                                y_1 = vec128_fma(u_1, v, y_1);
-                                vec128 u_2 = vec128_set(w[tap * 64 + c * 8 + 2]);
-                                y_2 = vec128_fma(u_2, v, y_2);
-                                vec128 u_3 = vec128_set(w[tap * 64 + c * 8 + 3]);
-                                y_3 = vec128_fma(u_3, v, y_3);
-                            }
+                for (int64_t lane = 0; lane < 16; lane += 4) { /* samples */
+                    vec128 y_0 = vec128_set(0);
+                    vec128 y_1 = vec128_set(0);
+                    vec128 y_2 = vec128_set(0);
+                    vec128 y_3 = vec128_set(0);
+                    vec128 y_4 = vec128_set(0);
+                    vec128 y_5 = vec128_set(0);
+                    vec128 y_6 = vec128_set(0);
+                    vec128 y_7 = vec128_set(0);
+                    const real *w = f->packed + block * 256 + 1152;
+                    for (int64_t tap = 0; tap < 4; tap++) { /* taps */
+                        const real *x = f->leaky_relu2 + (int64_t)f->near1[tap * f->sites1 + s] * 128 + lane;
+                        for (int64_t c = 0; c < 8; c++) { /* channels read */
+                            vec128 v = vec128_load(x + c * 16);
+                            vec128 u_0 = vec128_set(w[tap * 64 + c * 8]);
+                            y_0 = vec128_fma(u_0, v, y_0);
+                            vec128 u_1 = vec128_set(w[tap * 64 + c * 8 + 1]);
+                            y_1 = vec128_fma(u_1, v, y_1);
+                            vec128 u_2 = vec128_set(w[tap * 64 + c * 8 + 2]);
+                            y_2 = vec128_fma(u_2, v, y_2);
+                            vec128 u_3 = vec128_set(w[tap * 64 + c * 8 + 3]);
+                            y_3 = vec128_fma(u_3, v, y_3);
+                            vec128 u_4 = vec128_set(w[tap * 64 + c * 8 + 4]);
+                            y_4 = vec128_fma(u_4, v, y_4);
+                            vec128 u_5 = vec128_set(w[tap * 64 + c * 8 + 5]);
+                            y_5 = vec128_fma(u_5, v, y_5);
+                            vec128 u_6 = vec128_set(w[tap * 64 + c * 8 + 6]);
+                            y_6 = vec128_fma(u_6, v, y_6);
+                            vec128 u_7 = vec128_set(w[tap * 64 + c * 8 + 7]);
+                            y_7 = vec128_fma(u_7, v, y_7);
                         }
-                        y_0 = vec128_max(y_0, vec128_mul(y_0, vec128_set((real)0.01)));
-                        y_1 = vec128_max(y_1, vec128_mul(y_1, vec128_set((real)0.01)));
-                        y_2 = vec128_max(y_2, vec128_mul(y_2, vec128_set((real)0.01)));
-                        y_3 = vec128_max(y_3, vec128_mul(y_3, vec128_set((real)0.01)));
-                        vec128_store(leaky_relu3 + block * 128 + o * 16 + lane, y_0);
-                        vec128_store(leaky_relu3 + block * 128 + o * 16 + lane + 16, y_1);
-                        vec128_store(leaky_relu3 + block * 128 + o * 16 + lane + 32, y_2);
-                        vec128_store(leaky_relu3 + block * 128 + o * 16 + lane + 48, y_3);
                     }
+                    y_0 = vec128_max(y_0, vec128_mul(y_0, vec128_set((real)0.01)));
+                    y_1 = vec128_max(y_1, vec128_mul(y_1, vec128_set((real)0.01)));
+                    y_2 = vec128_max(y_2, vec128_mul(y_2, vec128_set((real)0.01)));
+                    y_3 = vec128_max(y_3, vec128_mul(y_3, vec128_set((real)0.01)));
+                    y_4 = vec128_max(y_4, vec128_mul(y_4, vec128_set((real)0.01)));
+                    y_5 = vec128_max(y_5, vec128_mul(y_5, vec128_set((real)0.01)));
+                    y_6 = vec128_max(y_6, vec128_mul(y_6, vec128_set((real)0.01)));
+                    y_7 = vec128_max(y_7, vec128_mul(y_7, vec128_set((real)0.01)));
+                    vec128_store(leaky_relu3 + block * 128 + lane, y_0);
+                    vec128_store(leaky_relu3 + block * 128 + lane + 16, y_1);
+                    vec128_store(leaky_relu3 + block * 128 + lane + 32, y_2);
+                    vec128_store(leaky_relu3 + block * 128 + lane + 48, y_3);
+                    vec128_store(leaky_relu3 + block * 128 + lane + 64, y_4);
+                    vec128_store(leaky_relu3 + block * 128 + lane + 80, y_5);
+                    vec128_store(leaky_relu3 + block * 128 + lane + 96, y_6);
+                    vec128_store(leaky_relu3 + block * 128 + lane + 112, y_7);
                 }
             }
             {
-                for (int64_t o = 0; o < 8; o += 4) { /* channels made */
-                    for (int64_t lane = 0; lane < 16; lane += 4) { /* samples */
-                        vec128 y_0 = vec128_set(0);
-                        vec128 y_1 = vec128_set(0);
-                        vec128 y_2 = vec128_set(0);
-                        vec128 y_3 = vec128_set(0);
-                        const real *w = f->packed + o + 1664;
-                        {
-                            const real *x = leaky_relu3_tile_2 + lane;
-                            for (int64_t c = 0; c < 16; c++) { /* channels read */
-                                vec128 v = vec128_load(x + c * 16);
-                                vec128 u_0 = vec128_set(w[c * 8]); y_0 = vec128_fma(u_0, v, y_0);
-                                vec128 u_1 = vec128_set(w[c * 8 + 1]);
-                                y_1 = vec128_fma(u_1, v, y_1);
-                                vec128 u_2 = vec128_set(w[c * 8 + 2]);
-                                y_2 = vec128_fma(u_2, v, y_2);
-                                vec128 u_3 = vec128_set(w[c * 8 + 3]);
-                                y_3 = vec128_fma(u_3, v, y_3);
-                            }
+                for (int64_t lane = 0; lane < 16; lane += 4) { /* samples */
+                    vec128 y_0 = vec128_set(0);
+                    vec128 y_1 = vec128_set(0);
+                    vec128 y_2 = vec128_set(0);
+                    vec128 y_3 = vec128_set(0);
+                    vec128 y_4 = vec128_set(0);
+                    vec128 y_5 = vec128_set(0);
+                    vec128 y_6 = vec128_set(0);
+                    vec128 y_7 = vec128_set(0);
+                    const real *w = f->packed + 1664;
+                    {
+                        const real *x = leaky_relu3_tile_2 + lane;
+                        for (int64_t c = 0; c < 16; c++) { /* channels read */
+                            vec128 v = vec128_load(x + c * 16); vec128 u_0 = vec128_set(w[c * 8]);
+                            y_0 = vec128_fma(u_0, v, y_0); vec128 u_1 = vec128_set(w[c * 8 + 1]);
+                            y_1 = vec128_fma(u_1, v, y_1); vec128 u_2 = vec128_set(w[c * 8 + 2]);
+                            y_2 = vec128_fma(u_2, v, y_2); vec128 u_3 = vec128_set(w[c * 8 + 3]);
+                            y_3 = vec128_fma(u_3, v, y_3); vec128 u_4 = vec128_set(w[c * 8 + 4]);
+                            y_4 = vec128_fma(u_4, v, y_4); vec128 u_5 = vec128_set(w[c * 8 + 5]);
+                            y_5 = vec128_fma(u_5, v, y_5); vec128 u_6 = vec128_set(w[c * 8 + 6]);
+                            y_6 = vec128_fma(u_6, v, y_6); vec128 u_7 = vec128_set(w[c * 8 + 7]);
+                            y_7 = vec128_fma(u_7, v, y_7);
                         }
-                        y_0 = vec128_max(y_0, vec128_mul(y_0, vec128_set((real)0.01)));
-                        y_1 = vec128_max(y_1, vec128_mul(y_1, vec128_set((real)0.01)));
-                        y_2 = vec128_max(y_2, vec128_mul(y_2, vec128_set((real)0.01)));
-                        y_3 = vec128_max(y_3, vec128_mul(y_3, vec128_set((real)0.01)));
-                        vec128_store(global_sum_pool1 + o * 16 + lane, vec128_add(vec128_load(global_sum_pool1 + o * 16 + lane), y_0));
-                        vec128_store(global_sum_pool1 + o * 16 + lane + 16, vec128_add(vec128_load(global_sum_pool1 + o * 16 + lane + 16), y_1));
-                        vec128_store(global_sum_pool1 + o * 16 + lane + 32, vec128_add(vec128_load(global_sum_pool1 + o * 16 + lane + 32), y_2));
-                        vec128_store(global_sum_pool1 + o * 16 + lane + 48, vec128_add(vec128_load(global_sum_pool1 + o * 16 + lane + 48), y_3));
                     }
+                    y_0 = vec128_max(y_0, vec128_mul(y_0, vec128_set((real)0.01)));
+                    y_1 = vec128_max(y_1, vec128_mul(y_1, vec128_set((real)0.01)));
+                    y_2 = vec128_max(y_2, vec128_mul(y_2, vec128_set((real)0.01)));
+                    y_3 = vec128_max(y_3, vec128_mul(y_3, vec128_set((real)0.01)));
+                    y_4 = vec128_max(y_4, vec128_mul(y_4, vec128_set((real)0.01)));
+                    y_5 = vec128_max(y_5, vec128_mul(y_5, vec128_set((real)0.01)));
+                    y_6 = vec128_max(y_6, vec128_mul(y_6, vec128_set((real)0.01)));
+                    y_7 = vec128_max(y_7, vec128_mul(y_7, vec128_set((real)0.01)));
+                    vec128_store(global_sum_pool1 + lane, vec128_add(vec128_load(global_sum_pool1 + lane), y_0));
+                    vec128_store(global_sum_pool1 + lane + 16, vec128_add(vec128_load(global_sum_pool1 + lane + 16), y_1));
+                    vec128_store(global_sum_pool1 + lane + 32, vec128_add(vec128_load(global_sum_pool1 + lane + 32), y_2));
+                    vec128_store(global_sum_pool1 + lane + 48, vec128_add(vec128_load(global_sum_pool1 + lane + 48), y_3));
+                    vec128_store(global_sum_pool1 + lane + 64, vec128_add(vec128_load(global_sum_pool1 + lane + 64), y_4));
+                    vec128_store(global_sum_pool1 + lane + 80, vec128_add(vec128_load(global_sum_pool1 + lane + 80), y_5));
+                    vec128_store(global_sum_pool1 + lane + 96, vec128_add(vec128_load(global_sum_pool1 + lane + 96), y_6));
+                    vec128_store(global_sum_pool1 + lane + 112, vec128_add(vec128_load(global_sum_pool1 + lane + 112), y_7));
                 }
             }
         }
@@ -6666,72 +7009,105 @@ static void conv3_2_plain(const Frame *f)
             real *leaky_relu4 = f->leaky_relu4 + s * 128;
             real *global_sum_pool1 = global_sum_pool1_strip;
             for (int64_t block = 0; block < 2; block++) { /* channels made, 8 at a time */
-                for (int64_t o = 0; o < 8; o += 4) { /* channels made */
-                    for (int64_t lane = 0; lane < 16; lane += 4) { /* samples */
-                        vec128 y_0 = vec128_set(0);
-                        vec128 y_1 = vec128_set(0);
-                        vec128 y_2 = vec128_set(0);
-                        vec128 y_3 = vec128_set(0);
-                        const real *w = f->packed + block * 256 + o + 1152;
-                        for (int64_t tap = 0; tap < 4; tap++) { /* taps */
-                            const real *x = f->leaky_relu2 + (int64_t)f->near1[tap * f->sites1 + s] * 128 + lane;
-                            for (int64_t c = 0; c < 8; c++) { /* channels read */
-                                vec128 v = vec128_load(x + c * 16);
-                                vec128 u_0 = vec128_set(w[tap * 64 + c * 8]);
-                                y_0 = vec128_fma(u_0, v, y_0);
-                                vec128 u_1 = vec128_set(w[tap * 64 + c * 8 + 1]);
-                                y_1 = vec128_fma(u_1, v, y_1);
-                                vec128 u_2 = vec128_set(w[tap * 64 + c * 8 + 2]);
-                                y_2 = vec128_fma(u_2, v, y_2);
-                                vec128 u_3 = vec128_set(w[tap * 64 + c * 8 + 3]);
-                                y_3 = vec128_fma(u_3, v, y_3);
-                            }
+                for (int64_t lane = 0; lane < 16; lane += 4) { /* samples */
+                    vec128 y_0 = vec128_set(0);
+                    vec128 y_1 = vec128_set(0);
+                    vec128 y_2 = vec128_set(0);
+                    vec128 y_3 = vec128_set(0);
+                    vec128 y_4 = vec128_set(0);
+                    vec128 y_5 = vec128_set(0);
+                    vec128 y_6 = vec128_set(0);
+                    vec128 y_7 = vec128_set(0);
+                    const real *w = f->packed + block * 256 + 1152;
+                    for (int64_t tap = 0; tap < 4; tap++) { /* taps */
+                        const real *x = f->leaky_relu2 + (int64_t)f->near1[tap * f->sites1 + s] * 128 + lane;
+                        for (int64_t c = 0; c < 8; c++) { /* channels read */
+                            vec128 v = vec128_load(x + c * 16);
+                            vec128 u_0 = vec128_set(w[tap * 64 + c * 8]);
+                            y_0 = vec128_fma(u_0, v, y_0);
+                            vec128 u_1 = vec128_set(w[tap * 64 + c * 8 + 1]);
+                            y_1 = vec128_fma(u_1, v, y_1);
+                            vec128 u_2 = vec128_set(w[tap * 64 + c * 8 + 2]);
+                            y_2 = vec128_fma(u_2, v, y_2);
+                            vec128 u_3 = vec128_set(w[tap * 64 + c * 8 + 3]);
+                            y_3 = vec128_fma(u_3, v, y_3);
+                            vec128 u_4 = vec128_set(w[tap * 64 + c * 8 + 4]);
+                            y_4 = vec128_fma(u_4, v, y_4);
+                            vec128 u_5 = vec128_set(w[tap * 64 + c * 8 + 5]);
+                            y_5 = vec128_fma(u_5, v, y_5);
+                            vec128 u_6 = vec128_set(w[tap * 64 + c * 8 + 6]);
+                            y_6 = vec128_fma(u_6, v, y_6);
+                            vec128 u_7 = vec128_set(w[tap * 64 + c * 8 + 7]);
+                            y_7 = vec128_fma(u_7, v, y_7);
                         }
-                        y_0 = vec128_max(y_0, vec128_mul(y_0, vec128_set((real)0.01)));
-                        y_1 = vec128_max(y_1, vec128_mul(y_1, vec128_set((real)0.01)));
-                        y_2 = vec128_max(y_2, vec128_mul(y_2, vec128_set((real)0.01)));
-                        y_3 = vec128_max(y_3, vec128_mul(y_3, vec128_set((real)0.01)));
-                        vec128_store(leaky_relu3 + block * 128 + o * 16 + lane, y_0);
-                        vec128_store(leaky_relu3 + block * 128 + o * 16 + lane + 16, y_1);
-                        vec128_store(leaky_relu3 + block * 128 + o * 16 + lane + 32, y_2);
-                        vec128_store(leaky_relu3 + block * 128 + o * 16 + lane + 48, y_3);
                     }
+                    y_0 = vec128_max(y_0, vec128_mul(y_0, vec128_set((real)0.01)));
+                    y_1 = vec128_max(y_1, vec128_mul(y_1, vec128_set((real)0.01)));
+                    y_2 = vec128_max(y_2, vec128_mul(y_2, vec128_set((real)0.01)));
+                    y_3 = vec128_max(y_3, vec128_mul(y_3, vec128_set((real)0.01)));
+                    y_4 = vec128_max(y_4, vec128_mul(y_4, vec128_set((real)0.01)));
+                    y_5 = vec128_max(y_5, vec128_mul(y_5, vec128_set((real)0.01)));
+                    y_6 = vec128_max(y_6, vec128_mul(y_6, vec128_set((real)0.01)));
+                    y_7 = vec128_max(y_7, vec128_mul(y_7, vec128_set((real)0.01)));
+                    vec128_store(leaky_relu3 + block * 128 + lane, y_0);
+                    vec128_store(leaky_relu3 + block * 128 + lane + 16, y_1);
+                    vec128_store(leaky_relu3 + block * 128 + lane + 32, y_2);
+                    vec128_store(leaky_relu3 + block * 128 + lane + 48, y_3);
+                    vec128_store(leaky_relu3 + block * 128 + lane + 64, y_4);
+                    vec128_store(leaky_relu3 + block * 128 + lane + 80, y_5);
+                    vec128_store(leaky_relu3 + block * 128 + lane + 96, y_6);
+                    vec128_store(leaky_relu3 + block * 128 + lane + 112, y_7);
                 }
             }
             {
-                for (int64_t o = 0; o < 8; o += 4) { /* channels made */
-                    for (int64_t lane = 0; lane < 16; lane += 4) { /* samples */
-                        vec128 y_0 = vec128_set(0);
-                        vec128 y_1 = vec128_set(0);
-                        vec128 y_2 = vec128_set(0);
-                        vec128 y_3 = vec128_set(0);
-                        const real *w = f->packed + o + 1664;
-                        {
-                            const real *x = f->leaky_relu3 + s * 272 + lane;
-                            for (int64_t c = 0; c < 16; c++) { /* channels read */
-                                vec128 v = vec128_load(x + c * 16);
-                                vec128 u_0 = vec128_set(w[c * 8]); y_0 = vec128_fma(u_0, v, y_0);
-                                vec128 u_1 = vec128_set(w[c * 8 + 1]);
-                                y_1 = vec128_fma(u_1, v, y_1);
-                                vec128 u_2 = vec128_set(w[c * 8 + 2]);
-                                y_2 = vec128_fma(u_2, v, y_2);
-                                vec128 u_3 = vec128_set(w[c * 8 + 3]);
-                                y_3 = vec128_fma(u_3, v, y_3);
-                            }
+                for (int64_t lane = 0; lane < 16; lane += 4) { /* samples */
+                    vec128 y_0 = vec128_set(0);
+                    vec128 y_1 = vec128_set(0);
+                    vec128 y_2 = vec128_set(0);
+                    vec128 y_3 = vec128_set(0);
+                    vec128 y_4 = vec128_set(0);
+                    vec128 y_5 = vec128_set(0);
+                    vec128 y_6 = vec128_set(0);
+                    vec128 y_7 = vec128_set(0);
+                    const real *w = f->packed + 1664;
+                    {
+                        const real *x = f->leaky_relu3 + s * 272 + lane;
+                        for (int64_t c = 0; c < 16; c++) { /* channels read */
+                            vec128 v = vec128_load(x + c * 16); vec128 u_0 = vec128_set(w[c * 8]);
+                            y_0 = vec128_fma(u_0, v, y_0); vec128 u_1 = vec128_set(w[c * 8 + 1]);
+                            y_1 = vec128_fma(u_1, v, y_1); vec128 u_2 = vec128_set(w[c * 8 + 2]);
+                            y_2 = vec128_fma(u_2, v, y_2); vec128 u_3 = vec128_set(w[c * 8 + 3]);
+                            y_3 = vec128_fma(u_3, v, y_3); vec128 u_4 = vec128_set(w[c * 8 + 4]);
+                            y_4 = vec128_fma(u_4, v, y_4); vec128 u_5 = vec128_set(w[c * 8 + 5]);
+                            y_5 = vec128_fma(u_5, v, y_5); vec128 u_6 = vec128_set(w[c * 8 + 6]);
+                            y_6 = vec128_fma(u_6, v, y_6); vec128 u_7 = vec128_set(w[c * 8 + 7]);
+                            y_7 = vec128_fma(u_7, v, y_7);
                         }
-                        y_0 = vec128_max(y_0, vec128_mul(y_0, vec128_set((real)0.01)));
-                        y_1 = vec128_max(y_1, vec128_mul(y_1, vec128_set((real)0.01)));
-                        y_2 = vec128_max(y_2, vec128_mul(y_2, vec128_set((real)0.01)));
-                        y_3 = vec128_max(y_3, vec128_mul(y_3, vec128_set((real)0.01)));
-                        vec128_store(leaky_relu4 + o * 16 + lane, y_0);
-                        vec128_store(leaky_relu4 + o * 16 + lane + 16, y_1);
-                        vec128_store(leaky_relu4 + o * 16 + lane + 32, y_2);
-                        vec128_store(leaky_relu4 + o * 16 + lane + 48, y_3);
-                        vec128_store(global_sum_pool1 + o * 16 + lane, vec128_add(vec128_load(global_sum_pool1 + o * 16 + lane), y_0));
-                        vec128_store(global_sum_pool1 + o * 16 + lane + 16, vec128_add(vec128_load(global_sum_pool1 + o * 16 + lane + 16), y_1));
-                        vec128_store(global_sum_pool1 + o * 16 + lane + 32, vec128_add(vec128_load(global_sum_pool1 + o * 16 + lane + 32), y_2));
-                        vec128_store(global_sum_pool1 + o * 16 + lane + 48, vec128_add(vec128_load(global_sum_pool1 + o * 16 + lane + 48), y_3));
                     }
+                    y_0 = vec128_max(y_0, vec128_mul(y_0, vec128_set((real)0.01)));
+                    y_1 = vec128_max(y_1, vec128_mul(y_1, vec128_set((real)0.01)));
+                    y_2 = vec128_max(y_2, vec128_mul(y_2, vec128_set((real)0.01)));
+                    y_3 = vec128_max(y_3, vec128_mul(y_3, vec128_set((real)0.01)));
+                    y_4 = vec128_max(y_4, vec128_mul(y_4, vec128_set((real)0.01)));
+                    y_5 = vec128_max(y_5, vec128_mul(y_5, vec128_set((real)0.01)));
+                    y_6 = vec128_max(y_6, vec128_mul(y_6, vec128_set((real)0.01)));
+                    y_7 = vec128_max(y_7, vec128_mul(y_7, vec128_set((real)0.01)));
+                    vec128_store(leaky_relu4 + lane, y_0);
+                    vec128_store(leaky_relu4 + lane + 16, y_1);
+                    vec128_store(leaky_relu4 + lane + 32, y_2);
+                    vec128_store(leaky_relu4 + lane + 48, y_3);
+                    vec128_store(leaky_relu4 + lane + 64, y_4);
+                    vec128_store(leaky_relu4 + lane + 80, y_5);
+                    vec128_store(leaky_relu4 + lane + 96, y_6);
+                    vec128_store(leaky_relu4 + lane + 112, y_7);
+                    vec128_store(global_sum_pool1 + lane, vec128_add(vec128_load(global_sum_pool1 + lane), y_0));
+                    vec128_store(global_sum_pool1 + lane + 16, vec128_add(vec128_load(global_sum_pool1 + lane + 16), y_1));
+                    vec128_store(global_sum_pool1 + lane + 32, vec128_add(vec128_load(global_sum_pool1 + lane + 32), y_2));
+                    vec128_store(global_sum_pool1 + lane + 48, vec128_add(vec128_load(global_sum_pool1 + lane + 48), y_3));
+                    vec128_store(global_sum_pool1 + lane + 64, vec128_add(vec128_load(global_sum_pool1 + lane + 64), y_4));
+                    vec128_store(global_sum_pool1 + lane + 80, vec128_add(vec128_load(global_sum_pool1 + lane + 80), y_5));
+                    vec128_store(global_sum_pool1 + lane + 96, vec128_add(vec128_load(global_sum_pool1 + lane + 96), y_6));
+                    vec128_store(global_sum_pool1 + lane + 112, vec128_add(vec128_load(global_sum_pool1 + lane + 112), y_7));
                 }
             }
         }
@@ -6925,32 +7301,46 @@ static void dleaky_relu4_plain(const Frame *f)
             }
         }
         for (int64_t block = 0; block < 2; block++) { /* channels made, 8 at a time */
-            for (int64_t o = 0; o < 8; o += 4) { /* channels made */
-                for (int64_t lane = 0; lane < 16; lane += 4) { /* samples */
-                    vec128 y_0 = vec128_set(0);
-                    vec128 y_1 = vec128_set(0);
-                    vec128 y_2 = vec128_set(0);
-                    vec128 y_3 = vec128_set(0);
-                    const real *w = f->packed + block * 64 + o + 1824;
-                    {
-                        const real *x = f->dconv4 + s * 128 + lane;
-                        for (int64_t c = 0; c < 8; c++) { /* channels read */
-                            vec128 v = vec128_load(x + c * 16); vec128 u_0 = vec128_set(w[c * 8]);
-                            y_0 = vec128_fma(u_0, v, y_0); vec128 u_1 = vec128_set(w[c * 8 + 1]);
-                            y_1 = vec128_fma(u_1, v, y_1); vec128 u_2 = vec128_set(w[c * 8 + 2]);
-                            y_2 = vec128_fma(u_2, v, y_2); vec128 u_3 = vec128_set(w[c * 8 + 3]);
-                            y_3 = vec128_fma(u_3, v, y_3);
-                        }
+            for (int64_t lane = 0; lane < 16; lane += 4) { /* samples */
+                vec128 y_0 = vec128_set(0);
+                vec128 y_1 = vec128_set(0);
+                vec128 y_2 = vec128_set(0);
+                vec128 y_3 = vec128_set(0);
+                vec128 y_4 = vec128_set(0);
+                vec128 y_5 = vec128_set(0);
+                vec128 y_6 = vec128_set(0);
+                vec128 y_7 = vec128_set(0);
+                const real *w = f->packed + block * 64 + 1824;
+                {
+                    const real *x = f->dconv4 + s * 128 + lane;
+                    for (int64_t c = 0; c < 8; c++) { /* channels read */
+                        vec128 v = vec128_load(x + c * 16); vec128 u_0 = vec128_set(w[c * 8]);
+                        y_0 = vec128_fma(u_0, v, y_0); vec128 u_1 = vec128_set(w[c * 8 + 1]);
+                        y_1 = vec128_fma(u_1, v, y_1); vec128 u_2 = vec128_set(w[c * 8 + 2]);
+                        y_2 = vec128_fma(u_2, v, y_2); vec128 u_3 = vec128_set(w[c * 8 + 3]);
+                        y_3 = vec128_fma(u_3, v, y_3); vec128 u_4 = vec128_set(w[c * 8 + 4]);
+                        y_4 = vec128_fma(u_4, v, y_4); vec128 u_5 = vec128_set(w[c * 8 + 5]);
+                        y_5 = vec128_fma(u_5, v, y_5); vec128 u_6 = vec128_set(w[c * 8 + 6]);
+                        y_6 = vec128_fma(u_6, v, y_6); vec128 u_7 = vec128_set(w[c * 8 + 7]);
+                        y_7 = vec128_fma(u_7, v, y_7);
                     }
-                    y_0 = vec128_gt(vec128_load(leaky_relu3 + block * 128 + o * 16 + lane), vec128_set(0), y_0, vec128_mul(y_0, vec128_set((real)0.01)));
-                    y_1 = vec128_gt(vec128_load(leaky_relu3 + block * 128 + o * 16 + lane + 16), vec128_set(0), y_1, vec128_mul(y_1, vec128_set((real)0.01)));
-                    y_2 = vec128_gt(vec128_load(leaky_relu3 + block * 128 + o * 16 + lane + 32), vec128_set(0), y_2, vec128_mul(y_2, vec128_set((real)0.01)));
-                    y_3 = vec128_gt(vec128_load(leaky_relu3 + block * 128 + o * 16 + lane + 48), vec128_set(0), y_3, vec128_mul(y_3, vec128_set((real)0.01)));
-                    vec128_store(dconv3 + block * 128 + o * 16 + lane, y_0);
-                    vec128_store(dconv3 + block * 128 + o * 16 + lane + 16, y_1);
-                    vec128_store(dconv3 + block * 128 + o * 16 + lane + 32, y_2);
-                    vec128_store(dconv3 + block * 128 + o * 16 + lane + 48, y_3);
                 }
+                y_0 = vec128_gt(vec128_load(leaky_relu3 + block * 128 + lane), vec128_set(0), y_0, vec128_mul(y_0, vec128_set((real)0.01)));
+                y_1 = vec128_gt(vec128_load(leaky_relu3 + block * 128 + lane + 16), vec128_set(0), y_1, vec128_mul(y_1, vec128_set((real)0.01)));
+                y_2 = vec128_gt(vec128_load(leaky_relu3 + block * 128 + lane + 32), vec128_set(0), y_2, vec128_mul(y_2, vec128_set((real)0.01)));
+                y_3 = vec128_gt(vec128_load(leaky_relu3 + block * 128 + lane + 48), vec128_set(0), y_3, vec128_mul(y_3, vec128_set((real)0.01)));
+                y_4 = vec128_gt(vec128_load(leaky_relu3 + block * 128 + lane + 64), vec128_set(0), y_4, vec128_mul(y_4, vec128_set((real)0.01)));
+                y_5 = vec128_gt(vec128_load(leaky_relu3 + block * 128 + lane + 80), vec128_set(0), y_5, vec128_mul(y_5, vec128_set((real)0.01)));
+                y_6 = vec128_gt(vec128_load(leaky_relu3 + block * 128 + lane + 96), vec128_set(0), y_6, vec128_mul(y_6, vec128_set((real)0.01)));
+                y_7 = vec128_gt(vec128_load(leaky_relu3 + block * 128 + lane + 112), vec128_set(0), y_7, vec128_mul(y_7, vec128_set((real)0.01)));
+                vec128_store(dconv3 + block * 128 + lane, y_0);
+                vec128_store(dconv3 + block * 128 + lane + 16, y_1);
+                vec128_store(dconv3 + block * 128 + lane + 32, y_2);
+                vec128_store(dconv3 + block * 128 + lane + 48, y_3);
+                vec128_store(dconv3 + block * 128 + lane + 64, y_4);
+                vec128_store(dconv3 + block * 128 + lane + 80, y_5);
+                vec128_store(dconv3 + block * 128 + lane + 96, y_6);
+                vec128_store(dconv3 + block * 128 + lane + 112, y_7);
             }
         }
     }
@@ -7110,36 +7500,54 @@ static void dleaky_relu2_plain(const Frame *f)
         const real *leaky_relu2 = f->leaky_relu2 + s * 128;
         real *dconv2 = f->dconv2 + s * 128;
         {
-            for (int64_t o = 0; o < 8; o += 4) { /* channels made */
-                for (int64_t lane = 0; lane < 16; lane += 4) { /* samples */
-                    vec128 y_0 = vec128_set(0);
-                    vec128 y_1 = vec128_set(0);
-                    vec128 y_2 = vec128_set(0);
-                    vec128 y_3 = vec128_set(0);
-                    const real *w = f->packed + o + 1952;
-                    for (int64_t tap = 0; tap < 4; tap++) { /* taps */
-                        const real *x = f->dconv3 + (int64_t)f->back1[tap * f->sites1 + s] * 272 + lane;
-                        for (int64_t c = 0; c < 16; c++) { /* channels read */
-                            vec128 v = vec128_load(x + c * 16);
-                            vec128 u_0 = vec128_set(w[tap * 128 + c * 8]);
-                            y_0 = vec128_fma(u_0, v, y_0);
-                            vec128 u_1 = vec128_set(w[tap * 128 + c * 8 + 1]);
-                            y_1 = vec128_fma(u_1, v, y_1);
-                            vec128 u_2 = vec128_set(w[tap * 128 + c * 8 + 2]);
-                            y_2 = vec128_fma(u_2, v, y_2);
-                            vec128 u_3 = vec128_set(w[tap * 128 + c * 8 + 3]);
-                            y_3 = vec128_fma(u_3, v, y_3);
-                        }
+            for (int64_t lane = 0; lane < 16; lane += 4) { /* samples */
+                vec128 y_0 = vec128_set(0);
+                vec128 y_1 = vec128_set(0);
+                vec128 y_2 = vec128_set(0);
+                vec128 y_3 = vec128_set(0);
+                vec128 y_4 = vec128_set(0);
+                vec128 y_5 = vec128_set(0);
+                vec128 y_6 = vec128_set(0);
+                vec128 y_7 = vec128_set(0);
+                const real *w = f->packed + 1952;
+                for (int64_t tap = 0; tap < 4; tap++) { /* taps */
+                    const real *x = f->dconv3 + (int64_t)f->back1[tap * f->sites1 + s] * 272 + lane;
+                    for (int64_t c = 0; c < 16; c++) { /* channels read */
+                        vec128 v = vec128_load(x + c * 16);
+                        vec128 u_0 = vec128_set(w[tap * 128 + c * 8]);
+                        y_0 = vec128_fma(u_0, v, y_0);
+                        vec128 u_1 = vec128_set(w[tap * 128 + c * 8 + 1]);
+                        y_1 = vec128_fma(u_1, v, y_1);
+                        vec128 u_2 = vec128_set(w[tap * 128 + c * 8 + 2]);
+                        y_2 = vec128_fma(u_2, v, y_2);
+                        vec128 u_3 = vec128_set(w[tap * 128 + c * 8 + 3]);
+                        y_3 = vec128_fma(u_3, v, y_3);
+                        vec128 u_4 = vec128_set(w[tap * 128 + c * 8 + 4]);
+                        y_4 = vec128_fma(u_4, v, y_4);
+                        vec128 u_5 = vec128_set(w[tap * 128 + c * 8 + 5]);
+                        y_5 = vec128_fma(u_5, v, y_5);
+                        vec128 u_6 = vec128_set(w[tap * 128 + c * 8 + 6]);
+                        y_6 = vec128_fma(u_6, v, y_6);
+                        vec128 u_7 = vec128_set(w[tap * 128 + c * 8 + 7]);
+                        y_7 = vec128_fma(u_7, v, y_7);
                     }
-                    y_0 = vec128_gt(vec128_load(leaky_relu2 + o * 16 + lane), vec128_set(0), y_0, vec128_mul(y_0, vec128_set((real)0.01)));
-                    y_1 = vec128_gt(vec128_load(leaky_relu2 + o * 16 + lane + 16), vec128_set(0), y_1, vec128_mul(y_1, vec128_set((real)0.01)));
-                    y_2 = vec128_gt(vec128_load(leaky_relu2 + o * 16 + lane + 32), vec128_set(0), y_2, vec128_mul(y_2, vec128_set((real)0.01)));
-                    y_3 = vec128_gt(vec128_load(leaky_relu2 + o * 16 + lane + 48), vec128_set(0), y_3, vec128_mul(y_3, vec128_set((real)0.01)));
-                    vec128_store(dconv2 + o * 16 + lane, y_0);
-                    vec128_store(dconv2 + o * 16 + lane + 16, y_1);
-                    vec128_store(dconv2 + o * 16 + lane + 32, y_2);
-                    vec128_store(dconv2 + o * 16 + lane + 48, y_3);
                 }
+                y_0 = vec128_gt(vec128_load(leaky_relu2 + lane), vec128_set(0), y_0, vec128_mul(y_0, vec128_set((real)0.01)));
+                y_1 = vec128_gt(vec128_load(leaky_relu2 + lane + 16), vec128_set(0), y_1, vec128_mul(y_1, vec128_set((real)0.01)));
+                y_2 = vec128_gt(vec128_load(leaky_relu2 + lane + 32), vec128_set(0), y_2, vec128_mul(y_2, vec128_set((real)0.01)));
+                y_3 = vec128_gt(vec128_load(leaky_relu2 + lane + 48), vec128_set(0), y_3, vec128_mul(y_3, vec128_set((real)0.01)));
+                y_4 = vec128_gt(vec128_load(leaky_relu2 + lane + 64), vec128_set(0), y_4, vec128_mul(y_4, vec128_set((real)0.01)));
+                y_5 = vec128_gt(vec128_load(leaky_relu2 + lane + 80), vec128_set(0), y_5, vec128_mul(y_5, vec128_set((real)0.01)));
+                y_6 = vec128_gt(vec128_load(leaky_relu2 + lane + 96), vec128_set(0), y_6, vec128_mul(y_6, vec128_set((real)0.01)));
+                y_7 = vec128_gt(vec128_load(leaky_relu2 + lane + 112), vec128_set(0), y_7, vec128_mul(y_7, vec128_set((real)0.01)));
+                vec128_store(dconv2 + lane, y_0);
+                vec128_store(dconv2 + lane + 16, y_1);
+                vec128_store(dconv2 + lane + 32, y_2);
+                vec128_store(dconv2 + lane + 48, y_3);
+                vec128_store(dconv2 + lane + 64, y_4);
+                vec128_store(dconv2 + lane + 80, y_5);
+                vec128_store(dconv2 + lane + 96, y_6);
+                vec128_store(dconv2 + lane + 112, y_7);
             }
         }
     }
@@ -7264,36 +7672,53 @@ static void dleaky_relu1_plain(const Frame *f)
         const real *leaky_relu1 = f->leaky_relu1 + s * 528;
         real *dconv1 = f->dconv1 + s * 528;
         for (int64_t block = 0; block < 4; block++) { /* channels made, 8 at a time */
-            for (int64_t o = 0; o < 8; o += 4) { /* channels made */
-                for (int64_t lane = 0; lane < 16; lane += 4) { /* samples */
-                    vec128 y_0 = vec128_set(0);
-                    vec128 y_1 = vec128_set(0);
-                    vec128 y_2 = vec128_set(0);
-                    vec128 y_3 = vec128_set(0);
-                    const real *w = f->packed + block * 256 + o + 2464;
-                    for (int64_t tap = 0; tap < 4; tap++) { /* taps */
-                        const real *x = f->dconv2 + (int64_t)f->back1[tap * f->sites1 + s] * 128 + lane;
-                        for (int64_t c = 0; c < 8; c++) { /* channels read */
-                            vec128 v = vec128_load(x + c * 16);
-                            vec128 u_0 = vec128_set(w[tap * 64 + c * 8]);
-                            y_0 = vec128_fma(u_0, v, y_0);
-                            vec128 u_1 = vec128_set(w[tap * 64 + c * 8 + 1]);
-                            y_1 = vec128_fma(u_1, v, y_1);
-                            vec128 u_2 = vec128_set(w[tap * 64 + c * 8 + 2]);
-                            y_2 = vec128_fma(u_2, v, y_2);
-                            vec128 u_3 = vec128_set(w[tap * 64 + c * 8 + 3]);
-                            y_3 = vec128_fma(u_3, v, y_3);
-                        }
+            for (int64_t lane = 0; lane < 16; lane += 4) { /* samples */
+                vec128 y_0 = vec128_set(0);
+                vec128 y_1 = vec128_set(0);
+                vec128 y_2 = vec128_set(0);
+                vec128 y_3 = vec128_set(0);
+                vec128 y_4 = vec128_set(0);
+                vec128 y_5 = vec128_set(0);
+                vec128 y_6 = vec128_set(0);
+                vec128 y_7 = vec128_set(0);
+                const real *w = f->packed + block * 256 + 2464;
+                for (int64_t tap = 0; tap < 4; tap++) { /* taps */
+                    const real *x = f->dconv2 + (int64_t)f->back1[tap * f->sites1 + s] * 128 + lane;
+                    for (int64_t c = 0; c < 8; c++) { /* channels read */
+                        vec128 v = vec128_load(x + c * 16);
+                        vec128 u_0 = vec128_set(w[tap * 64 + c * 8]); y_0 = vec128_fma(u_0, v, y_0);
+                        vec128 u_1 = vec128_set(w[tap * 64 + c * 8 + 1]);
+                        y_1 = vec128_fma(u_1, v, y_1);
+                        vec128 u_2 = vec128_set(w[tap * 64 + c * 8 + 2]);
+                        y_2 = vec128_fma(u_2, v, y_2);
+                        vec128 u_3 = vec128_set(w[tap * 64 + c * 8 + 3]);
+                        y_3 = vec128_fma(u_3, v, y_3);
+                        vec128 u_4 = vec128_set(w[tap * 64 + c * 8 + 4]);
+                        y_4 = vec128_fma(u_4, v, y_4);
+                        vec128 u_5 = vec128_set(w[tap * 64 + c * 8 + 5]);
+                        y_5 = vec128_fma(u_5, v, y_5);
+                        vec128 u_6 = vec128_set(w[tap * 64 + c * 8 + 6]);
+                        y_6 = vec128_fma(u_6, v, y_6);
+                        vec128 u_7 = vec128_set(w[tap * 64 + c * 8 + 7]);
+                        y_7 = vec128_fma(u_7, v, y_7);
                     }
-                    y_0 = vec128_gt(vec128_load(leaky_relu1 + block * 128 + o * 16 + lane), vec128_set(0), y_0, vec128_mul(y_0, vec128_set((real)0.01)));
-                    y_1 = vec128_gt(vec128_load(leaky_relu1 + block * 128 + o * 16 + lane + 16), vec128_set(0), y_1, vec128_mul(y_1, vec128_set((real)0.01)));
-                    y_2 = vec128_gt(vec128_load(leaky_relu1 + block * 128 + o * 16 + lane + 32), vec128_set(0), y_2, vec128_mul(y_2, vec128_set((real)0.01)));
-                    y_3 = vec128_gt(vec128_load(leaky_relu1 + block * 128 + o * 16 + lane + 48), vec128_set(0), y_3, vec128_mul(y_3, vec128_set((real)0.01)));
-                    vec128_store(dconv1 + block * 128 + o * 16 + lane, y_0);
-                    vec128_store(dconv1 + block * 128 + o * 16 + lane + 16, y_1);
-                    vec128_store(dconv1 + block * 128 + o * 16 + lane + 32, y_2);
-                    vec128_store(dconv1 + block * 128 + o * 16 + lane + 48, y_3);
                 }
+                y_0 = vec128_gt(vec128_load(leaky_relu1 + block * 128 + lane), vec128_set(0), y_0, vec128_mul(y_0, vec128_set((real)0.01)));
+                y_1 = vec128_gt(vec128_load(leaky_relu1 + block * 128 + lane + 16), vec128_set(0), y_1, vec128_mul(y_1, vec128_set((real)0.01)));
+                y_2 = vec128_gt(vec128_load(leaky_relu1 + block * 128 + lane + 32), vec128_set(0), y_2, vec128_mul(y_2, vec128_set((real)0.01)));
+                y_3 = vec128_gt(vec128_load(leaky_relu1 + block * 128 + lane + 48), vec128_set(0), y_3, vec128_mul(y_3, vec128_set((real)0.01)));
+                y_4 = vec128_gt(vec128_load(leaky_relu1 + block * 128 + lane + 64), vec128_set(0), y_4, vec128_mul(y_4, vec128_set((real)0.01)));
+                y_5 = vec128_gt(vec128_load(leaky_relu1 + block * 128 + lane + 80), vec128_set(0), y_5, vec128_mul(y_5, vec128_set((real)0.01)));
+                y_6 = vec128_gt(vec128_load(leaky_relu1 + block * 128 + lane + 96), vec128_set(0), y_6, vec128_mul(y_6, vec128_set((real)0.01)));
+                y_7 = vec128_gt(vec128_load(leaky_relu1 + block * 128 + lane + 112), vec128_set(0), y_7, vec128_mul(y_7, vec128_set((real)0.01)));
+                vec128_store(dconv1 + block * 128 + lane, y_0);
+                vec128_store(dconv1 + block * 128 + lane + 16, y_1);
+                vec128_store(dconv1 + block * 128 + lane + 32, y_2);
+                vec128_store(dconv1 + block * 128 + lane + 48, y_3);
+                vec128_store(dconv1 + block * 128 + lane + 64, y_4);
+                vec128_store(dconv1 + block * 128 + lane + 80, y_5);
+                vec128_store(dconv1 + block * 128 + lane + 96, y_6);
+                vec128_store(dconv1 + block * 128 + lane + 112, y_7);
             }
         }
     }

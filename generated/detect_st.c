@@ -2179,64 +2179,96 @@ TARGET_AVX512 static void conv2_avx512(const Frame *f)
         real *leaky_relu2 = leaky_relu2_tile_2;
         real *global_max_pool1 = f->global_max_pool1;
         for (int64_t block = 0; block < 2; block++) { /* channels made, 8 at a time */
-            for (int64_t o = 0; o < 8; o += 4) { /* channels made */
-                const real *bias = f->packed + block * 8 + o + 512;
-                vec512 y_0 = vec512_set(bias[0]); vec512_hold(y_0);
-                vec512 y_1 = vec512_set(bias[1]); vec512_hold(y_1);
-                vec512 y_2 = vec512_set(bias[2]); vec512_hold(y_2);
-                vec512 y_3 = vec512_set(bias[3]); vec512_hold(y_3);
-                const real *w = f->packed + block * 128 + o + 256;
-                {
-                    const real *x = f->leaky_relu1 + s * 272;
-                    for (int64_t c = 0; c < 16; c++) { /* channels read */
-                        vec512 v = vec512_load(x + c * 16); vec512_hold(v);
-                        vec512 u_0 = vec512_set(w[c * 8]); y_0 = vec512_fma(u_0, v, y_0);
-                        vec512 u_1 = vec512_set(w[c * 8 + 1]); y_1 = vec512_fma(u_1, v, y_1);
-                        vec512 u_2 = vec512_set(w[c * 8 + 2]); y_2 = vec512_fma(u_2, v, y_2);
-                        vec512 u_3 = vec512_set(w[c * 8 + 3]); y_3 = vec512_fma(u_3, v, y_3);
-                    }
+            const real *bias = f->packed + block * 8 + 512;
+            vec512 y_0 = vec512_set(bias[0]); vec512_hold(y_0);
+            vec512 y_1 = vec512_set(bias[1]); vec512_hold(y_1);
+            vec512 y_2 = vec512_set(bias[2]); vec512_hold(y_2);
+            vec512 y_3 = vec512_set(bias[3]); vec512_hold(y_3);
+            vec512 y_4 = vec512_set(bias[4]); vec512_hold(y_4);
+            vec512 y_5 = vec512_set(bias[5]); vec512_hold(y_5);
+            vec512 y_6 = vec512_set(bias[6]); vec512_hold(y_6);
+            vec512 y_7 = vec512_set(bias[7]); vec512_hold(y_7);
+            const real *w = f->packed + block * 128 + 256;
+            {
+                const real *x = f->leaky_relu1 + s * 272;
+                for (int64_t c = 0; c < 16; c++) { /* channels read */
+                    vec512 v = vec512_load(x + c * 16); vec512_hold(v);
+                    vec512 u_0 = vec512_set(w[c * 8]); y_0 = vec512_fma(u_0, v, y_0);
+                    vec512 u_1 = vec512_set(w[c * 8 + 1]); y_1 = vec512_fma(u_1, v, y_1);
+                    vec512 u_2 = vec512_set(w[c * 8 + 2]); y_2 = vec512_fma(u_2, v, y_2);
+                    vec512 u_3 = vec512_set(w[c * 8 + 3]); y_3 = vec512_fma(u_3, v, y_3);
+                    vec512 u_4 = vec512_set(w[c * 8 + 4]); y_4 = vec512_fma(u_4, v, y_4);
+                    vec512 u_5 = vec512_set(w[c * 8 + 5]); y_5 = vec512_fma(u_5, v, y_5);
+                    vec512 u_6 = vec512_set(w[c * 8 + 6]); y_6 = vec512_fma(u_6, v, y_6);
+                    vec512 u_7 = vec512_set(w[c * 8 + 7]); y_7 = vec512_fma(u_7, v, y_7);
                 }
-                y_0 = vec512_max(y_0, vec512_mul(y_0, vec512_set((real)0.01)));
-                y_1 = vec512_max(y_1, vec512_mul(y_1, vec512_set((real)0.01)));
-                y_2 = vec512_max(y_2, vec512_mul(y_2, vec512_set((real)0.01)));
-                y_3 = vec512_max(y_3, vec512_mul(y_3, vec512_set((real)0.01)));
-                vec512_store(leaky_relu2 + block * 128 + o * 16, y_0);
-                vec512_store(leaky_relu2 + block * 128 + o * 16 + 16, y_1);
-                vec512_store(leaky_relu2 + block * 128 + o * 16 + 32, y_2);
-                vec512_store(leaky_relu2 + block * 128 + o * 16 + 48, y_3);
             }
+            y_0 = vec512_max(y_0, vec512_mul(y_0, vec512_set((real)0.01)));
+            y_1 = vec512_max(y_1, vec512_mul(y_1, vec512_set((real)0.01)));
+            y_2 = vec512_max(y_2, vec512_mul(y_2, vec512_set((real)0.01)));
+            y_3 = vec512_max(y_3, vec512_mul(y_3, vec512_set((real)0.01)));
+            y_4 = vec512_max(y_4, vec512_mul(y_4, vec512_set((real)0.01)));
+            y_5 = vec512_max(y_5, vec512_mul(y_5, vec512_set((real)0.01)));
+            y_6 = vec512_max(y_6, vec512_mul(y_6, vec512_set((real)0.01)));
+            y_7 = vec512_max(y_7, vec512_mul(y_7, vec512_set((real)0.01)));
+            vec512_store(leaky_relu2 + block * 128, y_0);
+            vec512_store(leaky_relu2 + block * 128 + 16, y_1);
+            vec512_store(leaky_relu2 + block * 128 + 32, y_2);
+            vec512_store(leaky_relu2 + block * 128 + 48, y_3);
+            vec512_store(leaky_relu2 + block * 128 + 64, y_4);
+            vec512_store(leaky_relu2 + block * 128 + 80, y_5);
+            vec512_store(leaky_relu2 + block * 128 + 96, y_6);
+            vec512_store(leaky_relu2 + block * 128 + 112, y_7);
         }
         {
-            for (int64_t o = 0; o < 8; o += 4) { /* channels made */
-                const real *bias = f->packed + o + 656;
-                vec512 y_0 = vec512_set(bias[0]); vec512_hold(y_0);
-                vec512 y_1 = vec512_set(bias[1]); vec512_hold(y_1);
-                vec512 y_2 = vec512_set(bias[2]); vec512_hold(y_2);
-                vec512 y_3 = vec512_set(bias[3]); vec512_hold(y_3);
-                const real *w = f->packed + o + 528;
-                {
-                    const real *x = leaky_relu2_tile_2;
-                    for (int64_t c = 0; c < 16; c++) { /* channels read */
-                        vec512 v = vec512_load(x + c * 16); vec512_hold(v);
-                        vec512 u_0 = vec512_set(w[c * 8]); y_0 = vec512_fma(u_0, v, y_0);
-                        vec512 u_1 = vec512_set(w[c * 8 + 1]); y_1 = vec512_fma(u_1, v, y_1);
-                        vec512 u_2 = vec512_set(w[c * 8 + 2]); y_2 = vec512_fma(u_2, v, y_2);
-                        vec512 u_3 = vec512_set(w[c * 8 + 3]); y_3 = vec512_fma(u_3, v, y_3);
-                    }
+            const real *bias = f->packed + 656;
+            vec512 y_0 = vec512_set(bias[0]); vec512_hold(y_0);
+            vec512 y_1 = vec512_set(bias[1]); vec512_hold(y_1);
+            vec512 y_2 = vec512_set(bias[2]); vec512_hold(y_2);
+            vec512 y_3 = vec512_set(bias[3]); vec512_hold(y_3);
+            vec512 y_4 = vec512_set(bias[4]); vec512_hold(y_4);
+            vec512 y_5 = vec512_set(bias[5]); vec512_hold(y_5);
+            vec512 y_6 = vec512_set(bias[6]); vec512_hold(y_6);
+            vec512 y_7 = vec512_set(bias[7]); vec512_hold(y_7);
+            const real *w = f->packed + 528;
+            {
+                const real *x = leaky_relu2_tile_2;
+                for (int64_t c = 0; c < 16; c++) { /* channels read */
+                    vec512 v = vec512_load(x + c * 16); vec512_hold(v);
+                    vec512 u_0 = vec512_set(w[c * 8]); y_0 = vec512_fma(u_0, v, y_0);
+                    vec512 u_1 = vec512_set(w[c * 8 + 1]); y_1 = vec512_fma(u_1, v, y_1);
+                    vec512 u_2 = vec512_set(w[c * 8 + 2]); y_2 = vec512_fma(u_2, v, y_2);
+                    vec512 u_3 = vec512_set(w[c * 8 + 3]); y_3 = vec512_fma(u_3, v, y_3);
+                    vec512 u_4 = vec512_set(w[c * 8 + 4]); y_4 = vec512_fma(u_4, v, y_4);
+                    vec512 u_5 = vec512_set(w[c * 8 + 5]); y_5 = vec512_fma(u_5, v, y_5);
+                    vec512 u_6 = vec512_set(w[c * 8 + 6]); y_6 = vec512_fma(u_6, v, y_6);
+                    vec512 u_7 = vec512_set(w[c * 8 + 7]); y_7 = vec512_fma(u_7, v, y_7);
                 }
-                vec512 global_max_pool1_max_0 = vec512_load(global_max_pool1 + o * 16);
-                global_max_pool1_max_0 = vec512_max(y_0, global_max_pool1_max_0);
-                vec512_store(global_max_pool1 + o * 16, global_max_pool1_max_0);
-                vec512 global_max_pool1_max_1 = vec512_load(global_max_pool1 + o * 16 + 16);
-                global_max_pool1_max_1 = vec512_max(y_1, global_max_pool1_max_1);
-                vec512_store(global_max_pool1 + o * 16 + 16, global_max_pool1_max_1);
-                vec512 global_max_pool1_max_2 = vec512_load(global_max_pool1 + o * 16 + 32);
-                global_max_pool1_max_2 = vec512_max(y_2, global_max_pool1_max_2);
-                vec512_store(global_max_pool1 + o * 16 + 32, global_max_pool1_max_2);
-                vec512 global_max_pool1_max_3 = vec512_load(global_max_pool1 + o * 16 + 48);
-                global_max_pool1_max_3 = vec512_max(y_3, global_max_pool1_max_3);
-                vec512_store(global_max_pool1 + o * 16 + 48, global_max_pool1_max_3);
             }
+            vec512 global_max_pool1_max_0 = vec512_load(global_max_pool1);
+            global_max_pool1_max_0 = vec512_max(y_0, global_max_pool1_max_0);
+            vec512_store(global_max_pool1, global_max_pool1_max_0);
+            vec512 global_max_pool1_max_1 = vec512_load(global_max_pool1 + 16);
+            global_max_pool1_max_1 = vec512_max(y_1, global_max_pool1_max_1);
+            vec512_store(global_max_pool1 + 16, global_max_pool1_max_1);
+            vec512 global_max_pool1_max_2 = vec512_load(global_max_pool1 + 32);
+            global_max_pool1_max_2 = vec512_max(y_2, global_max_pool1_max_2);
+            vec512_store(global_max_pool1 + 32, global_max_pool1_max_2);
+            vec512 global_max_pool1_max_3 = vec512_load(global_max_pool1 + 48);
+            global_max_pool1_max_3 = vec512_max(y_3, global_max_pool1_max_3);
+            vec512_store(global_max_pool1 + 48, global_max_pool1_max_3);
+            vec512 global_max_pool1_max_4 = vec512_load(global_max_pool1 + 64);
+            global_max_pool1_max_4 = vec512_max(y_4, global_max_pool1_max_4);
+            vec512_store(global_max_pool1 + 64, global_max_pool1_max_4);
+            vec512 global_max_pool1_max_5 = vec512_load(global_max_pool1 + 80);
+            global_max_pool1_max_5 = vec512_max(y_5, global_max_pool1_max_5);
+            vec512_store(global_max_pool1 + 80, global_max_pool1_max_5);
+            vec512 global_max_pool1_max_6 = vec512_load(global_max_pool1 + 96);
+            global_max_pool1_max_6 = vec512_max(y_6, global_max_pool1_max_6);
+            vec512_store(global_max_pool1 + 96, global_max_pool1_max_6);
+            vec512 global_max_pool1_max_7 = vec512_load(global_max_pool1 + 112);
+            global_max_pool1_max_7 = vec512_max(y_7, global_max_pool1_max_7);
+            vec512_store(global_max_pool1 + 112, global_max_pool1_max_7);
         }
     }
     join_largest(&f->parts, f->global_max_pool1, 8);
@@ -2857,76 +2889,120 @@ TARGET_AVX512 static void conv2_2_avx512(const Frame *f)
         real *global_max_pool1 = f->global_max_pool1;
         real *global_max_pool1_arg = f->global_max_pool1_arg;
         for (int64_t block = 0; block < 2; block++) { /* channels made, 8 at a time */
-            for (int64_t o = 0; o < 8; o += 4) { /* channels made */
-                const real *bias = f->packed + block * 8 + o + 512;
-                vec512 y_0 = vec512_set(bias[0]); vec512_hold(y_0);
-                vec512 y_1 = vec512_set(bias[1]); vec512_hold(y_1);
-                vec512 y_2 = vec512_set(bias[2]); vec512_hold(y_2);
-                vec512 y_3 = vec512_set(bias[3]); vec512_hold(y_3);
-                const real *w = f->packed + block * 128 + o + 256;
-                {
-                    const real *x = f->leaky_relu1 + s * 272;
-                    for (int64_t c = 0; c < 16; c++) { /* channels read */
-                        vec512 v = vec512_load(x + c * 16); vec512_hold(v);
-                        vec512 u_0 = vec512_set(w[c * 8]); y_0 = vec512_fma(u_0, v, y_0);
-                        vec512 u_1 = vec512_set(w[c * 8 + 1]); y_1 = vec512_fma(u_1, v, y_1);
-                        vec512 u_2 = vec512_set(w[c * 8 + 2]); y_2 = vec512_fma(u_2, v, y_2);
-                        vec512 u_3 = vec512_set(w[c * 8 + 3]); y_3 = vec512_fma(u_3, v, y_3);
-                    }
+            const real *bias = f->packed + block * 8 + 512;
+            vec512 y_0 = vec512_set(bias[0]); vec512_hold(y_0);
+            vec512 y_1 = vec512_set(bias[1]); vec512_hold(y_1);
+            vec512 y_2 = vec512_set(bias[2]); vec512_hold(y_2);
+            vec512 y_3 = vec512_set(bias[3]); vec512_hold(y_3);
+            vec512 y_4 = vec512_set(bias[4]); vec512_hold(y_4);
+            vec512 y_5 = vec512_set(bias[5]); vec512_hold(y_5);
+            vec512 y_6 = vec512_set(bias[6]); vec512_hold(y_6);
+            vec512 y_7 = vec512_set(bias[7]); vec512_hold(y_7);
+            const real *w = f->packed + block * 128 + 256;
+            {
+                const real *x = f->leaky_relu1 + s * 272;
+                for (int64_t c = 0; c < 16; c++) { /* channels read */
+                    vec512 v = vec512_load(x + c * 16); vec512_hold(v);
+                    vec512 u_0 = vec512_set(w[c * 8]); y_0 = vec512_fma(u_0, v, y_0);
+                    vec512 u_1 = vec512_set(w[c * 8 + 1]); y_1 = vec512_fma(u_1, v, y_1);
+                    vec512 u_2 = vec512_set(w[c * 8 + 2]); y_2 = vec512_fma(u_2, v, y_2);
+                    vec512 u_3 = vec512_set(w[c * 8 + 3]); y_3 = vec512_fma(u_3, v, y_3);
+                    vec512 u_4 = vec512_set(w[c * 8 + 4]); y_4 = vec512_fma(u_4, v, y_4);
+                    vec512 u_5 = vec512_set(w[c * 8 + 5]); y_5 = vec512_fma(u_5, v, y_5);
+                    vec512 u_6 = vec512_set(w[c * 8 + 6]); y_6 = vec512_fma(u_6, v, y_6);
+                    vec512 u_7 = vec512_set(w[c * 8 + 7]); y_7 = vec512_fma(u_7, v, y_7);
                 }
-                y_0 = vec512_max(y_0, vec512_mul(y_0, vec512_set((real)0.01)));
-                y_1 = vec512_max(y_1, vec512_mul(y_1, vec512_set((real)0.01)));
-                y_2 = vec512_max(y_2, vec512_mul(y_2, vec512_set((real)0.01)));
-                y_3 = vec512_max(y_3, vec512_mul(y_3, vec512_set((real)0.01)));
-                vec512_store(leaky_relu2 + block * 128 + o * 16, y_0);
-                vec512_store(leaky_relu2 + block * 128 + o * 16 + 16, y_1);
-                vec512_store(leaky_relu2 + block * 128 + o * 16 + 32, y_2);
-                vec512_store(leaky_relu2 + block * 128 + o * 16 + 48, y_3);
             }
+            y_0 = vec512_max(y_0, vec512_mul(y_0, vec512_set((real)0.01)));
+            y_1 = vec512_max(y_1, vec512_mul(y_1, vec512_set((real)0.01)));
+            y_2 = vec512_max(y_2, vec512_mul(y_2, vec512_set((real)0.01)));
+            y_3 = vec512_max(y_3, vec512_mul(y_3, vec512_set((real)0.01)));
+            y_4 = vec512_max(y_4, vec512_mul(y_4, vec512_set((real)0.01)));
+            y_5 = vec512_max(y_5, vec512_mul(y_5, vec512_set((real)0.01)));
+            y_6 = vec512_max(y_6, vec512_mul(y_6, vec512_set((real)0.01)));
+            y_7 = vec512_max(y_7, vec512_mul(y_7, vec512_set((real)0.01)));
+            vec512_store(leaky_relu2 + block * 128, y_0);
+            vec512_store(leaky_relu2 + block * 128 + 16, y_1);
+            vec512_store(leaky_relu2 + block * 128 + 32, y_2);
+            vec512_store(leaky_relu2 + block * 128 + 48, y_3);
+            vec512_store(leaky_relu2 + block * 128 + 64, y_4);
+            vec512_store(leaky_relu2 + block * 128 + 80, y_5);
+            vec512_store(leaky_relu2 + block * 128 + 96, y_6);
+            vec512_store(leaky_relu2 + block * 128 + 112, y_7);
         }
         {
-            for (int64_t o = 0; o < 8; o += 4) { /* channels made */
-                const real *bias = f->packed + o + 656;
-                vec512 y_0 = vec512_set(bias[0]); vec512_hold(y_0);
-                vec512 y_1 = vec512_set(bias[1]); vec512_hold(y_1);
-                vec512 y_2 = vec512_set(bias[2]); vec512_hold(y_2);
-                vec512 y_3 = vec512_set(bias[3]); vec512_hold(y_3);
-                const real *w = f->packed + o + 528;
-                {
-                    const real *x = f->leaky_relu2 + s * 272;
-                    for (int64_t c = 0; c < 16; c++) { /* channels read */
-                        vec512 v = vec512_load(x + c * 16); vec512_hold(v);
-                        vec512 u_0 = vec512_set(w[c * 8]); y_0 = vec512_fma(u_0, v, y_0);
-                        vec512 u_1 = vec512_set(w[c * 8 + 1]); y_1 = vec512_fma(u_1, v, y_1);
-                        vec512 u_2 = vec512_set(w[c * 8 + 2]); y_2 = vec512_fma(u_2, v, y_2);
-                        vec512 u_3 = vec512_set(w[c * 8 + 3]); y_3 = vec512_fma(u_3, v, y_3);
-                    }
+            const real *bias = f->packed + 656;
+            vec512 y_0 = vec512_set(bias[0]); vec512_hold(y_0);
+            vec512 y_1 = vec512_set(bias[1]); vec512_hold(y_1);
+            vec512 y_2 = vec512_set(bias[2]); vec512_hold(y_2);
+            vec512 y_3 = vec512_set(bias[3]); vec512_hold(y_3);
+            vec512 y_4 = vec512_set(bias[4]); vec512_hold(y_4);
+            vec512 y_5 = vec512_set(bias[5]); vec512_hold(y_5);
+            vec512 y_6 = vec512_set(bias[6]); vec512_hold(y_6);
+            vec512 y_7 = vec512_set(bias[7]); vec512_hold(y_7);
+            const real *w = f->packed + 528;
+            {
+                const real *x = f->leaky_relu2 + s * 272;
+                for (int64_t c = 0; c < 16; c++) { /* channels read */
+                    vec512 v = vec512_load(x + c * 16); vec512_hold(v);
+                    vec512 u_0 = vec512_set(w[c * 8]); y_0 = vec512_fma(u_0, v, y_0);
+                    vec512 u_1 = vec512_set(w[c * 8 + 1]); y_1 = vec512_fma(u_1, v, y_1);
+                    vec512 u_2 = vec512_set(w[c * 8 + 2]); y_2 = vec512_fma(u_2, v, y_2);
+                    vec512 u_3 = vec512_set(w[c * 8 + 3]); y_3 = vec512_fma(u_3, v, y_3);
+                    vec512 u_4 = vec512_set(w[c * 8 + 4]); y_4 = vec512_fma(u_4, v, y_4);
+                    vec512 u_5 = vec512_set(w[c * 8 + 5]); y_5 = vec512_fma(u_5, v, y_5);
+                    vec512 u_6 = vec512_set(w[c * 8 + 6]); y_6 = vec512_fma(u_6, v, y_6);
+                    vec512 u_7 = vec512_set(w[c * 8 + 7]); y_7 = vec512_fma(u_7, v, y_7);
                 }
-                vec512 global_max_pool1_max_0 = vec512_load(global_max_pool1 + o * 16);
-                vec512 global_max_pool1_site_0 = vec512_load(global_max_pool1_arg + o * 16);
-                global_max_pool1_site_0 = vec512_gt(y_0, global_max_pool1_max_0, vec512_set((real)(s)), global_max_pool1_site_0);
-                global_max_pool1_max_0 = vec512_max(y_0, global_max_pool1_max_0);
-                vec512_store(global_max_pool1 + o * 16, global_max_pool1_max_0);
-                vec512_store(global_max_pool1_arg + o * 16, global_max_pool1_site_0);
-                vec512 global_max_pool1_max_1 = vec512_load(global_max_pool1 + o * 16 + 16);
-                vec512 global_max_pool1_site_1 = vec512_load(global_max_pool1_arg + o * 16 + 16);
-                global_max_pool1_site_1 = vec512_gt(y_1, global_max_pool1_max_1, vec512_set((real)(s)), global_max_pool1_site_1);
-                global_max_pool1_max_1 = vec512_max(y_1, global_max_pool1_max_1);
-                vec512_store(global_max_pool1 + o * 16 + 16, global_max_pool1_max_1);
-                vec512_store(global_max_pool1_arg + o * 16 + 16, global_max_pool1_site_1);
-                vec512 global_max_pool1_max_2 = vec512_load(global_max_pool1 + o * 16 + 32);
-                vec512 global_max_pool1_site_2 = vec512_load(global_max_pool1_arg + o * 16 + 32);
-                global_max_pool1_site_2 = vec512_gt(y_2, global_max_pool1_max_2, vec512_set((real)(s)), global_max_pool1_site_2);
-                global_max_pool1_max_2 = vec512_max(y_2, global_max_pool1_max_2);
-                vec512_store(global_max_pool1 + o * 16 + 32, global_max_pool1_max_2);
-                vec512_store(global_max_pool1_arg + o * 16 + 32, global_max_pool1_site_2);
-                vec512 global_max_pool1_max_3 = vec512_load(global_max_pool1 + o * 16 + 48);
-                vec512 global_max_pool1_site_3 = vec512_load(global_max_pool1_arg + o * 16 + 48);
-                global_max_pool1_site_3 = vec512_gt(y_3, global_max_pool1_max_3, vec512_set((real)(s)), global_max_pool1_site_3);
-                global_max_pool1_max_3 = vec512_max(y_3, global_max_pool1_max_3);
-                vec512_store(global_max_pool1 + o * 16 + 48, global_max_pool1_max_3);
-                vec512_store(global_max_pool1_arg + o * 16 + 48, global_max_pool1_site_3);
             }
+            vec512 global_max_pool1_max_0 = vec512_load(global_max_pool1);
+            vec512 global_max_pool1_site_0 = vec512_load(global_max_pool1_arg);
+            global_max_pool1_site_0 = vec512_gt(y_0, global_max_pool1_max_0, vec512_set((real)(s)), global_max_pool1_site_0);
+            global_max_pool1_max_0 = vec512_max(y_0, global_max_pool1_max_0);
+            vec512_store(global_max_pool1, global_max_pool1_max_0);
+            vec512_store(global_max_pool1_arg, global_max_pool1_site_0);
+            vec512 global_max_pool1_max_1 = vec512_load(global_max_pool1 + 16);
+            vec512 global_max_pool1_site_1 = vec512_load(global_max_pool1_arg + 16);
+            global_max_pool1_site_1 = vec512_gt(y_1, global_max_pool1_max_1, vec512_set((real)(s)), global_max_pool1_site_1);
+            global_max_pool1_max_1 = vec512_max(y_1, global_max_pool1_max_1);
+            vec512_store(global_max_pool1 + 16, global_max_pool1_max_1);
+            vec512_store(global_max_pool1_arg + 16, global_max_pool1_site_1);
+            vec512 global_max_pool1_max_2 = vec512_load(global_max_pool1 + 32);
+            vec512 global_max_pool1_site_2 = vec512_load(global_max_pool1_arg + 32);
+            global_max_pool1_site_2 = vec512_gt(y_2, global_max_pool1_max_2, vec512_set((real)(s)), global_max_pool1_site_2);
+            global_max_pool1_max_2 = vec512_max(y_2, global_max_pool1_max_2);
+            vec512_store(global_max_pool1 + 32, global_max_pool1_max_2);
+            vec512_store(global_max_pool1_arg + 32, global_max_pool1_site_2);
+            vec512 global_max_pool1_max_3 = vec512_load(global_max_pool1 + 48);
+            vec512 global_max_pool1_site_3 = vec512_load(global_max_pool1_arg + 48);
+            global_max_pool1_site_3 = vec512_gt(y_3, global_max_pool1_max_3, vec512_set((real)(s)), global_max_pool1_site_3);
+            global_max_pool1_max_3 = vec512_max(y_3, global_max_pool1_max_3);
+            vec512_store(global_max_pool1 + 48, global_max_pool1_max_3);
+            vec512_store(global_max_pool1_arg + 48, global_max_pool1_site_3);
+            vec512 global_max_pool1_max_4 = vec512_load(global_max_pool1 + 64);
+            vec512 global_max_pool1_site_4 = vec512_load(global_max_pool1_arg + 64);
+            global_max_pool1_site_4 = vec512_gt(y_4, global_max_pool1_max_4, vec512_set((real)(s)), global_max_pool1_site_4);
+            global_max_pool1_max_4 = vec512_max(y_4, global_max_pool1_max_4);
+            vec512_store(global_max_pool1 + 64, global_max_pool1_max_4);
+            vec512_store(global_max_pool1_arg + 64, global_max_pool1_site_4);
+            vec512 global_max_pool1_max_5 = vec512_load(global_max_pool1 + 80);
+            vec512 global_max_pool1_site_5 = vec512_load(global_max_pool1_arg + 80);
+            global_max_pool1_site_5 = vec512_gt(y_5, global_max_pool1_max_5, vec512_set((real)(s)), global_max_pool1_site_5);
+            global_max_pool1_max_5 = vec512_max(y_5, global_max_pool1_max_5);
+            vec512_store(global_max_pool1 + 80, global_max_pool1_max_5);
+            vec512_store(global_max_pool1_arg + 80, global_max_pool1_site_5);
+            vec512 global_max_pool1_max_6 = vec512_load(global_max_pool1 + 96);
+            vec512 global_max_pool1_site_6 = vec512_load(global_max_pool1_arg + 96);
+            global_max_pool1_site_6 = vec512_gt(y_6, global_max_pool1_max_6, vec512_set((real)(s)), global_max_pool1_site_6);
+            global_max_pool1_max_6 = vec512_max(y_6, global_max_pool1_max_6);
+            vec512_store(global_max_pool1 + 96, global_max_pool1_max_6);
+            vec512_store(global_max_pool1_arg + 96, global_max_pool1_site_6);
+            vec512 global_max_pool1_max_7 = vec512_load(global_max_pool1 + 112);
+            vec512 global_max_pool1_site_7 = vec512_load(global_max_pool1_arg + 112);
+            global_max_pool1_site_7 = vec512_gt(y_7, global_max_pool1_max_7, vec512_set((real)(s)), global_max_pool1_site_7);
+            global_max_pool1_max_7 = vec512_max(y_7, global_max_pool1_max_7);
+            vec512_store(global_max_pool1 + 112, global_max_pool1_max_7);
+            vec512_store(global_max_pool1_arg + 112, global_max_pool1_site_7);
         }
     }
     join_max(&f->parts, f->extent2, f->global_max_pool1, f->global_max_pool1_arg, 8);
@@ -3571,62 +3647,94 @@ TARGET_AVX512 static void dconv3_avx512(const Frame *f)
                 }
             }
             for (int64_t block = 0; block < 2; block++) { /* channels made, 8 at a time */
-                for (int64_t o = 0; o < 8; o += 4) { /* channels made */
-                    vec512 y_0 = vec512_set(0); vec512_hold(y_0);
-                    vec512 y_1 = vec512_set(0); vec512_hold(y_1);
-                    vec512 y_2 = vec512_set(0); vec512_hold(y_2);
-                    vec512 y_3 = vec512_set(0); vec512_hold(y_3);
-                    const real *w = f->packed + block * 64 + o + 1264;
-                    {
-                        const real *x = f->dconv3 + s * 128;
-                        for (int64_t c = 0; c < 8; c++) { /* channels read */
-                            vec512 v = vec512_load(x + c * 16); vec512_hold(v);
-                            vec512 u_0 = vec512_set(w[c * 8]); y_0 = vec512_fma(u_0, v, y_0);
-                            vec512 u_1 = vec512_set(w[c * 8 + 1]); y_1 = vec512_fma(u_1, v, y_1);
-                            vec512 u_2 = vec512_set(w[c * 8 + 2]); y_2 = vec512_fma(u_2, v, y_2);
-                            vec512 u_3 = vec512_set(w[c * 8 + 3]); y_3 = vec512_fma(u_3, v, y_3);
-                        }
+                vec512 y_0 = vec512_set(0); vec512_hold(y_0);
+                vec512 y_1 = vec512_set(0); vec512_hold(y_1);
+                vec512 y_2 = vec512_set(0); vec512_hold(y_2);
+                vec512 y_3 = vec512_set(0); vec512_hold(y_3);
+                vec512 y_4 = vec512_set(0); vec512_hold(y_4);
+                vec512 y_5 = vec512_set(0); vec512_hold(y_5);
+                vec512 y_6 = vec512_set(0); vec512_hold(y_6);
+                vec512 y_7 = vec512_set(0); vec512_hold(y_7);
+                const real *w = f->packed + block * 64 + 1264;
+                {
+                    const real *x = f->dconv3 + s * 128;
+                    for (int64_t c = 0; c < 8; c++) { /* channels read */
+                        vec512 v = vec512_load(x + c * 16); vec512_hold(v);
+                        vec512 u_0 = vec512_set(w[c * 8]); y_0 = vec512_fma(u_0, v, y_0);
+                        vec512 u_1 = vec512_set(w[c * 8 + 1]); y_1 = vec512_fma(u_1, v, y_1);
+                        vec512 u_2 = vec512_set(w[c * 8 + 2]); y_2 = vec512_fma(u_2, v, y_2);
+                        vec512 u_3 = vec512_set(w[c * 8 + 3]); y_3 = vec512_fma(u_3, v, y_3);
+                        vec512 u_4 = vec512_set(w[c * 8 + 4]); y_4 = vec512_fma(u_4, v, y_4);
+                        vec512 u_5 = vec512_set(w[c * 8 + 5]); y_5 = vec512_fma(u_5, v, y_5);
+                        vec512 u_6 = vec512_set(w[c * 8 + 6]); y_6 = vec512_fma(u_6, v, y_6);
+                        vec512 u_7 = vec512_set(w[c * 8 + 7]); y_7 = vec512_fma(u_7, v, y_7);
                     }
-                    y_0 = vec512_gt(vec512_load(leaky_relu2 + block * 128 + o * 16), vec512_set(0), y_0, vec512_mul(y_0, vec512_set((real)0.01)));
-                    y_1 = vec512_gt(vec512_load(leaky_relu2 + block * 128 + o * 16 + 16), vec512_set(0), y_1, vec512_mul(y_1, vec512_set((real)0.01)));
-                    y_2 = vec512_gt(vec512_load(leaky_relu2 + block * 128 + o * 16 + 32), vec512_set(0), y_2, vec512_mul(y_2, vec512_set((real)0.01)));
-                    y_3 = vec512_gt(vec512_load(leaky_relu2 + block * 128 + o * 16 + 48), vec512_set(0), y_3, vec512_mul(y_3, vec512_set((real)0.01)));
-                    vec512_store(dconv2 + block * 128 + o * 16, y_0);
-                    vec512_store(dconv2 + block * 128 + o * 16 + 16, y_1);
-                    vec512_store(dconv2 + block * 128 + o * 16 + 32, y_2);
-                    vec512_store(dconv2 + block * 128 + o * 16 + 48, y_3);
-                    vec512_store(dconv2_bias + block * 128 + o * 16, vec512_add(vec512_load(dconv2_bias + block * 128 + o * 16), y_0));
-                    vec512_store(dconv2_bias + block * 128 + o * 16 + 16, vec512_add(vec512_load(dconv2_bias + block * 128 + o * 16 + 16), y_1));
-                    vec512_store(dconv2_bias + block * 128 + o * 16 + 32, vec512_add(vec512_load(dconv2_bias + block * 128 + o * 16 + 32), y_2));
-                    vec512_store(dconv2_bias + block * 128 + o * 16 + 48, vec512_add(vec512_load(dconv2_bias + block * 128 + o * 16 + 48), y_3));
                 }
+                y_0 = vec512_gt(vec512_load(leaky_relu2 + block * 128), vec512_set(0), y_0, vec512_mul(y_0, vec512_set((real)0.01)));
+                y_1 = vec512_gt(vec512_load(leaky_relu2 + block * 128 + 16), vec512_set(0), y_1, vec512_mul(y_1, vec512_set((real)0.01)));
+                y_2 = vec512_gt(vec512_load(leaky_relu2 + block * 128 + 32), vec512_set(0), y_2, vec512_mul(y_2, vec512_set((real)0.01)));
+                y_3 = vec512_gt(vec512_load(leaky_relu2 + block * 128 + 48), vec512_set(0), y_3, vec512_mul(y_3, vec512_set((real)0.01)));
+                y_4 = vec512_gt(vec512_load(leaky_relu2 + block * 128 + 64), vec512_set(0), y_4, vec512_mul(y_4, vec512_set((real)0.01)));
+                y_5 = vec512_gt(vec512_load(leaky_relu2 + block * 128 + 80), vec512_set(0), y_5, vec512_mul(y_5, vec512_set((real)0.01)));
+                y_6 = vec512_gt(vec512_load(leaky_relu2 + block * 128 + 96), vec512_set(0), y_6, vec512_mul(y_6, vec512_set((real)0.01)));
+                y_7 = vec512_gt(vec512_load(leaky_relu2 + block * 128 + 112), vec512_set(0), y_7, vec512_mul(y_7, vec512_set((real)0.01)));
+                vec512_store(dconv2 + block * 128, y_0);
+                vec512_store(dconv2 + block * 128 + 16, y_1);
+                vec512_store(dconv2 + block * 128 + 32, y_2);
+                vec512_store(dconv2 + block * 128 + 48, y_3);
+                vec512_store(dconv2 + block * 128 + 64, y_4);
+                vec512_store(dconv2 + block * 128 + 80, y_5);
+                vec512_store(dconv2 + block * 128 + 96, y_6);
+                vec512_store(dconv2 + block * 128 + 112, y_7);
+                vec512_store(dconv2_bias + block * 128, vec512_add(vec512_load(dconv2_bias + block * 128), y_0));
+                vec512_store(dconv2_bias + block * 128 + 16, vec512_add(vec512_load(dconv2_bias + block * 128 + 16), y_1));
+                vec512_store(dconv2_bias + block * 128 + 32, vec512_add(vec512_load(dconv2_bias + block * 128 + 32), y_2));
+                vec512_store(dconv2_bias + block * 128 + 48, vec512_add(vec512_load(dconv2_bias + block * 128 + 48), y_3));
+                vec512_store(dconv2_bias + block * 128 + 64, vec512_add(vec512_load(dconv2_bias + block * 128 + 64), y_4));
+                vec512_store(dconv2_bias + block * 128 + 80, vec512_add(vec512_load(dconv2_bias + block * 128 + 80), y_5));
+                vec512_store(dconv2_bias + block * 128 + 96, vec512_add(vec512_load(dconv2_bias + block * 128 + 96), y_6));
+                vec512_store(dconv2_bias + block * 128 + 112, vec512_add(vec512_load(dconv2_bias + block * 128 + 112), y_7));
             }
             for (int64_t block = 0; block < 2; block++) { /* channels made, 8 at a time */
-                for (int64_t o = 0; o < 8; o += 4) { /* channels made */
-                    vec512 y_0 = vec512_set(0); vec512_hold(y_0);
-                    vec512 y_1 = vec512_set(0); vec512_hold(y_1);
-                    vec512 y_2 = vec512_set(0); vec512_hold(y_2);
-                    vec512 y_3 = vec512_set(0); vec512_hold(y_3);
-                    const real *w = f->packed + block * 128 + o + 1392;
-                    {
-                        const real *x = f->dconv2 + s * 272;
-                        for (int64_t c = 0; c < 16; c++) { /* channels read */
-                            vec512 v = vec512_load(x + c * 16); vec512_hold(v);
-                            vec512 u_0 = vec512_set(w[c * 8]); y_0 = vec512_fma(u_0, v, y_0);
-                            vec512 u_1 = vec512_set(w[c * 8 + 1]); y_1 = vec512_fma(u_1, v, y_1);
-                            vec512 u_2 = vec512_set(w[c * 8 + 2]); y_2 = vec512_fma(u_2, v, y_2);
-                            vec512 u_3 = vec512_set(w[c * 8 + 3]); y_3 = vec512_fma(u_3, v, y_3);
-                        }
+                vec512 y_0 = vec512_set(0); vec512_hold(y_0);
+                vec512 y_1 = vec512_set(0); vec512_hold(y_1);
+                vec512 y_2 = vec512_set(0); vec512_hold(y_2);
+                vec512 y_3 = vec512_set(0); vec512_hold(y_3);
+                vec512 y_4 = vec512_set(0); vec512_hold(y_4);
+                vec512 y_5 = vec512_set(0); vec512_hold(y_5);
+                vec512 y_6 = vec512_set(0); vec512_hold(y_6);
+                vec512 y_7 = vec512_set(0); vec512_hold(y_7);
+                const real *w = f->packed + block * 128 + 1392;
+                {
+                    const real *x = f->dconv2 + s * 272;
+                    for (int64_t c = 0; c < 16; c++) { /* channels read */
+                        vec512 v = vec512_load(x + c * 16); vec512_hold(v);
+                        vec512 u_0 = vec512_set(w[c * 8]); y_0 = vec512_fma(u_0, v, y_0);
+                        vec512 u_1 = vec512_set(w[c * 8 + 1]); y_1 = vec512_fma(u_1, v, y_1);
+                        vec512 u_2 = vec512_set(w[c * 8 + 2]); y_2 = vec512_fma(u_2, v, y_2);
+                        vec512 u_3 = vec512_set(w[c * 8 + 3]); y_3 = vec512_fma(u_3, v, y_3);
+                        vec512 u_4 = vec512_set(w[c * 8 + 4]); y_4 = vec512_fma(u_4, v, y_4);
+                        vec512 u_5 = vec512_set(w[c * 8 + 5]); y_5 = vec512_fma(u_5, v, y_5);
+                        vec512 u_6 = vec512_set(w[c * 8 + 6]); y_6 = vec512_fma(u_6, v, y_6);
+                        vec512 u_7 = vec512_set(w[c * 8 + 7]); y_7 = vec512_fma(u_7, v, y_7);
                     }
-                    y_0 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + o * 16), vec512_set(0), y_0, vec512_mul(y_0, vec512_set((real)0.01)));
-                    y_1 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + o * 16 + 16), vec512_set(0), y_1, vec512_mul(y_1, vec512_set((real)0.01)));
-                    y_2 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + o * 16 + 32), vec512_set(0), y_2, vec512_mul(y_2, vec512_set((real)0.01)));
-                    y_3 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + o * 16 + 48), vec512_set(0), y_3, vec512_mul(y_3, vec512_set((real)0.01)));
-                    vec512_store(dmax_pool1 + block * 128 + o * 16, y_0);
-                    vec512_store(dmax_pool1 + block * 128 + o * 16 + 16, y_1);
-                    vec512_store(dmax_pool1 + block * 128 + o * 16 + 32, y_2);
-                    vec512_store(dmax_pool1 + block * 128 + o * 16 + 48, y_3);
                 }
+                y_0 = vec512_gt(vec512_load(leaky_relu1 + block * 128), vec512_set(0), y_0, vec512_mul(y_0, vec512_set((real)0.01)));
+                y_1 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + 16), vec512_set(0), y_1, vec512_mul(y_1, vec512_set((real)0.01)));
+                y_2 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + 32), vec512_set(0), y_2, vec512_mul(y_2, vec512_set((real)0.01)));
+                y_3 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + 48), vec512_set(0), y_3, vec512_mul(y_3, vec512_set((real)0.01)));
+                y_4 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + 64), vec512_set(0), y_4, vec512_mul(y_4, vec512_set((real)0.01)));
+                y_5 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + 80), vec512_set(0), y_5, vec512_mul(y_5, vec512_set((real)0.01)));
+                y_6 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + 96), vec512_set(0), y_6, vec512_mul(y_6, vec512_set((real)0.01)));
+                y_7 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + 112), vec512_set(0), y_7, vec512_mul(y_7, vec512_set((real)0.01)));
+                vec512_store(dmax_pool1 + block * 128, y_0);
+                vec512_store(dmax_pool1 + block * 128 + 16, y_1);
+                vec512_store(dmax_pool1 + block * 128 + 32, y_2);
+                vec512_store(dmax_pool1 + block * 128 + 48, y_3);
+                vec512_store(dmax_pool1 + block * 128 + 64, y_4);
+                vec512_store(dmax_pool1 + block * 128 + 80, y_5);
+                vec512_store(dmax_pool1 + block * 128 + 96, y_6);
+                vec512_store(dmax_pool1 + block * 128 + 112, y_7);
             }
         }
         {
@@ -4374,58 +4482,86 @@ TARGET_AVX512 static void dconv3_2_avx512(const Frame *f)
             }
         }
         for (int64_t block = 0; block < 2; block++) { /* channels made, 8 at a time */
-            for (int64_t o = 0; o < 8; o += 4) { /* channels made */
-                vec512 y_0 = vec512_set(0); vec512_hold(y_0);
-                vec512 y_1 = vec512_set(0); vec512_hold(y_1);
-                vec512 y_2 = vec512_set(0); vec512_hold(y_2);
-                vec512 y_3 = vec512_set(0); vec512_hold(y_3);
-                const real *w = f->packed + block * 64 + o + 1264;
-                {
-                    const real *x = f->dconv3 + s * 128;
-                    for (int64_t c = 0; c < 8; c++) { /* channels read */
-                        vec512 v = vec512_load(x + c * 16); vec512_hold(v);
-                        vec512 u_0 = vec512_set(w[c * 8]); y_0 = vec512_fma(u_0, v, y_0);
-                        vec512 u_1 = vec512_set(w[c * 8 + 1]); y_1 = vec512_fma(u_1, v, y_1);
-                        vec512 u_2 = vec512_set(w[c * 8 + 2]); y_2 = vec512_fma(u_2, v, y_2);
-                        vec512 u_3 = vec512_set(w[c * 8 + 3]); y_3 = vec512_fma(u_3, v, y_3);
-                    }
+            vec512 y_0 = vec512_set(0); vec512_hold(y_0);
+            vec512 y_1 = vec512_set(0); vec512_hold(y_1);
+            vec512 y_2 = vec512_set(0); vec512_hold(y_2);
+            vec512 y_3 = vec512_set(0); vec512_hold(y_3);
+            vec512 y_4 = vec512_set(0); vec512_hold(y_4);
+            vec512 y_5 = vec512_set(0); vec512_hold(y_5);
+            vec512 y_6 = vec512_set(0); vec512_hold(y_6);
+            vec512 y_7 = vec512_set(0); vec512_hold(y_7);
+            const real *w = f->packed + block * 64 + 1264;
+            {
+                const real *x = f->dconv3 + s * 128;
+                for (int64_t c = 0; c < 8; c++) { /* channels read */
+                    vec512 v = vec512_load(x + c * 16); vec512_hold(v);
+                    vec512 u_0 = vec512_set(w[c * 8]); y_0 = vec512_fma(u_0, v, y_0);
+                    vec512 u_1 = vec512_set(w[c * 8 + 1]); y_1 = vec512_fma(u_1, v, y_1);
+                    vec512 u_2 = vec512_set(w[c * 8 + 2]); y_2 = vec512_fma(u_2, v, y_2);
+                    vec512 u_3 = vec512_set(w[c * 8 + 3]); y_3 = vec512_fma(u_3, v, y_3);
+                    vec512 u_4 = vec512_set(w[c * 8 + 4]); y_4 = vec512_fma(u_4, v, y_4);
+                    vec512 u_5 = vec512_set(w[c * 8 + 5]); y_5 = vec512_fma(u_5, v, y_5);
+                    vec512 u_6 = vec512_set(w[c * 8 + 6]); y_6 = vec512_fma(u_6, v, y_6);
+                    vec512 u_7 = vec512_set(w[c * 8 + 7]); y_7 = vec512_fma(u_7, v, y_7);
                 }
-                y_0 = vec512_gt(vec512_load(leaky_relu2 + block * 128 + o * 16), vec512_set(0), y_0, vec512_mul(y_0, vec512_set((real)0.01)));
-                y_1 = vec512_gt(vec512_load(leaky_relu2 + block * 128 + o * 16 + 16), vec512_set(0), y_1, vec512_mul(y_1, vec512_set((real)0.01)));
-                y_2 = vec512_gt(vec512_load(leaky_relu2 + block * 128 + o * 16 + 32), vec512_set(0), y_2, vec512_mul(y_2, vec512_set((real)0.01)));
-                y_3 = vec512_gt(vec512_load(leaky_relu2 + block * 128 + o * 16 + 48), vec512_set(0), y_3, vec512_mul(y_3, vec512_set((real)0.01)));
-                vec512_store(dconv2 + block * 128 + o * 16, y_0);
-                vec512_store(dconv2 + block * 128 + o * 16 + 16, y_1);
-                vec512_store(dconv2 + block * 128 + o * 16 + 32, y_2);
-                vec512_store(dconv2 + block * 128 + o * 16 + 48, y_3);
             }
+            y_0 = vec512_gt(vec512_load(leaky_relu2 + block * 128), vec512_set(0), y_0, vec512_mul(y_0, vec512_set((real)0.01)));
+            y_1 = vec512_gt(vec512_load(leaky_relu2 + block * 128 + 16), vec512_set(0), y_1, vec512_mul(y_1, vec512_set((real)0.01)));
+            y_2 = vec512_gt(vec512_load(leaky_relu2 + block * 128 + 32), vec512_set(0), y_2, vec512_mul(y_2, vec512_set((real)0.01)));
+            y_3 = vec512_gt(vec512_load(leaky_relu2 + block * 128 + 48), vec512_set(0), y_3, vec512_mul(y_3, vec512_set((real)0.01)));
+            y_4 = vec512_gt(vec512_load(leaky_relu2 + block * 128 + 64), vec512_set(0), y_4, vec512_mul(y_4, vec512_set((real)0.01)));
+            y_5 = vec512_gt(vec512_load(leaky_relu2 + block * 128 + 80), vec512_set(0), y_5, vec512_mul(y_5, vec512_set((real)0.01)));
+            y_6 = vec512_gt(vec512_load(leaky_relu2 + block * 128 + 96), vec512_set(0), y_6, vec512_mul(y_6, vec512_set((real)0.01)));
+            y_7 = vec512_gt(vec512_load(leaky_relu2 + block * 128 + 112), vec512_set(0), y_7, vec512_mul(y_7, vec512_set((real)0.01)));
+            vec512_store(dconv2 + block * 128, y_0);
+            vec512_store(dconv2 + block * 128 + 16, y_1);
+            vec512_store(dconv2 + block * 128 + 32, y_2);
+            vec512_store(dconv2 + block * 128 + 48, y_3);
+            vec512_store(dconv2 + block * 128 + 64, y_4);
+            vec512_store(dconv2 + block * 128 + 80, y_5);
+            vec512_store(dconv2 + block * 128 + 96, y_6);
+            vec512_store(dconv2 + block * 128 + 112, y_7);
         }
         for (int64_t block = 0; block < 2; block++) { /* channels made, 8 at a time */
-            for (int64_t o = 0; o < 8; o += 4) { /* channels made */
-                vec512 y_0 = vec512_set(0); vec512_hold(y_0);
-                vec512 y_1 = vec512_set(0); vec512_hold(y_1);
-                vec512 y_2 = vec512_set(0); vec512_hold(y_2);
-                vec512 y_3 = vec512_set(0); vec512_hold(y_3);
-                const real *w = f->packed + block * 128 + o + 1392;
-                {
-                    const real *x = f->dconv2 + s * 272;
-                    for (int64_t c = 0; c < 16; c++) { /* channels read */
-                        vec512 v = vec512_load(x + c * 16); vec512_hold(v);
-                        vec512 u_0 = vec512_set(w[c * 8]); y_0 = vec512_fma(u_0, v, y_0);
-                        vec512 u_1 = vec512_set(w[c * 8 + 1]); y_1 = vec512_fma(u_1, v, y_1);
-                        vec512 u_2 = vec512_set(w[c * 8 + 2]); y_2 = vec512_fma(u_2, v, y_2);
-                        vec512 u_3 = vec512_set(w[c * 8 + 3]); y_3 = vec512_fma(u_3, v, y_3);
-                    }
+            vec512 y_0 = vec512_set(0); vec512_hold(y_0);
+            vec512 y_1 = vec512_set(0); vec512_hold(y_1);
+            vec512 y_2 = vec512_set(0); vec512_hold(y_2);
+            vec512 y_3 = vec512_set(0); vec512_hold(y_3);
+            vec512 y_4 = vec512_set(0); vec512_hold(y_4);
+            vec512 y_5 = vec512_set(0); vec512_hold(y_5);
+            vec512 y_6 = vec512_set(0); vec512_hold(y_6);
+            vec512 y_7 = vec512_set(0); vec512_hold(y_7);
+            const real *w = f->packed + block * 128 + 1392;
+            {
+                const real *x = f->dconv2 + s * 272;
+                for (int64_t c = 0; c < 16; c++) { /* channels read */
+                    vec512 v = vec512_load(x + c * 16); vec512_hold(v);
+                    vec512 u_0 = vec512_set(w[c * 8]); y_0 = vec512_fma(u_0, v, y_0);
+                    vec512 u_1 = vec512_set(w[c * 8 + 1]); y_1 = vec512_fma(u_1, v, y_1);
+                    vec512 u_2 = vec512_set(w[c * 8 + 2]); y_2 = vec512_fma(u_2, v, y_2);
+                    vec512 u_3 = vec512_set(w[c * 8 + 3]); y_3 = vec512_fma(u_3, v, y_3);
+                    vec512 u_4 = vec512_set(w[c * 8 + 4]); y_4 = vec512_fma(u_4, v, y_4);
+                    vec512 u_5 = vec512_set(w[c * 8 + 5]); y_5 = vec512_fma(u_5, v, y_5);
+                    vec512 u_6 = vec512_set(w[c * 8 + 6]); y_6 = vec512_fma(u_6, v, y_6);
+                    vec512 u_7 = vec512_set(w[c * 8 + 7]); y_7 = vec512_fma(u_7, v, y_7);
                 }
-                y_0 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + o * 16), vec512_set(0), y_0, vec512_mul(y_0, vec512_set((real)0.01)));
-                y_1 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + o * 16 + 16), vec512_set(0), y_1, vec512_mul(y_1, vec512_set((real)0.01)));
-                y_2 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + o * 16 + 32), vec512_set(0), y_2, vec512_mul(y_2, vec512_set((real)0.01)));
-                y_3 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + o * 16 + 48), vec512_set(0), y_3, vec512_mul(y_3, vec512_set((real)0.01)));
-                vec512_store(dmax_pool1 + block * 128 + o * 16, y_0);
-                vec512_store(dmax_pool1 + block * 128 + o * 16 + 16, y_1);
-                vec512_store(dmax_pool1 + block * 128 + o * 16 + 32, y_2);
-                vec512_store(dmax_pool1 + block * 128 + o * 16 + 48, y_3);
             }
+            y_0 = vec512_gt(vec512_load(leaky_relu1 + block * 128), vec512_set(0), y_0, vec512_mul(y_0, vec512_set((real)0.01)));
+            y_1 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + 16), vec512_set(0), y_1, vec512_mul(y_1, vec512_set((real)0.01)));
+            y_2 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + 32), vec512_set(0), y_2, vec512_mul(y_2, vec512_set((real)0.01)));
+            y_3 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + 48), vec512_set(0), y_3, vec512_mul(y_3, vec512_set((real)0.01)));
+            y_4 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + 64), vec512_set(0), y_4, vec512_mul(y_4, vec512_set((real)0.01)));
+            y_5 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + 80), vec512_set(0), y_5, vec512_mul(y_5, vec512_set((real)0.01)));
+            y_6 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + 96), vec512_set(0), y_6, vec512_mul(y_6, vec512_set((real)0.01)));
+            y_7 = vec512_gt(vec512_load(leaky_relu1 + block * 128 + 112), vec512_set(0), y_7, vec512_mul(y_7, vec512_set((real)0.01)));
+            vec512_store(dmax_pool1 + block * 128, y_0);
+            vec512_store(dmax_pool1 + block * 128 + 16, y_1);
+            vec512_store(dmax_pool1 + block * 128 + 32, y_2);
+            vec512_store(dmax_pool1 + block * 128 + 48, y_3);
+            vec512_store(dmax_pool1 + block * 128 + 64, y_4);
+            vec512_store(dmax_pool1 + block * 128 + 80, y_5);
+            vec512_store(dmax_pool1 + block * 128 + 96, y_6);
+            vec512_store(dmax_pool1 + block * 128 + 112, y_7);
         }
     }
 }
@@ -5303,67 +5439,99 @@ TARGET_AVX2 static void conv2_avx2(const Frame *f)
         real *leaky_relu2 = leaky_relu2_tile_2;
         real *global_max_pool1 = f->global_max_pool1;
         for (int64_t block = 0; block < 2; block++) { /* channels made, 8 at a time */
-            for (int64_t o = 0; o < 8; o += 4) { /* channels made */
-                for (int64_t lane = 0; lane < 16; lane += 8) { /* samples */
-                    const real *bias = f->packed + block * 8 + o + 512;
-                    vec256 y_0 = vec256_set(bias[0]); vec256_hold(y_0);
-                    vec256 y_1 = vec256_set(bias[1]); vec256_hold(y_1);
-                    vec256 y_2 = vec256_set(bias[2]); vec256_hold(y_2);
-                    vec256 y_3 = vec256_set(bias[3]); vec256_hold(y_3);
-                    const real *w = f->packed + block * 128 + o + 256;
-                    {
-                        const real *x = f->leaky_relu1 + s * 272 + lane;
-                        for (int64_t c = 0; c < 16; c++) { /* channels read */
-                            vec256 v = vec256_load(x + c * 16); vec256_hold(v);
-                            vec256 u_0 = vec256_set(w[c * 8]); y_0 = vec256_fma(u_0, v, y_0);
-                            vec256 u_1 = vec256_set(w[c * 8 + 1]); y_1 = vec256_fma(u_1, v, y_1);
-                            vec256 u_2 = vec256_set(w[c * 8 + 2]); y_2 = vec256_fma(u_2, v, y_2);
-                            vec256 u_3 = vec256_set(w[c * 8 + 3]); y_3 = vec256_fma(u_3, v, y_3);
-                        }
+            for (int64_t lane = 0; lane < 16; lane += 8) { /* samples */
+                const real *bias = f->packed + block * 8 + 512;
+                vec256 y_0 = vec256_set(bias[0]); vec256_hold(y_0);
+                vec256 y_1 = vec256_set(bias[1]); vec256_hold(y_1);
+                vec256 y_2 = vec256_set(bias[2]); vec256_hold(y_2);
+                vec256 y_3 = vec256_set(bias[3]); vec256_hold(y_3);
+                vec256 y_4 = vec256_set(bias[4]); vec256_hold(y_4);
+                vec256 y_5 = vec256_set(bias[5]); vec256_hold(y_5);
+                vec256 y_6 = vec256_set(bias[6]); vec256_hold(y_6);
+                vec256 y_7 = vec256_set(bias[7]); vec256_hold(y_7);
+                const real *w = f->packed + block * 128 + 256;
+                {
+                    const real *x = f->leaky_relu1 + s * 272 + lane;
+                    for (int64_t c = 0; c < 16; c++) { /* channels read */
+                        vec256 v = vec256_load(x + c * 16); vec256_hold(v);
+                        vec256 u_0 = vec256_set(w[c * 8]); y_0 = vec256_fma(u_0, v, y_0);
+                        vec256 u_1 = vec256_set(w[c * 8 + 1]); y_1 = vec256_fma(u_1, v, y_1);
+                        vec256 u_2 = vec256_set(w[c * 8 + 2]); y_2 = vec256_fma(u_2, v, y_2);
+                        vec256 u_3 = vec256_set(w[c * 8 + 3]); y_3 = vec256_fma(u_3, v, y_3);
+                        vec256 u_4 = vec256_set(w[c * 8 + 4]); y_4 = vec256_fma(u_4, v, y_4);
+                        vec256 u_5 = vec256_set(w[c * 8 + 5]); y_5 = vec256_fma(u_5, v, y_5);
+                        vec256 u_6 = vec256_set(w[c * 8 + 6]); y_6 = vec256_fma(u_6, v, y_6);
+                        vec256 u_7 = vec256_set(w[c * 8 + 7]); y_7 = vec256_fma(u_7, v, y_7);
                     }
-                    y_0 = vec256_max(y_0, vec256_mul(y_0, vec256_set((real)0.01)));
-                    y_1 = vec256_max(y_1, vec256_mul(y_1, vec256_set((real)0.01)));
-                    y_2 = vec256_max(y_2, vec256_mul(y_2, vec256_set((real)0.01)));
-                    y_3 = vec256_max(y_3, vec256_mul(y_3, vec256_set((real)0.01)));
-                    vec256_store(leaky_relu2 + block * 128 + o * 16 + lane, y_0);
-                    vec256_store(leaky_relu2 + block * 128 + o * 16 + lane + 16, y_1);
-                    vec256_store(leaky_relu2 + block * 128 + o * 16 + lane + 32, y_2);
-                    vec256_store(leaky_relu2 + block * 128 + o * 16 + lane + 48, y_3);
                 }
+                y_0 = vec256_max(y_0, vec256_mul(y_0, vec256_set((real)0.01)));
+                y_1 = vec256_max(y_1, vec256_mul(y_1, vec256_set((real)0.01)));
+                y_2 = vec256_max(y_2, vec256_mul(y_2, vec256_set((real)0.01)));
+                y_3 = vec256_max(y_3, vec256_mul(y_3, vec256_set((real)0.01)));
+                y_4 = vec256_max(y_4, vec256_mul(y_4, vec256_set((real)0.01)));
+                y_5 = vec256_max(y_5, vec256_mul(y_5, vec256_set((real)0.01)));
+                y_6 = vec256_max(y_6, vec256_mul(y_6, vec256_set((real)0.01)));
+                y_7 = vec256_max(y_7, vec256_mul(y_7, vec256_set((real)0.01)));
+                vec256_store(leaky_relu2 + block * 128 + lane, y_0);
+                vec256_store(leaky_relu2 + block * 128 + lane + 16, y_1);
+                vec256_store(leaky_relu2 + block * 128 + lane + 32, y_2);
+                vec256_store(leaky_relu2 + block * 128 + lane + 48, y_3);
+                vec256_store(leaky_relu2 + block * 128 + lane + 64, y_4);
+                vec256_store(leaky_relu2 + block * 128 + lane + 80, y_5);
+                vec256_store(leaky_relu2 + block * 128 + lane + 96, y_6);
+                vec256_store(leaky_relu2 + block * 128 + lane + 112, y_7);
             }
         }
         {
-            for (int64_t o = 0; o < 8; o += 4) { /* channels made */
-                for (int64_t lane = 0; lane < 16; lane += 8) { /* samples */
-                    const real *bias = f->packed + o + 656;
-                    vec256 y_0 = vec256_set(bias[0]); vec256_hold(y_0);
-                    vec256 y_1 = vec256_set(bias[1]); vec256_hold(y_1);
-                    vec256 y_2 = vec256_set(bias[2]); vec256_hold(y_2);
-                    vec256 y_3 = vec256_set(bias[3]); vec256_hold(y_3);
-                    const real *w = f->packed + o + 528;
-                    {
-                        const real *x = leaky_relu2_tile_2 + lane;
-                        for (int64_t c = 0; c < 16; c++) { /* channels read */
-                            vec256 v = vec256_load(x + c * 16); vec256_hold(v);
-                            vec256 u_0 = vec256_set(w[c * 8]); y_0 = vec256_fma(u_0, v, y_0);
-                            vec256 u_1 = vec256_set(w[c * 8 + 1]); y_1 = vec256_fma(u_1, v, y_1);
-                            vec256 u_2 = vec256_set(w[c * 8 + 2]); y_2 = vec256_fma(u_2, v, y_2);
-                            vec256 u_3 = vec256_set(w[c * 8 + 3]); y_3 = vec256_fma(u_3, v, y_3);
-                        }
+            for (int64_t lane = 0; lane < 16; lane += 8) { /* samples */
+                const real *bias = f->packed + 656;
+                vec256 y_0 = vec256_set(bias[0]); vec256_hold(y_0);
+                vec256 y_1 = vec256_set(bias[1]); vec256_hold(y_1);
+                vec256 y_2 = vec256_set(bias[2]); vec256_hold(y_2);
+                vec256 y_3 = vec256_set(bias[3]); vec256_hold(y_3);
+                vec256 y_4 = vec256_set(bias[4]); vec256_hold(y_4);
+                vec256 y_5 = vec256_set(bias[5]); vec256_hold(y_5);
+                vec256 y_6 = vec256_set(bias[6]); vec256_hold(y_6);
+                vec256 y_7 = vec256_set(bias[7]); vec256_hold(y_7);
+                const real *w = f->packed + 528;
+                {
+                    const real *x = leaky_relu2_tile_2 + lane;
+                    for (int64_t c = 0; c < 16; c++) { /* channels read */
+                        vec256 v = vec256_load(x + c * 16); vec256_hold(v);
+                        vec256 u_0 = vec256_set(w[c * 8]); y_0 = vec256_fma(u_0, v, y_0);
+                        vec256 u_1 = vec256_set(w[c * 8 + 1]); y_1 = vec256_fma(u_1, v, y_1);
+                        vec256 u_2 = vec256_set(w[c * 8 + 2]); y_2 = vec256_fma(u_2, v, y_2);
+                        vec256 u_3 = vec256_set(w[c * 8 + 3]); y_3 = vec256_fma(u_3, v, y_3);
+                        vec256 u_4 = vec256_set(w[c * 8 + 4]); y_4 = vec256_fma(u_4, v, y_4);
+                        vec256 u_5 = vec256_set(w[c * 8 + 5]); y_5 = vec256_fma(u_5, v, y_5);
+                        vec256 u_6 = vec256_set(w[c * 8 + 6]); y_6 = vec256_fma(u_6, v, y_6);
+                        vec256 u_7 = vec256_set(w[c * 8 + 7]); y_7 = vec256_fma(u_7, v, y_7);
                     }
-                    vec256 global_max_pool1_max_0 = vec256_load(global_max_pool1 + o * 16 + lane);
-                    global_max_pool1_max_0 = vec256_max(y_0, global_max_pool1_max_0);
-                    vec256_store(global_max_pool1 + o * 16 + lane, global_max_pool1_max_0);
-                    vec256 global_max_pool1_max_1 = vec256_load(global_max_pool1 + o * 16 + lane + 16);
-                    global_max_pool1_max_1 = vec256_max(y_1, global_max_pool1_max_1);
-                    vec256_store(global_max_pool1 + o * 16 + lane + 16, global_max_pool1_max_1);
-                    vec256 global_max_pool1_max_2 = vec256_load(global_max_pool1 + o * 16 + lane + 32);
-                    global_max_pool1_max_2 = vec256_max(y_2, global_max_pool1_max_2);
-                    vec256_store(global_max_pool1 + o * 16 + lane + 32, global_max_pool1_max_2);
-                    vec256 global_max_pool1_max_3 = vec256_load(global_max_pool1 + o * 16 + lane + 48);
-                    global_max_pool1_max_3 = vec256_max(y_3, global_max_pool1_max_3);
-                    vec256_store(global_max_pool1 + o * 16 + lane + 48, global_max_pool1_max_3);
                 }
+                vec256 global_max_pool1_max_0 = vec256_load(global_max_pool1 + lane);
+                global_max_pool1_max_0 = vec256_max(y_0, global_max_pool1_max_0);
+                vec256_store(global_max_pool1 + lane, global_max_pool1_max_0);
+                vec256 global_max_pool1_max_1 = vec256_load(global_max_pool1 + lane + 16);
+                global_max_pool1_max_1 = vec256_max(y_1, global_max_pool1_max_1);
+                vec256_store(global_max_pool1 + lane + 16, global_max_pool1_max_1);
+                vec256 global_max_pool1_max_2 = vec256_load(global_max_pool1 + lane + 32);
+                global_max_pool1_max_2 = vec256_max(y_2, global_max_pool1_max_2);
+                vec256_store(global_max_pool1 + lane + 32, global_max_pool1_max_2);
+                vec256 global_max_pool1_max_3 = vec256_load(global_max_pool1 + lane + 48);
+                global_max_pool1_max_3 = vec256_max(y_3, global_max_pool1_max_3);
+                vec256_store(global_max_pool1 + lane + 48, global_max_pool1_max_3);
+                vec256 global_max_pool1_max_4 = vec256_load(global_max_pool1 + lane + 64);
+                global_max_pool1_max_4 = vec256_max(y_4, global_max_pool1_max_4);
+                vec256_store(global_max_pool1 + lane + 64, global_max_pool1_max_4);
+                vec256 global_max_pool1_max_5 = vec256_load(global_max_pool1 + lane + 80);
+                global_max_pool1_max_5 = vec256_max(y_5, global_max_pool1_max_5);
+                vec256_store(global_max_pool1 + lane + 80, global_max_pool1_max_5);
+                vec256 global_max_pool1_max_6 = vec256_load(global_max_pool1 + lane + 96);
+                global_max_pool1_max_6 = vec256_max(y_6, global_max_pool1_max_6);
+                vec256_store(global_max_pool1 + lane + 96, global_max_pool1_max_6);
+                vec256 global_max_pool1_max_7 = vec256_load(global_max_pool1 + lane + 112);
+                global_max_pool1_max_7 = vec256_max(y_7, global_max_pool1_max_7);
+                vec256_store(global_max_pool1 + lane + 112, global_max_pool1_max_7);
             }
         }
     }
@@ -5703,79 +5871,123 @@ TARGET_AVX2 static void conv2_2_avx2(const Frame *f)
         real *global_max_pool1 = f->global_max_pool1;
         real *global_max_pool1_arg = f->global_max_pool1_arg;
         for (int64_t block = 0; block < 2; block++) { /* channels made, 8 at a time */
-            for (int64_t o = 0; o < 8; o += 4) { /* channels made */
-                for (int64_t lane = 0; lane < 16; lane += 8) { /* samples */
-                    const real *bias = f->packed + block * 8 + o + 512;
-                    vec256 y_0 = vec256_set(bias[0]); vec256_hold(y_0);
-                    vec256 y_1 = vec256_set(bias[1]); vec256_hold(y_1);
-                    vec256 y_2 = vec256_set(bias[2]); vec256_hold(y_2);
-                    vec256 y_3 = vec256_set(bias[3]); vec256_hold(y_3);
-                    const real *w = f->packed + block * 128 + o + 256;
-                    {
-                        const real *x = f->leaky_relu1 + s * 272 + lane;
-                        for (int64_t c = 0; c < 16; c++) { /* channels read */
-                            vec256 v = vec256_load(x + c * 16); vec256_hold(v);
-                            vec256 u_0 = vec256_set(w[c * 8]); y_0 = vec256_fma(u_0, v, y_0);
-                            vec256 u_1 = vec256_set(w[c * 8 + 1]); y_1 = vec256_fma(u_1, v, y_1);
-                            vec256 u_2 = vec256_set(w[c * 8 + 2]); y_2 = vec256_fma(u_2, v, y_2);
-                            vec256 u_3 = vec256_set(w[c * 8 + 3]); y_3 = vec256_fma(u_3, v, y_3);
-                        }
+            for (int64_t lane = 0; lane < 16; lane += 8) { /* samples */
+                const real *bias = f->packed + block * 8 + 512;
+                vec256 y_0 = vec256_set(bias[0]); vec256_hold(y_0);
+                vec256 y_1 = vec256_set(bias[1]); vec256_hold(y_1);
+                vec256 y_2 = vec256_set(bias[2]); vec256_hold(y_2);
+                vec256 y_3 = vec256_set(bias[3]); vec256_hold(y_3);
+                vec256 y_4 = vec256_set(bias[4]); vec256_hold(y_4);
+                vec256 y_5 = vec256_set(bias[5]); vec256_hold(y_5);
+                vec256 y_6 = vec256_set(bias[6]); vec256_hold(y_6);
+                vec256 y_7 = vec256_set(bias[7]); vec256_hold(y_7);
+                const real *w = f->packed + block * 128 + 256;
+                {
+                    const real *x = f->leaky_relu1 + s * 272 + lane;
+                    for (int64_t c = 0; c < 16; c++) { /* channels read */
+                        vec256 v = vec256_load(x + c * 16); vec256_hold(v);
+                        vec256 u_0 = vec256_set(w[c * 8]); y_0 = vec256_fma(u_0, v, y_0);
+                        vec256 u_1 = vec256_set(w[c * 8 + 1]); y_1 = vec256_fma(u_1, v, y_1);
+                        vec256 u_2 = vec256_set(w[c * 8 + 2]); y_2 = vec256_fma(u_2, v, y_2);
+                        vec256 u_3 = vec256_set(w[c * 8 + 3]); y_3 = vec256_fma(u_3, v, y_3);
+                        vec256 u_4 = vec256_set(w[c * 8 + 4]); y_4 = vec256_fma(u_4, v, y_4);
+                        vec256 u_5 = vec256_set(w[c * 8 + 5]); y_5 = vec256_fma(u_5, v, y_5);
+                        vec256 u_6 = vec256_set(w[c * 8 + 6]); y_6 = vec256_fma(u_6, v, y_6);
+                        vec256 u_7 = vec256_set(w[c * 8 + 7]); y_7 = vec256_fma(u_7, v, y_7);
                     }
-                    y_0 = vec256_max(y_0, vec256_mul(y_0, vec256_set((real)0.01)));
-                    y_1 = vec256_max(y_1, vec256_mul(y_1, vec256_set((real)0.01)));
-                    y_2 = vec256_max(y_2, vec256_mul(y_2, vec256_set((real)0.01)));
-                    y_3 = vec256_max(y_3, vec256_mul(y_3, vec256_set((real)0.01)));
-                    vec256_store(leaky_relu2 + block * 128 + o * 16 + lane, y_0);
-                    vec256_store(leaky_relu2 + block * 128 + o * 16 + lane + 16, y_1);
-                    vec256_store(leaky_relu2 + block * 128 + o * 16 + lane + 32, y_2);
-                    vec256_store(leaky_relu2 + block * 128 + o * 16 + lane + 48, y_3);
                 }
+                y_0 = vec256_max(y_0, vec256_mul(y_0, vec256_set((real)0.01)));
+                y_1 = vec256_max(y_1, vec256_mul(y_1, vec256_set((real)0.01)));
+                y_2 = vec256_max(y_2, vec256_mul(y_2, vec256_set((real)0.01)));
+                y_3 = vec256_max(y_3, vec256_mul(y_3, vec256_set((real)0.01)));
+                y_4 = vec256_max(y_4, vec256_mul(y_4, vec256_set((real)0.01)));
+                y_5 = vec256_max(y_5, vec256_mul(y_5, vec256_set((real)0.01)));
+                y_6 = vec256_max(y_6, vec256_mul(y_6, vec256_set((real)0.01)));
+                y_7 = vec256_max(y_7, vec256_mul(y_7, vec256_set((real)0.01)));
+                vec256_store(leaky_relu2 + block * 128 + lane, y_0);
+                vec256_store(leaky_relu2 + block * 128 + lane + 16, y_1);
+                vec256_store(leaky_relu2 + block * 128 + lane + 32, y_2);
+                vec256_store(leaky_relu2 + block * 128 + lane + 48, y_3);
+                vec256_store(leaky_relu2 + block * 128 + lane + 64, y_4);
+                vec256_store(leaky_relu2 + block * 128 + lane + 80, y_5);
+                vec256_store(leaky_relu2 + block * 128 + lane + 96, y_6);
+                vec256_store(leaky_relu2 + block * 128 + lane + 112, y_7);
             }
         }
         {
-            for (int64_t o = 0; o < 8; o += 4) { /* channels made */
-                for (int64_t lane = 0; lane < 16; lane += 8) { /* samples */
-                    const real *bias = f->packed + o + 656;
-                    vec256 y_0 = vec256_set(bias[0]); vec256_hold(y_0);
-                    vec256 y_1 = vec256_set(bias[1]); vec256_hold(y_1);
-                    vec256 y_2 = vec256_set(bias[2]); vec256_hold(y_2);
-                    vec256 y_3 = vec256_set(bias[3]); vec256_hold(y_3);
-                    const real *w = f->packed + o + 528;
-                    {
-                        const real *x = f->leaky_relu2 + s * 272 + lane;
-                        for (int64_t c = 0; c < 16; c++) { /* channels read */
-                            vec256 v = vec256_load(x + c * 16); vec256_hold(v);
-                            vec256 u_0 = vec256_set(w[c * 8]); y_0 = vec256_fma(u_0, v, y_0);
-                            vec256 u_1 = vec256_set(w[c * 8 + 1]); y_1 = vec256_fma(u_1, v, y_1);
-                            vec256 u_2 = vec256_set(w[c * 8 + 2]); y_2 = vec256_fma(u_2, v, y_2);
-                            vec256 u_3 = vec256_set(w[c * 8 + 3]); y_3 = vec256_fma(u_3, v, y_3);
-                        }
+            for (int64_t lane = 0; lane < 16; lane += 8) { /* samples */
+                const real *bias = f->packed + 656;
+                vec256 y_0 = vec256_set(bias[0]); vec256_hold(y_0);
+                vec256 y_1 = vec256_set(bias[1]); vec256_hold(y_1);
+                vec256 y_2 = vec256_set(bias[2]); vec256_hold(y_2);
+                vec256 y_3 = vec256_set(bias[3]); vec256_hold(y_3);
+                vec256 y_4 = vec256_set(bias[4]); vec256_hold(y_4);
+                vec256 y_5 = vec256_set(bias[5]); vec256_hold(y_5);
+                vec256 y_6 = vec256_set(bias[6]); vec256_hold(y_6);
+                vec256 y_7 = vec256_set(bias[7]); vec256_hold(y_7);
+                const real *w = f->packed + 528;
+                {
+                    const real *x = f->leaky_relu2 + s * 272 + lane;
+                    for (int64_t c = 0; c < 16; c++) { /* channels read */
+                        vec256 v = vec256_load(x + c * 16); vec256_hold(v);
+                        vec256 u_0 = vec256_set(w[c * 8]); y_0 = vec256_fma(u_0, v, y_0);
+                        vec256 u_1 = vec256_set(w[c * 8 + 1]); y_1 = vec256_fma(u_1, v, y_1);
+                        vec256 u_2 = vec256_set(w[c * 8 + 2]); y_2 = vec256_fma(u_2, v, y_2);
+                        vec256 u_3 = vec256_set(w[c * 8 + 3]); y_3 = vec256_fma(u_3, v, y_3);
+                        vec256 u_4 = vec256_set(w[c * 8 + 4]); y_4 = vec256_fma(u_4, v, y_4);
+                        vec256 u_5 = vec256_set(w[c * 8 + 5]); y_5 = vec256_fma(u_5, v, y_5);
+                        vec256 u_6 = vec256_set(w[c * 8 + 6]); y_6 = vec256_fma(u_6, v, y_6);
+                        vec256 u_7 = vec256_set(w[c * 8 + 7]); y_7 = vec256_fma(u_7, v, y_7);
                     }
-                    vec256 global_max_pool1_max_0 = vec256_load(global_max_pool1 + o * 16 + lane);
-                    vec256 global_max_pool1_site_0 = vec256_load(global_max_pool1_arg + o * 16 + lane);
-                    global_max_pool1_site_0 = vec256_gt(y_0, global_max_pool1_max_0, vec256_set((real)(s)), global_max_pool1_site_0);
-                    global_max_pool1_max_0 = vec256_max(y_0, global_max_pool1_max_0);
-                    vec256_store(global_max_pool1 + o * 16 + lane, global_max_pool1_max_0);
-                    vec256_store(global_max_pool1_arg + o * 16 + lane, global_max_pool1_site_0);
-                    vec256 global_max_pool1_max_1 = vec256_load(global_max_pool1 + o * 16 + lane + 16);
-                    vec256 global_max_pool1_site_1 = vec256_load(global_max_pool1_arg + o * 16 + lane + 16);
-                    global_max_pool1_site_1 = vec256_gt(y_1, global_max_pool1_max_1, vec256_set((real)(s)), global_max_pool1_site_1);
-                    global_max_pool1_max_1 = vec256_max(y_1, global_max_pool1_max_1);
-                    vec256_store(global_max_pool1 + o * 16 + lane + 16, global_max_pool1_max_1);
-                    vec256_store(global_max_pool1_arg + o * 16 + lane + 16, global_max_pool1_site_1);
-                    vec256 global_max_pool1_max_2 = vec256_load(global_max_pool1 + o * 16 + lane + 32);
-                    vec256 global_max_pool1_site_2 = vec256_load(global_max_pool1_arg + o * 16 + lane + 32);
-                    global_max_pool1_site_2 = vec256_gt(y_2, global_max_pool1_max_2, vec256_set((real)(s)), global_max_pool1_site_2);
-                    global_max_pool1_max_2 = vec256_max(y_2, global_max_pool1_max_2);
-                    vec256_store(global_max_pool1 + o * 16 + lane + 32, global_max_pool1_max_2);
-                    vec256_store(global_max_pool1_arg + o * 16 + lane + 32, global_max_pool1_site_2);
-                    vec256 global_max_pool1_max_3 = vec256_load(global_max_pool1 + o * 16 + lane + 48);
-                    vec256 global_max_pool1_site_3 = vec256_load(global_max_pool1_arg + o * 16 + lane + 48);
-                    global_max_pool1_site_3 = vec256_gt(y_3, global_max_pool1_max_3, vec256_set((real)(s)), global_max_pool1_site_3);
-                    global_max_pool1_max_3 = vec256_max(y_3, global_max_pool1_max_3);
-                    vec256_store(global_max_pool1 + o * 16 + lane + 48, global_max_pool1_max_3);
-                    vec256_store(global_max_pool1_arg + o * 16 + lane + 48, global_max_pool1_site_3);
                 }
+                vec256 global_max_pool1_max_0 = vec256_load(global_max_pool1 + lane);
+                vec256 global_max_pool1_site_0 = vec256_load(global_max_pool1_arg + lane);
+                global_max_pool1_site_0 = vec256_gt(y_0, global_max_pool1_max_0, vec256_set((real)(s)), global_max_pool1_site_0);
+                global_max_pool1_max_0 = vec256_max(y_0, global_max_pool1_max_0);
+                vec256_store(global_max_pool1 + lane, global_max_pool1_max_0);
+                vec256_store(global_max_pool1_arg + lane, global_max_pool1_site_0);
+                vec256 global_max_pool1_max_1 = vec256_load(global_max_pool1 + lane + 16);
+                vec256 global_max_pool1_site_1 = vec256_load(global_max_pool1_arg + lane + 16);
+                global_max_pool1_site_1 = vec256_gt(y_1, global_max_pool1_max_1, vec256_set((real)(s)), global_max_pool1_site_1);
+                global_max_pool1_max_1 = vec256_max(y_1, global_max_pool1_max_1);
+                vec256_store(global_max_pool1 + lane + 16, global_max_pool1_max_1);
+                vec256_store(global_max_pool1_arg + lane + 16, global_max_pool1_site_1);
+                vec256 global_max_pool1_max_2 = vec256_load(global_max_pool1 + lane + 32);
+                vec256 global_max_pool1_site_2 = vec256_load(global_max_pool1_arg + lane + 32);
+                global_max_pool1_site_2 = vec256_gt(y_2, global_max_pool1_max_2, vec256_set((real)(s)), global_max_pool1_site_2);
+                global_max_pool1_max_2 = vec256_max(y_2, global_max_pool1_max_2);
+                vec256_store(global_max_pool1 + lane + 32, global_max_pool1_max_2);
+                vec256_store(global_max_pool1_arg + lane + 32, global_max_pool1_site_2);
+                vec256 global_max_pool1_max_3 = vec256_load(global_max_pool1 + lane + 48);
+                vec256 global_max_pool1_site_3 = vec256_load(global_max_pool1_arg + lane + 48);
+                global_max_pool1_site_3 = vec256_gt(y_3, global_max_pool1_max_3, vec256_set((real)(s)), global_max_pool1_site_3);
+                global_max_pool1_max_3 = vec256_max(y_3, global_max_pool1_max_3);
+                vec256_store(global_max_pool1 + lane + 48, global_max_pool1_max_3);
+                vec256_store(global_max_pool1_arg + lane + 48, global_max_pool1_site_3);
+                vec256 global_max_pool1_max_4 = vec256_load(global_max_pool1 + lane + 64);
+                vec256 global_max_pool1_site_4 = vec256_load(global_max_pool1_arg + lane + 64);
+                global_max_pool1_site_4 = vec256_gt(y_4, global_max_pool1_max_4, vec256_set((real)(s)), global_max_pool1_site_4);
+                global_max_pool1_max_4 = vec256_max(y_4, global_max_pool1_max_4);
+                vec256_store(global_max_pool1 + lane + 64, global_max_pool1_max_4);
+                vec256_store(global_max_pool1_arg + lane + 64, global_max_pool1_site_4);
+                vec256 global_max_pool1_max_5 = vec256_load(global_max_pool1 + lane + 80);
+                vec256 global_max_pool1_site_5 = vec256_load(global_max_pool1_arg + lane + 80);
+                global_max_pool1_site_5 = vec256_gt(y_5, global_max_pool1_max_5, vec256_set((real)(s)), global_max_pool1_site_5);
+                global_max_pool1_max_5 = vec256_max(y_5, global_max_pool1_max_5);
+                vec256_store(global_max_pool1 + lane + 80, global_max_pool1_max_5);
+                vec256_store(global_max_pool1_arg + lane + 80, global_max_pool1_site_5);
+                vec256 global_max_pool1_max_6 = vec256_load(global_max_pool1 + lane + 96);
+                vec256 global_max_pool1_site_6 = vec256_load(global_max_pool1_arg + lane + 96);
+                global_max_pool1_site_6 = vec256_gt(y_6, global_max_pool1_max_6, vec256_set((real)(s)), global_max_pool1_site_6);
+                global_max_pool1_max_6 = vec256_max(y_6, global_max_pool1_max_6);
+                vec256_store(global_max_pool1 + lane + 96, global_max_pool1_max_6);
+                vec256_store(global_max_pool1_arg + lane + 96, global_max_pool1_site_6);
+                vec256 global_max_pool1_max_7 = vec256_load(global_max_pool1 + lane + 112);
+                vec256 global_max_pool1_site_7 = vec256_load(global_max_pool1_arg + lane + 112);
+                global_max_pool1_site_7 = vec256_gt(y_7, global_max_pool1_max_7, vec256_set((real)(s)), global_max_pool1_site_7);
+                global_max_pool1_max_7 = vec256_max(y_7, global_max_pool1_max_7);
+                vec256_store(global_max_pool1 + lane + 112, global_max_pool1_max_7);
+                vec256_store(global_max_pool1_arg + lane + 112, global_max_pool1_site_7);
             }
         }
     }
@@ -6236,71 +6448,97 @@ TARGET_AVX2 static void dconv3_avx2(const Frame *f)
                 }
             }
             for (int64_t block = 0; block < 2; block++) { /* channels made, 8 at a time */
-                for (int64_t o = 0; o < 8; o += 4) { /* channels made */
-                    for (int64_t lane = 0; lane < 16; lane += 8) { /* samples */
-                        vec256 y_0 = vec256_set(0); vec256_hold(y_0);
-                        vec256 y_1 = vec256_set(0); vec256_hold(y_1);
-                        vec256 y_2 = vec256_set(0); vec256_hold(y_2);
-                        vec256 y_3 = vec256_set(0); vec256_hold(y_3);
-                        const real *w = f->packed + block * 64 + o + 1264;
-                        {
-                            const real *x = f->dconv3 + s * 128 + lane;
-                            for (int64_t c = 0; c < 8; c++) { /* channels read */
-                                vec256 v = vec256_load(x + c * 16); vec256_hold(v);
-                                vec256 u_0 = vec256_set(w[c * 8]); y_0 = vec256_fma(u_0, v, y_0);
-                                vec256 u_1 = vec256_set(w[c * 8 + 1]);
-                                y_1 = vec256_fma(u_1, v, y_1);
-                                vec256 u_2 = vec256_set(w[c * 8 + 2]);
-                                y_2 = vec256_fma(u_2, v, y_2);
-                                vec256 u_3 = vec256_set(w[c * 8 + 3]);
-                                y_3 = vec256_fma(u_3, v, y_3);
-                            }
+                for (int64_t lane = 0; lane < 16; lane += 8) { /* samples */
+                    vec256 y_0 = vec256_set(0); vec256_hold(y_0);
+                    vec256 y_1 = vec256_set(0); vec256_hold(y_1);
+                    vec256 y_2 = vec256_set(0); vec256_hold(y_2);
+                    vec256 y_3 = vec256_set(0); vec256_hold(y_3);
+                    vec256 y_4 = vec256_set(0); vec256_hold(y_4);
+                    vec256 y_5 = vec256_set(0); vec256_hold(y_5);
+                    vec256 y_6 = vec256_set(0); vec256_hold(y_6);
+                    vec256 y_7 = vec256_set(0); vec256_hold(y_7);
+                    const real *w = f->packed + block * 64 + 1264;
+                    {
+                        const real *x = f->dconv3 + s * 128 + lane;
+                        for (int64_t c = 0; c < 8; c++) { /* channels read */
+                            vec256 v = vec256_load(x + c * 16); vec256_hold(v);
+                            vec256 u_0 = vec256_set(w[c * 8]); y_0 = vec256_fma(u_0, v, y_0);
+                            vec256 u_1 = vec256_set(w[c * 8 + 1]); y_1 = vec256_fma(u_1, v, y_1);
+                            vec256 u_2 = vec256_set(w[c * 8 + 2]); y_2 = vec256_fma(u_2, v, y_2);
+                            vec256 u_3 = vec256_set(w[c * 8 + 3]); y_3 = vec256_fma(u_3, v, y_3);
+                            vec256 u_4 = vec256_set(w[c * 8 + 4]); y_4 = vec256_fma(u_4, v, y_4);
+                            vec256 u_5 = vec256_set(w[c * 8 + 5]); y_5 = vec256_fma(u_5, v, y_5);
+                            vec256 u_6 = vec256_set(w[c * 8 + 6]); y_6 = vec256_fma(u_6, v, y_6);
+                            vec256 u_7 = vec256_set(w[c * 8 + 7]); y_7 = vec256_fma(u_7, v, y_7);
                         }
-                        y_0 = vec256_gt(vec256_load(leaky_relu2 + block * 128 + o * 16 + lane), vec256_set(0), y_0, vec256_mul(y_0, vec256_set((real)0.01)));
-                        y_1 = vec256_gt(vec256_load(leaky_relu2 + block * 128 + o * 16 + lane + 16), vec256_set(0), y_1, vec256_mul(y_1, vec256_set((real)0.01)));
-                        y_2 = vec256_gt(vec256_load(leaky_relu2 + block * 128 + o * 16 + lane + 32), vec256_set(0), y_2, vec256_mul(y_2, vec256_set((real)0.01)));
-                        y_3 = vec256_gt(vec256_load(leaky_relu2 + block * 128 + o * 16 + lane + 48), vec256_set(0), y_3, vec256_mul(y_3, vec256_set((real)0.01)));
-                        vec256_store(dconv2 + block * 128 + o * 16 + lane, y_0);
-                        vec256_store(dconv2 + block * 128 + o * 16 + lane + 16, y_1);
-                        vec256_store(dconv2 + block * 128 + o * 16 + lane + 32, y_2);
-                        vec256_store(dconv2 + block * 128 + o * 16 + lane + 48, y_3);
-                        vec256_store(dconv2_bias + block * 128 + o * 16 + lane, vec256_add(vec256_load(dconv2_bias + block * 128 + o * 16 + lane), y_0));
-                        vec256_store(dconv2_bias + block * 128 + o * 16 + lane + 16, vec256_add(vec256_load(dconv2_bias + block * 128 + o * 16 + lane + 16), y_1));
-                        vec256_store(dconv2_bias + block * 128 + o * 16 + lane + 32, vec256_add(vec256_load(dconv2_bias + block * 128 + o * 16 + lane + 32), y_2));
-                        vec256_store(dconv2_bias + block * 128 + o * 16 + lane + 48, vec256_add(vec256_load(dconv2_bias + block * 128 + o * 16 + lane + 48), y_3));
                     }
+                    y_0 = vec256_gt(vec256_load(leaky_relu2 + block * 128 + lane), vec256_set(0), y_0, vec256_mul(y_0, vec256_set((real)0.01)));
+                    y_1 = vec256_gt(vec256_load(leaky_relu2 + block * 128 + lane + 16), vec256_set(0), y_1, vec256_mul(y_1, vec256_set((real)0.01)));
+                    y_2 = vec256_gt(vec256_load(leaky_relu2 + block * 128 + lane + 32), vec256_set(0), y_2, vec256_mul(y_2, vec256_set((real)0.01)));
+                    y_3 = vec256_gt(vec256_load(leaky_relu2 + block * 128 + lane + 48), vec256_set(0), y_3, vec256_mul(y_3, vec256_set((real)0.01)));
+                    y_4 = vec256_gt(vec256_load(leaky_relu2 + block * 128 + lane + 64), vec256_set(0), y_4, vec256_mul(y_4, vec256_set((real)0.01)));
+                    y_5 = vec256_gt(vec256_load(leaky_relu2 + block * 128 + lane + 80), vec256_set(0), y_5, vec256_mul(y_5, vec256_set((real)0.01)));
+                    y_6 = vec256_gt(vec256_load(leaky_relu2 + block * 128 + lane + 96), vec256_set(0), y_6, vec256_mul(y_6, vec256_set((real)0.01)));
+                    y_7 = vec256_gt(vec256_load(leaky_relu2 + block * 128 + lane + 112), vec256_set(0), y_7, vec256_mul(y_7, vec256_set((real)0.01)));
+                    vec256_store(dconv2 + block * 128 + lane, y_0);
+                    vec256_store(dconv2 + block * 128 + lane + 16, y_1);
+                    vec256_store(dconv2 + block * 128 + lane + 32, y_2);
+                    vec256_store(dconv2 + block * 128 + lane + 48, y_3);
+                    vec256_store(dconv2 + block * 128 + lane + 64, y_4);
+                    vec256_store(dconv2 + block * 128 + lane + 80, y_5);
+                    vec256_store(dconv2 + block * 128 + lane + 96, y_6);
+                    vec256_store(dconv2 + block * 128 + lane + 112, y_7);
+                    vec256_store(dconv2_bias + block * 128 + lane, vec256_add(vec256_load(dconv2_bias + block * 128 + lane), y_0));
+                    vec256_store(dconv2_bias + block * 128 + lane + 16, vec256_add(vec256_load(dconv2_bias + block * 128 + lane + 16), y_1));
+                    vec256_store(dconv2_bias + block * 128 + lane + 32, vec256_add(vec256_load(dconv2_bias + block * 128 + lane + 32), y_2));
+                    vec256_store(dconv2_bias + block * 128 + lane + 48, vec256_add(vec256_load(dconv2_bias + block * 128 + lane + 48), y_3));
+                    vec256_store(dconv2_bias + block * 128 + lane + 64, vec256_add(vec256_load(dconv2_bias + block * 128 + lane + 64), y_4));
+                    vec256_store(dconv2_bias + block * 128 + lane + 80, vec256_add(vec256_load(dconv2_bias + block * 128 + lane + 80), y_5));
+                    vec256_store(dconv2_bias + block * 128 + lane + 96, vec256_add(vec256_load(dconv2_bias + block * 128 + lane + 96), y_6));
+                    vec256_store(dconv2_bias + block * 128 + lane + 112, vec256_add(vec256_load(dconv2_bias + block * 128 + lane + 112), y_7));
                 }
             }
             for (int64_t block = 0; block < 2; block++) { /* channels made, 8 at a time */
-                for (int64_t o = 0; o < 8; o += 4) { /* channels made */
-                    for (int64_t lane = 0; lane < 16; lane += 8) { /* samples */
-                        vec256 y_0 = vec256_set(0); vec256_hold(y_0);
-                        vec256 y_1 = vec256_set(0); vec256_hold(y_1);
-                        vec256 y_2 = vec256_set(0); vec256_hold(y_2);
-                        vec256 y_3 = vec256_set(0); vec256_hold(y_3);
-                        const real *w = f->packed + block * 128 + o + 1392;
-                        {
-                            const real *x = f->dconv2 + s * 272 + lane;
-                            for (int64_t c = 0; c < 16; c++) { /* channels read */
-                                vec256 v = vec256_load(x + c * 16); vec256_hold(v);
-                                vec256 u_0 = vec256_set(w[c * 8]); y_0 = vec256_fma(u_0, v, y_0);
-                                vec256 u_1 = vec256_set(w[c * 8 + 1]);
-                                y_1 = vec256_fma(u_1, v, y_1);
-                                vec256 u_2 = vec256_set(w[c * 8 + 2]);
-                                y_2 = vec256_fma(u_2, v, y_2);
-                                vec256 u_3 = vec256_set(w[c * 8 + 3]);
-                                y_3 = vec256_fma(u_3, v, y_3);
-                            }
+                for (int64_t lane = 0; lane < 16; lane += 8) { /* samples */
+                    vec256 y_0 = vec256_set(0); vec256_hold(y_0);
+                    vec256 y_1 = vec256_set(0); vec256_hold(y_1);
+                    vec256 y_2 = vec256_set(0); vec256_hold(y_2);
+                    vec256 y_3 = vec256_set(0); vec256_hold(y_3);
+                    vec256 y_4 = vec256_set(0); vec256_hold(y_4);
+                    vec256 y_5 = vec256_set(0); vec256_hold(y_5);
+                    vec256 y_6 = vec256_set(0); vec256_hold(y_6);
+                    vec256 y_7 = vec256_set(0); vec256_hold(y_7);
+                    const real *w = f->packed + block * 128 + 1392;
+                    {
+                        const real *x = f->dconv2 + s * 272 + lane;
+                        for (int64_t c = 0; c < 16; c++) { /* channels read */
+                            vec256 v = vec256_load(x + c * 16); vec256_hold(v);
+                            vec256 u_0 = vec256_set(w[c * 8]); y_0 = vec256_fma(u_0, v, y_0);
+                            vec256 u_1 = vec256_set(w[c * 8 + 1]); y_1 = vec256_fma(u_1, v, y_1);
+                            vec256 u_2 = vec256_set(w[c * 8 + 2]); y_2 = vec256_fma(u_2, v, y_2);
+                            vec256 u_3 = vec256_set(w[c * 8 + 3]); y_3 = vec256_fma(u_3, v, y_3);
+                            vec256 u_4 = vec256_set(w[c * 8 + 4]); y_4 = vec256_fma(u_4, v, y_4);
+                            vec256 u_5 = vec256_set(w[c * 8 + 5]); y_5 = vec256_fma(u_5, v, y_5);
+                            vec256 u_6 = vec256_set(w[c * 8 + 6]); y_6 = vec256_fma(u_6, v, y_6);
+                            vec256 u_7 = vec256_set(w[c * 8 + 7]); y_7 = vec256_fma(u_7, v, y_7);
                         }
-                        y_0 = vec256_gt(vec256_load(leaky_relu1 + block * 128 + o * 16 + lane), vec256_set(0), y_0, vec256_mul(y_0, vec256_set((real)0.01)));
-                        y_1 = vec256_gt(vec256_load(leaky_relu1 + block * 128 + o * 16 + lane + 16), vec256_set(0), y_1, vec256_mul(y_1, vec256_set((real)0.01)));
-                        y_2 = vec256_gt(vec256_load(leaky_relu1 + block * 128 + o * 16 + lane + 32), vec256_set(0), y_2, vec256_mul(y_2, vec256_set((real)0.01)));
-                        y_3 = vec256_gt(vec256_load(leaky_relu1 + block * 128 + o * 16 + lane + 48), vec256_set(0), y_3, vec256_mul(y_3, vec256_set((real)0.01)));
-                        vec256_store(dmax_pool1 + block * 128 + o * 16 + lane, y_0);
-                        vec256_store(dmax_pool1 + block * 128 + o * 16 + lane + 16, y_1);
-                        vec256_store(dmax_pool1 + block * 128 + o * 16 + lane + 32, y_2);
-                        vec256_store(dmax_pool1 + block * 128 + o * 16 + lane + 48, y_3);
                     }
+                    y_0 = vec256_gt(vec256_load(leaky_relu1 + block * 128 + lane), vec256_set(0), y_0, vec256_mul(y_0, vec256_set((real)0.01)));
+                    y_1 = vec256_gt(vec256_load(leaky_relu1 + block * 128 + lane + 16), vec256_set(0), y_1, vec256_mul(y_1, vec256_set((real)0.01)));
+                    y_2 = vec256_gt(vec256_load(leaky_relu1 + block * 128 + lane + 32), vec256_set(0), y_2, vec256_mul(y_2, vec256_set((real)0.01)));
+                    y_3 = vec256_gt(vec256_load(leaky_relu1 + block * 128 + lane + 48), vec256_set(0), y_3, vec256_mul(y_3, vec256_set((real)0.01)));
+                    y_4 = vec256_gt(vec256_load(leaky_relu1 + block * 128 + lane + 64), vec256_set(0), y_4, vec256_mul(y_4, vec256_set((real)0.01)));
+                    y_5 = vec256_gt(vec256_load(leaky_relu1 + block * 128 + lane + 80), vec256_set(0), y_5, vec256_mul(y_5, vec256_set((real)0.01)));
+                    y_6 = vec256_gt(vec256_load(leaky_relu1 + block * 128 + lane + 96), vec256_set(0), y_6, vec256_mul(y_6, vec256_set((real)0.01)));
+                    y_7 = vec256_gt(vec256_load(leaky_relu1 + block * 128 + lane + 112), vec256_set(0), y_7, vec256_mul(y_7, vec256_set((real)0.01)));
+                    vec256_store(dmax_pool1 + block * 128 + lane, y_0);
+                    vec256_store(dmax_pool1 + block * 128 + lane + 16, y_1);
+                    vec256_store(dmax_pool1 + block * 128 + lane + 32, y_2);
+                    vec256_store(dmax_pool1 + block * 128 + lane + 48, y_3);
+                    vec256_store(dmax_pool1 + block * 128 + lane + 64, y_4);
+                    vec256_store(dmax_pool1 + block * 128 + lane + 80, y_5);
+                    vec256_store(dmax_pool1 + block * 128 + lane + 96, y_6);
+                    vec256_store(dmax_pool1 + block * 128 + lane + 112, y_7);
                 }
             }
         }
@@ -6843,61 +7081,89 @@ TARGET_AVX2 static void dconv3_2_avx2(const Frame *f)
             }
         }
         for (int64_t block = 0; block < 2; block++) { /* channels made, 8 at a time */
-            for (int64_t o = 0; o < 8; o += 4) { /* channels made */
-                for (int64_t lane = 0; lane < 16; lane += 8) { /* samples */
-                    vec256 y_0 = vec256_set(0); vec256_hold(y_0);
-                    vec256 y_1 = vec256_set(0); vec256_hold(y_1);
-                    vec256 y_2 = vec256_set(0); vec256_hold(y_2);
-                    vec256 y_3 = vec256_set(0); vec256_hold(y_3);
-                    const real *w = f->packed + block * 64 + o + 1264;
-                    {
-                        const real *x = f->dconv3 + s * 128 + lane;
-                        for (int64_t c = 0; c < 8; c++) { /* channels read */
-                            vec256 v = vec256_load(x + c * 16); vec256_hold(v);
-                            vec256 u_0 = vec256_set(w[c * 8]); y_0 = vec256_fma(u_0, v, y_0);
-                            vec256 u_1 = vec256_set(w[c * 8 + 1]); y_1 = vec256_fma(u_1, v, y_1);
-                            vec256 u_2 = vec256_set(w[c * 8 + 2]); y_2 = vec256_fma(u_2, v, y_2);
-                            vec256 u_3 = vec256_set(w[c * 8 + 3]); y_3 = vec256_fma(u_3, v, y_3);
-                        }
+            for (int64_t lane = 0; lane < 16; lane += 8) { /* samples */
+                vec256 y_0 = vec256_set(0); vec256_hold(y_0);
+                vec256 y_1 = vec256_set(0); vec256_hold(y_1);
+                vec256 y_2 = vec256_set(0); vec256_hold(y_2);
+                vec256 y_3 = vec256_set(0); vec256_hold(y_3);
+                vec256 y_4 = vec256_set(0); vec256_hold(y_4);
+                vec256 y_5 = vec256_set(0); vec256_hold(y_5);
+                vec256 y_6 = vec256_set(0); vec256_hold(y_6);
+                vec256 y_7 = vec256_set(0); vec256_hold(y_7);
+                const real *w = f->packed + block * 64 + 1264;
+                {
+                    const real *x = f->dconv3 + s * 128 + lane;
+                    for (int64_t c = 0; c < 8; c++) { /* channels read */
+                        vec256 v = vec256_load(x + c * 16); vec256_hold(v);
+                        vec256 u_0 = vec256_set(w[c * 8]); y_0 = vec256_fma(u_0, v, y_0);
+                        vec256 u_1 = vec256_set(w[c * 8 + 1]); y_1 = vec256_fma(u_1, v, y_1);
+                        vec256 u_2 = vec256_set(w[c * 8 + 2]); y_2 = vec256_fma(u_2, v, y_2);
+                        vec256 u_3 = vec256_set(w[c * 8 + 3]); y_3 = vec256_fma(u_3, v, y_3);
+                        vec256 u_4 = vec256_set(w[c * 8 + 4]); y_4 = vec256_fma(u_4, v, y_4);
+                        vec256 u_5 = vec256_set(w[c * 8 + 5]); y_5 = vec256_fma(u_5, v, y_5);
+                        vec256 u_6 = vec256_set(w[c * 8 + 6]); y_6 = vec256_fma(u_6, v, y_6);
+                        vec256 u_7 = vec256_set(w[c * 8 + 7]); y_7 = vec256_fma(u_7, v, y_7);
                     }
-                    y_0 = vec256_gt(vec256_load(leaky_relu2 + block * 128 + o * 16 + lane), vec256_set(0), y_0, vec256_mul(y_0, vec256_set((real)0.01)));
-                    y_1 = vec256_gt(vec256_load(leaky_relu2 + block * 128 + o * 16 + lane + 16), vec256_set(0), y_1, vec256_mul(y_1, vec256_set((real)0.01)));
-                    y_2 = vec256_gt(vec256_load(leaky_relu2 + block * 128 + o * 16 + lane + 32), vec256_set(0), y_2, vec256_mul(y_2, vec256_set((real)0.01)));
-                    y_3 = vec256_gt(vec256_load(leaky_relu2 + block * 128 + o * 16 + lane + 48), vec256_set(0), y_3, vec256_mul(y_3, vec256_set((real)0.01)));
-                    vec256_store(dconv2 + block * 128 + o * 16 + lane, y_0);
-                    vec256_store(dconv2 + block * 128 + o * 16 + lane + 16, y_1);
-                    vec256_store(dconv2 + block * 128 + o * 16 + lane + 32, y_2);
-                    vec256_store(dconv2 + block * 128 + o * 16 + lane + 48, y_3);
                 }
+                y_0 = vec256_gt(vec256_load(leaky_relu2 + block * 128 + lane), vec256_set(0), y_0, vec256_mul(y_0, vec256_set((real)0.01)));
+                y_1 = vec256_gt(vec256_load(leaky_relu2 + block * 128 + lane + 16), vec256_set(0), y_1, vec256_mul(y_1, vec256_set((real)0.01)));
+                y_2 = vec256_gt(vec256_load(leaky_relu2 + block * 128 + lane + 32), vec256_set(0), y_2, vec256_mul(y_2, vec256_set((real)0.01)));
+                y_3 = vec256_gt(vec256_load(leaky_relu2 + block * 128 + lane + 48), vec256_set(0), y_3, vec256_mul(y_3, vec256_set((real)0.01)));
+                y_4 = vec256_gt(vec256_load(leaky_relu2 + block * 128 + lane + 64), vec256_set(0), y_4, vec256_mul(y_4, vec256_set((real)0.01)));
+                y_5 = vec256_gt(vec256_load(leaky_relu2 + block * 128 + lane + 80), vec256_set(0), y_5, vec256_mul(y_5, vec256_set((real)0.01)));
+                y_6 = vec256_gt(vec256_load(leaky_relu2 + block * 128 + lane + 96), vec256_set(0), y_6, vec256_mul(y_6, vec256_set((real)0.01)));
+                y_7 = vec256_gt(vec256_load(leaky_relu2 + block * 128 + lane + 112), vec256_set(0), y_7, vec256_mul(y_7, vec256_set((real)0.01)));
+                vec256_store(dconv2 + block * 128 + lane, y_0);
+                vec256_store(dconv2 + block * 128 + lane + 16, y_1);
+                vec256_store(dconv2 + block * 128 + lane + 32, y_2);
+                vec256_store(dconv2 + block * 128 + lane + 48, y_3);
+                vec256_store(dconv2 + block * 128 + lane + 64, y_4);
+                vec256_store(dconv2 + block * 128 + lane + 80, y_5);
+                vec256_store(dconv2 + block * 128 + lane + 96, y_6);
+                vec256_store(dconv2 + block * 128 + lane + 112, y_7);
             }
         }
         for (int64_t block = 0; block < 2; block++) { /* channels made, 8 at a time */
-            for (int64_t o = 0; o < 8; o += 4) { /* channels made */
-                for (int64_t lane = 0; lane < 16; lane += 8) { /* samples */
-                    vec256 y_0 = vec256_set(0); vec256_hold(y_0);
-                    vec256 y_1 = vec256_set(0); vec256_hold(y_1);
-                    vec256 y_2 = vec256_set(0); vec256_hold(y_2);
-                    vec256 y_3 = vec256_set(0); vec256_hold(y_3);
-                    const real *w = f->packed + block * 128 + o + 1392;
-                    {
-                        const real *x = f->dconv2 + s * 272 + lane;
-                        for (int64_t c = 0; c < 16; c++) { /* channels read */
-                            vec256 v = vec256_load(x + c * 16); vec256_hold(v);
-                            vec256 u_0 = vec256_set(w[c * 8]); y_0 = vec256_fma(u_0, v, y_0);
-                            vec256 u_1 = vec256_set(w[c * 8 + 1]); y_1 = vec256_fma(u_1, v, y_1);
-                            vec256 u_2 = vec256_set(w[c * 8 + 2]); y_2 = vec256_fma(u_2, v, y_2);
-                            vec256 u_3 = vec256_set(w[c * 8 + 3]); y_3 = vec256_fma(u_3, v, y_3);
-                        }
+            for (int64_t lane = 0; lane < 16; lane += 8) { /* samples */
+                vec256 y_0 = vec256_set(0); vec256_hold(y_0);
+                vec256 y_1 = vec256_set(0); vec256_hold(y_1);
+                vec256 y_2 = vec256_set(0); vec256_hold(y_2);
+                vec256 y_3 = vec256_set(0); vec256_hold(y_3);
+                vec256 y_4 = vec256_set(0); vec256_hold(y_4);
+                vec256 y_5 = vec256_set(0); vec256_hold(y_5);
+                vec256 y_6 = vec256_set(0); vec256_hold(y_6);
+                vec256 y_7 = vec256_set(0); vec256_hold(y_7);
+                const real *w = f->packed + block * 128 + 1392;
+                {
+                    const real *x = f->dconv2 + s * 272 + lane;
+                    for (int64_t c = 0; c < 16; c++) { /* channels read */
+                        vec256 v = vec256_load(x + c * 16); vec256_hold(v);
+                        vec256 u_0 = vec256_set(w[c * 8]); y_0 = vec256_fma(u_0, v, y_0);
+                        vec256 u_1 = vec256_set(w[c * 8 + 1]); y_1 = vec256_fma(u_1, v, y_1);
+                        vec256 u_2 = vec256_set(w[c * 8 + 2]); y_2 = vec256_fma(u_2, v, y_2);
+                        vec256 u_3 = vec256_set(w[c * 8 + 3]); y_3 = vec256_fma(u_3, v, y_3);
+                        vec256 u_4 = vec256_set(w[c * 8 + 4]); y_4 = vec256_fma(u_4, v, y_4);
+                        vec256 u_5 = vec256_set(w[c * 8 + 5]); y_5 = vec256_fma(u_5, v, y_5);
+                        vec256 u_6 = vec256_set(w[c * 8 + 6]); y_6 = vec256_fma(u_6, v, y_6);
+                        vec256 u_7 = vec256_set(w[c * 8 + 7]); y_7 = vec256_fma(u_7, v, y_7);
                     }
-                    y_0 = vec256_gt(vec256_load(leaky_relu1 + block * 128 + o * 16 + lane), vec256_set(0), y_0, vec256_mul(y_0, vec256_set((real)0.01)));
-                    y_1 = vec256_gt(vec256_load(leaky_relu1 + block * 128 + o * 16 + lane + 16), vec256_set(0), y_1, vec256_mul(y_1, vec256_set((real)0.01)));
-                    y_2 = vec256_gt(vec256_load(leaky_relu1 + block * 128 + o * 16 + lane + 32), vec256_set(0), y_2, vec256_mul(y_2, vec256_set((real)0.01)));
-                    y_3 = vec256_gt(vec256_load(leaky_relu1 + block * 128 + o * 16 + lane + 48), vec256_set(0), y_3, vec256_mul(y_3, vec256_set((real)0.01)));
-                    vec256_store(dmax_pool1 + block * 128 + o * 16 + lane, y_0);
-                    vec256_store(dmax_pool1 + block * 128 + o * 16 + lane + 16, y_1);
-                    vec256_store(dmax_pool1 + block * 128 + o * 16 + lane + 32, y_2);
-                    vec256_store(dmax_pool1 + block * 128 + o * 16 + lane + 48, y_3);
                 }
+                y_0 = vec256_gt(vec256_load(leaky_relu1 + block * 128 + lane), vec256_set(0), y_0, vec256_mul(y_0, vec256_set((real)0.01)));
+                y_1 = vec256_gt(vec256_load(leaky_relu1 + block * 128 + lane + 16), vec256_set(0), y_1, vec256_mul(y_1, vec256_set((real)0.01)));
+                y_2 = vec256_gt(vec256_load(leaky_relu1 + block * 128 + lane + 32), vec256_set(0), y_2, vec256_mul(y_2, vec256_set((real)0.01)));
+                y_3 = vec256_gt(vec256_load(leaky_relu1 + block * 128 + lane + 48), vec256_set(0), y_3, vec256_mul(y_3, vec256_set((real)0.01)));
+                y_4 = vec256_gt(vec256_load(leaky_relu1 + block * 128 + lane + 64), vec256_set(0), y_4, vec256_mul(y_4, vec256_set((real)0.01)));
+                y_5 = vec256_gt(vec256_load(leaky_relu1 + block * 128 + lane + 80), vec256_set(0), y_5, vec256_mul(y_5, vec256_set((real)0.01)));
+                y_6 = vec256_gt(vec256_load(leaky_relu1 + block * 128 + lane + 96), vec256_set(0), y_6, vec256_mul(y_6, vec256_set((real)0.01)));
+                y_7 = vec256_gt(vec256_load(leaky_relu1 + block * 128 + lane + 112), vec256_set(0), y_7, vec256_mul(y_7, vec256_set((real)0.01)));
+                vec256_store(dmax_pool1 + block * 128 + lane, y_0);
+                vec256_store(dmax_pool1 + block * 128 + lane + 16, y_1);
+                vec256_store(dmax_pool1 + block * 128 + lane + 32, y_2);
+                vec256_store(dmax_pool1 + block * 128 + lane + 48, y_3);
+                vec256_store(dmax_pool1 + block * 128 + lane + 64, y_4);
+                vec256_store(dmax_pool1 + block * 128 + lane + 80, y_5);
+                vec256_store(dmax_pool1 + block * 128 + lane + 96, y_6);
+                vec256_store(dmax_pool1 + block * 128 + lane + 112, y_7);
             }
         }
     }
@@ -7567,67 +7833,99 @@ static void conv2_plain(const Frame *f)
         real *leaky_relu2 = leaky_relu2_tile_2;
         real *global_max_pool1 = f->global_max_pool1;
         for (int64_t block = 0; block < 2; block++) { /* channels made, 8 at a time */
-            for (int64_t o = 0; o < 8; o += 4) { /* channels made */
-                for (int64_t lane = 0; lane < 16; lane += 4) { /* samples */
-                    const real *bias = f->packed + block * 8 + o + 512;
-                    vec128 y_0 = vec128_set(bias[0]);
-                    vec128 y_1 = vec128_set(bias[1]);
-                    vec128 y_2 = vec128_set(bias[2]);
-                    vec128 y_3 = vec128_set(bias[3]);
-                    const real *w = f->packed + block * 128 + o + 256;
-                    {
-                        const real *x = f->leaky_relu1 + s * 272 + lane;
-                        for (int64_t c = 0; c < 16; c++) { /* channels read */
-                            vec128 v = vec128_load(x + c * 16); vec128 u_0 = vec128_set(w[c * 8]);
-                            y_0 = vec128_fma(u_0, v, y_0); vec128 u_1 = vec128_set(w[c * 8 + 1]);
-                            y_1 = vec128_fma(u_1, v, y_1); vec128 u_2 = vec128_set(w[c * 8 + 2]);
-                            y_2 = vec128_fma(u_2, v, y_2); vec128 u_3 = vec128_set(w[c * 8 + 3]);
-                            y_3 = vec128_fma(u_3, v, y_3);
-                        }
+            for (int64_t lane = 0; lane < 16; lane += 4) { /* samples */
+                const real *bias = f->packed + block * 8 + 512;
+                vec128 y_0 = vec128_set(bias[0]);
+                vec128 y_1 = vec128_set(bias[1]);
+                vec128 y_2 = vec128_set(bias[2]);
+                vec128 y_3 = vec128_set(bias[3]);
+                vec128 y_4 = vec128_set(bias[4]);
+                vec128 y_5 = vec128_set(bias[5]);
+                vec128 y_6 = vec128_set(bias[6]);
+                vec128 y_7 = vec128_set(bias[7]);
+                const real *w = f->packed + block * 128 + 256;
+                {
+                    const real *x = f->leaky_relu1 + s * 272 + lane;
+                    for (int64_t c = 0; c < 16; c++) { /* channels read */
+                        vec128 v = vec128_load(x + c * 16); vec128 u_0 = vec128_set(w[c * 8]);
+                        y_0 = vec128_fma(u_0, v, y_0); vec128 u_1 = vec128_set(w[c * 8 + 1]);
+                        y_1 = vec128_fma(u_1, v, y_1); vec128 u_2 = vec128_set(w[c * 8 + 2]);
+                        y_2 = vec128_fma(u_2, v, y_2); vec128 u_3 = vec128_set(w[c * 8 + 3]);
+                        y_3 = vec128_fma(u_3, v, y_3); vec128 u_4 = vec128_set(w[c * 8 + 4]);
+                        y_4 = vec128_fma(u_4, v, y_4); vec128 u_5 = vec128_set(w[c * 8 + 5]);
+                        y_5 = vec128_fma(u_5, v, y_5); vec128 u_6 = vec128_set(w[c * 8 + 6]);
+                        y_6 = vec128_fma(u_6, v, y_6); vec128 u_7 = vec128_set(w[c * 8 + 7]);
+                        y_7 = vec128_fma(u_7, v, y_7);
                     }
-                    y_0 = vec128_max(y_0, vec128_mul(y_0, vec128_set((real)0.01)));
-                    y_1 = vec128_max(y_1, vec128_mul(y_1, vec128_set((real)0.01)));
-                    y_2 = vec128_max(y_2, vec128_mul(y_2, vec128_set((real)0.01)));
-                    y_3 = vec128_max(y_3, vec128_mul(y_3, vec128_set((real)0.01)));
-                    vec128_store(leaky_relu2 + block * 128 + o * 16 + lane, y_0);
-                    vec128_store(leaky_relu2 + block * 128 + o * 16 + lane + 16, y_1);
-                    vec128_store(leaky_relu2 + block * 128 + o * 16 + lane + 32, y_2);
-                    vec128_store(leaky_relu2 + block * 128 + o * 16 + lane + 48, y_3);
                 }
+                y_0 = vec128_max(y_0, vec128_mul(y_0, vec128_set((real)0.01)));
+                y_1 = vec128_max(y_1, vec128_mul(y_1, vec128_set((real)0.01)));
+                y_2 = vec128_max(y_2, vec128_mul(y_2, vec128_set((real)0.01)));
+                y_3 = vec128_max(y_3, vec128_mul(y_3, vec128_set((real)0.01)));
+                y_4 = vec128_max(y_4, vec128_mul(y_4, vec128_set((real)0.01)));
+                y_5 = vec128_max(y_5, vec128_mul(y_5, vec128_set((real)0.01)));
+                y_6 = vec128_max(y_6, vec128_mul(y_6, vec128_set((real)0.01)));
+                y_7 = vec128_max(y_7, vec128_mul(y_7, vec128_set((real)0.01)));
+                vec128_store(leaky_relu2 + block * 128 + lane, y_0);
+                vec128_store(leaky_relu2 + block * 128 + lane + 16, y_1);
+                vec128_store(leaky_relu2 + block * 128 + lane + 32, y_2);
+                vec128_store(leaky_relu2 + block * 128 + lane + 48, y_3);
+                vec128_store(leaky_relu2 + block * 128 + lane + 64, y_4);
+                vec128_store(leaky_relu2 + block * 128 + lane + 80, y_5);
+                vec128_store(leaky_relu2 + block * 128 + lane + 96, y_6);
+                vec128_store(leaky_relu2 + block * 128 + lane + 112, y_7);
             }
         }
         {
-            for (int64_t o = 0; o < 8; o += 4) { /* channels made */
-                for (int64_t lane = 0; lane < 16; lane += 4) { /* samples */
-                    const real *bias = f->packed + o + 656;
-                    vec128 y_0 = vec128_set(bias[0]);
-                    vec128 y_1 = vec128_set(bias[1]);
-                    vec128 y_2 = vec128_set(bias[2]);
-                    vec128 y_3 = vec128_set(bias[3]);
-                    const real *w = f->packed + o + 528;
-                    {
-                        const real *x = leaky_relu2_tile_2 + lane;
-                        for (int64_t c = 0; c < 16; c++) { /* channels read */
-                            vec128 v = vec128_load(x + c * 16); vec128 u_0 = vec128_set(w[c * 8]);
-                            y_0 = vec128_fma(u_0, v, y_0); vec128 u_1 = vec128_set(w[c * 8 + 1]);
-                            y_1 = vec128_fma(u_1, v, y_1); vec128 u_2 = vec128_set(w[c * 8 + 2]);
-                            y_2 = vec128_fma(u_2, v, y_2); vec128 u_3 = vec128_set(w[c * 8 + 3]);
-                            y_3 = vec128_fma(u_3, v, y_3);
-                        }
+            for (int64_t lane = 0; lane < 16; lane += 4) { /* samples */
+                const real *bias = f->packed + 656;
+                vec128 y_0 = vec128_set(bias[0]);
+                vec128 y_1 = vec128_set(bias[1]);
+                vec128 y_2 = vec128_set(bias[2]);
+                vec128 y_3 = vec128_set(bias[3]);
+                vec128 y_4 = vec128_set(bias[4]);
+                vec128 y_5 = vec128_set(bias[5]);
+                vec128 y_6 = vec128_set(bias[6]);
+                vec128 y_7 = vec128_set(bias[7]);
+                const real *w = f->packed + 528;
+                {
+                    const real *x = leaky_relu2_tile_2 + lane;
+                    for (int64_t c = 0; c < 16; c++) { /* channels read */
+                        vec128 v = vec128_load(x + c * 16); vec128 u_0 = vec128_set(w[c * 8]);
+                        y_0 = vec128_fma(u_0, v, y_0); vec128 u_1 = vec128_set(w[c * 8 + 1]);
+                        y_1 = vec128_fma(u_1, v, y_1); vec128 u_2 = vec128_set(w[c * 8 + 2]);
+                        y_2 = vec128_fma(u_2, v, y_2); vec128 u_3 = vec128_set(w[c * 8 + 3]);
+                        y_3 = vec128_fma(u_3, v, y_3); vec128 u_4 = vec128_set(w[c * 8 + 4]);
+                        y_4 = vec128_fma(u_4, v, y_4); vec128 u_5 = vec128_set(w[c * 8 + 5]);
+                        y_5 = vec128_fma(u_5, v, y_5); vec128 u_6 = vec128_set(w[c * 8 + 6]);
+                        y_6 = vec128_fma(u_6, v, y_6); vec128 u_7 = vec128_set(w[c * 8 + 7]);
+                        y_7 = vec128_fma(u_7, v, y_7);
                     }
-                    vec128 global_max_pool1_max_0 = vec128_load(global_max_pool1 + o * 16 + lane);
-                    global_max_pool1_max_0 = vec128_max(y_0, global_max_pool1_max_0);
-                    vec128_store(global_max_pool1 + o * 16 + lane, global_max_pool1_max_0);
-                    vec128 global_max_pool1_max_1 = vec128_load(global_max_pool1 + o * 16 + lane + 16);
-                    global_max_pool1_max_1 = vec128_max(y_1, global_max_pool1_max_1);
-                    vec128_store(global_max_pool1 + o * 16 + lane + 16, global_max_pool1_max_1);
-                    vec128 global_max_pool1_max_2 = vec128_load(global_max_pool1 + o * 16 + lane + 32);
-                    global_max_pool1_max_2 = vec128_max(y_2, global_max_pool1_max_2);
-                    vec128_store(global_max_pool1 + o * 16 + lane + 32, global_max_pool1_max_2);
-                    vec128 global_max_pool1_max_3 = vec128_load(global_max_pool1 + o * 16 + lane + 48);
-                    global_max_pool1_max_3 = vec128_max(y_3, global_max_pool1_max_3);
-                    vec128_store(global_max_pool1 + o * 16 + lane + 48, global_max_pool1_max_3);
                 }
+                vec128 global_max_pool1_max_0 = vec128_load(global_max_pool1 + lane);
+                global_max_pool1_max_0 = vec128_max(y_0, global_max_pool1_max_0);
+                vec128_store(global_max_pool1 + lane, global_max_pool1_max_0);
+                vec128 global_max_pool1_max_1 = vec128_load(global_max_pool1 + lane + 16);
+                global_max_pool1_max_1 = vec128_max(y_1, global_max_pool1_max_1);
+                vec128_store(global_max_pool1 + lane + 16, global_max_pool1_max_1);
+                vec128 global_max_pool1_max_2 = vec128_load(global_max_pool1 + lane + 32);
+                global_max_pool1_max_2 = vec128_max(y_2, global_max_pool1_max_2);
+                vec128_store(global_max_pool1 + lane + 32, global_max_pool1_max_2);
+                vec128 global_max_pool1_max_3 = vec128_load(global_max_pool1 + lane + 48);
+                global_max_pool1_max_3 = vec128_max(y_3, global_max_pool1_max_3);
+                vec128_store(global_max_pool1 + lane + 48, global_max_pool1_max_3);
+                vec128 global_max_pool1_max_4 = vec128_load(global_max_pool1 + lane + 64);
+                global_max_pool1_max_4 = vec128_max(y_4, global_max_pool1_max_4);
+                vec128_store(global_max_pool1 + lane + 64, global_max_pool1_max_4);
+                vec128 global_max_pool1_max_5 = vec128_load(global_max_pool1 + lane + 80);
+                global_max_pool1_max_5 = vec128_max(y_5, global_max_pool1_max_5);
+                vec128_store(global_max_pool1 + lane + 80, global_max_pool1_max_5);
+                vec128 global_max_pool1_max_6 = vec128_load(global_max_pool1 + lane + 96);
+                global_max_pool1_max_6 = vec128_max(y_6, global_max_pool1_max_6);
+                vec128_store(global_max_pool1 + lane + 96, global_max_pool1_max_6);
+                vec128 global_max_pool1_max_7 = vec128_load(global_max_pool1 + lane + 112);
+                global_max_pool1_max_7 = vec128_max(y_7, global_max_pool1_max_7);
+                vec128_store(global_max_pool1 + lane + 112, global_max_pool1_max_7);
             }
         }
     }
@@ -7955,79 +8253,123 @@ static void conv2_2_plain(const Frame *f)
         real *global_max_pool1 = f->global_max_pool1;
         real *global_max_pool1_arg = f->global_max_pool1_arg;
         for (int64_t block = 0; block < 2; block++) { /* channels made, 8 at a time */
-            for (int64_t o = 0; o < 8; o += 4) { /* channels made */
-                for (int64_t lane = 0; lane < 16; lane += 4) { /* samples */
-                    const real *bias = f->packed + block * 8 + o + 512;
-                    vec128 y_0 = vec128_set(bias[0]);
-                    vec128 y_1 = vec128_set(bias[1]);
-                    vec128 y_2 = vec128_set(bias[2]);
-                    vec128 y_3 = vec128_set(bias[3]);
-                    const real *w = f->packed + block * 128 + o + 256;
-                    {
-                        const real *x = f->leaky_relu1 + s * 272 + lane;
-                        for (int64_t c = 0; c < 16; c++) { /* channels read */
-                            vec128 v = vec128_load(x + c * 16); vec128 u_0 = vec128_set(w[c * 8]);
-                            y_0 = vec128_fma(u_0, v, y_0); vec128 u_1 = vec128_set(w[c * 8 + 1]);
-                            y_1 = vec128_fma(u_1, v, y_1); vec128 u_2 = vec128_set(w[c * 8 + 2]);
-                            y_2 = vec128_fma(u_2, v, y_2); vec128 u_3 = vec128_set(w[c * 8 + 3]);
-                            y_3 = vec128_fma(u_3, v, y_3);
-                        }
+            for (int64_t lane = 0; lane < 16; lane += 4) { /* samples */
+                const real *bias = f->packed + block * 8 + 512;
+                vec128 y_0 = vec128_set(bias[0]);
+                vec128 y_1 = vec128_set(bias[1]);
+                vec128 y_2 = vec128_set(bias[2]);
+                vec128 y_3 = vec128_set(bias[3]);
+                vec128 y_4 = vec128_set(bias[4]);
+                vec128 y_5 = vec128_set(bias[5]);
+                vec128 y_6 = vec128_set(bias[6]);
+                vec128 y_7 = vec128_set(bias[7]);
+                const real *w = f->packed + block * 128 + 256;
+                {
+                    const real *x = f->leaky_relu1 + s * 272 + lane;
+                    for (int64_t c = 0; c < 16; c++) { /* channels read */
+                        vec128 v = vec128_load(x + c * 16); vec128 u_0 = vec128_set(w[c * 8]);
+                        y_0 = vec128_fma(u_0, v, y_0); vec128 u_1 = vec128_set(w[c * 8 + 1]);
+                        y_1 = vec128_fma(u_1, v, y_1); vec128 u_2 = vec128_set(w[c * 8 + 2]);
+                        y_2 = vec128_fma(u_2, v, y_2); vec128 u_3 = vec128_set(w[c * 8 + 3]);
+                        y_3 = vec128_fma(u_3, v, y_3); vec128 u_4 = vec128_set(w[c * 8 + 4]);
+                        y_4 = vec128_fma(u_4, v, y_4); vec128 u_5 = vec128_set(w[c * 8 + 5]);
+                        y_5 = vec128_fma(u_5, v, y_5); vec128 u_6 = vec128_set(w[c * 8 + 6]);
+                        y_6 = vec128_fma(u_6, v, y_6); vec128 u_7 = vec128_set(w[c * 8 + 7]);
+                        y_7 = vec128_fma(u_7, v, y_7);
                     }
-                    y_0 = vec128_max(y_0, vec128_mul(y_0, vec128_set((real)0.01)));
-                    y_1 = vec128_max(y_1, vec128_mul(y_1, vec128_set((real)0.01)));
-                    y_2 = vec128_max(y_2, vec128_mul(y_2, vec128_set((real)0.01)));
-                    y_3 = vec128_max(y_3, vec128_mul(y_3, vec128_set((real)0.01)));
-                    vec128_store(leaky_relu2 + block * 128 + o * 16 + lane, y_0);
-                    vec128_store(leaky_relu2 + block * 128 + o * 16 + lane + 16, y_1);
-                    vec128_store(leaky_relu2 + block * 128 + o * 16 + lane + 32, y_2);
-                    vec128_store(leaky_relu2 + block * 128 + o * 16 + lane + 48, y_3);
                 }
+                y_0 = vec128_max(y_0, vec128_mul(y_0, vec128_set((real)0.01)));
+                y_1 = vec128_max(y_1, vec128_mul(y_1, vec128_set((real)0.01)));
+                y_2 = vec128_max(y_2, vec128_mul(y_2, vec128_set((real)0.01)));
+                y_3 = vec128_max(y_3, vec128_mul(y_3, vec128_set((real)0.01)));
+                y_4 = vec128_max(y_4, vec128_mul(y_4, vec128_set((real)0.01)));
+                y_5 = vec128_max(y_5, vec128_mul(y_5, vec128_set((real)0.01)));
+                y_6 = vec128_max(y_6, vec128_mul(y_6, vec128_set((real)0.01)));
+                y_7 = vec128_max(y_7, vec128_mul(y_7, vec128_set((real)0.01)));
+                vec128_store(leaky_relu2 + block * 128 + lane, y_0);
+                vec128_store(leaky_relu2 + block * 128 + lane + 16, y_1);
+                vec128_store(leaky_relu2 + block * 128 + lane + 32, y_2);
+                vec128_store(leaky_relu2 + block * 128 + lane + 48, y_3);
+                vec128_store(leaky_relu2 + block * 128 + lane + 64, y_4);
+                vec128_store(leaky_relu2 + block * 128 + lane + 80, y_5);
+                vec128_store(leaky_relu2 + block * 128 + lane + 96, y_6);
+                vec128_store(leaky_relu2 + block * 128 + lane + 112, y_7);
             }
         }
         {
-            for (int64_t o = 0; o < 8; o += 4) { /* channels made */
-                for (int64_t lane = 0; lane < 16; lane += 4) { /* samples */
-                    const real *bias = f->packed + o + 656;
-                    vec128 y_0 = vec128_set(bias[0]);
-                    vec128 y_1 = vec128_set(bias[1]);
-                    vec128 y_2 = vec128_set(bias[2]);
-                    vec128 y_3 = vec128_set(bias[3]);
-                    const real *w = f->packed + o + 528;
-                    {
-                        const real *x = f->leaky_relu2 + s * 272 + lane;
-                        for (int64_t c = 0; c < 16; c++) { /* channels read */
-                            vec128 v = vec128_load(x + c * 16); vec128 u_0 = vec128_set(w[c * 8]);
-                            y_0 = vec128_fma(u_0, v, y_0); vec128 u_1 = vec128_set(w[c * 8 + 1]);
-                            y_1 = vec128_fma(u_1, v, y_1); vec128 u_2 = vec128_set(w[c * 8 + 2]);
-                            y_2 = vec128_fma(u_2, v, y_2); vec128 u_3 = vec128_set(w[c * 8 + 3]);
-                            y_3 = vec128_fma(u_3, v, y_3);
-                        }
+            for (int64_t lane = 0; lane < 16; lane += 4) { /* samples */
+                const real *bias = f->packed + 656;
+                vec128 y_0 = vec128_set(bias[0]);
+                vec128 y_1 = vec128_set(bias[1]);
+                vec128 y_2 = vec128_set(bias[2]);
+                vec128 y_3 = vec128_set(bias[3]);
+                vec128 y_4 = vec128_set(bias[4]);
+                vec128 y_5 = vec128_set(bias[5]);
+                vec128 y_6 = vec128_set(bias[6]);
+                vec128 y_7 = vec128_set(bias[7]);
+                const real *w = f->packed + 528;
+                {
+                    const real *x = f->leaky_relu2 + s * 272 + lane;
+                    for (int64_t c = 0; c < 16; c++) { /* channels read */
+                        vec128 v = vec128_load(x + c * 16); vec128 u_0 = vec128_set(w[c * 8]);
+                        y_0 = vec128_fma(u_0, v, y_0); vec128 u_1 = vec128_set(w[c * 8 + 1]);
+                        y_1 = vec128_fma(u_1, v, y_1); vec128 u_2 = vec128_set(w[c * 8 + 2]);
+                        y_2 = vec128_fma(u_2, v, y_2); vec128 u_3 = vec128_set(w[c * 8 + 3]);
+                        y_3 = vec128_fma(u_3, v, y_3); vec128 u_4 = vec128_set(w[c * 8 + 4]);
+                        y_4 = vec128_fma(u_4, v, y_4); vec128 u_5 = vec128_set(w[c * 8 + 5]);
+                        y_5 = vec128_fma(u_5, v, y_5); vec128 u_6 = vec128_set(w[c * 8 + 6]);
+                        y_6 = vec128_fma(u_6, v, y_6); vec128 u_7 = vec128_set(w[c * 8 + 7]);
+                        y_7 = vec128_fma(u_7, v, y_7);
                     }
-                    vec128 global_max_pool1_max_0 = vec128_load(global_max_pool1 + o * 16 + lane);
-                    vec128 global_max_pool1_site_0 = vec128_load(global_max_pool1_arg + o * 16 + lane);
-                    global_max_pool1_site_0 = vec128_gt(y_0, global_max_pool1_max_0, vec128_set((real)(s)), global_max_pool1_site_0);
-                    global_max_pool1_max_0 = vec128_max(y_0, global_max_pool1_max_0);
-                    vec128_store(global_max_pool1 + o * 16 + lane, global_max_pool1_max_0);
-                    vec128_store(global_max_pool1_arg + o * 16 + lane, global_max_pool1_site_0);
-                    vec128 global_max_pool1_max_1 = vec128_load(global_max_pool1 + o * 16 + lane + 16);
-                    vec128 global_max_pool1_site_1 = vec128_load(global_max_pool1_arg + o * 16 + lane + 16);
-                    global_max_pool1_site_1 = vec128_gt(y_1, global_max_pool1_max_1, vec128_set((real)(s)), global_max_pool1_site_1);
-                    global_max_pool1_max_1 = vec128_max(y_1, global_max_pool1_max_1);
-                    vec128_store(global_max_pool1 + o * 16 + lane + 16, global_max_pool1_max_1);
-                    vec128_store(global_max_pool1_arg + o * 16 + lane + 16, global_max_pool1_site_1);
-                    vec128 global_max_pool1_max_2 = vec128_load(global_max_pool1 + o * 16 + lane + 32);
-                    vec128 global_max_pool1_site_2 = vec128_load(global_max_pool1_arg + o * 16 + lane + 32);
-                    global_max_pool1_site_2 = vec128_gt(y_2, global_max_pool1_max_2, vec128_set((real)(s)), global_max_pool1_site_2);
-                    global_max_pool1_max_2 = vec128_max(y_2, global_max_pool1_max_2);
-                    vec128_store(global_max_pool1 + o * 16 + lane + 32, global_max_pool1_max_2);
-                    vec128_store(global_max_pool1_arg + o * 16 + lane + 32, global_max_pool1_site_2);
-                    vec128 global_max_pool1_max_3 = vec128_load(global_max_pool1 + o * 16 + lane + 48);
-                    vec128 global_max_pool1_site_3 = vec128_load(global_max_pool1_arg + o * 16 + lane + 48);
-                    global_max_pool1_site_3 = vec128_gt(y_3, global_max_pool1_max_3, vec128_set((real)(s)), global_max_pool1_site_3);
-                    global_max_pool1_max_3 = vec128_max(y_3, global_max_pool1_max_3);
-                    vec128_store(global_max_pool1 + o * 16 + lane + 48, global_max_pool1_max_3);
-                    vec128_store(global_max_pool1_arg + o * 16 + lane + 48, global_max_pool1_site_3);
                 }
+                vec128 global_max_pool1_max_0 = vec128_load(global_max_pool1 + lane);
+                vec128 global_max_pool1_site_0 = vec128_load(global_max_pool1_arg + lane);
+                global_max_pool1_site_0 = vec128_gt(y_0, global_max_pool1_max_0, vec128_set((real)(s)), global_max_pool1_site_0);
+                global_max_pool1_max_0 = vec128_max(y_0, global_max_pool1_max_0);
+                vec128_store(global_max_pool1 + lane, global_max_pool1_max_0);
+                vec128_store(global_max_pool1_arg + lane, global_max_pool1_site_0);
+                vec128 global_max_pool1_max_1 = vec128_load(global_max_pool1 + lane + 16);
+                vec128 global_max_pool1_site_1 = vec128_load(global_max_pool1_arg + lane + 16);
+                global_max_pool1_site_1 = vec128_gt(y_1, global_max_pool1_max_1, vec128_set((real)(s)), global_max_pool1_site_1);
+                global_max_pool1_max_1 = vec128_max(y_1, global_max_pool1_max_1);
+                vec128_store(global_max_pool1 + lane + 16, global_max_pool1_max_1);
+                vec128_store(global_max_pool1_arg + lane + 16, global_max_pool1_site_1);
+                vec128 global_max_pool1_max_2 = vec128_load(global_max_pool1 + lane + 32);
+                vec128 global_max_pool1_site_2 = vec128_load(global_max_pool1_arg + lane + 32);
+                global_max_pool1_site_2 = vec128_gt(y_2, global_max_pool1_max_2, vec128_set((real)(s)), global_max_pool1_site_2);
+                global_max_pool1_max_2 = vec128_max(y_2, global_max_pool1_max_2);
+                vec128_store(global_max_pool1 + lane + 32, global_max_pool1_max_2);
+                vec128_store(global_max_pool1_arg + lane + 32, global_max_pool1_site_2);
+                vec128 global_max_pool1_max_3 = vec128_load(global_max_pool1 + lane + 48);
+                vec128 global_max_pool1_site_3 = vec128_load(global_max_pool1_arg + lane + 48);
+                global_max_pool1_site_3 = vec128_gt(y_3, global_max_pool1_max_3, vec128_set((real)(s)), global_max_pool1_site_3);
+                global_max_pool1_max_3 = vec128_max(y_3, global_max_pool1_max_3);
+                vec128_store(global_max_pool1 + lane + 48, global_max_pool1_max_3);
+                vec128_store(global_max_pool1_arg + lane + 48, global_max_pool1_site_3);
+                vec128 global_max_pool1_max_4 = vec128_load(global_max_pool1 + lane + 64);
+                vec128 global_max_pool1_site_4 = vec128_load(global_max_pool1_arg + lane + 64);
+                global_max_pool1_site_4 = vec128_gt(y_4, global_max_pool1_max_4, vec128_set((real)(s)), global_max_pool1_site_4);
+                global_max_pool1_max_4 = vec128_max(y_4, global_max_pool1_max_4);
+                vec128_store(global_max_pool1 + lane + 64, global_max_pool1_max_4);
+                vec128_store(global_max_pool1_arg + lane + 64, global_max_pool1_site_4);
+                vec128 global_max_pool1_max_5 = vec128_load(global_max_pool1 + lane + 80);
+                vec128 global_max_pool1_site_5 = vec128_load(global_max_pool1_arg + lane + 80);
+                global_max_pool1_site_5 = vec128_gt(y_5, global_max_pool1_max_5, vec128_set((real)(s)), global_max_pool1_site_5);
+                global_max_pool1_max_5 = vec128_max(y_5, global_max_pool1_max_5);
+                vec128_store(global_max_pool1 + lane + 80, global_max_pool1_max_5);
+                vec128_store(global_max_pool1_arg + lane + 80, global_max_pool1_site_5);
+                vec128 global_max_pool1_max_6 = vec128_load(global_max_pool1 + lane + 96);
+                vec128 global_max_pool1_site_6 = vec128_load(global_max_pool1_arg + lane + 96);
+                global_max_pool1_site_6 = vec128_gt(y_6, global_max_pool1_max_6, vec128_set((real)(s)), global_max_pool1_site_6);
+                global_max_pool1_max_6 = vec128_max(y_6, global_max_pool1_max_6);
+                vec128_store(global_max_pool1 + lane + 96, global_max_pool1_max_6);
+                vec128_store(global_max_pool1_arg + lane + 96, global_max_pool1_site_6);
+                vec128 global_max_pool1_max_7 = vec128_load(global_max_pool1 + lane + 112);
+                vec128 global_max_pool1_site_7 = vec128_load(global_max_pool1_arg + lane + 112);
+                global_max_pool1_site_7 = vec128_gt(y_7, global_max_pool1_max_7, vec128_set((real)(s)), global_max_pool1_site_7);
+                global_max_pool1_max_7 = vec128_max(y_7, global_max_pool1_max_7);
+                vec128_store(global_max_pool1 + lane + 112, global_max_pool1_max_7);
+                vec128_store(global_max_pool1_arg + lane + 112, global_max_pool1_site_7);
             }
         }
     }
@@ -8474,71 +8816,97 @@ static void dconv3_plain(const Frame *f)
                 }
             }
             for (int64_t block = 0; block < 2; block++) { /* channels made, 8 at a time */
-                for (int64_t o = 0; o < 8; o += 4) { /* channels made */
-                    for (int64_t lane = 0; lane < 16; lane += 4) { /* samples */
-                        vec128 y_0 = vec128_set(0);
-                        vec128 y_1 = vec128_set(0);
-                        vec128 y_2 = vec128_set(0);
-                        vec128 y_3 = vec128_set(0);
-                        const real *w = f->packed + block * 64 + o + 1264;
-                        {
-                            const real *x = f->dconv3 + s * 128 + lane;
-                            for (int64_t c = 0; c < 8; c++) { /* channels read */
-                                vec128 v = vec128_load(x + c * 16);
-                                vec128 u_0 = vec128_set(w[c * 8]); y_0 = vec128_fma(u_0, v, y_0);
-                                vec128 u_1 = vec128_set(w[c * 8 + 1]);
-                                y_1 = vec128_fma(u_1, v, y_1);
-                                vec128 u_2 = vec128_set(w[c * 8 + 2]);
-                                y_2 = vec128_fma(u_2, v, y_2);
-                                vec128 u_3 = vec128_set(w[c * 8 + 3]);
-                                y_3 = vec128_fma(u_3, v, y_3);
-                            }
+                for (int64_t lane = 0; lane < 16; lane += 4) { /* samples */
+                    vec128 y_0 = vec128_set(0);
+                    vec128 y_1 = vec128_set(0);
+                    vec128 y_2 = vec128_set(0);
+                    vec128 y_3 = vec128_set(0);
+                    vec128 y_4 = vec128_set(0);
+                    vec128 y_5 = vec128_set(0);
+                    vec128 y_6 = vec128_set(0);
+                    vec128 y_7 = vec128_set(0);
+                    const real *w = f->packed + block * 64 + 1264;
+                    {
+                        const real *x = f->dconv3 + s * 128 + lane;
+                        for (int64_t c = 0; c < 8; c++) { /* channels read */
+                            vec128 v = vec128_load(x + c * 16); vec128 u_0 = vec128_set(w[c * 8]);
+                            y_0 = vec128_fma(u_0, v, y_0); vec128 u_1 = vec128_set(w[c * 8 + 1]);
+                            y_1 = vec128_fma(u_1, v, y_1); vec128 u_2 = vec128_set(w[c * 8 + 2]);
+                            y_2 = vec128_fma(u_2, v, y_2); vec128 u_3 = vec128_set(w[c * 8 + 3]);
+                            y_3 = vec128_fma(u_3, v, y_3); vec128 u_4 = vec128_set(w[c * 8 + 4]);
+                            y_4 = vec128_fma(u_4, v, y_4); vec128 u_5 = vec128_set(w[c * 8 + 5]);
+                            y_5 = vec128_fma(u_5, v, y_5); vec128 u_6 = vec128_set(w[c * 8 + 6]);
+                            y_6 = vec128_fma(u_6, v, y_6); vec128 u_7 = vec128_set(w[c * 8 + 7]);
+                            y_7 = vec128_fma(u_7, v, y_7);
                         }
-                        y_0 = vec128_gt(vec128_load(leaky_relu2 + block * 128 + o * 16 + lane), vec128_set(0), y_0, vec128_mul(y_0, vec128_set((real)0.01)));
-                        y_1 = vec128_gt(vec128_load(leaky_relu2 + block * 128 + o * 16 + lane + 16), vec128_set(0), y_1, vec128_mul(y_1, vec128_set((real)0.01)));
-                        y_2 = vec128_gt(vec128_load(leaky_relu2 + block * 128 + o * 16 + lane + 32), vec128_set(0), y_2, vec128_mul(y_2, vec128_set((real)0.01)));
-                        y_3 = vec128_gt(vec128_load(leaky_relu2 + block * 128 + o * 16 + lane + 48), vec128_set(0), y_3, vec128_mul(y_3, vec128_set((real)0.01)));
-                        vec128_store(dconv2 + block * 128 + o * 16 + lane, y_0);
-                        vec128_store(dconv2 + block * 128 + o * 16 + lane + 16, y_1);
-                        vec128_store(dconv2 + block * 128 + o * 16 + lane + 32, y_2);
-                        vec128_store(dconv2 + block * 128 + o * 16 + lane + 48, y_3);
-                        vec128_store(dconv2_bias + block * 128 + o * 16 + lane, vec128_add(vec128_load(dconv2_bias + block * 128 + o * 16 + lane), y_0));
-                        vec128_store(dconv2_bias + block * 128 + o * 16 + lane + 16, vec128_add(vec128_load(dconv2_bias + block * 128 + o * 16 + lane + 16), y_1));
-                        vec128_store(dconv2_bias + block * 128 + o * 16 + lane + 32, vec128_add(vec128_load(dconv2_bias + block * 128 + o * 16 + lane + 32), y_2));
-                        vec128_store(dconv2_bias + block * 128 + o * 16 + lane + 48, vec128_add(vec128_load(dconv2_bias + block * 128 + o * 16 + lane + 48), y_3));
                     }
+                    y_0 = vec128_gt(vec128_load(leaky_relu2 + block * 128 + lane), vec128_set(0), y_0, vec128_mul(y_0, vec128_set((real)0.01)));
+                    y_1 = vec128_gt(vec128_load(leaky_relu2 + block * 128 + lane + 16), vec128_set(0), y_1, vec128_mul(y_1, vec128_set((real)0.01)));
+                    y_2 = vec128_gt(vec128_load(leaky_relu2 + block * 128 + lane + 32), vec128_set(0), y_2, vec128_mul(y_2, vec128_set((real)0.01)));
+                    y_3 = vec128_gt(vec128_load(leaky_relu2 + block * 128 + lane + 48), vec128_set(0), y_3, vec128_mul(y_3, vec128_set((real)0.01)));
+                    y_4 = vec128_gt(vec128_load(leaky_relu2 + block * 128 + lane + 64), vec128_set(0), y_4, vec128_mul(y_4, vec128_set((real)0.01)));
+                    y_5 = vec128_gt(vec128_load(leaky_relu2 + block * 128 + lane + 80), vec128_set(0), y_5, vec128_mul(y_5, vec128_set((real)0.01)));
+                    y_6 = vec128_gt(vec128_load(leaky_relu2 + block * 128 + lane + 96), vec128_set(0), y_6, vec128_mul(y_6, vec128_set((real)0.01)));
+                    y_7 = vec128_gt(vec128_load(leaky_relu2 + block * 128 + lane + 112), vec128_set(0), y_7, vec128_mul(y_7, vec128_set((real)0.01)));
+                    vec128_store(dconv2 + block * 128 + lane, y_0);
+                    vec128_store(dconv2 + block * 128 + lane + 16, y_1);
+                    vec128_store(dconv2 + block * 128 + lane + 32, y_2);
+                    vec128_store(dconv2 + block * 128 + lane + 48, y_3);
+                    vec128_store(dconv2 + block * 128 + lane + 64, y_4);
+                    vec128_store(dconv2 + block * 128 + lane + 80, y_5);
+                    vec128_store(dconv2 + block * 128 + lane + 96, y_6);
+                    vec128_store(dconv2 + block * 128 + lane + 112, y_7);
+                    vec128_store(dconv2_bias + block * 128 + lane, vec128_add(vec128_load(dconv2_bias + block * 128 + lane), y_0));
+                    vec128_store(dconv2_bias + block * 128 + lane + 16, vec128_add(vec128_load(dconv2_bias + block * 128 + lane + 16), y_1));
+                    vec128_store(dconv2_bias + block * 128 + lane + 32, vec128_add(vec128_load(dconv2_bias + block * 128 + lane + 32), y_2));
+                    vec128_store(dconv2_bias + block * 128 + lane + 48, vec128_add(vec128_load(dconv2_bias + block * 128 + lane + 48), y_3));
+                    vec128_store(dconv2_bias + block * 128 + lane + 64, vec128_add(vec128_load(dconv2_bias + block * 128 + lane + 64), y_4));
+                    vec128_store(dconv2_bias + block * 128 + lane + 80, vec128_add(vec128_load(dconv2_bias + block * 128 + lane + 80), y_5));
+                    vec128_store(dconv2_bias + block * 128 + lane + 96, vec128_add(vec128_load(dconv2_bias + block * 128 + lane + 96), y_6));
+                    vec128_store(dconv2_bias + block * 128 + lane + 112, vec128_add(vec128_load(dconv2_bias + block * 128 + lane + 112), y_7));
                 }
             }
             for (int64_t block = 0; block < 2; block++) { /* channels made, 8 at a time */
-                for (int64_t o = 0; o < 8; o += 4) { /* channels made */
-                    for (int64_t lane = 0; lane < 16; lane += 4) { /* samples */
-                        vec128 y_0 = vec128_set(0);
-                        vec128 y_1 = vec128_set(0);
-                        vec128 y_2 = vec128_set(0);
-                        vec128 y_3 = vec128_set(0);
-                        const real *w = f->packed + block * 128 + o + 1392;
-                        {
-                            const real *x = f->dconv2 + s * 272 + lane;
-                            for (int64_t c = 0; c < 16; c++) { /* channels read */
-                                vec128 v = vec128_load(x + c * 16);
-                                vec128 u_0 = vec128_set(w[c * 8]); y_0 = vec128_fma(u_0, v, y_0);
-                                vec128 u_1 = vec128_set(w[c * 8 + 1]);
-                                y_1 = vec128_fma(u_1, v, y_1);
-                                vec128 u_2 = vec128_set(w[c * 8 + 2]);
-                                y_2 = vec128_fma(u_2, v, y_2);
-                                vec128 u_3 = vec128_set(w[c * 8 + 3]);
-                                y_3 = vec128_fma(u_3, v, y_3);
-                            }
+                for (int64_t lane = 0; lane < 16; lane += 4) { /* samples */
+                    vec128 y_0 = vec128_set(0);
+                    vec128 y_1 = vec128_set(0);
+                    vec128 y_2 = vec128_set(0);
+                    vec128 y_3 = vec128_set(0);
+                    vec128 y_4 = vec128_set(0);
+                    vec128 y_5 = vec128_set(0);
+                    vec128 y_6 = vec128_set(0);
+                    vec128 y_7 = vec128_set(0);
+                    const real *w = f->packed + block * 128 + 1392;
+                    {
+                        const real *x = f->dconv2 + s * 272 + lane;
+                        for (int64_t c = 0; c < 16; c++) { /* channels read */
+                            vec128 v = vec128_load(x + c * 16); vec128 u_0 = vec128_set(w[c * 8]);
+                            y_0 = vec128_fma(u_0, v, y_0); vec128 u_1 = vec128_set(w[c * 8 + 1]);
+                            y_1 = vec128_fma(u_1, v, y_1); vec128 u_2 = vec128_set(w[c * 8 + 2]);
+                            y_2 = vec128_fma(u_2, v, y_2); vec128 u_3 = vec128_set(w[c * 8 + 3]);
+                            y_3 = vec128_fma(u_3, v, y_3); vec128 u_4 = vec128_set(w[c * 8 + 4]);
+                            y_4 = vec128_fma(u_4, v, y_4); vec128 u_5 = vec128_set(w[c * 8 + 5]);
+                            y_5 = vec128_fma(u_5, v, y_5); vec128 u_6 = vec128_set(w[c * 8 + 6]);
+                            y_6 = vec128_fma(u_6, v, y_6); vec128 u_7 = vec128_set(w[c * 8 + 7]);
+                            y_7 = vec128_fma(u_7, v, y_7);
                         }
-                        y_0 = vec128_gt(vec128_load(leaky_relu1 + block * 128 + o * 16 + lane), vec128_set(0), y_0, vec128_mul(y_0, vec128_set((real)0.01)));
-                        y_1 = vec128_gt(vec128_load(leaky_relu1 + block * 128 + o * 16 + lane + 16), vec128_set(0), y_1, vec128_mul(y_1, vec128_set((real)0.01)));
-                        y_2 = vec128_gt(vec128_load(leaky_relu1 + block * 128 + o * 16 + lane + 32), vec128_set(0), y_2, vec128_mul(y_2, vec128_set((real)0.01)));
-                        y_3 = vec128_gt(vec128_load(leaky_relu1 + block * 128 + o * 16 + lane + 48), vec128_set(0), y_3, vec128_mul(y_3, vec128_set((real)0.01)));
-                        vec128_store(dmax_pool1 + block * 128 + o * 16 + lane, y_0);
-                        vec128_store(dmax_pool1 + block * 128 + o * 16 + lane + 16, y_1);
-                        vec128_store(dmax_pool1 + block * 128 + o * 16 + lane + 32, y_2);
-                        vec128_store(dmax_pool1 + block * 128 + o * 16 + lane + 48, y_3);
                     }
+                    y_0 = vec128_gt(vec128_load(leaky_relu1 + block * 128 + lane), vec128_set(0), y_0, vec128_mul(y_0, vec128_set((real)0.01)));
+                    y_1 = vec128_gt(vec128_load(leaky_relu1 + block * 128 + lane + 16), vec128_set(0), y_1, vec128_mul(y_1, vec128_set((real)0.01)));
+                    y_2 = vec128_gt(vec128_load(leaky_relu1 + block * 128 + lane + 32), vec128_set(0), y_2, vec128_mul(y_2, vec128_set((real)0.01)));
+                    y_3 = vec128_gt(vec128_load(leaky_relu1 + block * 128 + lane + 48), vec128_set(0), y_3, vec128_mul(y_3, vec128_set((real)0.01)));
+                    y_4 = vec128_gt(vec128_load(leaky_relu1 + block * 128 + lane + 64), vec128_set(0), y_4, vec128_mul(y_4, vec128_set((real)0.01)));
+                    y_5 = vec128_gt(vec128_load(leaky_relu1 + block * 128 + lane + 80), vec128_set(0), y_5, vec128_mul(y_5, vec128_set((real)0.01)));
+                    y_6 = vec128_gt(vec128_load(leaky_relu1 + block * 128 + lane + 96), vec128_set(0), y_6, vec128_mul(y_6, vec128_set((real)0.01)));
+                    y_7 = vec128_gt(vec128_load(leaky_relu1 + block * 128 + lane + 112), vec128_set(0), y_7, vec128_mul(y_7, vec128_set((real)0.01)));
+                    vec128_store(dmax_pool1 + block * 128 + lane, y_0);
+                    vec128_store(dmax_pool1 + block * 128 + lane + 16, y_1);
+                    vec128_store(dmax_pool1 + block * 128 + lane + 32, y_2);
+                    vec128_store(dmax_pool1 + block * 128 + lane + 48, y_3);
+                    vec128_store(dmax_pool1 + block * 128 + lane + 64, y_4);
+                    vec128_store(dmax_pool1 + block * 128 + lane + 80, y_5);
+                    vec128_store(dmax_pool1 + block * 128 + lane + 96, y_6);
+                    vec128_store(dmax_pool1 + block * 128 + lane + 112, y_7);
                 }
             }
         }
@@ -9049,61 +9417,89 @@ static void dconv3_2_plain(const Frame *f)
             }
         }
         for (int64_t block = 0; block < 2; block++) { /* channels made, 8 at a time */
-            for (int64_t o = 0; o < 8; o += 4) { /* channels made */
-                for (int64_t lane = 0; lane < 16; lane += 4) { /* samples */
-                    vec128 y_0 = vec128_set(0);
-                    vec128 y_1 = vec128_set(0);
-                    vec128 y_2 = vec128_set(0);
-                    vec128 y_3 = vec128_set(0);
-                    const real *w = f->packed + block * 64 + o + 1264;
-                    {
-                        const real *x = f->dconv3 + s * 128 + lane;
-                        for (int64_t c = 0; c < 8; c++) { /* channels read */
-                            vec128 v = vec128_load(x + c * 16); vec128 u_0 = vec128_set(w[c * 8]);
-                            y_0 = vec128_fma(u_0, v, y_0); vec128 u_1 = vec128_set(w[c * 8 + 1]);
-                            y_1 = vec128_fma(u_1, v, y_1); vec128 u_2 = vec128_set(w[c * 8 + 2]);
-                            y_2 = vec128_fma(u_2, v, y_2); vec128 u_3 = vec128_set(w[c * 8 + 3]);
-                            y_3 = vec128_fma(u_3, v, y_3);
-                        }
+            for (int64_t lane = 0; lane < 16; lane += 4) { /* samples */
+                vec128 y_0 = vec128_set(0);
+                vec128 y_1 = vec128_set(0);
+                vec128 y_2 = vec128_set(0);
+                vec128 y_3 = vec128_set(0);
+                vec128 y_4 = vec128_set(0);
+                vec128 y_5 = vec128_set(0);
+                vec128 y_6 = vec128_set(0);
+                vec128 y_7 = vec128_set(0);
+                const real *w = f->packed + block * 64 + 1264;
+                {
+                    const real *x = f->dconv3 + s * 128 + lane;
+                    for (int64_t c = 0; c < 8; c++) { /* channels read */
+                        vec128 v = vec128_load(x + c * 16); vec128 u_0 = vec128_set(w[c * 8]);
+                        y_0 = vec128_fma(u_0, v, y_0); vec128 u_1 = vec128_set(w[c * 8 + 1]);
+                        y_1 = vec128_fma(u_1, v, y_1); vec128 u_2 = vec128_set(w[c * 8 + 2]);
+                        y_2 = vec128_fma(u_2, v, y_2); vec128 u_3 = vec128_set(w[c * 8 + 3]);
+                        y_3 = vec128_fma(u_3, v, y_3); vec128 u_4 = vec128_set(w[c * 8 + 4]);
+                        y_4 = vec128_fma(u_4, v, y_4); vec128 u_5 = vec128_set(w[c * 8 + 5]);
+                        y_5 = vec128_fma(u_5, v, y_5); vec128 u_6 = vec128_set(w[c * 8 + 6]);
+                        y_6 = vec128_fma(u_6, v, y_6); vec128 u_7 = vec128_set(w[c * 8 + 7]);
+                        y_7 = vec128_fma(u_7, v, y_7);
                     }
-                    y_0 = vec128_gt(vec128_load(leaky_relu2 + block * 128 + o * 16 + lane), vec128_set(0), y_0, vec128_mul(y_0, vec128_set((real)0.01)));
-                    y_1 = vec128_gt(vec128_load(leaky_relu2 + block * 128 + o * 16 + lane + 16), vec128_set(0), y_1, vec128_mul(y_1, vec128_set((real)0.01)));
-                    y_2 = vec128_gt(vec128_load(leaky_relu2 + block * 128 + o * 16 + lane + 32), vec128_set(0), y_2, vec128_mul(y_2, vec128_set((real)0.01)));
-                    y_3 = vec128_gt(vec128_load(leaky_relu2 + block * 128 + o * 16 + lane + 48), vec128_set(0), y_3, vec128_mul(y_3, vec128_set((real)0.01)));
-                    vec128_store(dconv2 + block * 128 + o * 16 + lane, y_0);
-                    vec128_store(dconv2 + block * 128 + o * 16 + lane + 16, y_1);
-                    vec128_store(dconv2 + block * 128 + o * 16 + lane + 32, y_2);
-                    vec128_store(dconv2 + block * 128 + o * 16 + lane + 48, y_3);
                 }
+                y_0 = vec128_gt(vec128_load(leaky_relu2 + block * 128 + lane), vec128_set(0), y_0, vec128_mul(y_0, vec128_set((real)0.01)));
+                y_1 = vec128_gt(vec128_load(leaky_relu2 + block * 128 + lane + 16), vec128_set(0), y_1, vec128_mul(y_1, vec128_set((real)0.01)));
+                y_2 = vec128_gt(vec128_load(leaky_relu2 + block * 128 + lane + 32), vec128_set(0), y_2, vec128_mul(y_2, vec128_set((real)0.01)));
+                y_3 = vec128_gt(vec128_load(leaky_relu2 + block * 128 + lane + 48), vec128_set(0), y_3, vec128_mul(y_3, vec128_set((real)0.01)));
+                y_4 = vec128_gt(vec128_load(leaky_relu2 + block * 128 + lane + 64), vec128_set(0), y_4, vec128_mul(y_4, vec128_set((real)0.01)));
+                y_5 = vec128_gt(vec128_load(leaky_relu2 + block * 128 + lane + 80), vec128_set(0), y_5, vec128_mul(y_5, vec128_set((real)0.01)));
+                y_6 = vec128_gt(vec128_load(leaky_relu2 + block * 128 + lane + 96), vec128_set(0), y_6, vec128_mul(y_6, vec128_set((real)0.01)));
+                y_7 = vec128_gt(vec128_load(leaky_relu2 + block * 128 + lane + 112), vec128_set(0), y_7, vec128_mul(y_7, vec128_set((real)0.01)));
+                vec128_store(dconv2 + block * 128 + lane, y_0);
+                vec128_store(dconv2 + block * 128 + lane + 16, y_1);
+                vec128_store(dconv2 + block * 128 + lane + 32, y_2);
+                vec128_store(dconv2 + block * 128 + lane + 48, y_3);
+                vec128_store(dconv2 + block * 128 + lane + 64, y_4);
+                vec128_store(dconv2 + block * 128 + lane + 80, y_5);
+                vec128_store(dconv2 + block * 128 + lane + 96, y_6);
+                vec128_store(dconv2 + block * 128 + lane + 112, y_7);
             }
         }
         for (int64_t block = 0; block < 2; block++) { /* channels made, 8 at a time */
-            for (int64_t o = 0; o < 8; o += 4) { /* channels made */
-                for (int64_t lane = 0; lane < 16; lane += 4) { /* samples */
-                    vec128 y_0 = vec128_set(0);
-                    vec128 y_1 = vec128_set(0);
-                    vec128 y_2 = vec128_set(0);
-                    vec128 y_3 = vec128_set(0);
-                    const real *w = f->packed + block * 128 + o + 1392;
-                    {
-                        const real *x = f->dconv2 + s * 272 + lane;
-                        for (int64_t c = 0; c < 16; c++) { /* channels read */
-                            vec128 v = vec128_load(x + c * 16); vec128 u_0 = vec128_set(w[c * 8]);
-                            y_0 = vec128_fma(u_0, v, y_0); vec128 u_1 = vec128_set(w[c * 8 + 1]);
-                            y_1 = vec128_fma(u_1, v, y_1); vec128 u_2 = vec128_set(w[c * 8 + 2]);
-                            y_2 = vec128_fma(u_2, v, y_2); vec128 u_3 = vec128_set(w[c * 8 + 3]);
-                            y_3 = vec128_fma(u_3, v, y_3);
-                        }
+            for (int64_t lane = 0; lane < 16; lane += 4) { /* samples */
+                vec128 y_0 = vec128_set(0);
+                vec128 y_1 = vec128_set(0);
+                vec128 y_2 = vec128_set(0);
+                vec128 y_3 = vec128_set(0);
+                vec128 y_4 = vec128_set(0);
+                vec128 y_5 = vec128_set(0);
+                vec128 y_6 = vec128_set(0);
+                vec128 y_7 = vec128_set(0);
+                const real *w = f->packed + block * 128 + 1392;
+                {
+                    const real *x = f->dconv2 + s * 272 + lane;
+                    for (int64_t c = 0; c < 16; c++) { /* channels read */
+                        vec128 v = vec128_load(x + c * 16); vec128 u_0 = vec128_set(w[c * 8]);
+                        y_0 = vec128_fma(u_0, v, y_0); vec128 u_1 = vec128_set(w[c * 8 + 1]);
+                        y_1 = vec128_fma(u_1, v, y_1); vec128 u_2 = vec128_set(w[c * 8 + 2]);
+                        y_2 = vec128_fma(u_2, v, y_2); vec128 u_3 = vec128_set(w[c * 8 + 3]);
+                        y_3 = vec128_fma(u_3, v, y_3); vec128 u_4 = vec128_set(w[c * 8 + 4]);
+                        y_4 = vec128_fma(u_4, v, y_4); vec128 u_5 = vec128_set(w[c * 8 + 5]);
+                        y_5 = vec128_fma(u_5, v, y_5); vec128 u_6 = vec128_set(w[c * 8 + 6]);
+                        y_6 = vec128_fma(u_6, v, y_6); vec128 u_7 = vec128_set(w[c * 8 + 7]);
+                        y_7 = vec128_fma(u_7, v, y_7);
                     }
-                    y_0 = vec128_gt(vec128_load(leaky_relu1 + block * 128 + o * 16 + lane), vec128_set(0), y_0, vec128_mul(y_0, vec128_set((real)0.01)));
-                    y_1 = vec128_gt(vec128_load(leaky_relu1 + block * 128 + o * 16 + lane + 16), vec128_set(0), y_1, vec128_mul(y_1, vec128_set((real)0.01)));
-                    y_2 = vec128_gt(vec128_load(leaky_relu1 + block * 128 + o * 16 + lane + 32), vec128_set(0), y_2, vec128_mul(y_2, vec128_set((real)0.01)));
-                    y_3 = vec128_gt(vec128_load(leaky_relu1 + block * 128 + o * 16 + lane + 48), vec128_set(0), y_3, vec128_mul(y_3, vec128_set((real)0.01)));
-                    vec128_store(dmax_pool1 + block * 128 + o * 16 + lane, y_0);
-                    vec128_store(dmax_pool1 + block * 128 + o * 16 + lane + 16, y_1);
-                    vec128_store(dmax_pool1 + block * 128 + o * 16 + lane + 32, y_2);
-                    vec128_store(dmax_pool1 + block * 128 + o * 16 + lane + 48, y_3);
                 }
+                y_0 = vec128_gt(vec128_load(leaky_relu1 + block * 128 + lane), vec128_set(0), y_0, vec128_mul(y_0, vec128_set((real)0.01)));
+                y_1 = vec128_gt(vec128_load(leaky_relu1 + block * 128 + lane + 16), vec128_set(0), y_1, vec128_mul(y_1, vec128_set((real)0.01)));
+                y_2 = vec128_gt(vec128_load(leaky_relu1 + block * 128 + lane + 32), vec128_set(0), y_2, vec128_mul(y_2, vec128_set((real)0.01)));
+                y_3 = vec128_gt(vec128_load(leaky_relu1 + block * 128 + lane + 48), vec128_set(0), y_3, vec128_mul(y_3, vec128_set((real)0.01)));
+                y_4 = vec128_gt(vec128_load(leaky_relu1 + block * 128 + lane + 64), vec128_set(0), y_4, vec128_mul(y_4, vec128_set((real)0.01)));
+                y_5 = vec128_gt(vec128_load(leaky_relu1 + block * 128 + lane + 80), vec128_set(0), y_5, vec128_mul(y_5, vec128_set((real)0.01)));
+                y_6 = vec128_gt(vec128_load(leaky_relu1 + block * 128 + lane + 96), vec128_set(0), y_6, vec128_mul(y_6, vec128_set((real)0.01)));
+                y_7 = vec128_gt(vec128_load(leaky_relu1 + block * 128 + lane + 112), vec128_set(0), y_7, vec128_mul(y_7, vec128_set((real)0.01)));
+                vec128_store(dmax_pool1 + block * 128 + lane, y_0);
+                vec128_store(dmax_pool1 + block * 128 + lane + 16, y_1);
+                vec128_store(dmax_pool1 + block * 128 + lane + 32, y_2);
+                vec128_store(dmax_pool1 + block * 128 + lane + 48, y_3);
+                vec128_store(dmax_pool1 + block * 128 + lane + 64, y_4);
+                vec128_store(dmax_pool1 + block * 128 + lane + 80, y_5);
+                vec128_store(dmax_pool1 + block * 128 + lane + 96, y_6);
+                vec128_store(dmax_pool1 + block * 128 + lane + 112, y_7);
             }
         }
     }

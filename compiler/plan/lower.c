@@ -112,8 +112,8 @@ static void point_at_step(Lower *l, const Step *step)
 
 void lower_tile(Lower *l, const Group *group, const Ix *site, int sites)
 {
-    int whole = l->tile.sites;
-    l->tile.sites = sites;
+    Tile whole = l->tile;
+    l->tile = tile_of_fewer(whole, sites);
     l->site = site;
     memset(l->has_ptr, 0, l->g->nodes * sizeof *l->has_ptr);
     for (int s = 0; s < group->steps; s++)
@@ -127,7 +127,7 @@ void lower_tile(Lower *l, const Group *group, const Ix *site, int sites)
         else
             lower_pointwise(l, step);
     }
-    l->tile.sites = whole;
+    l->tile = whole;
 }
 
 /* What windows find outside the sites they read. */

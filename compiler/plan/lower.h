@@ -47,6 +47,8 @@ void lower_tile(Lower *l, const Group *group, const Ix *site, int sites);
 
 /* tile.c: as large as the registers allow. */
 Tile tile_of_group(const Target *target, const Graph *g, const Group *group);
+/* At `sites` sites that are fewer: of more channels, so that as many sums hide latencies. */
+Tile tile_of_fewer(Tile whole, int sites);
 Tile tile_of_weight(const Target *target); /* output x input channels */
 
 /* lower_conv.c: a convolution and what follows it, at the sites of the tile. */

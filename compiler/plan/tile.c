@@ -60,6 +60,14 @@ Tile tile_of_group(const Target *target, const Graph *g, const Group *group)
     return tile_of_width(target, width);
 }
 
+Tile tile_of_fewer(Tile whole, int sites)
+{
+    int sums = whole.channels * whole.sites, channels = whole.channels;
+    while (2 * channels * sites <= sums && 2 * channels <= PACK_WIDTH)
+        channels *= 2;
+    return (Tile){channels, sites};
+}
+
 Tile tile_of_weight(const Target *target)
 {
     return target->registers >= 32 ? (Tile){4, 4} : (Tile){4, 2};
