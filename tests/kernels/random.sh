@@ -172,7 +172,7 @@ trap 'echo "stopped; go on with: $self $short -j $jobs $keep $bin $((last - next
     INT TERM
 echo "$count random networks from seed $first;$compilers, $isas"
 while [ "$next" -lt $last ]; do
-    end=$((next + 20 < last ? next + 20 : last))
+    end=$((next + 100 < last ? next + 100 : last))
     seq "$next" $((end - 1)) |
         xargs -P "$jobs" -n 1 "$self" -one "$bin" "$dir" "$compilers" "$isas" "$short"
     next=$end
