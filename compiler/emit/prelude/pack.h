@@ -29,17 +29,6 @@ INLINE void pack_tap(const real *packed, real *to, int tap, int outs, int taps, 
     }
 }
 
-/* Sixteen at a time, as compilers make vectors of them without further options. */
-INLINE void sum_numbers(real *restrict to, const real *restrict x, const real *restrict y,
-                        int64_t count)
-{
-    for (; count >= 16; count -= 16, to += 16, x += 16, y += 16)
-        for (int i = 0; i < 16; i++)
-            to[i] = x[i] + y[i];
-    for (int64_t i = 0; i < count; i++)
-        to[i] = x[i] + y[i];
-}
-
 /* The sums of taps that Winograd's products multiply by, from a packed matrix with kernels
  * of 2: on each axis products 0 and 2 take one tap, product 1 both, which is the sum of
  * those.  [product][block of `width` outputs][in][width], the last block narrower. */
@@ -63,7 +52,9 @@ INLINE void pack_products(const real *packed, real *to, int outs, int ins, int a
             for (; later; later /= 3)
                 made &= later % 3 != 1;
             real *sum = to + product * size;
-            if (made)
-                sum_numbers(sum, sum - next * size, sum + next * size, size);
+            if (!made)
+                continue;
+            memcpy(sum, sum - next * size, sizeof(real) * (size_t)size);
+            add_numbers(sum, sum + next * size, size);
         }
 }
