@@ -12,8 +12,9 @@ typedef float real;
 enum { AXES = 2 };
 #include "tables.h"
 
-#include "pack.h"
 #include "sums.h"
+
+#include "pack.h"
 
 enum { WINDOWS = 2000, TABLE_MAX = 4 * 4 * 9 * 9 };
 
