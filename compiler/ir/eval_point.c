@@ -1,3 +1,4 @@
+#include <float.h>
 #include <math.h>
 
 #include "ir/eval_impl.h"
@@ -33,11 +34,12 @@ Num point_leaky_relu_dx(Num dy, Num y, double slope)
 }
 
 /* |x| |f'(x)|, what an error of x makes, and |f(x)|, the rounding of the result. */
+/* A float that would not be normal is 0: that is an error of FLT_MIN, in units of epsilon. */
 Num point_sigmoid(Num x, Num none, double slope)
 {
     (void)none, (void)slope;
     double y = sigmoid(x.v);
-    return (Num){y, x.m * y * sigmoid(-x.v) + y};
+    return (Num){y, x.m * y * sigmoid(-x.v) + y + (double)FLT_MIN / (double)FLT_EPSILON};
 }
 
 Num point_sigmoid_dx(Num dy, Num y, double slope)
