@@ -32,7 +32,23 @@ enum { AXES = 2, PACKED = 1904 };
  * other lanes.  A value without sites is in the lane of part 0. */
 typedef struct Parts {
     int64_t count, samples, grid[ARCH_AXES_MAX];
+    /* Swept in bands of rows, along the first axis: how many bands a part has, how many are in
+     * memory, which is walked.  bands 0: not swept. */
+    int64_t bands, ring, band;
 } Parts;
+
+/* Sites of a part, of which `sites` are in memory. */
+INLINE int64_t part_sites(const Parts *p, int64_t sites)
+{
+    return p->bands ? sites / p->ring * p->bands : sites;
+}
+
+/* Whether windows find the sites of other parts in a halo, along this axis.  In a sweep bands
+ * follow each other round and round, so that windows wrap. */
+INLINE int has_halo(const Parts *p, int axis)
+{
+    return p->grid[axis] > 1 && (axis > 0 || !p->bands);
+}
 
 /* can[axis][n]: 0 where some lattice of the network does not divide into n along an axis, 2
  * where parts are cut evenly into all tiles that there are, else 1. */
@@ -40,7 +56,9 @@ typedef unsigned char Divisors[ARCH_AXES_MAX][ARCH_LANES + 1];
 
 /* A block that is larger than near memory takes longer: with what it holds grows the
  * distance from which it comes. */
+#ifndef CACHE_BYTES
 #define CACHE_BYTES (1 << 20)
+#endif
 #define CACHE_MISS 0.25 /* each time twice as large */
 #define NO_TILES 1.3    /* what convolutions without tiles take */
 
@@ -105,7 +123,8 @@ INLINE int worth_cutting(int64_t batch, double bytes)
 INLINE Parts choose_parts(int axes, const int64_t *extent, const Divisors *can, int64_t batch,
                           double bytes)
 {
-    Cut cut = {axes, extent, can, batch, bytes, HUGE_VAL, {1, ARCH_LANES, {1, 1, 1, 1}}};
+    const Parts one = {1, ARCH_LANES, {1, 1, 1, 1}, 0, 0, 0};
+    Cut cut = {axes, extent, can, batch, bytes, HUGE_VAL, one};
     if (worth_cutting(batch, bytes))
         cut_axis(&cut, 0, cut.best);
     return cut.best;
@@ -190,7 +209,7 @@ INLINE Reach reach_forward(const Window *w, const Parts *parts, const int64_t *i
     for (int axis = 0; axis < w->axes; axis++) {
         const int64_t last = (out[axis] - 1) * w->stride[axis] + w->kernel[axis] - 1;
         r.extent[axis] = r.width[axis] = in[axis];
-        if (parts->grid[axis] == 1)
+        if (!has_halo(parts, axis))
             continue;
         const int64_t to = last - w->before[axis] + 1;
         r.first[axis] = -w->before[axis];
@@ -206,7 +225,7 @@ INLINE Reach reach_backward(const Window *w, const Parts *parts, const int64_t *
     Reach r = {.axes = w->axes};
     for (int axis = 0; axis < w->axes; axis++) {
         r.extent[axis] = r.width[axis] = out[axis];
-        if (parts->grid[axis] == 1)
+        if (!has_halo(parts, axis))
             continue;
         const int64_t to = (in[axis] - 1 + w->before[axis]) / w->stride[axis] + 1;
         const int64_t from = floor_div(w->before[axis] - w->kernel[axis] + 1, w->stride[axis]);
@@ -307,7 +326,7 @@ INLINE int seen(const Walk *a, int axis, int64_t p, int64_t *q)
     const Window *w = a->window;
     const int64_t in = a->in[axis];
     *q = p * w->stride[axis] + a->tap[axis] - w->before[axis];
-    if (a->parts->grid[axis] > 1)
+    if (has_halo(a->parts, axis))
         return 1; /* in another part, if it is not in this one */
     if (!w->circular[axis])
         return *q >= 0 && *q < in;
@@ -472,15 +491,28 @@ INLINE void lowest(real *x, int64_t count)
         x[i] = -(real)HUGE_VAL;
 }
 
-/* A field of the caller's as the lanes of a block see it.  Each lane in use begins at an
- * element of its own; a value without sites (extent null) has but one lane a sample. */
+/* A field of the caller's as the lanes of a block see it: a part, or a band of one.  Each lane
+ * in use begins at an element of its own; a value without sites (extent null) has but one lane
+ * a sample. */
 typedef struct Field {
-    int lanes, apart;          /* lanes in use, the distance between them    */
+    int lanes, apart;          /* lanes in use, the distance between them     */
     int64_t first[ARCH_LANES]; /* element of the lane's first site, channel 0 */
+    int64_t last;              /* how far behind the first of its sample one begins at most */
     int64_t stride[1 + AXES];  /* of channel and axes, in elements            */
     int64_t sites;
     const int64_t *extent;
 } Field;
+
+/* Sites of a whole part along an axis, and of what is walked of it. */
+INLINE int64_t part_extent(const Parts *parts, const int64_t *extent, int axis)
+{
+    return axis == 0 ? part_sites(parts, extent[0]) : extent[axis];
+}
+
+INLINE int64_t band_extent(const Parts *parts, const int64_t *extent, int axis)
+{
+    return axis == 0 && parts->bands ? extent[0] / parts->ring : extent[axis];
+}
 
 /* One sample's stride, and those of a field that lies contiguously: channel, axes. */
 INLINE int64_t field_shape(Field *f, const Parts *parts, int64_t channels)
@@ -489,8 +521,8 @@ INLINE int64_t field_shape(Field *f, const Parts *parts, int64_t channels)
     f->sites = 1;
     for (int axis = AXES - 1; f->extent && axis >= 0; axis--) {
         f->stride[1 + axis] = size;
-        size *= f->extent[axis] * parts->grid[axis];
-        f->sites *= f->extent[axis];
+        size *= part_extent(parts, f->extent, axis) * parts->grid[axis];
+        f->sites *= band_extent(parts, f->extent, axis);
     }
     f->stride[0] = size;
     return size * channels;
@@ -501,13 +533,24 @@ INLINE int64_t field_shape(Field *f, const Parts *parts, int64_t channels)
 INLINE void next_part(const Parts *parts, const Field *f, int64_t *at, int64_t *offset)
 {
     for (int axis = AXES - 1; axis >= 0; axis--) {
-        const int64_t step = f->extent[axis] * f->stride[1 + axis];
+        const int64_t step = part_extent(parts, f->extent, axis) * f->stride[1 + axis];
         *offset += step;
         if (++at[axis] < parts->grid[axis])
             break;
         *offset -= parts->grid[axis] * step;
         at[axis] = 0;
     }
+}
+
+/* From the first site of part `part`, counted along the first axis, to the band that is walked:
+ * that may lie before the part or behind it, also around the lattice. */
+INLINE int64_t band_offset(const Parts *parts, const Field *f, int64_t part)
+{
+    if (!f->extent || !parts->bands)
+        return 0;
+    const int64_t all = parts->bands * parts->grid[0], first = part * parts->bands;
+    const int64_t number = ((first + parts->band) % all + all) % all;
+    return (number - first) * (f->extent[0] / parts->ring) * f->stride[AXES > 0];
 }
 
 /* Sample b of the batch is row b, or call->index[b] of x and the target. */
@@ -523,7 +566,9 @@ INLINE void field_lanes(Field *f, const ArchCall *call, int64_t block, const Par
         const int64_t row = by_index ? row_of(call, sample) : sample;
         int64_t at[AXES + 1] = {0}, offset = row * stride;
         for (int64_t part = 0; part < parts_used; part++) {
-            f->first[f->lanes++] = offset;
+            const int64_t first = offset + band_offset(parts, f, at[0]);
+            f->first[f->lanes++] = first;
+            f->last = f->last < first - row * stride ? first - row * stride : f->last;
             if (f->extent)
                 next_part(parts, f, at, &offset);
         }
@@ -629,7 +674,7 @@ INLINE int64_t run_of_sites(const Field *f, const Parts *parts)
 {
     if (!f->extent || !AXES)
         return 1;
-    return parts->count == 1 ? f->sites : f->extent[AXES - (AXES > 0)];
+    return parts->count == 1 || AXES == 1 ? f->sites : f->extent[AXES - (AXES > 0)];
 }
 
 /* The input of a block. */
@@ -655,10 +700,9 @@ typedef struct Bytes {
     int64_t end;
 } Bytes;
 
-INLINE Bytes bytes_of(const Field *f, const Parts *parts, const int8_t *x, int64_t channels)
+INLINE Bytes bytes_of(const Field *f, const int8_t *x, int64_t channels)
 {
-    const int64_t last_part = f->first[parts->count - 1] - f->first[0];
-    Bytes b = {.end = channels * f->stride[0] - last_part};
+    Bytes b = {.end = channels * f->stride[0] - f->last};
     for (int lane = 0; lane < ARCH_LANES; lane++)
         b.from[lane] = x + f->first[lane < f->lanes ? lane : 0];
     return b;
@@ -737,7 +781,7 @@ INLINE void join_mean(const Parts *parts, real *y, int64_t channels, int64_t sit
 {
     join_sum(parts, y, channels);
     for (int64_t i = 0; i < channels * ARCH_LANES; i++)
-        y[i] /= (real)(sites * parts->count);
+        y[i] /= (real)(part_sites(parts, sites) * parts->count);
 }
 
 /* The largest of a sample's parts, where nobody asks for its site. */
@@ -801,7 +845,7 @@ INLINE void share_mean(const Parts *parts, const real *from, real *to, int64_t c
 {
     share(parts, from, to, channels);
     for (int64_t i = 0; i < channels * ARCH_LANES; i++)
-        to[i] /= (real)(sites * parts->count);
+        to[i] /= (real)(part_sites(parts, sites) * parts->count);
 }
 
 /* One number of every sample: the lane of a part, `from` and `to` being those of sample 0. */
@@ -1006,6 +1050,95 @@ INLINE void pack_products(const real *packed, real *to, int outs, int ins, int a
         }
 }
 
+/* ---- a sweep: a part in bands of rows, each through all phases before the next ---- */
+
+/* What decides between a sweep and whole parts. */
+typedef struct Sweep {
+    int64_t rows, most; /* into how many bands a lattice divides: what divides rows, up to most */
+    int64_t ring;       /* bands that a field holds                                            */
+    double bytes;       /* of fields that hold all of a lattice                                */
+    double whole;       /* ... of those of a kernel that does not sweep                        */
+    double more;        /* work beyond the part, in bands                                      */
+    double far;         /* longer, if all of it came from far memory                           */
+} Sweep;
+
+INLINE int64_t common_divisor(int64_t a, int64_t b)
+{
+    while (b) {
+        const int64_t rest = a % b;
+        a = b;
+        b = rest;
+    }
+    return a;
+}
+
+/* A few sites' work goes into beginning a band. */
+#define BAND_BEGINS 2
+
+/* How much longer a part takes that is done in so many bands. */
+INLINE double sweep_factor(const Sweep *s, double part, int64_t count, int64_t bands)
+{
+    const double held = s->bytes / (double)count / (double)bands * (double)s->ring;
+    return 1 + s->more / (double)bands + s->far * far_part(held) +
+           BAND_BEGINS * (double)bands / part;
+}
+
+/* The number of bands that takes least time; *factor is what it takes then. */
+INLINE int64_t best_bands(const Sweep *s, double part, const Parts *p, double *factor)
+{
+    int64_t best = 0;
+    *factor = HUGE_VAL;
+    for (int64_t n = 2; n * p->grid[0] <= s->most; n++) {
+        if (s->rows % (n * p->grid[0]))
+            continue;
+        const double takes = sweep_factor(s, part, p->count, n);
+        if (takes < *factor) {
+            *factor = takes;
+            best = n;
+        }
+    }
+    return best;
+}
+
+INLINE void sweep_axis(const Sweep *s, Cut *cut, int axis, double part, Parts p)
+{
+    if (axis == cut->axes || axis == AXES) {
+        double factor;
+        p.samples = ARCH_LANES / p.count;
+        p.bands = best_bands(s, part, &p, &factor);
+        p.ring = s->ring;
+        const double cost = cut_cost(cut, &p) * factor;
+        if (cost >= cut->least)
+            return;
+        cut->least = cost;
+        cut->best = p;
+        return;
+    }
+    const int64_t most = ARCH_LANES / p.count, before = p.count;
+    for (int64_t n = 1; n <= most; n++) {
+        if (!(*cut->can)[axis][n])
+            continue;
+        p.grid[axis] = n;
+        p.count = before * n;
+        sweep_axis(s, cut, axis + 1, part * (double)(cut->extent[axis] / n), p);
+    }
+}
+
+/* Whether a sweep takes less time than `parts`, and then its parts in their place. */
+INLINE int choose_sweep(const Sweep *s, int axes, const int64_t *extent, const Divisors *can,
+                        int64_t batch, Parts *parts)
+{
+    Cut cut = {axes, extent, can, batch, 0, HUGE_VAL, *parts};
+    const double held = s->whole / (double)parts->count;
+    const double least = cut_cost(&cut, parts) * (1 + s->far * far_part(held));
+    const Parts one = {1, ARCH_LANES, {1, 1, 1, 1}, 0, 0, 0};
+    sweep_axis(s, &cut, 0, 1, one);
+    if (cut.least >= least)
+        return 0;
+    *parts = cut.best;
+    return 1;
+}
+
 /* ---- losses of a block: summed over its samples and outputs; targets (rows, outputs, sites) ---- */
 
 typedef enum Loss { MSE, BCE } Loss;
@@ -1089,13 +1222,17 @@ INLINE void bce_dx(const ArchCall *call, int64_t block, const Parts *parts,
 
 /* ---- this network ---- */
 
+/* The gradient from the winners of the global maximum; the forward pass by bands. */
+enum { OF_WINNERS = ARCH_VJP + 1, OF_SWEEP };
+
 /* What the phases of a kernel share: the call, the block in work, and where the
  * values of the network lie. */
 typedef struct Frame {
     const ArchCall *call;
     int64_t block;
     Parts parts;
-    int which; /* kernel: an ArchWhat */
+    int which; /* kernel: an ArchWhat, or OF_SWEEP */
+    int opens, closes; /* whether a band is the first of a part, the last */
     const void *x;
     const real *target, *dy;
     real *y, *dx, *dparams;
@@ -1103,6 +1240,8 @@ typedef struct Frame {
     int64_t sites0, halo0;
     int64_t extent1[AXES], sites1, halo1;
     int64_t extent2[AXES], sites2, halo2;
+    int64_t first1, end1; /* the band that is walked */
+    int64_t first2, end2; /* the band that is walked */
     const real *packed;
     real *flux; /* [sites1 + 1 + halo1][4][16] */
     int32_t *near1; /* [4][sites2] */
@@ -1158,24 +1297,53 @@ static int divides(const Frame *f, int axis, int64_t n)
     return 2 * can;
 }
 
-/* How a kernel wants the lattices cut. */
-static Parts parts_of(const Frame *f, int64_t batch, int which)
+static void divisors(const Frame *f, Divisors can)
+{
+    for (int axis = 0; axis < AXES; axis++) {
+        for (int64_t n = 1; n <= ARCH_LANES; n++) {
+            can[axis][n] = (unsigned char)divides(f, axis, n);
+        }
+    }
+}
+
+/* Bytes of the fields that a kernel has, if nothing is cut. */
+static double bytes_of_fields(const Frame *f, int which)
 {
     double sites = 0; /* times channels */
     switch (which) {
         case ARCH_FORWARD: sites = 0 + 4 * (double)f->sites1 + 17 * (double)f->sites2; break;
         case ARCH_GRADIENT: sites = 0 + 21 * (double)f->sites1 + 93 * (double)f->sites2; break;
         case ARCH_VJP: sites = 0 + 21 * (double)f->sites1 + 93 * (double)f->sites2; break;
+        case OF_SWEEP: sites = 0 + 4 * (double)f->sites1 + 17 * (double)f->sites2; break;
     }
-    const double bytes = sites * ARCH_LANES * sizeof(real);
+    return sites * ARCH_LANES * sizeof(real);
+}
+
+/* How a kernel wants the lattices cut. */
+static Parts parts_of(const Frame *f, int64_t batch, int which)
+{
+    const double bytes = bytes_of_fields(f, which);
     Divisors can = {{0}};
-    const int search = worth_cutting(batch, bytes);
-    for (int axis = 0; search && axis < AXES; axis++) {
-        for (int64_t n = 1; n <= ARCH_LANES; n++) {
-            can[axis][n] = (unsigned char)divides(f, axis, n);
-        }
+    if (worth_cutting(batch, bytes)) {
+        divisors(f, can);
     }
     return choose_parts(AXES, f->extent1, &can, batch, bytes);
+}
+
+/* Whether a forward pass is swept in bands, and then into which parts its lattices are cut. */
+static int sweeps(const Frame *f, int64_t batch, Parts *parts)
+{
+    const double whole = bytes_of_fields(f, ARCH_FORWARD);
+    if (whole / (double)parts->count <= CACHE_BYTES) {
+        return 0;
+    }
+    int64_t rows = 0, most = f->extent1[0];
+    rows = common_divisor(rows, f->extent1[0]);
+    rows = common_divisor(rows, f->extent2[0]);
+    const Sweep s = {rows, most, 2, bytes_of_fields(f, OF_SWEEP), whole, 0.0402, 0.332};
+    Divisors can = {{0}};
+    divisors(f, can);
+    return choose_sweep(&s, AXES, f->extent1, &can, batch, parts);
 }
 
 /* Chooses the kernel and cuts lattices into parts, as `kept` tells if it is there: extents
@@ -1184,12 +1352,24 @@ static void cut(Frame *f, int64_t batch, ArchWhat what, const Kept *kept)
 {
     f->which = kept ? kept->which : (int)what;
     f->parts = kept ? kept->parts : parts_of(f, batch, f->which);
+    if (!kept && what == ARCH_FORWARD && sweeps(f, batch, &f->parts)) {
+        f->which = OF_SWEEP;
+    }
     for (int axis = 0; axis < AXES; axis++) {
         f->extent1[axis] /= f->parts.grid[axis];
         f->extent2[axis] /= f->parts.grid[axis];
     }
     f->sites1 /= f->parts.count;
     f->sites2 /= f->parts.count;
+    if (f->parts.bands) {
+        f->extent1[0] = f->extent1[0] / f->parts.bands * f->parts.ring;
+        f->sites1 = f->sites1 / f->parts.bands * f->parts.ring;
+        f->extent2[0] = f->extent2[0] / f->parts.bands * f->parts.ring;
+        f->sites2 = f->sites2 / f->parts.bands * f->parts.ring;
+    }
+    f->first1 = 0, f->end1 = f->sites1;
+    f->first2 = 0, f->end2 = f->sites2;
+    f->opens = f->closes = 1;
     Reach reach;
     reach = reach_forward(&window_near1, &f->parts, f->extent1, f->extent2);
     f->near1_halo.sites = halo_sites(&reach);
@@ -1284,6 +1464,16 @@ static size_t lay_out(Frame *f, const int64_t *extent, int64_t batch, ArchWhat w
             f->back2 = take(work, &used, sizeof(int32_t) * 4 * (size_t)f->sites1);
             take_halo(&f->back2_halo, work, &used);
             break;
+        case OF_SWEEP:
+            f->flux = take(work, &used, sizeof(real) * 16 * 4 * (size_t)(f->sites1 + 1 + f->halo1));
+            f->near1 = take(work, &used, sizeof(int32_t) * 4 * (size_t)f->sites2);
+            take_halo(&f->near1_halo, work, &used);
+            f->near2 = take(work, &used, sizeof(int32_t) * 4 * (size_t)f->sites1);
+            take_halo(&f->near2_halo, work, &used);
+            f->leaky_relu1 = take(work, &used, sizeof(real) * 16 * 17 * (size_t)f->sites2);
+            f->global_max_pool1 = take(work, &used, sizeof(real) * 16 * 8 * (size_t)f->sites0);
+            f->sigmoid1 = take(work, &used, sizeof(real) * 16 * 1 * (size_t)f->sites0);
+            break;
     }
     return used;
 }
@@ -1299,6 +1489,22 @@ static void fill_tables(const Frame *f)
     if (f->back2) {
         fill_back(f->back2, &f->back2_halo, &window_back2, &f->parts, f->extent1, f->extent1);
     }
+}
+
+/* Goes to a band, if it is one of the part's or among so many before or behind them. */
+static int take_band(Frame *f, int64_t band, int64_t before, int64_t after)
+{
+    const int64_t ring = f->parts.ring, place = (band % ring + ring) % ring;
+    if (band < -before || band >= f->parts.bands + after) {
+        return 0;
+    }
+    f->parts.band = band;
+    f->opens = band == 0, f->closes = band == f->parts.bands - 1;
+    f->first1 = f->sites1 / ring * place;
+    f->end1 = f->first1 + f->sites1 / ring;
+    f->first2 = f->sites2 / ring * place;
+    f->end2 = f->first2 + f->sites2 / ring;
+    return 1;
 }
 
 #ifdef ARCH_X86
@@ -1620,7 +1826,7 @@ vec512_FUNCTION void vec512_read_input(const ArchCall *call, int64_t block, cons
         read_rows(&f, x, call->x_type, lanes, channels, row);
         return;
     }
-    const Bytes bytes = bytes_of(&f, parts, (const int8_t *)x, channels);
+    const Bytes bytes = bytes_of(&f, (const int8_t *)x, channels);
     vec512_read_i8(&f, &bytes, parts, lanes, channels, row);
 }
 
@@ -1694,7 +1900,8 @@ vec512_FUNCTION vec512 vec512_tanh(vec512 x)
 /* input, st.arch:4 */
 TARGET_AVX512 static void read_flux_avx512(const Frame *f)
 {
-    vec512_read_input(f->call, f->block, &f->parts, f->extent1, f->x, f->flux, 4, 4);
+    vec512_read_input(f->call, f->block, &f->parts, f->extent1, f->x, f->flux + f->first1 * 64, 4,
+    4);
 }
 
 /* conv1 -> max_pool1 -> leaky_relu1, st.arch:7
@@ -1702,7 +1909,7 @@ TARGET_AVX512 static void read_flux_avx512(const Frame *f)
 TARGET_AVX512 static void conv1_avx512(const Frame *f)
 {
     vec512_fill_halo(&f->near2_halo, f->flux, 4, f->sites1);
-    for (int64_t s = 0; s < f->sites2; s++) { /* sites */
+    for (int64_t s = f->first2; s < f->end2; s++) { /* sites */
         real *leaky_relu1 = f->leaky_relu1 + s * 272;
         for (int64_t block = 0; block < 2; block++) { /* channels made, 8 at a time */
             for (int64_t o = 0; o < 8; o += 4) { /* channels made */
@@ -1854,8 +2061,10 @@ TARGET_AVX512 static void conv2_avx512(const Frame *f)
 {
     real leaky_relu2_tile[4 * 17 * 16] __attribute__((aligned(64)));
     real leaky_relu2_tile_2[1 * 17 * 16] __attribute__((aligned(64)));
-    lowest(f->global_max_pool1, 128);
-    for (int64_t s = 0; s + 4 <= f->sites2; s += 4) { /* sites */
+    if (0 < f->opens) {
+        lowest(f->global_max_pool1, 128);
+    }
+    for (int64_t s = f->first2; s + 4 <= f->end2; s += 4) { /* sites */
         real *leaky_relu2 = leaky_relu2_tile;
         real *global_max_pool1 = f->global_max_pool1;
         for (int64_t block = 0; block < 2; block++) { /* channels made, 8 at a time */
@@ -2166,7 +2375,7 @@ TARGET_AVX512 static void conv2_avx512(const Frame *f)
             }
         }
     }
-    for (int64_t s = f->sites2 / 4 * 4; s < f->sites2; s++) { /* sites */
+    for (int64_t s = f->first2 + (f->end2 - f->first2) / 4 * 4; s < f->end2; s++) { /* sites */
         real *leaky_relu2 = leaky_relu2_tile_2;
         real *global_max_pool1 = f->global_max_pool1;
         for (int64_t block = 0; block < 2; block++) { /* channels made, 8 at a time */
@@ -2262,7 +2471,9 @@ TARGET_AVX512 static void conv2_avx512(const Frame *f)
             vec512_store(global_max_pool1 + 112, global_max_pool1_max_7);
         }
     }
-    join_largest(&f->parts, f->global_max_pool1, 8);
+    if (0 < f->closes) {
+        join_largest(&f->parts, f->global_max_pool1, 8);
+    }
 }
 
 /* global_max_pool1 -> leaky_relu3; linear1; linear2 -> sigmoid1, st.arch:11
@@ -2361,7 +2572,7 @@ TARGET_AVX512 static void order_sums_avx512(const Frame *f)
 TARGET_AVX512 static void conv1_2_avx512(const Frame *f)
 {
     vec512_fill_halo(&f->near2_halo, f->flux, 4, f->sites1);
-    for (int64_t s = 0; s < f->sites2; s++) { /* sites */
+    for (int64_t s = f->first2; s < f->end2; s++) { /* sites */
         real *max_pool1_arg = f->max_pool1_arg + s * 272;
         real *leaky_relu1 = f->leaky_relu1 + s * 272;
         for (int64_t block = 0; block < 2; block++) { /* channels made, 8 at a time */
@@ -2536,9 +2747,11 @@ TARGET_AVX512 static void conv1_2_avx512(const Frame *f)
  * y[o,p] = b[o] + sum over taps k and channels c of w[o,c,k] x[c,near[k][p]]; 384 multiply-adds a site */
 TARGET_AVX512 static void conv2_2_avx512(const Frame *f)
 {
-    lowest(f->global_max_pool1, 128);
-    clear(f->global_max_pool1_arg, 128);
-    for (int64_t s = 0; s + 4 <= f->sites2; s += 4) { /* sites */
+    if (0 < f->opens) {
+        lowest(f->global_max_pool1, 128);
+        clear(f->global_max_pool1_arg, 128);
+    }
+    for (int64_t s = f->first2; s + 4 <= f->end2; s += 4) { /* sites */
         real *leaky_relu2 = f->leaky_relu2 + s * 272;
         real *global_max_pool1 = f->global_max_pool1;
         real *global_max_pool1_arg = f->global_max_pool1_arg;
@@ -2875,7 +3088,7 @@ TARGET_AVX512 static void conv2_2_avx512(const Frame *f)
             }
         }
     }
-    for (int64_t s = f->sites2 / 4 * 4; s < f->sites2; s++) { /* sites */
+    for (int64_t s = f->first2 + (f->end2 - f->first2) / 4 * 4; s < f->end2; s++) { /* sites */
         real *leaky_relu2 = f->leaky_relu2 + s * 272;
         real *global_max_pool1 = f->global_max_pool1;
         real *global_max_pool1_arg = f->global_max_pool1_arg;
@@ -2996,7 +3209,9 @@ TARGET_AVX512 static void conv2_2_avx512(const Frame *f)
             vec512_store(global_max_pool1_arg + 112, global_max_pool1_site_7);
         }
     }
-    join_max(&f->parts, f->extent2, f->global_max_pool1, f->global_max_pool1_arg, 8);
+    if (0 < f->closes) {
+        join_max(&f->parts, f->extent2, f->global_max_pool1, f->global_max_pool1_arg, 8);
+    }
 }
 
 /* global_max_pool1 -> leaky_relu3; linear1; linear2, st.arch:11
@@ -3278,8 +3493,8 @@ TARGET_AVX512 static void dconv3_avx512(const Frame *f)
     real dconv2_bias_strip[1 * 16 * 16] __attribute__((aligned(64)));
     real dglobal_max_pool1_all[1 * 8 * 16] __attribute__((aligned(64)));
     share(&f->parts, f->dglobal_max_pool1, dglobal_max_pool1_all, 8);
-    for (int64_t from = 0; from + 64 <= f->sites2 + 63; from += 64) { /* strips of sites */
-        const int64_t to = (from + 64 < f->sites2 ? from + 64 : f->sites2);
+    for (int64_t from = f->first2; from + 64 <= f->end2 + 63; from += 64) { /* strips of sites */
+        const int64_t to = (from + 64 < f->end2 ? from + 64 : f->end2);
         clear(dconv3_bias_strip, 128);
         clear(dconv2_bias_strip, 256);
         for (int64_t s = from; s + 4 <= to; s += 4) { /* sites */
@@ -3757,8 +3972,8 @@ TARGET_AVX512 static void dconv3_avx512(const Frame *f)
  * dw[o,c,k] += sum over sites p of dy[o,p] x[c,near[k][p]]; 128 multiply-adds a site */
 TARGET_AVX512 static void dconv3_weight_avx512(const Frame *f)
 {
-    for (int64_t from = 0; from + 64 <= f->sites2 + 63; from += 64) { /* strips of sites */
-        const int64_t to = (from + 64 < f->sites2 ? from + 64 : f->sites2);
+    for (int64_t from = f->first2; from + 64 <= f->end2 + 63; from += 64) { /* strips of sites */
+        const int64_t to = (from + 64 < f->end2 ? from + 64 : f->end2);
         for (int64_t o = 0; o < 8; o += 4) { /* channels made */
             for (int64_t c = 0; c < 16; c += 4) { /* channels read */
                 real *dw = f->sums + o * 16 + c * 4 + 544;
@@ -3817,8 +4032,8 @@ TARGET_AVX512 static void dconv3_weight_avx512(const Frame *f)
  * dw[o,c,k] += sum over sites p of dy[o,p] x[c,near[k][p]]; 256 multiply-adds a site */
 TARGET_AVX512 static void dconv2_weight_avx512(const Frame *f)
 {
-    for (int64_t from = 0; from + 64 <= f->sites2 + 63; from += 64) { /* strips of sites */
-        const int64_t to = (from + 64 < f->sites2 ? from + 64 : f->sites2);
+    for (int64_t from = f->first2; from + 64 <= f->end2 + 63; from += 64) { /* strips of sites */
+        const int64_t to = (from + 64 < f->end2 ? from + 64 : f->end2);
         for (int64_t o = 0; o < 16; o += 4) { /* channels made */
             for (int64_t c = 0; c < 16; c += 4) { /* channels read */
                 real *dw = f->sums + o * 16 + c * 4 + 256;
@@ -3879,7 +4094,7 @@ TARGET_AVX512 static void dconv1_avx512(const Frame *f)
     if (f->sites2 * 4 < f->sites1) {
         clear(f->dconv1, f->sites1 * 272);
     }
-    for (int64_t s = 0; s < f->sites2; s++) { /* sites */
+    for (int64_t s = f->first2; s < f->end2; s++) { /* sites */
         real *dconv1_0 = f->dconv1 + (int64_t)f->near1[s] * 272;
         real *dconv1_1 = f->dconv1 + (int64_t)f->near1[f->sites2 + s] * 272;
         real *dconv1_2 = f->dconv1 + (int64_t)f->near1[f->sites2 * 2 + s] * 272;
@@ -3904,8 +4119,8 @@ TARGET_AVX512 static void dconv1_avx512(const Frame *f)
 TARGET_AVX512 static void dconv1_weight_avx512(const Frame *f)
 {
     vec512_fill_halo(&f->near2_halo, f->flux, 4, f->sites1);
-    for (int64_t from = 0; from + 64 <= f->sites1 + 63; from += 64) { /* strips of sites */
-        const int64_t to = (from + 64 < f->sites1 ? from + 64 : f->sites1);
+    for (int64_t from = f->first1; from + 64 <= f->end1 + 63; from += 64) { /* strips of sites */
+        const int64_t to = (from + 64 < f->end1 ? from + 64 : f->end1);
         for (int64_t o = 0; o < 16; o += 4) { /* channels made */
             for (int64_t tap = 0; tap < 4; tap++) { /* taps */
                 real *dw = f->sums + tap * 64 + o * 4;
@@ -4127,7 +4342,7 @@ TARGET_AVX512 static void dconv3_2_avx512(const Frame *f)
 {
     real dglobal_max_pool1_all[1 * 8 * 16] __attribute__((aligned(64)));
     share(&f->parts, f->dglobal_max_pool1, dglobal_max_pool1_all, 8);
-    for (int64_t s = 0; s + 4 <= f->sites2; s += 4) { /* sites */
+    for (int64_t s = f->first2; s + 4 <= f->end2; s += 4) { /* sites */
         real *dconv3 = f->dconv3 + s * 128;
         const real *leaky_relu2 = f->leaky_relu2 + s * 272;
         real *dconv2 = f->dconv2 + s * 272;
@@ -4457,7 +4672,7 @@ TARGET_AVX512 static void dconv3_2_avx512(const Frame *f)
             }
         }
     }
-    for (int64_t s = f->sites2 / 4 * 4; s < f->sites2; s++) { /* sites */
+    for (int64_t s = f->first2 + (f->end2 - f->first2) / 4 * 4; s < f->end2; s++) { /* sites */
         real *dconv3 = f->dconv3 + s * 128;
         const real *leaky_relu2 = f->leaky_relu2 + s * 272;
         real *dconv2 = f->dconv2 + s * 272;
@@ -4560,8 +4775,8 @@ TARGET_AVX512 static void dconv3_2_avx512(const Frame *f)
 /* conv_db, st.arch:10 */
 TARGET_AVX512 static void dconv3_bias_avx512(const Frame *f)
 {
-    for (int64_t from = 0; from + 64 <= f->sites2 + 63; from += 64) { /* strips of sites */
-        const int64_t to = (from + 64 < f->sites2 ? from + 64 : f->sites2);
+    for (int64_t from = f->first2; from + 64 <= f->end2 + 63; from += 64) { /* strips of sites */
+        const int64_t to = (from + 64 < f->end2 ? from + 64 : f->end2);
         {
             real *db = f->sums + 672;
             vec512 sum_0 = vec512_set(0); vec512 sum_1 = vec512_set(0);
@@ -4589,8 +4804,8 @@ TARGET_AVX512 static void dconv3_bias_avx512(const Frame *f)
 /* conv_db, st.arch:9 */
 TARGET_AVX512 static void dconv2_bias_avx512(const Frame *f)
 {
-    for (int64_t from = 0; from + 64 <= f->sites2 + 63; from += 64) { /* strips of sites */
-        const int64_t to = (from + 64 < f->sites2 ? from + 64 : f->sites2);
+    for (int64_t from = f->first2; from + 64 <= f->end2 + 63; from += 64) { /* strips of sites */
+        const int64_t to = (from + 64 < f->end2 ? from + 64 : f->end2);
         for (int64_t o = 0; o < 16; o += 8) { /* channels made */
             real *db = f->sums + o + 512;
             vec512 sum_0 = vec512_set(0); vec512 sum_1 = vec512_set(0);
@@ -4620,7 +4835,7 @@ TARGET_AVX512 static void dconv2_bias_avx512(const Frame *f)
 TARGET_AVX512 static void dflux_avx512(const Frame *f)
 {
     vec512_fill_halo(&f->back2_halo, f->dconv1, 17, f->sites1);
-    for (int64_t s = 0; s + 4 <= f->sites1; s += 4) { /* sites */
+    for (int64_t s = f->first1; s + 4 <= f->end1; s += 4) { /* sites */
         real *dflux = f->dflux + s * 64;
         {
             vec512 y_0_0 = vec512_set(0); vec512_hold(y_0_0);
@@ -4754,7 +4969,7 @@ TARGET_AVX512 static void dflux_avx512(const Frame *f)
             vec512_store(dflux + 176, y_3_2); vec512_store(dflux + 240, y_3_3);
         }
     }
-    for (int64_t s = f->sites1 / 4 * 4; s < f->sites1; s++) { /* sites */
+    for (int64_t s = f->first1 + (f->end1 - f->first1) / 4 * 4; s < f->end1; s++) { /* sites */
         real *dflux = f->dflux + s * 64;
         {
             vec512 y_0 = vec512_set(0); vec512_hold(y_0);
@@ -4784,7 +4999,7 @@ TARGET_AVX512 static void dflux_avx512(const Frame *f)
  * dx[c,q] = sum over taps k and channels o of w[o,c,k] dy[o,back[k][q]]; 256 multiply-adds a site */
 TARGET_AVX512 static void write_dflux_avx512(const Frame *f)
 {
-    write_field(f->call, f->block, &f->parts, f->extent1, f->dx, f->dflux, 4, 4);
+    write_field(f->call, f->block, &f->parts, f->extent1, f->dx, f->dflux + f->first1 * 64, 4, 4);
 }
 
 static void run_forward_avx512(Frame *f, int64_t first, int64_t last)
@@ -4860,6 +5075,23 @@ static void run_vjp_avx512(Frame *f, int64_t first, int64_t last)
     }
     if (f->dparams) {
         order_sums_avx512(f);
+    }
+}
+
+static void run_sweep_avx512(Frame *f, int64_t first, int64_t last)
+{
+    for (f->block = first; f->block < last; f->block++) {
+        for (int64_t t = 0; t < f->parts.bands + 1; t++) {
+            if (take_band(f, t, 0, 1)) {
+                read_flux_avx512(f);
+            }
+            if (take_band(f, t - 1, 0, 0)) {
+                conv1_avx512(f);
+                conv2_avx512(f);
+            }
+        }
+        linear1_avx512(f);
+        write_sigmoid1_avx512(f);
     }
 }
 
@@ -5149,7 +5381,7 @@ vec256_FUNCTION void vec256_read_input(const ArchCall *call, int64_t block, cons
         read_rows(&f, x, call->x_type, lanes, channels, row);
         return;
     }
-    const Bytes bytes = bytes_of(&f, parts, (const int8_t *)x, channels);
+    const Bytes bytes = bytes_of(&f, (const int8_t *)x, channels);
     vec256_read_i8(&f, &bytes, parts, lanes, channels, row);
 }
 
@@ -5223,7 +5455,8 @@ vec256_FUNCTION vec256 vec256_tanh(vec256 x)
 /* input, st.arch:4 */
 TARGET_AVX2 static void read_flux_avx2(const Frame *f)
 {
-    vec256_read_input(f->call, f->block, &f->parts, f->extent1, f->x, f->flux, 4, 4);
+    vec256_read_input(f->call, f->block, &f->parts, f->extent1, f->x, f->flux + f->first1 * 64, 4,
+    4);
 }
 
 /* conv1 -> max_pool1 -> leaky_relu1, st.arch:7
@@ -5231,7 +5464,7 @@ TARGET_AVX2 static void read_flux_avx2(const Frame *f)
 TARGET_AVX2 static void conv1_avx2(const Frame *f)
 {
     vec256_fill_halo(&f->near2_halo, f->flux, 4, f->sites1);
-    for (int64_t s = 0; s < f->sites2; s++) { /* sites */
+    for (int64_t s = f->first2; s < f->end2; s++) { /* sites */
         real *leaky_relu1 = f->leaky_relu1 + s * 272;
         for (int64_t block = 0; block < 2; block++) { /* channels made, 8 at a time */
             for (int64_t o = 0; o < 8; o += 2) { /* channels made */
@@ -5287,8 +5520,10 @@ TARGET_AVX2 static void conv2_avx2(const Frame *f)
 {
     real leaky_relu2_tile[3 * 17 * 16] __attribute__((aligned(64)));
     real leaky_relu2_tile_2[1 * 17 * 16] __attribute__((aligned(64)));
-    lowest(f->global_max_pool1, 128);
-    for (int64_t s = 0; s + 3 <= f->sites2; s += 3) { /* sites */
+    if (0 < f->opens) {
+        lowest(f->global_max_pool1, 128);
+    }
+    for (int64_t s = f->first2; s + 3 <= f->end2; s += 3) { /* sites */
         real *leaky_relu2 = leaky_relu2_tile;
         real *global_max_pool1 = f->global_max_pool1;
         for (int64_t block = 0; block < 2; block++) { /* channels made, 8 at a time */
@@ -5426,7 +5661,7 @@ TARGET_AVX2 static void conv2_avx2(const Frame *f)
             }
         }
     }
-    for (int64_t s = f->sites2 / 3 * 3; s < f->sites2; s++) { /* sites */
+    for (int64_t s = f->first2 + (f->end2 - f->first2) / 3 * 3; s < f->end2; s++) { /* sites */
         real *leaky_relu2 = leaky_relu2_tile_2;
         real *global_max_pool1 = f->global_max_pool1;
         for (int64_t block = 0; block < 2; block++) { /* channels made, 8 at a time */
@@ -5526,7 +5761,9 @@ TARGET_AVX2 static void conv2_avx2(const Frame *f)
             }
         }
     }
-    join_largest(&f->parts, f->global_max_pool1, 8);
+    if (0 < f->closes) {
+        join_largest(&f->parts, f->global_max_pool1, 8);
+    }
 }
 
 /* global_max_pool1 -> leaky_relu3; linear1; linear2 -> sigmoid1, st.arch:11
@@ -5629,7 +5866,7 @@ TARGET_AVX2 static void order_sums_avx2(const Frame *f)
 TARGET_AVX2 static void conv1_2_avx2(const Frame *f)
 {
     vec256_fill_halo(&f->near2_halo, f->flux, 4, f->sites1);
-    for (int64_t s = 0; s < f->sites2; s++) { /* sites */
+    for (int64_t s = f->first2; s < f->end2; s++) { /* sites */
         real *max_pool1_arg = f->max_pool1_arg + s * 272;
         real *leaky_relu1 = f->leaky_relu1 + s * 272;
         for (int64_t block = 0; block < 2; block++) { /* channels made, 8 at a time */
@@ -5696,9 +5933,11 @@ TARGET_AVX2 static void conv1_2_avx2(const Frame *f)
  * y[o,p] = b[o] + sum over taps k and channels c of w[o,c,k] x[c,near[k][p]]; 384 multiply-adds a site */
 TARGET_AVX2 static void conv2_2_avx2(const Frame *f)
 {
-    lowest(f->global_max_pool1, 128);
-    clear(f->global_max_pool1_arg, 128);
-    for (int64_t s = 0; s + 3 <= f->sites2; s += 3) { /* sites */
+    if (0 < f->opens) {
+        lowest(f->global_max_pool1, 128);
+        clear(f->global_max_pool1_arg, 128);
+    }
+    for (int64_t s = f->first2; s + 3 <= f->end2; s += 3) { /* sites */
         real *leaky_relu2 = f->leaky_relu2 + s * 272;
         real *global_max_pool1 = f->global_max_pool1;
         real *global_max_pool1_arg = f->global_max_pool1_arg;
@@ -5857,7 +6096,7 @@ TARGET_AVX2 static void conv2_2_avx2(const Frame *f)
             }
         }
     }
-    for (int64_t s = f->sites2 / 3 * 3; s < f->sites2; s++) { /* sites */
+    for (int64_t s = f->first2 + (f->end2 - f->first2) / 3 * 3; s < f->end2; s++) { /* sites */
         real *leaky_relu2 = f->leaky_relu2 + s * 272;
         real *global_max_pool1 = f->global_max_pool1;
         real *global_max_pool1_arg = f->global_max_pool1_arg;
@@ -5982,7 +6221,9 @@ TARGET_AVX2 static void conv2_2_avx2(const Frame *f)
             }
         }
     }
-    join_max(&f->parts, f->extent2, f->global_max_pool1, f->global_max_pool1_arg, 8);
+    if (0 < f->closes) {
+        join_max(&f->parts, f->extent2, f->global_max_pool1, f->global_max_pool1_arg, 8);
+    }
 }
 
 /* global_max_pool1 -> leaky_relu3; linear1; linear2, st.arch:11
@@ -6251,8 +6492,8 @@ TARGET_AVX2 static void dconv3_avx2(const Frame *f)
     real dconv2_bias_strip[1 * 16 * 16] __attribute__((aligned(64)));
     real dglobal_max_pool1_all[1 * 8 * 16] __attribute__((aligned(64)));
     share(&f->parts, f->dglobal_max_pool1, dglobal_max_pool1_all, 8);
-    for (int64_t from = 0; from + 64 <= f->sites2 + 63; from += 64) { /* strips of sites */
-        const int64_t to = (from + 64 < f->sites2 ? from + 64 : f->sites2);
+    for (int64_t from = f->first2; from + 64 <= f->end2 + 63; from += 64) { /* strips of sites */
+        const int64_t to = (from + 64 < f->end2 ? from + 64 : f->end2);
         clear(dconv3_bias_strip, 128);
         clear(dconv2_bias_strip, 256);
         for (int64_t s = from; s + 3 <= to; s += 3) { /* sites */
@@ -6562,8 +6803,8 @@ TARGET_AVX2 static void dconv3_avx2(const Frame *f)
  * dw[o,c,k] += sum over sites p of dy[o,p] x[c,near[k][p]]; 128 multiply-adds a site */
 TARGET_AVX2 static void dconv3_weight_avx2(const Frame *f)
 {
-    for (int64_t from = 0; from + 64 <= f->sites2 + 63; from += 64) { /* strips of sites */
-        const int64_t to = (from + 64 < f->sites2 ? from + 64 : f->sites2);
+    for (int64_t from = f->first2; from + 64 <= f->end2 + 63; from += 64) { /* strips of sites */
+        const int64_t to = (from + 64 < f->end2 ? from + 64 : f->end2);
         for (int64_t o = 0; o < 8; o += 4) { /* channels made */
             for (int64_t c = 0; c < 16; c += 2) { /* channels read */
                 for (int64_t lane = 0; lane < 16; lane += 8) { /* samples */
@@ -6606,8 +6847,8 @@ TARGET_AVX2 static void dconv3_weight_avx2(const Frame *f)
  * dw[o,c,k] += sum over sites p of dy[o,p] x[c,near[k][p]]; 256 multiply-adds a site */
 TARGET_AVX2 static void dconv2_weight_avx2(const Frame *f)
 {
-    for (int64_t from = 0; from + 64 <= f->sites2 + 63; from += 64) { /* strips of sites */
-        const int64_t to = (from + 64 < f->sites2 ? from + 64 : f->sites2);
+    for (int64_t from = f->first2; from + 64 <= f->end2 + 63; from += 64) { /* strips of sites */
+        const int64_t to = (from + 64 < f->end2 ? from + 64 : f->end2);
         for (int64_t o = 0; o < 16; o += 4) { /* channels made */
             for (int64_t c = 0; c < 16; c += 2) { /* channels read */
                 for (int64_t lane = 0; lane < 16; lane += 8) { /* samples */
@@ -6652,7 +6893,7 @@ TARGET_AVX2 static void dconv1_avx2(const Frame *f)
     if (f->sites2 * 4 < f->sites1) {
         clear(f->dconv1, f->sites1 * 272);
     }
-    for (int64_t s = 0; s < f->sites2; s++) { /* sites */
+    for (int64_t s = f->first2; s < f->end2; s++) { /* sites */
         real *dconv1_0 = f->dconv1 + (int64_t)f->near1[s] * 272;
         real *dconv1_1 = f->dconv1 + (int64_t)f->near1[f->sites2 + s] * 272;
         real *dconv1_2 = f->dconv1 + (int64_t)f->near1[f->sites2 * 2 + s] * 272;
@@ -6681,8 +6922,8 @@ TARGET_AVX2 static void dconv1_avx2(const Frame *f)
 TARGET_AVX2 static void dconv1_weight_avx2(const Frame *f)
 {
     vec256_fill_halo(&f->near2_halo, f->flux, 4, f->sites1);
-    for (int64_t from = 0; from + 64 <= f->sites1 + 63; from += 64) { /* strips of sites */
-        const int64_t to = (from + 64 < f->sites1 ? from + 64 : f->sites1);
+    for (int64_t from = f->first1; from + 64 <= f->end1 + 63; from += 64) { /* strips of sites */
+        const int64_t to = (from + 64 < f->end1 ? from + 64 : f->end1);
         for (int64_t o = 0; o < 16; o += 4) { /* channels made */
             for (int64_t c = 0; c < 4; c += 2) { /* channels read */
                 for (int64_t tap = 0; tap < 4; tap++) { /* taps */
@@ -6900,7 +7141,7 @@ TARGET_AVX2 static void dconv3_2_avx2(const Frame *f)
 {
     real dglobal_max_pool1_all[1 * 8 * 16] __attribute__((aligned(64)));
     share(&f->parts, f->dglobal_max_pool1, dglobal_max_pool1_all, 8);
-    for (int64_t s = 0; s + 3 <= f->sites2; s += 3) { /* sites */
+    for (int64_t s = f->first2; s + 3 <= f->end2; s += 3) { /* sites */
         real *dconv3 = f->dconv3 + s * 128;
         const real *leaky_relu2 = f->leaky_relu2 + s * 272;
         real *dconv2 = f->dconv2 + s * 272;
@@ -7054,7 +7295,7 @@ TARGET_AVX2 static void dconv3_2_avx2(const Frame *f)
             }
         }
     }
-    for (int64_t s = f->sites2 / 3 * 3; s < f->sites2; s++) { /* sites */
+    for (int64_t s = f->first2 + (f->end2 - f->first2) / 3 * 3; s < f->end2; s++) { /* sites */
         real *dconv3 = f->dconv3 + s * 128;
         const real *leaky_relu2 = f->leaky_relu2 + s * 272;
         real *dconv2 = f->dconv2 + s * 272;
@@ -7163,8 +7404,8 @@ TARGET_AVX2 static void dconv3_2_avx2(const Frame *f)
 /* conv_db, st.arch:10 */
 TARGET_AVX2 static void dconv3_bias_avx2(const Frame *f)
 {
-    for (int64_t from = 0; from + 64 <= f->sites2 + 63; from += 64) { /* strips of sites */
-        const int64_t to = (from + 64 < f->sites2 ? from + 64 : f->sites2);
+    for (int64_t from = f->first2; from + 64 <= f->end2 + 63; from += 64) { /* strips of sites */
+        const int64_t to = (from + 64 < f->end2 ? from + 64 : f->end2);
         {
             for (int64_t lane = 0; lane < 16; lane += 8) { /* samples */
                 real *db = f->sums + 672;
@@ -7192,8 +7433,8 @@ TARGET_AVX2 static void dconv3_bias_avx2(const Frame *f)
 /* conv_db, st.arch:9 */
 TARGET_AVX2 static void dconv2_bias_avx2(const Frame *f)
 {
-    for (int64_t from = 0; from + 64 <= f->sites2 + 63; from += 64) { /* strips of sites */
-        const int64_t to = (from + 64 < f->sites2 ? from + 64 : f->sites2);
+    for (int64_t from = f->first2; from + 64 <= f->end2 + 63; from += 64) { /* strips of sites */
+        const int64_t to = (from + 64 < f->end2 ? from + 64 : f->end2);
         for (int64_t o = 0; o < 16; o += 8) { /* channels made */
             for (int64_t lane = 0; lane < 16; lane += 8) { /* samples */
                 real *db = f->sums + o + 512;
@@ -7223,7 +7464,7 @@ TARGET_AVX2 static void dconv2_bias_avx2(const Frame *f)
 TARGET_AVX2 static void dflux_avx2(const Frame *f)
 {
     vec256_fill_halo(&f->back2_halo, f->dconv1, 17, f->sites1);
-    for (int64_t s = 0; s + 2 <= f->sites1; s += 2) { /* sites */
+    for (int64_t s = f->first1; s + 2 <= f->end1; s += 2) { /* sites */
         real *dflux = f->dflux + s * 64;
         for (int64_t lane = 0; lane < 16; lane += 8) { /* samples */
             vec256 y_0_0 = vec256_set(0); vec256_hold(y_0_0);
@@ -7257,7 +7498,7 @@ TARGET_AVX2 static void dflux_avx2(const Frame *f)
             vec256_store(dflux + lane + 48, y_3_0); vec256_store(dflux + lane + 112, y_3_1);
         }
     }
-    for (int64_t s = f->sites1 / 2 * 2; s < f->sites1; s++) { /* sites */
+    for (int64_t s = f->first1 + (f->end1 - f->first1) / 2 * 2; s < f->end1; s++) { /* sites */
         real *dflux = f->dflux + s * 64;
         for (int64_t lane = 0; lane < 16; lane += 8) { /* samples */
             vec256 y_0 = vec256_set(0); vec256_hold(y_0);
@@ -7287,7 +7528,7 @@ TARGET_AVX2 static void dflux_avx2(const Frame *f)
  * dx[c,q] = sum over taps k and channels o of w[o,c,k] dy[o,back[k][q]]; 256 multiply-adds a site */
 TARGET_AVX2 static void write_dflux_avx2(const Frame *f)
 {
-    write_field(f->call, f->block, &f->parts, f->extent1, f->dx, f->dflux, 4, 4);
+    write_field(f->call, f->block, &f->parts, f->extent1, f->dx, f->dflux + f->first1 * 64, 4, 4);
 }
 
 static void run_forward_avx2(Frame *f, int64_t first, int64_t last)
@@ -7363,6 +7604,23 @@ static void run_vjp_avx2(Frame *f, int64_t first, int64_t last)
     }
     if (f->dparams) {
         order_sums_avx2(f);
+    }
+}
+
+static void run_sweep_avx2(Frame *f, int64_t first, int64_t last)
+{
+    for (f->block = first; f->block < last; f->block++) {
+        for (int64_t t = 0; t < f->parts.bands + 1; t++) {
+            if (take_band(f, t, 0, 1)) {
+                read_flux_avx2(f);
+            }
+            if (take_band(f, t - 1, 0, 0)) {
+                conv1_avx2(f);
+                conv2_avx2(f);
+            }
+        }
+        linear1_avx2(f);
+        write_sigmoid1_avx2(f);
     }
 }
 
@@ -7555,7 +7813,7 @@ vec128_FUNCTION void vec128_read_input(const ArchCall *call, int64_t block, cons
         read_rows(&f, x, call->x_type, lanes, channels, row);
         return;
     }
-    const Bytes bytes = bytes_of(&f, parts, (const int8_t *)x, channels);
+    const Bytes bytes = bytes_of(&f, (const int8_t *)x, channels);
     vec128_read_i8(&f, &bytes, parts, lanes, channels, row);
 }
 
@@ -7629,7 +7887,8 @@ vec128_FUNCTION vec128 vec128_tanh(vec128 x)
 /* input, st.arch:4 */
 static void read_flux_plain(const Frame *f)
 {
-    vec128_read_input(f->call, f->block, &f->parts, f->extent1, f->x, f->flux, 4, 4);
+    vec128_read_input(f->call, f->block, &f->parts, f->extent1, f->x, f->flux + f->first1 * 64, 4,
+    4);
 }
 
 /* conv1 -> max_pool1 -> leaky_relu1, st.arch:7
@@ -7637,7 +7896,7 @@ static void read_flux_plain(const Frame *f)
 static void conv1_plain(const Frame *f)
 {
     vec128_fill_halo(&f->near2_halo, f->flux, 4, f->sites1);
-    for (int64_t s = 0; s < f->sites2; s++) { /* sites */
+    for (int64_t s = f->first2; s < f->end2; s++) { /* sites */
         real *leaky_relu1 = f->leaky_relu1 + s * 272;
         for (int64_t block = 0; block < 2; block++) { /* channels made, 8 at a time */
             for (int64_t o = 0; o < 8; o += 2) { /* channels made */
@@ -7689,8 +7948,10 @@ static void conv2_plain(const Frame *f)
 {
     real leaky_relu2_tile[3 * 17 * 16] __attribute__((aligned(64)));
     real leaky_relu2_tile_2[1 * 17 * 16] __attribute__((aligned(64)));
-    lowest(f->global_max_pool1, 128);
-    for (int64_t s = 0; s + 3 <= f->sites2; s += 3) { /* sites */
+    if (0 < f->opens) {
+        lowest(f->global_max_pool1, 128);
+    }
+    for (int64_t s = f->first2; s + 3 <= f->end2; s += 3) { /* sites */
         real *leaky_relu2 = leaky_relu2_tile;
         real *global_max_pool1 = f->global_max_pool1;
         for (int64_t block = 0; block < 2; block++) { /* channels made, 8 at a time */
@@ -7820,7 +8081,7 @@ static void conv2_plain(const Frame *f)
             }
         }
     }
-    for (int64_t s = f->sites2 / 3 * 3; s < f->sites2; s++) { /* sites */
+    for (int64_t s = f->first2 + (f->end2 - f->first2) / 3 * 3; s < f->end2; s++) { /* sites */
         real *leaky_relu2 = leaky_relu2_tile_2;
         real *global_max_pool1 = f->global_max_pool1;
         for (int64_t block = 0; block < 2; block++) { /* channels made, 8 at a time */
@@ -7920,7 +8181,9 @@ static void conv2_plain(const Frame *f)
             }
         }
     }
-    join_largest(&f->parts, f->global_max_pool1, 8);
+    if (0 < f->closes) {
+        join_largest(&f->parts, f->global_max_pool1, 8);
+    }
 }
 
 /* global_max_pool1 -> leaky_relu3; linear1; linear2 -> sigmoid1, st.arch:11
@@ -8023,7 +8286,7 @@ static void order_sums_plain(const Frame *f)
 static void conv1_2_plain(const Frame *f)
 {
     vec128_fill_halo(&f->near2_halo, f->flux, 4, f->sites1);
-    for (int64_t s = 0; s < f->sites2; s++) { /* sites */
+    for (int64_t s = f->first2; s < f->end2; s++) { /* sites */
         real *max_pool1_arg = f->max_pool1_arg + s * 272;
         real *leaky_relu1 = f->leaky_relu1 + s * 272;
         for (int64_t block = 0; block < 2; block++) { /* channels made, 8 at a time */
@@ -8086,9 +8349,11 @@ static void conv1_2_plain(const Frame *f)
  * y[o,p] = b[o] + sum over taps k and channels c of w[o,c,k] x[c,near[k][p]]; 384 multiply-adds a site */
 static void conv2_2_plain(const Frame *f)
 {
-    lowest(f->global_max_pool1, 128);
-    clear(f->global_max_pool1_arg, 128);
-    for (int64_t s = 0; s + 3 <= f->sites2; s += 3) { /* sites */
+    if (0 < f->opens) {
+        lowest(f->global_max_pool1, 128);
+        clear(f->global_max_pool1_arg, 128);
+    }
+    for (int64_t s = f->first2; s + 3 <= f->end2; s += 3) { /* sites */
         real *leaky_relu2 = f->leaky_relu2 + s * 272;
         real *global_max_pool1 = f->global_max_pool1;
         real *global_max_pool1_arg = f->global_max_pool1_arg;
@@ -8239,7 +8504,7 @@ static void conv2_2_plain(const Frame *f)
             }
         }
     }
-    for (int64_t s = f->sites2 / 3 * 3; s < f->sites2; s++) { /* sites */
+    for (int64_t s = f->first2 + (f->end2 - f->first2) / 3 * 3; s < f->end2; s++) { /* sites */
         real *leaky_relu2 = f->leaky_relu2 + s * 272;
         real *global_max_pool1 = f->global_max_pool1;
         real *global_max_pool1_arg = f->global_max_pool1_arg;
@@ -8364,7 +8629,9 @@ static void conv2_2_plain(const Frame *f)
             }
         }
     }
-    join_max(&f->parts, f->extent2, f->global_max_pool1, f->global_max_pool1_arg, 8);
+    if (0 < f->closes) {
+        join_max(&f->parts, f->extent2, f->global_max_pool1, f->global_max_pool1_arg, 8);
+    }
 }
 
 /* global_max_pool1 -> leaky_relu3; linear1; linear2, st.arch:11
@@ -8627,8 +8894,8 @@ static void dconv3_plain(const Frame *f)
     real dconv2_bias_strip[1 * 16 * 16] __attribute__((aligned(64)));
     real dglobal_max_pool1_all[1 * 8 * 16] __attribute__((aligned(64)));
     share(&f->parts, f->dglobal_max_pool1, dglobal_max_pool1_all, 8);
-    for (int64_t from = 0; from + 64 <= f->sites2 + 63; from += 64) { /* strips of sites */
-        const int64_t to = (from + 64 < f->sites2 ? from + 64 : f->sites2);
+    for (int64_t from = f->first2; from + 64 <= f->end2 + 63; from += 64) { /* strips of sites */
+        const int64_t to = (from + 64 < f->end2 ? from + 64 : f->end2);
         clear(dconv3_bias_strip, 128);
         clear(dconv2_bias_strip, 256);
         for (int64_t s = from; s + 3 <= to; s += 3) { /* sites */
@@ -8930,8 +9197,8 @@ static void dconv3_plain(const Frame *f)
  * dw[o,c,k] += sum over sites p of dy[o,p] x[c,near[k][p]]; 128 multiply-adds a site */
 static void dconv3_weight_plain(const Frame *f)
 {
-    for (int64_t from = 0; from + 64 <= f->sites2 + 63; from += 64) { /* strips of sites */
-        const int64_t to = (from + 64 < f->sites2 ? from + 64 : f->sites2);
+    for (int64_t from = f->first2; from + 64 <= f->end2 + 63; from += 64) { /* strips of sites */
+        const int64_t to = (from + 64 < f->end2 ? from + 64 : f->end2);
         for (int64_t o = 0; o < 8; o += 4) { /* channels made */
             for (int64_t c = 0; c < 16; c += 2) { /* channels read */
                 for (int64_t lane = 0; lane < 16; lane += 4) { /* samples */
@@ -8965,8 +9232,8 @@ static void dconv3_weight_plain(const Frame *f)
  * dw[o,c,k] += sum over sites p of dy[o,p] x[c,near[k][p]]; 256 multiply-adds a site */
 static void dconv2_weight_plain(const Frame *f)
 {
-    for (int64_t from = 0; from + 64 <= f->sites2 + 63; from += 64) { /* strips of sites */
-        const int64_t to = (from + 64 < f->sites2 ? from + 64 : f->sites2);
+    for (int64_t from = f->first2; from + 64 <= f->end2 + 63; from += 64) { /* strips of sites */
+        const int64_t to = (from + 64 < f->end2 ? from + 64 : f->end2);
         for (int64_t o = 0; o < 16; o += 4) { /* channels made */
             for (int64_t c = 0; c < 16; c += 2) { /* channels read */
                 for (int64_t lane = 0; lane < 16; lane += 4) { /* samples */
@@ -9002,7 +9269,7 @@ static void dconv1_plain(const Frame *f)
     if (f->sites2 * 4 < f->sites1) {
         clear(f->dconv1, f->sites1 * 272);
     }
-    for (int64_t s = 0; s < f->sites2; s++) { /* sites */
+    for (int64_t s = f->first2; s < f->end2; s++) { /* sites */
         real *dconv1_0 = f->dconv1 + (int64_t)f->near1[s] * 272;
         real *dconv1_1 = f->dconv1 + (int64_t)f->near1[f->sites2 + s] * 272;
         real *dconv1_2 = f->dconv1 + (int64_t)f->near1[f->sites2 * 2 + s] * 272;
@@ -9031,8 +9298,8 @@ static void dconv1_plain(const Frame *f)
 static void dconv1_weight_plain(const Frame *f)
 {
     vec128_fill_halo(&f->near2_halo, f->flux, 4, f->sites1);
-    for (int64_t from = 0; from + 64 <= f->sites1 + 63; from += 64) { /* strips of sites */
-        const int64_t to = (from + 64 < f->sites1 ? from + 64 : f->sites1);
+    for (int64_t from = f->first1; from + 64 <= f->end1 + 63; from += 64) { /* strips of sites */
+        const int64_t to = (from + 64 < f->end1 ? from + 64 : f->end1);
         for (int64_t o = 0; o < 16; o += 4) { /* channels made */
             for (int64_t c = 0; c < 4; c += 2) { /* channels read */
                 for (int64_t tap = 0; tap < 4; tap++) { /* taps */
@@ -9244,7 +9511,7 @@ static void dconv3_2_plain(const Frame *f)
 {
     real dglobal_max_pool1_all[1 * 8 * 16] __attribute__((aligned(64)));
     share(&f->parts, f->dglobal_max_pool1, dglobal_max_pool1_all, 8);
-    for (int64_t s = 0; s + 3 <= f->sites2; s += 3) { /* sites */
+    for (int64_t s = f->first2; s + 3 <= f->end2; s += 3) { /* sites */
         real *dconv3 = f->dconv3 + s * 128;
         const real *leaky_relu2 = f->leaky_relu2 + s * 272;
         real *dconv2 = f->dconv2 + s * 272;
@@ -9390,7 +9657,7 @@ static void dconv3_2_plain(const Frame *f)
             }
         }
     }
-    for (int64_t s = f->sites2 / 3 * 3; s < f->sites2; s++) { /* sites */
+    for (int64_t s = f->first2 + (f->end2 - f->first2) / 3 * 3; s < f->end2; s++) { /* sites */
         real *dconv3 = f->dconv3 + s * 128;
         const real *leaky_relu2 = f->leaky_relu2 + s * 272;
         real *dconv2 = f->dconv2 + s * 272;
@@ -9499,8 +9766,8 @@ static void dconv3_2_plain(const Frame *f)
 /* conv_db, st.arch:10 */
 static void dconv3_bias_plain(const Frame *f)
 {
-    for (int64_t from = 0; from + 64 <= f->sites2 + 63; from += 64) { /* strips of sites */
-        const int64_t to = (from + 64 < f->sites2 ? from + 64 : f->sites2);
+    for (int64_t from = f->first2; from + 64 <= f->end2 + 63; from += 64) { /* strips of sites */
+        const int64_t to = (from + 64 < f->end2 ? from + 64 : f->end2);
         {
             for (int64_t lane = 0; lane < 16; lane += 4) { /* samples */
                 real *db = f->sums + 672;
@@ -9528,8 +9795,8 @@ static void dconv3_bias_plain(const Frame *f)
 /* conv_db, st.arch:9 */
 static void dconv2_bias_plain(const Frame *f)
 {
-    for (int64_t from = 0; from + 64 <= f->sites2 + 63; from += 64) { /* strips of sites */
-        const int64_t to = (from + 64 < f->sites2 ? from + 64 : f->sites2);
+    for (int64_t from = f->first2; from + 64 <= f->end2 + 63; from += 64) { /* strips of sites */
+        const int64_t to = (from + 64 < f->end2 ? from + 64 : f->end2);
         for (int64_t o = 0; o < 16; o += 8) { /* channels made */
             for (int64_t lane = 0; lane < 16; lane += 4) { /* samples */
                 real *db = f->sums + o + 512;
@@ -9559,7 +9826,7 @@ static void dconv2_bias_plain(const Frame *f)
 static void dflux_plain(const Frame *f)
 {
     vec128_fill_halo(&f->back2_halo, f->dconv1, 17, f->sites1);
-    for (int64_t s = 0; s + 2 <= f->sites1; s += 2) { /* sites */
+    for (int64_t s = f->first1; s + 2 <= f->end1; s += 2) { /* sites */
         real *dflux = f->dflux + s * 64;
         for (int64_t lane = 0; lane < 16; lane += 4) { /* samples */
             vec128 y_0_0 = vec128_set(0); vec128 y_0_1 = vec128_set(0);
@@ -9588,7 +9855,7 @@ static void dflux_plain(const Frame *f)
             vec128_store(dflux + lane + 48, y_3_0); vec128_store(dflux + lane + 112, y_3_1);
         }
     }
-    for (int64_t s = f->sites1 / 2 * 2; s < f->sites1; s++) { /* sites */
+    for (int64_t s = f->first1 + (f->end1 - f->first1) / 2 * 2; s < f->end1; s++) { /* sites */
         real *dflux = f->dflux + s * 64;
         for (int64_t lane = 0; lane < 16; lane += 4) { /* samples */
             vec128 y_0 = vec128_set(0);
@@ -9618,7 +9885,7 @@ static void dflux_plain(const Frame *f)
  * dx[c,q] = sum over taps k and channels o of w[o,c,k] dy[o,back[k][q]]; 256 multiply-adds a site */
 static void write_dflux_plain(const Frame *f)
 {
-    write_field(f->call, f->block, &f->parts, f->extent1, f->dx, f->dflux, 4, 4);
+    write_field(f->call, f->block, &f->parts, f->extent1, f->dx, f->dflux + f->first1 * 64, 4, 4);
 }
 
 static void run_forward_plain(Frame *f, int64_t first, int64_t last)
@@ -9697,13 +9964,30 @@ static void run_vjp_plain(Frame *f, int64_t first, int64_t last)
     }
 }
 
+static void run_sweep_plain(Frame *f, int64_t first, int64_t last)
+{
+    for (f->block = first; f->block < last; f->block++) {
+        for (int64_t t = 0; t < f->parts.bands + 1; t++) {
+            if (take_band(f, t, 0, 1)) {
+                read_flux_plain(f);
+            }
+            if (take_band(f, t - 1, 0, 0)) {
+                conv1_plain(f);
+                conv2_plain(f);
+            }
+        }
+        linear1_plain(f);
+        write_sigmoid1_plain(f);
+    }
+}
+
 typedef void Kernel(Frame *f, int64_t first, int64_t last);
 
-static Kernel *const kernel[][3] = {
-    [ARCH_ISA_PLAIN] = {run_forward_plain, run_gradient_plain, run_vjp_plain},
+static Kernel *const kernel[][5] = {
+    [ARCH_ISA_PLAIN] = {run_forward_plain, run_gradient_plain, run_vjp_plain, NULL, run_sweep_plain},
     #ifdef ARCH_X86
-    [ARCH_ISA_AVX2] = {run_forward_avx2, run_gradient_avx2, run_vjp_avx2},
-    [ARCH_ISA_AVX512] = {run_forward_avx512, run_gradient_avx512, run_vjp_avx512},
+    [ARCH_ISA_AVX2] = {run_forward_avx2, run_gradient_avx2, run_vjp_avx2, NULL, run_sweep_avx2},
+    [ARCH_ISA_AVX512] = {run_forward_avx512, run_gradient_avx512, run_vjp_avx512, NULL, run_sweep_avx512},
     #endif
 };
 
@@ -9778,9 +10062,9 @@ static double flops(const int64_t *extent, ArchWhat what)
     Frame f = {0};
     lay_out(&f, extent, ARCH_LANES, what, NULL);
     switch (what) {
-        case ARCH_FORWARD: return 2 * (0 + 288.0 * (double)(f.sites0) + 256.0 * (double)(f.sites1 * f.parts.count) + 384.0 * (double)(f.sites2 * f.parts.count));
-        case ARCH_GRADIENT: return 2 * (0 + 864.0 * (double)(f.sites0) + 512.0 * (double)(f.sites1 * f.parts.count) + 1152.0 * (double)(f.sites2 * f.parts.count));
-        case ARCH_VJP: return 2 * (0 + 864.0 * (double)(f.sites0) + 768.0 * (double)(f.sites1 * f.parts.count) + 1152.0 * (double)(f.sites2 * f.parts.count));
+        case ARCH_FORWARD: return 2 * (0 + 288.0 * (double)(f.sites0) + 256.0 * (double)(part_sites(&f.parts, f.sites1) * f.parts.count) + 384.0 * (double)(part_sites(&f.parts, f.sites2) * f.parts.count));
+        case ARCH_GRADIENT: return 2 * (0 + 864.0 * (double)(f.sites0) + 512.0 * (double)(part_sites(&f.parts, f.sites1) * f.parts.count) + 1152.0 * (double)(part_sites(&f.parts, f.sites2) * f.parts.count));
+        case ARCH_VJP: return 2 * (0 + 864.0 * (double)(f.sites0) + 768.0 * (double)(part_sites(&f.parts, f.sites1) * f.parts.count) + 1152.0 * (double)(part_sites(&f.parts, f.sites2) * f.parts.count));
     }
     return 0;
 }
@@ -9791,21 +10075,27 @@ typedef struct Least {
     double once, site1, site2, strip1, strip2, near2_halo, back2_halo, bytes0, bytes1, bytes2;
 } Least;
 
-static const Least least[][3] = {
+static const Least least[][5] = {
     [ARCH_ISA_AVX512] = {
         {196.5, 8, 764, 0, 0, 2, 0, 1152, 512, 2176},
         {1296.5, 136, 1352, 360, 607.5, 4, 0, 15296, 2944, 15168},
         {834, 328, 1352, 360, 607.5, 4, 8.5, 15296, 4544, 16768},
+        {0, 0, 0, 0, 0, 0, 0, 0, 0, 0},
+        {196.5, 8, 764, 0, 0, 2, 0, 1152, 512, 2176},
     },
     [ARCH_ISA_AVX2] = {
         {377, 14, 1528, 0, 0, 0, 0, 1152, 512, 2176},
         {1921, 270, 2704, 224, 357, 0, 0, 15296, 2944, 15168},
         {1460, 590, 2704, 224, 357, 0, 0, 15296, 4544, 16768},
+        {0, 0, 0, 0, 0, 0, 0, 0, 0, 0},
+        {377, 14, 1528, 0, 0, 0, 0, 1152, 512, 2176},
     },
     [ARCH_ISA_PLAIN] = {
         {1264, 28, 5872, 0, 0, 0, 0, 1152, 512, 2176},
         {4872, 1052, 9760, 448, 714, 0, 0, 15296, 2944, 15168},
         {4478, 2140, 9760, 448, 714, 0, 0, 15296, 4544, 16768},
+        {0, 0, 0, 0, 0, 0, 0, 0, 0, 0},
+        {1264, 28, 5872, 0, 0, 0, 0, 1152, 512, 2176},
     },
 };
 
@@ -9823,15 +10113,15 @@ static double bound(const int64_t *extent, int64_t batch, ArchWhat what, ArchIsa
     const Least *l = &least[isa][f.which];
     double cycles = 0, bytes = 0;
     cycles += l->once;
-    cycles += l->site1 * (double)f.sites1;
-    cycles += l->site2 * (double)f.sites2;
-    cycles += l->strip1 * strips(f.sites1);
-    cycles += l->strip2 * strips(f.sites2);
+    cycles += l->site1 * (double)part_sites(&f.parts, f.sites1);
+    cycles += l->site2 * (double)part_sites(&f.parts, f.sites2);
+    cycles += l->strip1 * strips(part_sites(&f.parts, f.sites1));
+    cycles += l->strip2 * strips(part_sites(&f.parts, f.sites2));
     cycles += l->near2_halo * (double)f.near2_halo.sites;
     cycles += l->back2_halo * (double)f.back2_halo.sites;
-    bytes += l->bytes0 * (double)f.sites0;
-    bytes += l->bytes1 * (double)f.sites1;
-    bytes += l->bytes2 * (double)f.sites2;
+    bytes += l->bytes0 * (double)part_sites(&f.parts, f.sites0);
+    bytes += l->bytes1 * (double)part_sites(&f.parts, f.sites1);
+    bytes += l->bytes2 * (double)part_sites(&f.parts, f.sites2);
     cycles += bytes * far_part(work) / 16; /* from the third cache */
     if (batch < 1 || work == 0 || cycles == 0) {
         return 0;
@@ -9896,7 +10186,7 @@ void detect_st_vjp(const ArchCall *call, const void *dy, void *dx, void *dparams
         own.index = call->index ? call->index + instance * call->index_stride : NULL;
         f.packed = (const real *)call->packed + instance * PACKED;
         f.dy = (const real *)dy + instance * call->batch * 1 * f.sites0;
-        f.dx = dx ? (real *)dx + instance * call->batch * 4 * f.sites1 * f.parts.count : NULL;
+        f.dx = dx ? (real *)dx + instance * call->batch * 4 * part_sites(&f.parts, f.sites1) * f.parts.count : NULL;
         f.dparams = dparams ? (real *)dparams + instance * 953 : NULL;
         run(&f);
     }

@@ -4,7 +4,7 @@
 #include "emit/parts.h"
 
 const char *const emit_what_enum[WHAT_COUNT] = {"ARCH_FORWARD", "ARCH_GRADIENT",
-                                                "ARCH_VJP", "OF_WINNERS"};
+                                                "ARCH_VJP", "OF_WINNERS", "OF_SWEEP"};
 
 uint64_t emit_hash(const char *text)
 {
@@ -53,8 +53,8 @@ void emit_banner(Writer *w, const EmitInput *in, const char *suffix)
     w_line(w, " *");
     w_line(w, " * %" PRId64 " parameters; %s.", in->graph->param_count, in->symmetry);
     w_line(w, " * Multiply-adds per sample:");
-    for (int what = 0; what < WHAT_COUNT; what++)
-        if (p->kernel[what].used && what != WHAT_WINNERS)
+    for (int what = 0; what < WHAT_WINNERS; what++)
+        if (p->kernel[what].used)
             cost_line(w, p, &p->kernel[what]);
     w_line(w, " */");
 }

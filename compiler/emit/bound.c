@@ -95,9 +95,11 @@ static const char *product(Writer *w, const Terms *t, Term k)
     case TERM_ONCE: return "l->once";
     case TERM_SITE:
     case TERM_BYTES:
-        return arena_printf(w->arena, "l->%s * (double)f.sites%d", name, k.i);
+        return arena_printf(w->arena, "l->%s * (double)part_sites(&f.parts, f.sites%d)",
+                            name, k.i);
     case TERM_STRIP:
-        return arena_printf(w->arena, "l->%s * strips(f.sites%d)", name, k.i);
+        return arena_printf(w->arena, "l->%s * strips(part_sites(&f.parts, f.sites%d))",
+                            name, k.i);
     case TERM_HALO:
         return arena_printf(w->arena, "l->%s * (double)f.%s.sites", name, name);
     }

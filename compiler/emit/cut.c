@@ -90,8 +90,11 @@ static bool any_halo(const Program *p)
 }
 
 /* Bytes of the fields of a block that is not cut, by kernel. */
-static void bytes_lines(Writer *w, const Program *p)
+static void emit_bytes(Writer *w, const Program *p)
 {
+    w_line(w, "/* Bytes of the fields that a kernel has, if nothing is cut. */");
+    w_line(w, "static double bytes_of_fields(const Frame *f, int which)");
+    w_brace(w);
     w_line(w, "double sites = 0; /* times channels */");
     w_open(w, "switch (which)");
     for (int what = 0; what < WHAT_COUNT; what++) {
@@ -109,6 +112,22 @@ static void bytes_lines(Writer *w, const Program *p)
         w_line(w, "case %s: sites = %s; break;", emit_what_enum[what], sum);
     }
     w_close(w, "");
+    w_line(w, "return sites * ARCH_LANES * sizeof(real);");
+    w_close(w, "");
+    w_blank(w);
+}
+
+static void emit_divisors(Writer *w)
+{
+    w_line(w, "static void divisors(const Frame *f, Divisors can)");
+    w_brace(w);
+    w_open(w, "for (int axis = 0; axis < AXES; axis++)");
+    w_open(w, "for (int64_t n = 1; n <= ARCH_LANES; n++)");
+    w_line(w, "can[axis][n] = (unsigned char)divides(f, axis, n);");
+    w_close(w, "");
+    w_close(w, "");
+    w_close(w, "");
+    w_blank(w);
 }
 
 /* How a kernel would have its lattices cut. */
@@ -117,18 +136,16 @@ static void emit_parts(Writer *w, const Program *p)
     w_line(w, "/* How a kernel wants the lattices cut. */");
     w_line(w, "static Parts parts_of(const Frame *f, int64_t batch, int which)");
     w_brace(w);
-    bytes_lines(w, p);
-    w_line(w, "const double bytes = sites * ARCH_LANES * sizeof(real);");
+    w_line(w, "const double bytes = bytes_of_fields(f, which);");
     w_line(w, "Divisors can = {{0}};");
-    w_line(w, "const int search = worth_cutting(batch, bytes);");
-    w_open(w, "for (int axis = 0; search && axis < AXES; axis++)");
-    w_open(w, "for (int64_t n = 1; n <= ARCH_LANES; n++)");
-    w_line(w, "can[axis][n] = (unsigned char)divides(f, axis, n);");
-    w_close(w, "");
+    w_open(w, "if (worth_cutting(batch, bytes))");
+    w_line(w, "divisors(f, can);");
     w_close(w, "");
     w_line(w, "return choose_parts(AXES, f->extent1, &can, batch, bytes);");
     w_close(w, "");
     w_blank(w);
+    if (p->kernel[WHAT_SWEEP].used)
+        emit_sweep_choice(w, p);
 }
 
 /* The gradient has two kernels, one of winners where a part has sites enough. */
@@ -142,6 +159,11 @@ static void choice_lines(Writer *w, const Program *p)
         w_close(w, "");
     }
     w_line(w, "f->parts = kept ? kept->parts : parts_of(f, batch, f->which);");
+    if (p->kernel[WHAT_SWEEP].used) {
+        w_open(w, "if (!kept && what == ARCH_FORWARD && sweeps(f, batch, &f->parts))");
+        w_line(w, "f->which = OF_SWEEP;");
+        w_close(w, "");
+    }
     if (!k->used)
         return;
     w_open(w, "if (f->which == OF_WINNERS && f->sites%d / f->parts.count <= %d)",
@@ -149,6 +171,31 @@ static void choice_lines(Writer *w, const Program *p)
     w_line(w, "f->which = what;");
     w_line(w, "f->parts = parts_of(f, batch, what);");
     w_close(w, "");
+}
+
+/* In a sweep lattices have the rows of a ring. */
+static void ring_lines(Writer *w, const Program *p)
+{
+    w_open(w, "if (f->parts.bands)");
+    for (int i = 0; i < p->lattices; i++)
+        if (emit_is_cut(p, i)) {
+            w_line(w,
+                   "f->extent%d[0] = f->extent%d[0] / f->parts.bands * f->parts.ring;",
+                   i, i);
+            w_line(w, "f->sites%d = f->sites%d / f->parts.bands * f->parts.ring;", i,
+                   i);
+        }
+    w_close(w, "");
+}
+
+/* Tiles must not reach from one band into the next. */
+static const char *in_whole_bands(Writer *w, const Program *p, int lattice)
+{
+    return p->kernel[WHAT_SWEEP].used
+               ? arena_printf(w->arena,
+                              " && band_extent(&f->parts, f->extent%d, 0) %% 2 == 0",
+                              lattice)
+               : "";
 }
 
 static void cut_lines(Writer *w, const Program *p)
@@ -164,7 +211,7 @@ static void cut_lines(Writer *w, const Program *p)
     if (!p->graph->rank) {
         w_line(w, "(void)batch, (void)kept;");
         w_line(w, "f->which = what;");
-        w_line(w, "f->parts = (Parts){1, ARCH_LANES, {1, 1, 1, 1}};");
+        w_line(w, "f->parts = (Parts){1, ARCH_LANES, {1, 1, 1, 1}, 0, 0, 0};");
         w_close(w, "");
         w_blank(w);
         return;
@@ -178,13 +225,18 @@ static void cut_lines(Writer *w, const Program *p)
     for (int i = 0; i < p->lattices; i++)
         if (emit_is_cut(p, i))
             w_line(w, "f->sites%d /= f->parts.count;", i);
+    if (p->kernel[WHAT_SWEEP].used)
+        ring_lines(w, p);
     for (int i = 0; i < p->lattices; i++)
         if (p->lattice[i].tiled)
             w_line(
                 w,
                 "f->tiled%d = cut_into_tiles(f->extent%d, f->extent%d, &f->sites%d) && "
-                "f->sites%d >= %d;",
-                i, p->lattice[i].tiled, i, i, i, TILES_LEAST);
+                "f->sites%d >= %d%s;",
+                i, p->lattice[i].tiled, i, i, i, TILES_LEAST,
+                in_whole_bands(w, p, p->lattice[i].tiled));
+    if (p->kernel[WHAT_SWEEP].used)
+        emit_bands_lines(w, p);
     if (any_halo(p))
         w_line(w, "Reach reach;");
     reach_lines(w, p);
@@ -197,6 +249,8 @@ void emit_cut(Writer *w, const Program *p)
     emit_windows(w, p);
     if (p->graph->rank) {
         emit_divides(w, p);
+        emit_divisors(w);
+        emit_bytes(w, p);
         emit_parts(w, p);
     }
     cut_lines(w, p);

@@ -19,9 +19,11 @@ static int lattice_of(const Program *p, const Shape *shape)
 /* Sites of all parts. */
 static const char *whole_sites(Writer *w, const Program *p, int lattice)
 {
-    return arena_printf(
-        w->arena, emit_is_cut(p, lattice) ? "f.sites%d * f.parts.count" : "f.sites%d",
-        lattice);
+    return arena_printf(w->arena,
+                        emit_is_cut(p, lattice)
+                            ? "part_sites(&f.parts, f.sites%d) * f.parts.count"
+                            : "f.sites%d",
+                        lattice);
 }
 
 static const char *output_sites(Writer *w, const EmitInput *in)
@@ -88,7 +90,7 @@ static void emit_flops(Writer *w, const EmitInput *in)
     w_open(w, "switch (what)");
     for (int what = 0; what < WHAT_COUNT; what++) {
         const Kernel *k = &p->kernel[what];
-        if (what == WHAT_WINNERS)
+        if (what >= WHAT_WINNERS)
             continue;
         const char *sum = "0";
         for (int i = 0; i < k->lattices; i++)

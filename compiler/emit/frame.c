@@ -37,9 +37,12 @@ static void frame_buffers(Writer *w, const Program *p)
 
 void emit_frame(Writer *w, const Program *p)
 {
-    if (p->kernel[WHAT_WINNERS].used) {
-        w_line(w, "/* The gradient, from the winners of the global maximum. */");
-        w_line(w, "enum { OF_WINNERS = ARCH_VJP + 1 };");
+    if (emit_kernel_count(p) > WHAT_WINNERS) {
+        w_line(
+            w,
+            "/* The gradient from the winners of the global maximum; the forward pass by "
+            "bands. */");
+        w_line(w, "enum { OF_WINNERS = ARCH_VJP + 1, OF_SWEEP };");
         w_blank(w);
     }
     w_line(
@@ -50,8 +53,13 @@ void emit_frame(Writer *w, const Program *p)
     w_line(w, "const ArchCall *call;");
     w_line(w, "int64_t block;");
     w_line(w, "Parts parts;");
-    w_line(w, "int which; /* kernel: an ArchWhat%s */",
-           p->kernel[WHAT_WINNERS].used ? ", or OF_WINNERS" : "");
+    w_line(w, "int which; /* kernel: an ArchWhat%s%s */",
+           p->kernel[WHAT_WINNERS].used ? ", or OF_WINNERS" : "",
+           p->kernel[WHAT_SWEEP].used ? ", or OF_SWEEP" : "");
+    if (p->kernel[WHAT_SWEEP].used)
+        w_line(
+            w,
+            "int opens, closes; /* whether a band is the first of a part, the last */");
     w_line(w, "const void *x;");
     w_line(w, "const real *target, *dy;");
     w_line(w, "real *y, *dx, *dparams;");
@@ -64,6 +72,9 @@ void emit_frame(Writer *w, const Program *p)
             w_line(w, "int64_t extent%d[AXES], sites%d, halo%d;", i, i, i);
         else
             w_line(w, "int64_t sites%d, halo%d;", i, i);
+    for (int i = 0; i < p->lattices; i++)
+        if (emit_has_bands(p, i))
+            w_line(w, "int64_t first%d, end%d; /* the band that is walked */", i, i);
     frame_buffers(w, p);
     w_close(w, " Frame;");
     w_blank(w);

@@ -96,6 +96,9 @@ static Linear linear_of(const Scope *scope, const Ix *i)
         return atom(scope->phase->var_name[i->var.i]);
     case IX_SITES:
         return atom(arena_printf(scope->arena, "f->sites%" PRId64, i->value));
+    case IX_FIRST:
+        return atom(arena_printf(scope->arena, "f->first%" PRId64, i->value));
+    case IX_END: return atom(arena_printf(scope->arena, "f->end%" PRId64, i->value));
     case IX_ADD: return add(a, &b);
     case IX_MUL: return multiply(scope, &a, &b);
     case IX_MIN: return minimum(scope, &a, &b);

@@ -32,6 +32,43 @@ static void calls(Writer *w, const Program *p, const PhaseUse *use, int uses)
     }
 }
 
+static bool same_bands(const Bands *a, const Bands *b)
+{
+    return a->swept == b->swept && a->lag == b->lag && a->before == b->before &&
+           a->after == b->after;
+}
+
+/* Those from i on that do the same bands. */
+static int same_from(const Kernel *k, int i)
+{
+    int end = i + 1;
+    while (end < k->blocks && same_bands(&k->block[i].bands, &k->block[end].bands))
+        end++;
+    return end;
+}
+
+/* Phases that walk lattices come first.  Step t is band t of those that wait for none. */
+static void sweep_calls(Writer *w, const Program *p, const Kernel *k)
+{
+    int first = 0, last = 0, end = 0;
+    for (; end < k->blocks && k->block[end].bands.swept; end++) {
+        const Bands *b = &k->block[end].bands;
+        first = first < b->lag - b->before ? first : b->lag - b->before;
+        last = last > b->lag + b->after ? last : b->lag + b->after;
+    }
+    w_open(w, "for (int64_t t = %d; t < f->parts.bands + %d; t++)", first, last);
+    for (int i = 0, next; i < end; i = next) {
+        const Bands *b = &k->block[i].bands;
+        next = same_from(k, i);
+        const char *band = b->lag ? arena_printf(w->arena, "t - %d", b->lag) : "t";
+        w_open(w, "if (take_band(f, %s, %d, %d))", band, b->before, b->after);
+        calls(w, p, k->block + i, next - i);
+        w_close(w, "");
+    }
+    w_close(w, "");
+    calls(w, p, k->block + end, k->blocks - end);
+}
+
 static void emit_kernel(Writer *w, const Program *p, const Kernel *k)
 {
     w_line(w, "static void run_%s_%s(Frame *f, int64_t first, int64_t last)",
@@ -39,7 +76,10 @@ static void emit_kernel(Writer *w, const Program *p, const Kernel *k)
     w_brace(w);
     calls(w, p, k->begin, k->begins);
     w_open(w, "for (f->block = first; f->block < last; f->block++)");
-    calls(w, p, k->block, k->blocks);
+    if (k->ring)
+        sweep_calls(w, p, k);
+    else
+        calls(w, p, k->block, k->blocks);
     w_close(w, "");
     calls(w, p, k->end, k->ends);
     w_close(w, "");

@@ -17,6 +17,13 @@ static inline bool emit_is_cut(const Program *p, int lattice)
     return l->rank > 0 && !l->tiled && !l->winners;
 }
 
+/* Whether walks are over a band of a lattice. */
+static inline bool emit_has_bands(const Program *p, int lattice)
+{
+    const Lattice *l = &p->lattice[lattice];
+    return p->kernel[WHAT_SWEEP].used && l->rank > 0 && !l->winners;
+}
+
 /* Windows of a pool stay within a part. */
 static inline bool emit_has_halo(const Geometry *g)
 {
@@ -26,7 +33,10 @@ static inline bool emit_has_halo(const Geometry *g)
 /* Kernels of a program: all that an ArchWhat names, and what else there is. */
 static inline int emit_kernel_count(const Program *p)
 {
-    return p->kernel[WHAT_WINNERS].used ? WHAT_COUNT : WHAT_WINNERS;
+    int count = WHAT_COUNT;
+    while (!p->kernel[count - 1].used && count > WHAT_WINNERS)
+        count--;
+    return count;
 }
 
 /* frame.c: the struct Frame, where its buffers lie, the tables. */
@@ -36,6 +46,11 @@ void emit_tables(Writer *w, const Program *p);
 
 /* cut.c: the choice of a kernel, and of the parts into which it cuts lattices. */
 void emit_cut(Writer *w, const Program *p);
+
+/* sweep.c: whether lattices are swept in bands, and the band that is walked. */
+void emit_sweep_choice(Writer *w, const Program *p);
+void emit_bands_lines(Writer *w, const Program *p); /* of `cut` */
+void emit_take_band(Writer *w, const Program *p);
 
 /* kernel.c: the kernels of one instruction set, and the choice between them. */
 void emit_kernels(Writer *w, const EmitInput *in, const Program *p);
@@ -50,7 +65,7 @@ void emit_model(Writer *w, const EmitInput *in);
 
 /* Fixed text, embedded from prelude/ at build time. */
 extern const char prelude_arch_model[], prelude_entries[], prelude_entries_loss[],
-    prelude_tables[], prelude_bound[], prelude_lanes[], prelude_join[],
+    prelude_tables[], prelude_bound[], prelude_lanes[], prelude_join[], prelude_sweep[],
     prelude_winners[], prelude_sums[], prelude_loss[], prelude_pack[], prelude_vec512[],
     prelude_vec256[], prelude_vec128[], prelude_vec_any[], prelude_vec_exp[];
 

@@ -39,6 +39,10 @@ const char *emit_source(const EmitInput *in, Arena *a)
         w_text(&w, prelude[i]);
         w_blank(&w);
     }
+    if (in->program[0]->kernel[WHAT_SWEEP].used) {
+        w_text(&w, prelude_sweep);
+        w_blank(&w);
+    }
     if (in->program[0]->kernel[WHAT_WINNERS].used) {
         w_text(&w, prelude_winners);
         w_blank(&w);
@@ -52,6 +56,8 @@ const char *emit_source(const EmitInput *in, Arena *a)
     emit_frame(&w, in->program[0]);
     emit_layout(&w, in->program[0]);
     emit_tables(&w, in->program[0]);
+    if (in->program[0]->kernel[WHAT_SWEEP].used)
+        emit_take_band(&w, in->program[0]);
     for (int i = 0; i < TARGETS; i++)
         emit_kernels(&w, in, in->program[i]);
     emit_choice(&w, in);

@@ -16,6 +16,7 @@ typedef struct Build {
     Program *p;
     Arena *arena;
     int buffer_cap, lattice_cap, geometry_cap, packing_cap, phase_cap;
+    bool by_bands; /* walks are over a band of their lattice: a kernel is swept */
 
     Phase phase; /* the one being built */
     int var_cap, reg_cap, ptr_cap;
@@ -27,6 +28,9 @@ typedef struct Build {
 const Ix *ix(Build *b, int64_t value);
 const Ix *ix_var(Build *b, Var v);
 const Ix *ix_sites(Build *b, int lattice); /* of a part; 1 where there is no lattice */
+const Ix *ix_first(Build *b, int lattice); /* the sites that are walked */
+const Ix *ix_end(Build *b, int lattice);
+bool build_has_bands(const Build *b, int lattice);
 const Ix *ix_add(Build *b, const Ix *l, const Ix *r);
 const Ix *ix_mul(Build *b, const Ix *l, const Ix *r);
 const Ix *ix_scale(Build *b, const Ix *l, int64_t factor);

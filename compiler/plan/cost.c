@@ -31,7 +31,9 @@ static int64_t value_of(const Walk *z, const Ix *i)
     switch (i->kind) {
     case IX_CONST: return i->value;
     case IX_VAR: return z->value[i->var.i];
+    case IX_END:
     case IX_SITES: return z->at->sites[i->value];
+    case IX_FIRST: return 0;
     case IX_ADD: return value_of(z, i->a) + value_of(z, i->b);
     case IX_MUL: return value_of(z, i->a) * value_of(z, i->b);
     case IX_TRUNC: return value_of(z, i->a) / i->value * i->value;
@@ -41,8 +43,8 @@ static int64_t value_of(const Walk *z, const Ix *i)
         return a < b ? a : b;
     }
     case IX_TABLE: return 0;
-    case IX_WORD: /* these are of threads */
-    case IX_TILES:
+    case IX_WORD: return 1; /* whether a band is the first or the last: it is both */
+    case IX_TILES:          /* these are of threads */
     case IX_SHARES: break;
     }
     unreachable();

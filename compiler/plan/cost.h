@@ -78,6 +78,14 @@ typedef struct CostLine {
 
 CostLine cost_line(const Program *p, const Kernel *k, Arena *a);
 
+/* How a sweep compares with a forward pass that walks whole parts: work beyond the part, in
+ * bands; and how much longer it takes where all fields come from far memory. */
+typedef struct CostSweep {
+    double more, far;
+} CostSweep;
+
+CostSweep cost_sweep(const Program *p);
+
 /* Whether a call of the prelude is known (calls.def); else it counts nothing. */
 bool cost_knows(const char *function);
 

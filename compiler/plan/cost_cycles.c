@@ -172,3 +172,29 @@ CostLine cost_line(const Program *p, const Kernel *k, Arena *a)
             add_phase(p, &p->phase[k->block[i].phase], &line);
     return line;
 }
+
+/* ---- sweeps ---- */
+
+CostSweep cost_sweep(const Program *p)
+{
+    enum { ROWS = 64 }; /* of a lattice that leaves near memory */
+    const Kernel *k = &p->kernel[WHAT_SWEEP];
+    Arena *a = arena_new();
+    int64_t extent[AXES_MAX], *sites = NEW_ARRAY(a, int64_t, p->lattices);
+    for (int axis = 0; axis < p->graph->rank; axis++)
+        extent[axis] = p->graph->fixed[axis] ? p->graph->fixed[axis] : ROWS;
+    cost_sites(p, extent, sites);
+    const CostSites at = {.sites = sites};
+    Cost sum;
+    double all = cost_block(p, k, &at, &sum), more = 0;
+    for (int i = 0; i < k->blocks; i++) {
+        const PhaseUse *use = &k->block[i];
+        if (!cost_runs(p, use, sites))
+            continue;
+        Cost c = cost_phase(p, &p->phase[use->phase], &at);
+        more += (use->bands.before + use->bands.after) *
+                cost_cycles(p, &c, cost_busiest(p, &c));
+    }
+    arena_free(a);
+    return (CostSweep){more / all, sum.bytes / FAR_BYTES_A_CYCLE / all};
+}

@@ -32,6 +32,26 @@ const Ix *ix_sites(Build *b, int lattice)
     return ix_new(b, (Ix){.kind = IX_SITES, .value = lattice});
 }
 
+bool build_has_bands(const Build *b, int lattice)
+{
+    const Lattice *l = &b->p->lattice[lattice];
+    return b->by_bands && l->rank > 0 && !l->winners;
+}
+
+const Ix *ix_first(Build *b, int lattice)
+{
+    return build_has_bands(b, lattice)
+               ? ix_new(b, (Ix){.kind = IX_FIRST, .value = lattice})
+               : ix(b, 0);
+}
+
+const Ix *ix_end(Build *b, int lattice)
+{
+    return build_has_bands(b, lattice)
+               ? ix_new(b, (Ix){.kind = IX_END, .value = lattice})
+               : ix_sites(b, lattice);
+}
+
 const Ix *ix_add(Build *b, const Ix *l, const Ix *r)
 {
     if (l->kind == IX_CONST && r->kind == IX_CONST)

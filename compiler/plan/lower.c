@@ -193,16 +193,15 @@ static void lower_sites(Lower *l, const Group *group)
         lower_share(l, &group->step[s]);
     }
     lower_sinks_begin(l, group);
-    const Ix *sites = ix_sites(b, l->walked);
     if (lower_has_sums(l, group)) {
         const Ix *to;
-        Var from = lower_strips(l, sites, STRIP, &to);
+        Var from = lower_strips(l, l->walked, STRIP, &to);
         lower_strip_begin(l, group);
         lower_range(l, group, ix_var(b, from), to);
         lower_strip_end(l, group);
         put_end(b);
     } else {
-        lower_range(l, group, ix(b, 0), sites);
+        lower_range(l, group, ix_first(b, l->walked), ix_end(b, l->walked));
     }
     lower_sinks_end(l, group);
     l->near = (BufId){0};
@@ -219,10 +218,13 @@ static const Ix *sites_of(Lower *l, Val v)
 static void lower_transfer(Lower *l, Val v, const char *function, const char *array)
 {
     Build *b = l->b;
+    int lattice = lower_lattice(l, v);
+    const Ix *from = ix_scale(b, ix_first(b, lattice),
+                              (int64_t)lower_row(graph_node(l->g, v)) * LANES);
     put_call(b, function, 8,
              (CallArg[]){arg_word("call"), arg_word("block"), arg_parts(),
-                         arg_extent(lower_lattice(l, v)), arg_word(array),
-                         arg_buf(b, lower_buffer(l, v), NULL),
+                         arg_extent(lattice), arg_word(array),
+                         arg_buf(b, lower_buffer(l, v), from),
                          arg_int(b, graph_node(l->g, v)->shape.channels),
                          arg_int(b, lower_row(graph_node(l->g, v)))});
 }

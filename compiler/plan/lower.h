@@ -19,7 +19,8 @@ typedef struct Lower {
     Build *b;
     const Graph *g;
     const Fusion *f;
-    bool direct;                     /* PlanOptions.direct */
+    bool direct;        /* PlanOptions.direct */
+    const Bands *bands; /* [groups] of a kernel that is swept; NULL: it is not */
     const struct Winograd *winograd; /* where the first step of a walk over tiles gets
                                         its outputs from; NULL: not such a walk     */
 
@@ -129,9 +130,9 @@ int lower_row(const Node *n);
 /* (site * row + channel) * 16 + lane; site NULL: only the channel's part. */
 const Ix *lower_index(Lower *l, Val v, const Ix *site, const Ix *channel,
                       const Ix *lane);
-/* The loop over strips of a lattice, `most` sites each: its variable is the first site, *to
- * the end. */
-Var lower_strips(Lower *l, const Ix *sites, int most, const Ix **to);
+/* The loop over strips of what is walked of a lattice, `most` sites each: its variable is the
+ * first site, *to the end. */
+Var lower_strips(Lower *l, int lattice, int most, const Ix **to);
 /* Points at the first site of the tile, or at each, once a tile. */
 void lower_point_at(Lower *l, Val v);
 

@@ -189,6 +189,15 @@ bool lower_has_sums(Lower *l, const Group *group)
     return sums;
 }
 
+static bool has_pools(Lower *l, const Group *group)
+{
+    bool pools = false;
+    for (int s = 0; s < group->steps; s++)
+        for (int k = 0; k < group->step[s].sinks; k++)
+            pools |= is_pool(l, group->step[s].sink[k]);
+    return pools;
+}
+
 void lower_point_at_sink(Lower *l, Val pool)
 {
     if (!is_sum(l, pool)) {
@@ -212,9 +221,22 @@ static void begin(Lower *l, Val pool)
         call_on(l, "clear", arg, lower_buffer(l, arg));
 }
 
+/* What is done once a part, not once a band. */
+static void each_sink_if(Lower *l, const Group *group, const char *band,
+                         void (*f)(Lower *, Val))
+{
+    Build *b = l->b;
+    bool bands = build_has_bands(b, l->walked) && has_pools(l, group);
+    if (bands)
+        put_if(b, ix(b, 0), ix_word(b, band));
+    each_sink(l, group, f);
+    if (bands)
+        put_end(b);
+}
+
 void lower_sinks_begin(Lower *l, const Group *group)
 {
-    each_sink(l, group, begin);
+    each_sink_if(l, group, "f->opens", begin);
 }
 
 static void strip_begin(Lower *l, Val pool)
@@ -282,5 +304,5 @@ static void end(Lower *l, Val pool)
 
 void lower_sinks_end(Lower *l, const Group *group)
 {
-    each_sink(l, group, end);
+    each_sink_if(l, group, "f->closes", end);
 }

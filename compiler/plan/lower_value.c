@@ -145,11 +145,13 @@ const Ix *lower_index(Lower *l, Val v, const Ix *site, const Ix *channel,
     return ix_add(b, ix_scale(b, element, LANES), lane);
 }
 
-Var lower_strips(Lower *l, const Ix *sites, int most, const Ix **to)
+Var lower_strips(Lower *l, int lattice, int most, const Ix **to)
 {
     Build *b = l->b;
-    Var from = put_for(b, "from", ix(b, 0), ix_add(b, sites, ix(b, most - 1)), most);
-    const Ix *end = ix_min(b, ix_add(b, ix_var(b, from), ix(b, most)), sites);
+    const Ix *all = ix_end(b, lattice);
+    Var from =
+        put_for(b, "from", ix_first(b, lattice), ix_add(b, all, ix(b, most - 1)), most);
+    const Ix *end = ix_min(b, ix_add(b, ix_var(b, from), ix(b, most)), all);
     *to = ix_var(b, put_let(b, "to", end));
     return from;
 }

@@ -232,8 +232,7 @@ void lower_weight(Lower *l, Val v)
         w.table = lower_table(l, NEAR_FORWARD, &window, w.x, w.dy);
         lower_surround(l, NEAR_FORWARD, &window, w.x, w.dy);
     }
-    const Ix *sites = ix_sites(b, lower_lattice(l, w.dy));
-    w.from = ix_var(b, lower_strips(l, sites, STRIP, &w.to));
+    w.from = ix_var(b, lower_strips(l, lower_lattice(l, w.dy), STRIP, &w.to));
     weight_matrix(l, &w);
     put_end(b);
 }
@@ -273,8 +272,7 @@ void lower_bias(Lower *l, Val v)
     int out = graph_node(l->g, dy)->shape.channels;
     int full = out / PACK_WIDTH * PACK_WIDTH;
     const Ix *strip[2];
-    strip[0] =
-        ix_var(b, lower_strips(l, ix_sites(b, lower_lattice(l, dy)), STRIP, &strip[1]));
+    strip[0] = ix_var(b, lower_strips(l, lower_lattice(l, dy), STRIP, &strip[1]));
     if (full) {
         Var o = put_for(b, "o", ix(b, 0), ix(b, full), PACK_WIDTH);
         bias_tile(l, v, strip, ix_var(b, o), PACK_WIDTH);

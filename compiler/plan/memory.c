@@ -68,6 +68,26 @@ static void live(const Program *p, const PhaseUse *use, int when, Life *life, Ar
     }
 }
 
+/* What a sweep touches it touches from its first step to its last. */
+static void live_through_sweep(const Program *p, const Kernel *k, Life *life, Arena *a)
+{
+    bool *touched = NEW_ARRAY(a, bool, p->buffers);
+    int first = k->blocks, last = 0;
+    for (int i = 0; i < k->blocks; i++) {
+        if (!k->block[i].bands.swept)
+            continue;
+        memory_touched(&p->phase[k->block[i].phase], touched);
+        first = first < i ? first : i;
+        last = i;
+    }
+    for (int i = 1; i < p->buffers; i++) {
+        if (!touched[i])
+            continue;
+        life[i].first = life[i].first < first ? life[i].first : first;
+        life[i].last = life[i].last > last ? life[i].last : last;
+    }
+}
+
 static bool overwrites(const Phase *phase, BufId old, BufId new)
 {
     for (int i = 0; i < phase->overs; i++)
@@ -150,6 +170,8 @@ void memory_plan(const Program *p, Kernel *k, Arena *a)
         live(p, &k->begin[i], 0, life, a);
     for (int i = 0; i < k->blocks; i++)
         live(p, &k->block[i], i, life, a);
+    if (k->ring)
+        live_through_sweep(p, k, life, a);
     k->slot = NEW_ARRAY(a, Slot, p->buffers);
     k->slots = 0;
     for (int phase = 0; phase <= k->blocks; phase++)

@@ -32,16 +32,16 @@ void outer_weight(Lower *l, Val v)
                .row = lower_buffer(l, other),
                .row_size = lower_row(graph_node(l->g, other)),
                .region = lower_region(l, n->param)};
-    const Ix *sites = ix_sites(b, lower_lattice(l, turned));
+    int lattice = lower_lattice(l, turned);
     if (!fuse_same_site(&window)) {
         GeometryKind kind = turned_dy ? NEAR_FORWARD : NEAR_BACKWARD;
         o.table = lower_table(l, kind, &window, other, turned);
-        o.table_row = sites;
+        o.table_row = ix_sites(b, lattice);
         lower_surround(l, kind, &window, other, turned);
     }
     o.panels = outer_panels(l, &o, turned);
     const Ix *to;
-    Var from = lower_strips(l, sites, o.strip, &to);
+    Var from = lower_strips(l, lattice, o.strip, &to);
     o.row_first = ix_var(b, from);
     o.sites = ix_add(b, to, ix_scale(b, ix_var(b, from), -1));
     Var at = put_for(b, "at", ix(b, 0), o.sites, 1);

@@ -4,6 +4,7 @@
 #include "opt/opt.h"
 #include "plan/memory.h"
 #include "plan/outer.h"
+#include "plan/sweep.h"
 #include "plan/winograd.h"
 
 static void phase_use(PhaseUse **uses, int *count, int *cap, Arena *a, PhaseUse use)
@@ -126,6 +127,8 @@ static void block_uses(Lower *l, const Group *group, Uses *u)
     Arena *a = l->b->arena;
     Kernel *k = u->k;
     PhaseUse use = {.phase = lower_group(l, group), .when = group->when};
+    if (l->bands)
+        use.bands = l->bands[group - l->f->group];
     if (!winograd_can(l, group)) {
         phase_use(&k->block, &k->blocks, &u->block_cap, a, use);
         return;
@@ -176,6 +179,30 @@ static void choose_winners(Lower *l, Kernel *k)
     k->sites_least = arg->shape.channels * 5 / 8;
 }
 
+/* Where all extents are given, a lattice is as small as its maker could wish. */
+static bool is_free(const Graph *g)
+{
+    bool any = false;
+    for (int axis = 0; axis < g->rank; axis++)
+        any |= !g->fixed[axis];
+    return any;
+}
+
+/* The same phases in other memory: first those that are swept, on which the rest waits. */
+static void plan_sweep(Build *b, const Kernel *forward, int ring)
+{
+    Kernel *k = &b->p->kernel[WHAT_SWEEP];
+    *k = *forward;
+    k->what = WHAT_SWEEP;
+    k->ring = ring;
+    k->block = NEW_ARRAY(b->arena, PhaseUse, k->blocks);
+    int n = 0;
+    for (int swept = 1; swept >= 0; swept--)
+        for (int i = 0; i < k->blocks; i++)
+            if (forward->block[i].bands.swept == swept)
+                k->block[n++] = forward->block[i];
+}
+
 static void plan_kernel(Build *b, const Graph *g, What what, bool direct)
 {
     Arena *a = b->arena;
@@ -186,9 +213,16 @@ static void plan_kernel(Build *b, const Graph *g, What what, bool direct)
     l.f = fuse_graph(l.g, what, direct, a);
     l.ptr = NEW_ARRAY(a, Ptr, l.g->nodes);
     l.has_ptr = NEW_ARRAY(a, bool, l.g->nodes);
+    Sweep sweep;
+    if (what == WHAT_FORWARD && is_free(g) && sweep_of(l.f, &sweep, a)) {
+        l.bands = sweep.bands;
+        b->by_bands = true;
+    }
     make_kernel(&l, graph_of(g, what == WHAT_WINNERS ? WHAT_GRADIENT : what, a), what);
     if (what == WHAT_WINNERS)
         choose_winners(&l, &b->p->kernel[what]);
+    if (l.bands)
+        plan_sweep(b, &b->p->kernel[what], sweep.ring);
 }
 
 Program *plan_make(const Graph *g, const Target *target, const PlanOptions *options,
@@ -203,7 +237,7 @@ Program *plan_make(const Graph *g, const Target *target, const PlanOptions *opti
     build_lattice(&b, &(Shape){.rank = 0});
     build_lattice(&b, &graph_node(g, g->input)->shape);
 
-    for (int what = 0; what < WHAT_COUNT; what++)
+    for (int what = 0; what < WHAT_SWEEP; what++)
         plan_kernel(&b, g, what, options->direct);
     for (int what = 0; what < WHAT_COUNT; what++) /* halos are known by now */
         if (p->kernel[what].used)

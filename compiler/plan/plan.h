@@ -68,6 +68,8 @@ typedef enum IxKind {
     IX_CONST, /* value                                 */
     IX_VAR,   /* var                                   */
     IX_SITES, /* number of sites of lattice `value`    */
+    IX_FIRST, /* first site of the band that is walked */
+    IX_END,   /* ... and the end of it                 */
     IX_ADD,   /* a + b                                 */
     IX_MUL,   /* a * b                                 */
     IX_TRUNC, /* a rounded down to a multiple of value */
@@ -281,12 +283,14 @@ typedef struct Phase {
     int overs;
 } Phase;
 
-/* Winners: the gradient by opt_winners, in place of the other where sites are many. */
+/* Winners: the gradient by opt_winners, in place of the other where sites are many.
+ * Sweep: the forward pass band by band (sweep.h), where lattices leave near memory. */
 typedef enum What {
     WHAT_FORWARD,
     WHAT_GRADIENT,
     WHAT_VJP,
     WHAT_WINNERS,
+    WHAT_SWEEP,
     WHAT_COUNT
 } What;
 
@@ -298,11 +302,19 @@ enum { TILES_LEAST = 3 };
 
 typedef enum Tiling { TILED_OR_NOT, TILED, UNTILED } Tiling;
 
+/* Which bands of a sweep a phase does: `lag` behind the first phase, and beyond those of the
+ * part `before` and `after`, which others read (sweep.h). */
+typedef struct Bands {
+    bool swept;
+    int lag, before, after;
+} Bands;
+
 typedef struct PhaseUse {
     int phase;
     When when;
     Tiling tiling;
     int tiles; /* TILED, UNTILED */
+    Bands bands;
 } PhaseUse;
 
 /* Where a buffer of a kernel lies: buffers of one slot share memory, one after the
@@ -355,6 +367,7 @@ typedef struct Kernel {
     bool used; /* false: the gradient of a model without loss        */
     int pooled,
         sites_least; /* WINNERS: done where parts of this lattice have more sites */
+    int ring;        /* SWEEP: bands that fields hold; 0: fields hold a part      */
 } Kernel;
 
 /* One matrix of packed weights: blocks of 8 outputs, [block][tap][in][8], the last block as

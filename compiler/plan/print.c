@@ -6,8 +6,8 @@
 
 static const char *const space_name[] = {"none", "packed", "table",
                                          "work", "sum",    "stack"};
-const char *const plan_what_name[WHAT_COUNT] = {"forward", "gradient", "vjp",
-                                                "winners"};
+const char *const plan_what_name[WHAT_COUNT] = {"forward", "gradient", "vjp", "winners",
+                                                "sweep"};
 static const char *const loop_name[] = {"for",     "unroll", "lanes",
                                         "threads", "warps",  "if"};
 static const char *const when_name[] = {"", " if dx", " if dparams"};
@@ -38,6 +38,8 @@ static void print_ix(const Printer *z, const Ix *i)
     case IX_CONST: fprintf(out, "%" PRId64, i->value); return;
     case IX_VAR: fprintf(out, "%s%d", z->phase->var_name[i->var.i], i->var.i); return;
     case IX_SITES: fprintf(out, "sites%" PRId64, i->value); return;
+    case IX_FIRST: fprintf(out, "first%" PRId64, i->value); return;
+    case IX_END: fprintf(out, "end%" PRId64, i->value); return;
     case IX_WORD: fputs(i->word, out); return;
     case IX_TILES: fprintf(out, "tiles%" PRId64, i->value); return;
     case IX_TABLE:
@@ -300,8 +302,16 @@ static void print_packings(const Program *p, FILE *out)
     }
 }
 
+/* Bands that are walked, the part's being 0 .. last. */
+static void print_bands(const Bands *bands, FILE *out)
+{
+    if (bands->swept)
+        fprintf(out, ", %d behind, bands %d .. last + %d", bands->lag, -bands->before,
+                bands->after);
+}
+
 static void print_uses(const Program *p, const char *when, const PhaseUse *use,
-                       int uses, FILE *out)
+                       int uses, int ring, FILE *out)
 {
     for (int i = 0; i < uses; i++) {
         fprintf(out, "  %s %s%s", when, p->phase[use[i].phase].name,
@@ -309,6 +319,8 @@ static void print_uses(const Program *p, const char *when, const PhaseUse *use,
         if (use[i].tiling != TILED_OR_NOT)
             fprintf(out, " %s tiles %d", use[i].tiling == TILED ? "by" : "without",
                     use[i].tiles);
+        if (ring)
+            print_bands(&use[i].bands, out);
         fputc('\n', out);
     }
 }
@@ -366,9 +378,11 @@ static void print_kernel(const Program *p, const Kernel *k, FILE *out)
     if (k->what == WHAT_WINNERS)
         fprintf(out, "  in place of gradient: more than %d sites of lattice %d\n",
                 k->sites_least, k->pooled);
-    print_uses(p, "begin", k->begin, k->begins, out);
-    print_uses(p, "block", k->block, k->blocks, out);
-    print_uses(p, "end  ", k->end, k->ends, out);
+    if (k->ring)
+        fprintf(out, "  in place of forward, by bands: fields hold %d\n", k->ring);
+    print_uses(p, "begin", k->begin, k->begins, 0, out);
+    print_uses(p, "block", k->block, k->blocks, k->ring, out);
+    print_uses(p, "end  ", k->end, k->ends, 0, out);
     for (int i = 0; i < k->slots; i++) {
         fprintf(out, "  slot %d:", i);
         for (int j = 0; j < k->slot[i].bufs; j++)

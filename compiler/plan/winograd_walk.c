@@ -195,8 +195,7 @@ static void walk(Lower *l, const Group *group, Winograd *w, const Ix *from,
                  const Ix *to)
 {
     Build *b = l->b;
-    const Ix *whole = ix_trunc(b, ix_add(b, to, ix(b, AT_ONCE - 1)), AT_ONCE);
-    Var t = put_for(b, "t", from, whole, AT_ONCE);
+    Var t = put_for(b, "t", from, ix_add(b, to, ix(b, AT_ONCE - 1)), AT_ONCE);
     at_once(l, group, w, t, to);
     put_end(b);
 }
@@ -231,20 +230,21 @@ void winograd_sites(Lower *l, const Group *group)
     Build *b = l->b;
     Winograd w = winograd_walk(l, group);
     l->winograd = &w;
+    l->walked = w.lattice;
     l->tile = tile_of_group(&b->p->target, l->g, group);
     winograd_surround(l, &w);
     for (int s = 1; s < group->steps; s++)
         lower_share(l, &group->step[s]);
     lower_sinks_begin(l, group);
-    const Ix *tiles = ix_sites(b, w.lattice), *to;
     if (lower_has_sums(l, group)) {
-        Var from = lower_strips(l, tiles, STRIP >> w.axes, &to);
+        const Ix *to;
+        Var from = lower_strips(l, w.lattice, STRIP >> w.axes, &to);
         lower_strip_begin(l, group);
         walk(l, group, &w, ix_var(b, from), to);
         lower_strip_end(l, group);
         put_end(b);
     } else {
-        walk(l, group, &w, ix(b, 0), tiles);
+        walk(l, group, &w, ix_first(b, w.lattice), ix_end(b, w.lattice));
     }
     lower_sinks_end(l, group);
     l->winograd = NULL;

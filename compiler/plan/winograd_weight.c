@@ -140,7 +140,7 @@ void winograd_weight(Lower *l, Val v)
     Outer o = outer_of(l, &w, &rows, &columns);
     o.region = lower_region(l, n->param);
     const Ix *to;
-    Var from = lower_strips(l, ix_sites(b, w.lattice), o.strip, &to);
+    Var from = lower_strips(l, w.lattice, o.strip, &to);
     o.sites = ix_add(b, to, ix_scale(b, ix_var(b, from), -1));
     Var at = put_for(b, "at", ix(b, 0), o.sites, 1);
     rows.tile = columns.tile = ix_add(b, ix_var(b, from), ix_var(b, at));

@@ -29,7 +29,7 @@ INLINE void join_mean(const Parts *parts, real *y, int64_t channels, int64_t sit
 {
     join_sum(parts, y, channels);
     for (int64_t i = 0; i < channels * ARCH_LANES; i++)
-        y[i] /= (real)(sites * parts->count);
+        y[i] /= (real)(part_sites(parts, sites) * parts->count);
 }
 
 /* The largest of a sample's parts, where nobody asks for its site. */
@@ -93,7 +93,7 @@ INLINE void share_mean(const Parts *parts, const real *from, real *to, int64_t c
 {
     share(parts, from, to, channels);
     for (int64_t i = 0; i < channels * ARCH_LANES; i++)
-        to[i] /= (real)(sites * parts->count);
+        to[i] /= (real)(part_sites(parts, sites) * parts->count);
 }
 
 /* One number of every sample: the lane of a part, `from` and `to` being those of sample 0. */

@@ -32,15 +32,28 @@ INLINE void lowest(real *x, int64_t count)
         x[i] = -(real)HUGE_VAL;
 }
 
-/* A field of the caller's as the lanes of a block see it.  Each lane in use begins at an
- * element of its own; a value without sites (extent null) has but one lane a sample. */
+/* A field of the caller's as the lanes of a block see it: a part, or a band of one.  Each lane
+ * in use begins at an element of its own; a value without sites (extent null) has but one lane
+ * a sample. */
 typedef struct Field {
-    int lanes, apart;          /* lanes in use, the distance between them    */
+    int lanes, apart;          /* lanes in use, the distance between them     */
     int64_t first[ARCH_LANES]; /* element of the lane's first site, channel 0 */
+    int64_t last;              /* how far behind the first of its sample one begins at most */
     int64_t stride[1 + AXES];  /* of channel and axes, in elements            */
     int64_t sites;
     const int64_t *extent;
 } Field;
+
+/* Sites of a whole part along an axis, and of what is walked of it. */
+INLINE int64_t part_extent(const Parts *parts, const int64_t *extent, int axis)
+{
+    return axis == 0 ? part_sites(parts, extent[0]) : extent[axis];
+}
+
+INLINE int64_t band_extent(const Parts *parts, const int64_t *extent, int axis)
+{
+    return axis == 0 && parts->bands ? extent[0] / parts->ring : extent[axis];
+}
 
 /* One sample's stride, and those of a field that lies contiguously: channel, axes. */
 INLINE int64_t field_shape(Field *f, const Parts *parts, int64_t channels)
@@ -49,8 +62,8 @@ INLINE int64_t field_shape(Field *f, const Parts *parts, int64_t channels)
     f->sites = 1;
     for (int axis = AXES - 1; f->extent && axis >= 0; axis--) {
         f->stride[1 + axis] = size;
-        size *= f->extent[axis] * parts->grid[axis];
-        f->sites *= f->extent[axis];
+        size *= part_extent(parts, f->extent, axis) * parts->grid[axis];
+        f->sites *= band_extent(parts, f->extent, axis);
     }
     f->stride[0] = size;
     return size * channels;
@@ -61,13 +74,24 @@ INLINE int64_t field_shape(Field *f, const Parts *parts, int64_t channels)
 INLINE void next_part(const Parts *parts, const Field *f, int64_t *at, int64_t *offset)
 {
     for (int axis = AXES - 1; axis >= 0; axis--) {
-        const int64_t step = f->extent[axis] * f->stride[1 + axis];
+        const int64_t step = part_extent(parts, f->extent, axis) * f->stride[1 + axis];
         *offset += step;
         if (++at[axis] < parts->grid[axis])
             break;
         *offset -= parts->grid[axis] * step;
         at[axis] = 0;
     }
+}
+
+/* From the first site of part `part`, counted along the first axis, to the band that is walked:
+ * that may lie before the part or behind it, also around the lattice. */
+INLINE int64_t band_offset(const Parts *parts, const Field *f, int64_t part)
+{
+    if (!f->extent || !parts->bands)
+        return 0;
+    const int64_t all = parts->bands * parts->grid[0], first = part * parts->bands;
+    const int64_t number = ((first + parts->band) % all + all) % all;
+    return (number - first) * (f->extent[0] / parts->ring) * f->stride[AXES > 0];
 }
 
 /* Sample b of the batch is row b, or call->index[b] of x and the target. */
@@ -83,7 +107,9 @@ INLINE void field_lanes(Field *f, const ArchCall *call, int64_t block, const Par
         const int64_t row = by_index ? row_of(call, sample) : sample;
         int64_t at[AXES + 1] = {0}, offset = row * stride;
         for (int64_t part = 0; part < parts_used; part++) {
-            f->first[f->lanes++] = offset;
+            const int64_t first = offset + band_offset(parts, f, at[0]);
+            f->first[f->lanes++] = first;
+            f->last = f->last < first - row * stride ? first - row * stride : f->last;
             if (f->extent)
                 next_part(parts, f, at, &offset);
         }
@@ -189,7 +215,7 @@ INLINE int64_t run_of_sites(const Field *f, const Parts *parts)
 {
     if (!f->extent || !AXES)
         return 1;
-    return parts->count == 1 ? f->sites : f->extent[AXES - (AXES > 0)];
+    return parts->count == 1 || AXES == 1 ? f->sites : f->extent[AXES - (AXES > 0)];
 }
 
 /* The input of a block. */
@@ -215,10 +241,9 @@ typedef struct Bytes {
     int64_t end;
 } Bytes;
 
-INLINE Bytes bytes_of(const Field *f, const Parts *parts, const int8_t *x, int64_t channels)
+INLINE Bytes bytes_of(const Field *f, const int8_t *x, int64_t channels)
 {
-    const int64_t last_part = f->first[parts->count - 1] - f->first[0];
-    Bytes b = {.end = channels * f->stride[0] - last_part};
+    Bytes b = {.end = channels * f->stride[0] - f->last};
     for (int lane = 0; lane < ARCH_LANES; lane++)
         b.from[lane] = x + f->first[lane < f->lanes ? lane : 0];
     return b;

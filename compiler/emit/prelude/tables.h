@@ -6,7 +6,23 @@
  * other lanes.  A value without sites is in the lane of part 0. */
 typedef struct Parts {
     int64_t count, samples, grid[ARCH_AXES_MAX];
+    /* Swept in bands of rows, along the first axis: how many bands a part has, how many are in
+     * memory, which is walked.  bands 0: not swept. */
+    int64_t bands, ring, band;
 } Parts;
+
+/* Sites of a part, of which `sites` are in memory. */
+INLINE int64_t part_sites(const Parts *p, int64_t sites)
+{
+    return p->bands ? sites / p->ring * p->bands : sites;
+}
+
+/* Whether windows find the sites of other parts in a halo, along this axis.  In a sweep bands
+ * follow each other round and round, so that windows wrap. */
+INLINE int has_halo(const Parts *p, int axis)
+{
+    return p->grid[axis] > 1 && (axis > 0 || !p->bands);
+}
 
 /* can[axis][n]: 0 where some lattice of the network does not divide into n along an axis, 2
  * where parts are cut evenly into all tiles that there are, else 1. */
@@ -14,7 +30,9 @@ typedef unsigned char Divisors[ARCH_AXES_MAX][ARCH_LANES + 1];
 
 /* A block that is larger than near memory takes longer: with what it holds grows the
  * distance from which it comes. */
+#ifndef CACHE_BYTES
 #define CACHE_BYTES (1 << 20)
+#endif
 #define CACHE_MISS 0.25 /* each time twice as large */
 #define NO_TILES 1.3    /* what convolutions without tiles take */
 
@@ -79,7 +97,8 @@ INLINE int worth_cutting(int64_t batch, double bytes)
 INLINE Parts choose_parts(int axes, const int64_t *extent, const Divisors *can, int64_t batch,
                           double bytes)
 {
-    Cut cut = {axes, extent, can, batch, bytes, HUGE_VAL, {1, ARCH_LANES, {1, 1, 1, 1}}};
+    const Parts one = {1, ARCH_LANES, {1, 1, 1, 1}, 0, 0, 0};
+    Cut cut = {axes, extent, can, batch, bytes, HUGE_VAL, one};
     if (worth_cutting(batch, bytes))
         cut_axis(&cut, 0, cut.best);
     return cut.best;
@@ -164,7 +183,7 @@ INLINE Reach reach_forward(const Window *w, const Parts *parts, const int64_t *i
     for (int axis = 0; axis < w->axes; axis++) {
         const int64_t last = (out[axis] - 1) * w->stride[axis] + w->kernel[axis] - 1;
         r.extent[axis] = r.width[axis] = in[axis];
-        if (parts->grid[axis] == 1)
+        if (!has_halo(parts, axis))
             continue;
         const int64_t to = last - w->before[axis] + 1;
         r.first[axis] = -w->before[axis];
@@ -180,7 +199,7 @@ INLINE Reach reach_backward(const Window *w, const Parts *parts, const int64_t *
     Reach r = {.axes = w->axes};
     for (int axis = 0; axis < w->axes; axis++) {
         r.extent[axis] = r.width[axis] = out[axis];
-        if (parts->grid[axis] == 1)
+        if (!has_halo(parts, axis))
             continue;
         const int64_t to = (in[axis] - 1 + w->before[axis]) / w->stride[axis] + 1;
         const int64_t from = floor_div(w->before[axis] - w->kernel[axis] + 1, w->stride[axis]);
@@ -281,7 +300,7 @@ INLINE int seen(const Walk *a, int axis, int64_t p, int64_t *q)
     const Window *w = a->window;
     const int64_t in = a->in[axis];
     *q = p * w->stride[axis] + a->tap[axis] - w->before[axis];
-    if (a->parts->grid[axis] > 1)
+    if (has_halo(a->parts, axis))
         return 1; /* in another part, if it is not in this one */
     if (!w->circular[axis])
         return *q >= 0 && *q < in;

@@ -55,6 +55,6 @@
         read_rows(&f, x, call->x_type, lanes, channels, row);
         return;
     }
-    const Bytes bytes = bytes_of(&f, parts, (const int8_t *)x, channels);
+    const Bytes bytes = bytes_of(&f, (const int8_t *)x, channels);
     @_read_i8(&f, &bytes, parts, lanes, channels, row);
 }

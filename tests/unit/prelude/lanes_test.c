@@ -54,7 +54,12 @@ static Trial *trial_new(int64_t t, int64_t x, int64_t grid_t, int64_t grid_x,
     };
     k.sites = k.part[0] * k.part[1];
     k.parts = (Parts){
-        grid_t * grid_x, ARCH_LANES / (grid_t * grid_x), {grid_t, grid_x, 1, 1}
+        grid_t * grid_x,
+        ARCH_LANES / (grid_t * grid_x),
+        {grid_t, grid_x, 1, 1},
+        0,
+        0,
+        0
     };
     k.call = (ArchCall){
         .extent = {t, x},
@@ -158,6 +163,62 @@ static void test_read_input(void **state)
 {
     (void)state;
     each_trial(read_input_as);
+}
+
+/* Site s of a band of `rows` rows: those before a part and behind it are of its neighbours. */
+static int64_t site_of_band(const Trial *k, int64_t lane, int64_t rows, int64_t s)
+{
+    int64_t part = lane % k->parts.count, t = part / k->parts.grid[1] * k->part[0],
+            x = part % k->parts.grid[1] * k->part[1] + s % k->part[1];
+    t += k->parts.band * rows + s / k->part[1] + 9 * k->extent[0];
+    return t % k->extent[0] * k->extent[1] + x;
+}
+
+static void expect_band(const Trial *k, int64_t block, int64_t rows, const float *lanes)
+{
+    int64_t sites = k->extent[0] * k->extent[1];
+    for (int64_t lane = 0; lane < ARCH_LANES; lane++) {
+        int64_t in_block = lane / k->parts.count;
+        int64_t sample = block * k->parts.samples + in_block;
+        if (in_block >= k->parts.samples || sample >= k->call.batch)
+            continue;
+        for (int64_t s = 0; s < rows * k->part[1]; s++)
+            for (int64_t c = 0; c < CHANNELS; c++)
+                assert_true((double)lanes[(s * ROW + c) * ARCH_LANES + lane] ==
+                            k->x[(sample * CHANNELS + c) * sites +
+                                 site_of_band(k, lane, rows, s)]);
+    }
+}
+
+/* The bands of a part, and such beside it, where two bands are in memory. */
+static void read_bands(Trial *k)
+{
+    static float lanes[2 * ROW * EXTENT * EXTENT * ARCH_LANES];
+    static int8_t bytes[MAX];
+    for (int i = 0; i < MAX; i++)
+        bytes[i] = (int8_t)k->x[i];
+    for (int64_t bands = 1; bands <= k->part[0]; bands++) {
+        const int64_t rows = k->part[0] / bands, held[] = {2 * rows, k->part[1]};
+        if (k->part[0] % bands)
+            continue;
+        k->parts.bands = bands, k->parts.ring = 2;
+        assert_int_equal(part_sites(&k->parts, 2 * rows * k->part[1]), k->sites);
+        for (k->parts.band = -3; k->parts.band < bands + 3; k->parts.band++)
+            for (int64_t block = 0; block < blocks_of(k); block++)
+                for (int i8 = 0; i8 < 2; i8++) {
+                    k->call.x_type = i8 ? ARCH_I8 : ARCH_F64;
+                    vec128_read_input(&k->call, block, &k->parts, held,
+                                      i8 ? (const void *)bytes : k->x, lanes, CHANNELS,
+                                      ROW);
+                    expect_band(k, block, rows, lanes);
+                }
+    }
+}
+
+static void test_read_bands(void **state)
+{
+    (void)state;
+    each_trial(read_bands);
 }
 
 /* A caller's own strides: sites before channels, samples backwards. */
@@ -346,9 +407,9 @@ static void test_add_sums(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_read_input),  cmocka_unit_test(test_read_strided),
-        cmocka_unit_test(test_write_field), cmocka_unit_test(test_flatten),
-        cmocka_unit_test(test_join),        cmocka_unit_test(test_losses),
-        cmocka_unit_test(test_add_sums)};
+        cmocka_unit_test(test_read_input),   cmocka_unit_test(test_read_bands),
+        cmocka_unit_test(test_read_strided), cmocka_unit_test(test_write_field),
+        cmocka_unit_test(test_flatten),      cmocka_unit_test(test_join),
+        cmocka_unit_test(test_losses),       cmocka_unit_test(test_add_sums)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -66,7 +66,8 @@ static int64_t input_seen(const Layout *l, const int64_t *p, const int64_t *k)
 }
 
 static const Parts whole = {
-    1, ARCH_LANES, {1, 1, 1, 1}
+    1, ARCH_LANES, {1, 1, 1, 1},
+      0, 0, 0
 };
 static const Halo no_halo;
 
@@ -225,7 +226,8 @@ static void test_choose_parts(void **state)
         Cut all = {2, extent, (const Divisors *)&can, batch, bytes, HUGE_VAL, p};
         cut_axis(&all, 0,
                  (Parts){
-                     1, ARCH_LANES, {1, 1, 1, 1}
+                     1, ARCH_LANES, {1, 1, 1, 1},
+                       0, 0, 0
         });
         if (all.best.count > 1) /* asking first loses nothing */
             assert_true(worth_cutting(batch, bytes));

@@ -1,0 +1,95 @@
+#include "plan/sweep.h"
+
+#include <inttypes.h>
+
+#include "emit/parts.h"
+#include "plan/cost.h"
+
+/* The numbers of bands into which all lattices divide, each band holding what windows reach
+ * beyond another, and if it can be whole tiles. */
+static void rows_lines(Writer *w, const Program *p)
+{
+    w_line(w, "int64_t rows = 0, most = f->extent1[0];");
+    for (int i = 0; i < p->lattices; i++)
+        if (emit_is_cut(p, i))
+            w_line(w, "rows = common_divisor(rows, f->extent%d[0]);", i);
+    for (int i = 0; i < p->lattices; i++)
+        if (p->lattice[i].tiled) {
+            int of = p->lattice[i].tiled;
+            w_line(w,
+                   "rows = common_divisor(rows, f->extent%d[0] %% 2 ? rows : "
+                   "f->extent%d[0] / 2);",
+                   of, of);
+        }
+    for (int i = 0; i < p->geometries; i++) {
+        const Geometry *g = &p->geometry[i];
+        int reach = sweep_reach(&g->window);
+        if (reach > 1 && g->kind == NEAR_FORWARD) {
+            w_open(w, "if (most > f->extent%d[0] / %d)", g->in, reach);
+            w_line(w, "most = f->extent%d[0] / %d;", g->in, reach);
+            w_close(w, "");
+        }
+    }
+}
+
+void emit_sweep_choice(Writer *w, const Program *p)
+{
+    const Kernel *k = &p->kernel[WHAT_SWEEP];
+    const CostSweep cost = cost_sweep(p);
+    w_line(w,
+           "/* Whether a forward pass is swept in bands, and then into which parts its "
+           "lattices are cut. */");
+    w_line(w, "static int sweeps(const Frame *f, int64_t batch, Parts *parts)");
+    w_brace(w);
+    w_line(w, "const double whole = bytes_of_fields(f, ARCH_FORWARD);");
+    w_open(w, "if (whole / (double)parts->count <= CACHE_BYTES)");
+    w_line(w, "return 0;");
+    w_close(w, "");
+    rows_lines(w, p);
+    w_line(
+        w,
+        "const Sweep s = {rows, most, %d, bytes_of_fields(f, OF_SWEEP), whole, %.3g, "
+        "%.3g};",
+        k->ring, cost.more, cost.far);
+    w_line(w, "Divisors can = {{0}};");
+    w_line(w, "divisors(f, can);");
+    w_line(w, "return choose_sweep(&s, AXES, f->extent1, &can, batch, parts);");
+    w_close(w, "");
+    w_blank(w);
+}
+
+void emit_bands_lines(Writer *w, const Program *p)
+{
+    for (int i = 0; i < p->lattices; i++)
+        if (emit_has_bands(p, i))
+            w_line(w, "f->first%d = 0, f->end%d = f->sites%d;", i, i, i);
+    w_line(w, "f->opens = f->closes = 1;");
+}
+
+void emit_take_band(Writer *w, const Program *p)
+{
+    w_line(
+        w,
+        "/* Goes to a band, if it is one of the part's or among so many before or behind "
+        "them. */");
+    w_line(
+        w,
+        "static int take_band(Frame *f, int64_t band, int64_t before, int64_t after)");
+    w_brace(w);
+    w_line(
+        w,
+        "const int64_t ring = f->parts.ring, place = (band %% ring + ring) %% ring;");
+    w_open(w, "if (band < -before || band >= f->parts.bands + after)");
+    w_line(w, "return 0;");
+    w_close(w, "");
+    w_line(w, "f->parts.band = band;");
+    w_line(w, "f->opens = band == 0, f->closes = band == f->parts.bands - 1;");
+    for (int i = 0; i < p->lattices; i++)
+        if (emit_has_bands(p, i)) {
+            w_line(w, "f->first%d = f->sites%d / ring * place;", i, i);
+            w_line(w, "f->end%d = f->first%d + f->sites%d / ring;", i, i, i);
+        }
+    w_line(w, "return 1;");
+    w_close(w, "");
+    w_blank(w);
+}
