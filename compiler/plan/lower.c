@@ -155,28 +155,41 @@ static Val walked(Lower *l, const Group *group)
                            : group->step[0].root;
 }
 
-/* Whole tiles, then single sites. */
+/* Whole tiles of so many sites, from where the larger ones ended. */
+static void lower_tiles(Lower *l, const Group *group, const Ix *from, const Ix *to,
+                        int sites)
+{
+    Build *b = l->b;
+    Var s = put_for(b, "s", from, to, sites);
+    lower_tile(l, group, ix_var(b, s), sites);
+    put_end(b);
+}
+
+/* The sites of a tile that is to follow one of so many; 0: none.  Four of one channel are
+ * sums enough to hide most of a latency, a single site waits for every product. */
+static int next_tile(int sites)
+{
+    return sites > 4 ? 4 : sites > 1;
+}
+
+/* Whole tiles, then smaller ones, then single sites. */
 static void lower_range(Lower *l, const Group *group, const Ix *from, const Ix *to)
 {
     Build *b = l->b;
-    int size = l->tile.sites;
     if (l->near.i) {
         Var s = put_for(b, "s", from, to, 1);
-        lower_tile(l, group, ix_var(b, s), size);
+        lower_tile(l, group, ix_var(b, s), l->tile.sites);
         put_end(b);
         return;
     }
-    const Ix *sites = ix_add(b, to, ix_scale(b, from, -1));
-    const Ix *whole = ix_add(b, from, ix_trunc(b, sites, size));
-    if (!ix_is(whole, 0)) {
-        Var s = put_for(b, "s", from, to, size);
-        lower_tile(l, group, ix_var(b, s), size);
-        put_end(b);
-    }
-    if (size > 1 && !(to->kind == IX_CONST && to->value % size == 0)) {
-        Var s = put_for(b, "s", whole, to, 1);
-        lower_tile(l, group, ix_var(b, s), 1);
-        put_end(b);
+    const Ix *sites = ix_add(b, to, ix_scale(b, from, -1)), *done = from;
+    for (int size = l->tile.sites; size; size = next_tile(size)) {
+        const Ix *whole = ix_add(b, from, ix_trunc(b, sites, size));
+        bool none = whole->kind == IX_CONST && done->kind == IX_CONST &&
+                    whole->value == done->value;
+        if (!none)
+            lower_tiles(l, group, done, to, size);
+        done = whole;
     }
 }
 
