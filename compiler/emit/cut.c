@@ -152,15 +152,15 @@ static void emit_parts(Writer *w, const Program *p)
 static void choice_lines(Writer *w, const Program *p)
 {
     const Kernel *k = &p->kernel[WHAT_WINNERS];
-    w_line(w, "f->which = kept ? kept->which : (int)what;");
+    w_line(w, "f->which = what;");
     if (k->used) {
-        w_open(w, "if (!kept && what == ARCH_GRADIENT)");
+        w_open(w, "if (what == ARCH_GRADIENT)");
         w_line(w, "f->which = OF_WINNERS;");
         w_close(w, "");
     }
-    w_line(w, "f->parts = kept ? kept->parts : parts_of(f, batch, f->which);");
+    w_line(w, "f->parts = parts_of(f, batch, f->which);");
     if (p->kernel[WHAT_SWEEP].used) {
-        w_open(w, "if (!kept && what == ARCH_FORWARD && sweeps(f, batch, &f->parts))");
+        w_open(w, "if (what == ARCH_FORWARD && sweeps(f, batch, &f->parts))");
         w_line(w, "f->which = OF_SWEEP;");
         w_close(w, "");
     }
@@ -202,14 +202,12 @@ static void cut_lines(Writer *w, const Program *p)
 {
     w_line(
         w,
-        "/* Chooses the kernel and cuts lattices into parts, as `kept` tells if it is "
-        "there: extents");
-    w_line(w, " * become those of a part. */");
-    w_line(w,
-           "static void cut(Frame *f, int64_t batch, ArchWhat what, const Kept *kept)");
+        "/* Chooses the kernel and cuts lattices into parts: extents become those of a "
+        "part. */");
+    w_line(w, "static void cut(Frame *f, int64_t batch, ArchWhat what)");
     w_brace(w);
     if (!p->graph->rank) {
-        w_line(w, "(void)batch, (void)kept;");
+        w_line(w, "(void)batch;");
         w_line(w, "f->which = what;");
         w_line(w, "f->parts = (Parts){1, ARCH_LANES, {1, 1, 1, 1}, 0, 0, 0};");
         w_close(w, "");

@@ -16,20 +16,19 @@ static int lattice_of(const Program *p, const Shape *shape)
     unreachable();
 }
 
-/* Sites of all parts. */
-static const char *whole_sites(Writer *w, const Program *p, int lattice)
+/* Sites of all parts; `f`: how a Frame is looked into, "f." or "f->". */
+static const char *whole_sites(Writer *w, const Program *p, int lattice, const char *f)
 {
-    return arena_printf(w->arena,
-                        emit_is_cut(p, lattice)
-                            ? "part_sites(&f.parts, f.sites%d) * f.parts.count"
-                            : "f.sites%d",
-                        lattice);
+    if (emit_is_cut(p, lattice))
+        return arena_printf(w->arena, "part_sites(&%sparts, %ssites%d) * %sparts.count",
+                            f, f, lattice, f);
+    return arena_printf(w->arena, "%ssites%d", f, lattice);
 }
 
-static const char *output_sites(Writer *w, const EmitInput *in)
+static const char *output_sites(Writer *w, const EmitInput *in, const char *f)
 {
     return whole_sites(w, in->program[0],
-                       lattice_of(in->program[0], &emit_output(in)->shape));
+                       lattice_of(in->program[0], &emit_output(in)->shape), f);
 }
 
 static void emit_sizes(Writer *w, const EmitInput *in)
@@ -52,7 +51,7 @@ static void emit_sizes(Writer *w, const EmitInput *in)
     w_brace(w);
     w_line(w, "Frame f = {0};");
     w_line(w, "lay_out(&f, extent, ARCH_LANES, ARCH_FORWARD, NULL);");
-    w_line(w, "return %s;", output_sites(w, in));
+    w_line(w, "return %s;", output_sites(w, in, "f."));
     w_close(w, "");
     w_blank(w);
 }
@@ -96,7 +95,7 @@ static void emit_flops(Writer *w, const EmitInput *in)
         for (int i = 0; i < k->lattices; i++)
             if (k->fma[i] > 0)
                 sum = arena_printf(w->arena, "%s + %.1f * (double)(%s)", sum, k->fma[i],
-                                   whole_sites(w, p, i));
+                                   whole_sites(w, p, i, "f."));
         w_line(w, "case %s: return 2 * (%s);", emit_what_enum[what], sum);
     }
     w_close(w, "");
@@ -141,12 +140,12 @@ static void emit_pack(Writer *w, const EmitInput *in)
 static void open_instances(Writer *w, const char *what)
 {
     w_line(w, "ArchCall own = *call;");
-    w_line(w, "Frame f = frame_of(&own, %s);", what);
+    w_line(w, "Frame *f = frame_of(&own, %s);", what);
     w_line(w, "const int64_t instances = call->instances ? call->instances : 1;");
     w_open(w, "for (int64_t instance = 0; instance < instances; instance++)");
     w_line(w, "own.index = call->index ? call->index + instance * call->index_stride "
               ": NULL;");
-    w_line(w, "f.packed = (const real *)call->packed + instance * PACKED;");
+    w_line(w, "f->packed = (const real *)call->packed + instance * PACKED;");
 }
 
 static void emit_forward(Writer *w, const EmitInput *in)
@@ -154,9 +153,9 @@ static void emit_forward(Writer *w, const EmitInput *in)
     w_line(w, "void %s_forward(const ArchCall *call, void *y)", in->name);
     w_brace(w);
     open_instances(w, "ARCH_FORWARD");
-    w_line(w, "f.y = (real *)y + instance * call->batch * %d * %s;",
-           emit_output(in)->shape.channels, output_sites(w, in));
-    w_line(w, "run(&f);");
+    w_line(w, "f->y = (real *)y + instance * call->batch * %d * %s;",
+           emit_output(in)->shape.channels, output_sites(w, in, "f->"));
+    w_line(w, "run(f);");
     w_close(w, "");
     w_close(w, "");
     w_blank(w);
@@ -170,15 +169,15 @@ static void emit_vjp(Writer *w, const EmitInput *in)
            in->name);
     w_brace(w);
     open_instances(w, "ARCH_VJP");
-    w_line(w, "f.dy = (const real *)dy + instance * call->batch * %d * %s;",
-           emit_output(in)->shape.channels, output_sites(w, in));
+    w_line(w, "f->dy = (const real *)dy + instance * call->batch * %d * %s;",
+           emit_output(in)->shape.channels, output_sites(w, in, "f->"));
     const Shape *input = &graph_node(g, g->input)->shape;
-    w_line(w, "f.dx = dx ? (real *)dx + instance * call->batch * %d * %s : NULL;",
+    w_line(w, "f->dx = dx ? (real *)dx + instance * call->batch * %d * %s : NULL;",
            input->channels,
-           whole_sites(w, in->program[0], lattice_of(in->program[0], input)));
-    w_line(w, "f.dparams = dparams ? (real *)dparams + instance * %" PRId64 " : NULL;",
+           whole_sites(w, in->program[0], lattice_of(in->program[0], input), "f->"));
+    w_line(w, "f->dparams = dparams ? (real *)dparams + instance * %" PRId64 " : NULL;",
            g->param_count);
-    w_line(w, "run(&f);");
+    w_line(w, "run(f);");
     w_close(w, "");
     w_close(w, "");
     w_blank(w);
@@ -192,12 +191,12 @@ static void emit_gradient(Writer *w, const EmitInput *in)
            in->name);
     w_brace(w);
     open_instances(w, "ARCH_GRADIENT");
-    w_line(w, "f.target = (const real *)target;");
-    w_line(w, "f.loss = loss + instance;");
-    w_line(w, "f.dparams = (real *)dparams + instance * %" PRId64 ";",
+    w_line(w, "f->target = (const real *)target;");
+    w_line(w, "f->loss = loss + instance;");
+    w_line(w, "f->dparams = (real *)dparams + instance * %" PRId64 ";",
            in->graph->param_count);
-    w_line(w, "*f.loss = 0;");
-    w_line(w, "run(&f);");
+    w_line(w, "*f->loss = 0;");
+    w_line(w, "run(f);");
     w_close(w, "");
     w_close(w, "");
     w_blank(w);

@@ -78,12 +78,6 @@ void emit_frame(Writer *w, const Program *p)
     frame_buffers(w, p);
     w_close(w, " Frame;");
     w_blank(w);
-    w_line(w, "/* What a call leaves to one that is like it, with the tables. */");
-    w_open(w, "typedef struct Kept");
-    w_line(w, "Parts parts;");
-    w_line(w, "int which;");
-    w_close(w, " Kept;");
-    w_blank(w);
 }
 
 /* ---- lay_out ---- */
@@ -176,12 +170,8 @@ void emit_layout(Writer *w, const Program *p)
             w_close(w, "");
         }
     lattice_lines(w, p);
-    w_line(w, "Kept *kept = (Kept *)take(work, &used, sizeof *kept);");
-    w_line(w, "const int known = f->call && f->call->kept;");
-    w_line(w, "cut(f, batch, what, known ? kept : NULL);");
-    w_open(w, "if (work && !known)");
-    w_line(w, "*kept = (Kept){f->parts, f->which};");
-    w_close(w, "");
+    w_line(w, "take(work, &used, sizeof *f);");
+    w_line(w, "cut(f, batch, what);");
     w_open(w, "switch (f->which)");
     for (int what = 0; what < WHAT_COUNT; what++) {
         if (!p->kernel[what].used)

@@ -175,15 +175,18 @@ void emit_choice(Writer *w, const EmitInput *in)
     w_close(w, ";");
     w_blank(w);
     emit_usable_isa(w);
-    w_line(w, "static Frame frame_of(const ArchCall *call, ArchWhat what)");
+    w_line(w, "/* The frame stands at the beginning of work: a call like the last one finds "
+              "it there. */");
+    w_line(w, "static Frame *frame_of(const ArchCall *call, ArchWhat what)");
     w_brace(w);
-    w_line(w, "Frame f = {0};");
-    w_line(w, "f.call = call;");
-    w_line(w, "f.x = call->x;");
-    w_line(w, "lay_out(&f, call->extent, call->batch, what, call->work);");
+    w_line(w, "Frame *f = (Frame *)call->work;");
     w_open(w, "if (!call->kept)");
-    w_line(w, "fill_tables(&f);");
+    w_line(w, "*f = (Frame){0};");
+    w_line(w, "lay_out(f, call->extent, call->batch, what, call->work);");
+    w_line(w, "fill_tables(f);");
     w_close(w, "");
+    w_line(w, "f->call = call;");
+    w_line(w, "f->x = call->x;");
     w_line(w, "return f;");
     w_close(w, "");
     w_blank(w);
