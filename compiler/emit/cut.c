@@ -193,7 +193,7 @@ static const char *in_whole_bands(Writer *w, const Program *p, int lattice)
 {
     return p->kernel[WHAT_SWEEP].used
                ? arena_printf(w->arena,
-                              " && band_extent(&f->parts, f->extent%d, 0) %% 2 == 0",
+                              " && band_rows(&f->parts, f->extent%d[0]) %% 2 == 0",
                               lattice)
                : "";
 }

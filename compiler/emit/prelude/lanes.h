@@ -36,45 +36,43 @@ INLINE void lowest(real *x, int64_t count)
  * in use begins at an element of its own; a value without sites (extent null) has but one lane
  * a sample. */
 typedef struct Field {
-    int lanes, apart;          /* lanes in use, the distance between them     */
+    int lanes, apart;          /* lanes in use, the distance between them    */
     int64_t first[ARCH_LANES]; /* element of the lane's first site, channel 0 */
-    int64_t last;              /* how far behind the first of its sample one begins at most */
     int64_t stride[1 + AXES];  /* of channel and axes, in elements            */
     int64_t sites;
-    const int64_t *extent;
+    const int64_t *extent;     /* of a part                                   */
+    int64_t of_part[1 + AXES]; /* ... in a sweep, where memory holds bands    */
 } Field;
 
-/* Sites of a whole part along an axis, and of what is walked of it. */
-INLINE int64_t part_extent(const Parts *parts, const int64_t *extent, int axis)
-{
-    return axis == 0 ? part_sites(parts, extent[0]) : extent[axis];
-}
-
-INLINE int64_t band_extent(const Parts *parts, const int64_t *extent, int axis)
-{
-    return axis == 0 && parts->bands ? extent[0] / parts->ring : extent[axis];
-}
-
-/* One sample's stride, and those of a field that lies contiguously: channel, axes. */
-INLINE int64_t field_shape(Field *f, const Parts *parts, int64_t channels)
+/* One sample's stride, and those of a field that lies contiguously: channel, axes.  Sets all
+ * but the lanes: to clear a Field takes longer than to read a small lattice. */
+INLINE int64_t field_shape(Field *f, const Parts *parts, const int64_t *extent,
+                           int64_t channels)
 {
     int64_t size = 1;
+    for (int axis = 0; extent && parts->bands && axis < AXES; axis++)
+        f->of_part[axis] = axis ? extent[axis] : part_sites(parts, extent[0]);
+    if (extent && parts->bands)
+        extent = f->of_part;
+    f->extent = extent;
     f->sites = 1;
-    for (int axis = AXES - 1; f->extent && axis >= 0; axis--) {
+    for (int axis = AXES - 1; extent && axis >= 0; axis--) {
         f->stride[1 + axis] = size;
-        size *= part_extent(parts, f->extent, axis) * parts->grid[axis];
-        f->sites *= band_extent(parts, f->extent, axis);
+        size *= extent[axis] * parts->grid[axis];
+        f->sites *= extent[axis];
     }
+    if (extent && parts->bands)
+        f->sites /= parts->bands;
     f->stride[0] = size;
     return size * channels;
 }
 
-/* The next element where a part begins, behind *offset; its coordinates in the grid of parts
- * are `at`. */
-INLINE void next_part(const Parts *parts, const Field *f, int64_t *at, int64_t *offset)
+/* The next element where a row of parts begins, behind *offset; its coordinates in the grid
+ * of parts are `at`. */
+INLINE void next_parts(const Parts *parts, const Field *f, int64_t *at, int64_t *offset)
 {
-    for (int axis = AXES - 1; axis >= 0; axis--) {
-        const int64_t step = part_extent(parts, f->extent, axis) * f->stride[1 + axis];
+    for (int axis = AXES - 2; axis >= 0; axis--) {
+        const int64_t step = f->extent[axis] * f->stride[1 + axis];
         *offset += step;
         if (++at[axis] < parts->grid[axis])
             break;
@@ -83,45 +81,58 @@ INLINE void next_part(const Parts *parts, const Field *f, int64_t *at, int64_t *
     }
 }
 
-/* From the first site of part `part`, counted along the first axis, to the band that is walked:
- * that may lie before the part or behind it, also around the lattice. */
-INLINE int64_t band_offset(const Parts *parts, const Field *f, int64_t part)
+/* The lanes of a sample that begins at element `offset`. */
+INLINE void sample_lanes(Field *f, const Parts *parts, int64_t offset)
 {
-    if (!f->extent || !parts->bands)
-        return 0;
-    const int64_t all = parts->bands * parts->grid[0], first = part * parts->bands;
-    const int64_t number = ((first + parts->band) % all + all) % all;
-    return (number - first) * (f->extent[0] / parts->ring) * f->stride[AXES > 0];
+    enum { LAST = AXES - (AXES > 0) };
+    int64_t at[AXES + 1] = {0}, *first = f->first + f->lanes;
+    const int64_t row = parts->grid[LAST], step = f->extent[LAST] * f->stride[AXES];
+    f->lanes += (int)parts->count;
+    for (int64_t part = 0; part < parts->count; part += row) {
+        for (int64_t i = 0; i < row; i++)
+            first[part + i] = offset + i * step;
+        next_parts(parts, f, at, &offset);
+    }
+}
+
+/* From the first site of each part to the band that is walked: that may lie before the part or
+ * behind it, also around the lattice. */
+INLINE void go_to_band(Field *f, const Parts *parts)
+{
+    const int64_t all = parts->bands * parts->grid[0], apart = parts->count / parts->grid[0];
+    const int64_t band = f->extent[0] / parts->bands * f->stride[AXES > 0];
+    for (int lane = 0; lane < f->lanes; lane++) {
+        const int64_t first = lane % parts->count / apart * parts->bands;
+        const int64_t number = ((first + parts->band) % all + all) % all;
+        f->first[lane] += (number - first) * band;
+    }
 }
 
 /* Sample b of the batch is row b, or call->index[b] of x and the target. */
 INLINE void field_lanes(Field *f, const ArchCall *call, int64_t block, const Parts *parts,
                         int64_t stride, int by_index)
 {
-    const int64_t parts_used = f->extent ? parts->count : 1;
+    f->lanes = 0;
     f->apart = f->extent ? 1 : (int)parts->count;
     for (int64_t s = 0; s < parts->samples; s++) {
         const int64_t sample = block * parts->samples + s;
         if (sample >= call->batch)
             break;
         const int64_t row = by_index ? row_of(call, sample) : sample;
-        int64_t at[AXES + 1] = {0}, offset = row * stride;
-        for (int64_t part = 0; part < parts_used; part++) {
-            const int64_t first = offset + band_offset(parts, f, at[0]);
-            f->first[f->lanes++] = first;
-            f->last = f->last < first - row * stride ? first - row * stride : f->last;
-            if (f->extent)
-                next_part(parts, f, at, &offset);
-        }
+        if (f->extent && parts->count > 1)
+            sample_lanes(f, parts, row * stride);
+        else
+            f->first[f->lanes++] = row * stride;
     }
+    if (f->extent && parts->bands)
+        go_to_band(f, parts);
 }
 
-INLINE Field field_of(const ArchCall *call, int64_t block, const Parts *parts,
-                      const int64_t *extent, int64_t channels, int by_index)
+INLINE void field_of(Field *f, const ArchCall *call, int64_t block, const Parts *parts,
+                     const int64_t *extent, int64_t channels, int by_index)
 {
-    Field f = {.extent = extent};
-    field_lanes(&f, call, block, parts, field_shape(&f, parts, channels), by_index);
-    return f;
+    const int64_t stride = field_shape(f, parts, extent, channels);
+    field_lanes(f, call, block, parts, stride, by_index);
 }
 
 /* Element of site 0, channel c of the part of a lane; the next sites follow. */
@@ -210,27 +221,32 @@ INLINE __m128i words_of_rows(const int8_t *const *row, int64_t at)
 }
 #endif
 
-/* Sites of one lane that lie one after the other. */
-INLINE int64_t run_of_sites(const Field *f, const Parts *parts)
+/* Sites of one lane that lie one after the other; behind them goes on what lies along axis
+ * *before. */
+INLINE int64_t run_of_sites(const Field *f, const Parts *parts, int *before)
 {
-    if (!f->extent || !AXES)
-        return 1;
-    return parts->count == 1 || AXES == 1 ? f->sites : f->extent[AXES - (AXES > 0)];
+    int64_t run = 1;
+    int axis = f->extent ? AXES : 0, whole = 1;
+    while (axis > 0 && whole) {
+        run *= f->extent[--axis];
+        whole = parts->grid[axis] == 1;
+    }
+    *before = axis - 1;
+    return run < f->sites ? run : f->sites;
 }
 
-/* The input of a block. */
-INLINE Field input_of(const ArchCall *call, int64_t block, const Parts *parts,
-                      const int64_t *extent, int64_t channels, int *contiguous)
+/* The input of a block; whether it lies contiguously. */
+INLINE int input_of(Field *f, const ArchCall *call, int64_t block, const Parts *parts,
+                    const int64_t *extent, int64_t channels)
 {
-    Field f = {.extent = extent};
-    int64_t stride = field_shape(&f, parts, channels);
-    *contiguous = 1;
+    int64_t stride = field_shape(f, parts, extent, channels);
+    int contiguous = 1;
     for (int k = 0; k < 2 + AXES; k++)
-        *contiguous &= call->x_stride[k] == 0;
-    for (int k = 0; !*contiguous && k < 1 + AXES; k++)
-        f.stride[k] = call->x_stride[1 + k];
-    field_lanes(&f, call, block, parts, *contiguous ? stride : call->x_stride[0], 1);
-    return f;
+        contiguous &= call->x_stride[k] == 0;
+    for (int k = 0; !contiguous && k < 1 + AXES; k++)
+        f->stride[k] = call->x_stride[1 + k];
+    field_lanes(f, call, block, parts, contiguous ? stride : call->x_stride[0], 1);
+    return contiguous;
 }
 
 /* An input of bytes that lies contiguously, as the lanes see it: where each begins, counted
@@ -241,12 +257,19 @@ typedef struct Bytes {
     int64_t end;
 } Bytes;
 
-INLINE Bytes bytes_of(const Field *f, const int8_t *x, int64_t channels)
+INLINE void bytes_of(Bytes *b, const Field *f, const Parts *parts, const int8_t *x,
+                     int64_t channels)
 {
-    Bytes b = {.end = channels * f->stride[0] - f->last};
-    for (int lane = 0; lane < ARCH_LANES; lane++)
-        b.from[lane] = x + f->first[lane < f->lanes ? lane : 0];
-    return b;
+    b->end = channels * f->stride[0];
+    for (int axis = 0; f->extent && axis < AXES; axis++) {
+        const int64_t bands = axis == 0 && parts->bands ? parts->bands : 1;
+        const int64_t last = parts->grid[axis] * f->extent[axis] - f->extent[axis] / bands;
+        b->end -= last * f->stride[1 + axis];
+    }
+    for (int lane = 0; lane < f->lanes; lane++)
+        b->from[lane] = x + f->first[lane];
+    for (int lane = f->lanes; lane < ARCH_LANES; lane++)
+        b->from[lane] = x + f->first[0];
 }
 
 #ifdef ARCH_REAL_F64
@@ -260,7 +283,8 @@ INLINE void read_field(const ArchCall *call, int64_t block, const Parts *parts,
                        const int64_t *extent, const real *x, real *lanes, int64_t channels,
                        int64_t row)
 {
-    const Field f = field_of(call, block, parts, extent, channels, 0);
+    Field f;
+    field_of(&f, call, block, parts, extent, channels, 0);
     read_rows(&f, x, REAL_TYPE, lanes, channels, row);
 }
 
@@ -269,7 +293,8 @@ INLINE void write_field(const ArchCall *call, int64_t block, const Parts *parts,
                         const int64_t *extent, real *y, const real *lanes, int64_t channels,
                         int64_t row)
 {
-    const Field f = field_of(call, block, parts, extent, channels, 0);
+    Field f;
+    field_of(&f, call, block, parts, extent, channels, 0);
     Cursor k = {0};
     for (int64_t s = 0; s < f.sites; s++, next_site(&f, &k), lanes += row * ARCH_LANES)
         for (int64_t c = 0; c < channels; c++)

@@ -23,7 +23,8 @@ INLINE void add_loss(Loss loss, const ArchCall *call, int64_t block, const Parts
                      const int64_t *extent, const real *target, const real *y,
                      int64_t channels, int64_t row, double *sum)
 {
-    const Field f = field_of(call, block, parts, extent, channels, 1);
+    Field f;
+    field_of(&f, call, block, parts, extent, channels, 1);
     for (int i = 0; i < f.lanes; i++) {
         const real *x = y + i * f.apart;
         Cursor k = {0};
@@ -39,7 +40,8 @@ INLINE void loss_dx(Loss loss, const ArchCall *call, int64_t block, const Parts 
                     const int64_t *extent, const real *target, const real *y,
                     int64_t channels, int64_t row, real *dy)
 {
-    const Field f = field_of(call, block, parts, extent, channels, 1);
+    Field f;
+    field_of(&f, call, block, parts, extent, channels, 1);
     Cursor k = {0};
     clear(dy, f.sites * row * ARCH_LANES);
     for (int64_t s = 0; s < f.sites; s++, next_site(&f, &k))

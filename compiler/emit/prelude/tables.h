@@ -17,6 +17,12 @@ INLINE int64_t part_sites(const Parts *p, int64_t sites)
     return p->bands ? sites / p->ring * p->bands : sites;
 }
 
+/* Rows of a band. */
+INLINE int64_t band_rows(const Parts *p, int64_t rows)
+{
+    return p->bands ? rows / p->ring : rows;
+}
+
 /* Whether windows find the sites of other parts in a halo, along this axis.  In a sweep bands
  * follow each other round and round, so that windows wrap. */
 INLINE int has_halo(const Parts *p, int axis)

@@ -99,19 +99,20 @@ INLINE void vec128_add_sums(real *to, vec128 a0, vec128 a1, vec128 a2, vec128 a3
 
 #define vec128_FUNCTION INLINE
 
-/* Bytes at .. at + 3 of 16 rows: row i becomes lane i, byte j vector j. */
-INLINE void vec128_read_4(const int8_t *const *row, int64_t at, real *to, int64_t pitch)
+/* Of 16 rows `sites` bytes from the first on: row i becomes lane i, byte j vector j. */
+INLINE void vec128_read_16(const int8_t *const *row, int64_t at, int64_t sites, real *to,
+                           int64_t pitch)
 {
-    for (int j = 0; j < 4; j++)
+    for (int64_t j = 0; j < sites; j++)
         for (int i = 0; i < ARCH_LANES; i++)
             to[j * pitch + i] = (real)row[i][at + j];
 }
 
-/* The same of bytes at .. at + 15. */
-INLINE void vec128_read_16(const int8_t *const *row, int64_t at, real *to, int64_t pitch)
+/* ... behind the first `skip`. */
+INLINE void vec128_read_4(const int8_t *const *row, int64_t at, int64_t skip, int64_t sites,
+                          real *to, int64_t pitch)
 {
-    for (int j = 0; j < 16; j += 4)
-        vec128_read_4(row, at + j, to + j * pitch, pitch);
+    vec128_read_16(row, at + skip, sites, to, pitch);
 }
 
 INLINE void vec128_fill_halo(const Halo *halo, real *x, int64_t channels, int64_t sites)

@@ -119,23 +119,30 @@ VEC256 void vec256_store_i32(real *to, __m256i x)
 #endif
 }
 
-/* The four bytes of each of eight lanes, to vectors `pitch` numbers apart. */
-VEC256 void vec256_store_bytes(real *to, int64_t pitch, __m256i x)
+/* Of the four bytes of each of eight lanes the first `sites`, to vectors `pitch` numbers
+ * apart. */
+VEC256 void vec256_store_bytes(real *to, int64_t pitch, __m256i x, int64_t sites)
 {
-    vec256_store_i32(to, _mm256_srai_epi32(_mm256_slli_epi32(x, 24), 24));
-    vec256_store_i32(to + pitch, _mm256_srai_epi32(_mm256_slli_epi32(x, 16), 24));
-    vec256_store_i32(to + 2 * pitch, _mm256_srai_epi32(_mm256_slli_epi32(x, 8), 24));
-    vec256_store_i32(to + 3 * pitch, _mm256_srai_epi32(x, 24));
+    if (sites > 0)
+        vec256_store_i32(to, _mm256_srai_epi32(_mm256_slli_epi32(x, 24), 24));
+    if (sites > 1)
+        vec256_store_i32(to + pitch, _mm256_srai_epi32(_mm256_slli_epi32(x, 16), 24));
+    if (sites > 2)
+        vec256_store_i32(to + 2 * pitch, _mm256_srai_epi32(_mm256_slli_epi32(x, 8), 24));
+    if (sites > 3)
+        vec256_store_i32(to + 3 * pitch, _mm256_srai_epi32(x, 24));
 }
 
-/* Bytes at .. at + 3 of 16 rows: row i becomes lane i, byte j vector j. */
-vec256_FUNCTION void vec256_read_4(const int8_t *const *row, int64_t at, real *to,
-                                   int64_t pitch)
+/* Bytes at .. at + 3 of 16 rows, of which `sites` behind the first `skip` are meant: row i
+ * becomes lane i, byte j vector j. */
+vec256_FUNCTION void vec256_read_4(const int8_t *const *row, int64_t at, int64_t skip,
+                                   int64_t sites, real *to, int64_t pitch)
 {
-    for (int i = 0; i < ARCH_LANES; i += 8, row += 8)
-        vec256_store_bytes(
-            to + i, pitch,
-            _mm256_set_m128i(words_of_rows(row + 4, at), words_of_rows(row, at)));
+    const __m128i bits = _mm_cvtsi32_si128((int)skip * 8);
+    for (int i = 0; i < ARCH_LANES; i += 8, row += 8) {
+        const __m256i x = _mm256_set_m128i(words_of_rows(row + 4, at), words_of_rows(row, at));
+        vec256_store_bytes(to + i, pitch, _mm256_srl_epi32(x, bits), sites);
+    }
 }
 
 /* Bytes at .. at + 15 of two rows. */
@@ -145,10 +152,10 @@ VEC256 __m256i vec256_two_rows(const int8_t *low, const int8_t *high, int64_t at
                             _mm_loadu_si128((const __m128i *)(low + at)));
 }
 
-/* The same of bytes at .. at + 15: four of them stay together until they are stored, which
- * takes a quarter of the shuffles. */
-vec256_FUNCTION void vec256_read_16(const int8_t *const *row, int64_t at, real *to,
-                                    int64_t pitch)
+/* The same of bytes at .. at + 15, from the first on: four of them stay together until they
+ * are stored, which takes a quarter of the shuffles. */
+vec256_FUNCTION void vec256_read_16(const int8_t *const *row, int64_t at, int64_t sites,
+                                    real *to, int64_t pitch)
 {
     for (int i = 0; i < ARCH_LANES; i += 8, row += 8, to += 8) {
         const __m256i a = vec256_two_rows(row[0], row[4], at),
@@ -157,10 +164,10 @@ vec256_FUNCTION void vec256_read_16(const int8_t *const *row, int64_t at, real *
                       d = vec256_two_rows(row[3], row[7], at);
         const __m256i p = _mm256_unpacklo_epi32(a, b), q = _mm256_unpacklo_epi32(c, d),
                       r = _mm256_unpackhi_epi32(a, b), s = _mm256_unpackhi_epi32(c, d);
-        vec256_store_bytes(to, pitch, _mm256_unpacklo_epi64(p, q));
-        vec256_store_bytes(to + 4 * pitch, pitch, _mm256_unpackhi_epi64(p, q));
-        vec256_store_bytes(to + 8 * pitch, pitch, _mm256_unpacklo_epi64(r, s));
-        vec256_store_bytes(to + 12 * pitch, pitch, _mm256_unpackhi_epi64(r, s));
+        vec256_store_bytes(to, pitch, _mm256_unpacklo_epi64(p, q), sites);
+        vec256_store_bytes(to + 4 * pitch, pitch, _mm256_unpackhi_epi64(p, q), sites - 4);
+        vec256_store_bytes(to + 8 * pitch, pitch, _mm256_unpacklo_epi64(r, s), sites - 8);
+        vec256_store_bytes(to + 12 * pitch, pitch, _mm256_unpackhi_epi64(r, s), sites - 12);
     }
 }
 

@@ -151,24 +151,30 @@ VEC512 void vec512_store_i32(real *to, __m512i x)
 #endif
 }
 
-/* The four bytes of every lane, to vectors `pitch` numbers apart. */
-VEC512 void vec512_store_bytes(real *to, int64_t pitch, __m512i x)
+/* Of the four bytes of every lane the first `sites`, to vectors `pitch` numbers apart. */
+VEC512 void vec512_store_bytes(real *to, int64_t pitch, __m512i x, int64_t sites)
 {
-    vec512_store_i32(to, _mm512_srai_epi32(_mm512_slli_epi32(x, 24), 24));
-    vec512_store_i32(to + pitch, _mm512_srai_epi32(_mm512_slli_epi32(x, 16), 24));
-    vec512_store_i32(to + 2 * pitch, _mm512_srai_epi32(_mm512_slli_epi32(x, 8), 24));
-    vec512_store_i32(to + 3 * pitch, _mm512_srai_epi32(x, 24));
+    if (sites > 0)
+        vec512_store_i32(to, _mm512_srai_epi32(_mm512_slli_epi32(x, 24), 24));
+    if (sites > 1)
+        vec512_store_i32(to + pitch, _mm512_srai_epi32(_mm512_slli_epi32(x, 16), 24));
+    if (sites > 2)
+        vec512_store_i32(to + 2 * pitch, _mm512_srai_epi32(_mm512_slli_epi32(x, 8), 24));
+    if (sites > 3)
+        vec512_store_i32(to + 3 * pitch, _mm512_srai_epi32(x, 24));
 }
 
-/* Bytes at .. at + 3 of 16 rows: row i becomes lane i, byte j vector j. */
-vec512_FUNCTION void vec512_read_4(const int8_t *const *row, int64_t at, real *to,
-                                   int64_t pitch)
+/* Bytes at .. at + 3 of 16 rows, of which `sites` behind the first `skip` are meant: row i
+ * becomes lane i, byte j vector j. */
+vec512_FUNCTION void vec512_read_4(const int8_t *const *row, int64_t at, int64_t skip,
+                                   int64_t sites, real *to, int64_t pitch)
 {
     __m512i x = _mm512_castsi128_si512(words_of_rows(row, at));
     x = _mm512_inserti32x4(x, words_of_rows(row + 4, at), 1);
     x = _mm512_inserti32x4(x, words_of_rows(row + 8, at), 2);
     x = _mm512_inserti32x4(x, words_of_rows(row + 12, at), 3);
-    vec512_store_bytes(to, pitch, x);
+    x = _mm512_srl_epi32(x, _mm_cvtsi32_si128((int)skip * 8));
+    vec512_store_bytes(to, pitch, x, sites);
 }
 
 VEC512 __m128i vec512_bytes_at(const int8_t *from)
@@ -176,10 +182,10 @@ VEC512 __m128i vec512_bytes_at(const int8_t *from)
     return _mm_loadu_si128((const __m128i *)from);
 }
 
-/* The same of bytes at .. at + 15: four of them stay together until they are stored, which
- * takes a quarter of the shuffles. */
-vec512_FUNCTION void vec512_read_16(const int8_t *const *row, int64_t at, real *to,
-                                    int64_t pitch)
+/* The same of bytes at .. at + 15, from the first on: four of them stay together until they
+ * are stored, which takes a quarter of the shuffles. */
+vec512_FUNCTION void vec512_read_16(const int8_t *const *row, int64_t at, int64_t sites,
+                                    real *to, int64_t pitch)
 {
     __m512i a[4]; /* rows k, k + 4, k + 8 and k + 12 */
     UNROLLED
@@ -191,10 +197,10 @@ vec512_FUNCTION void vec512_read_16(const int8_t *const *row, int64_t at, real *
     }
     const __m512i p = _mm512_unpacklo_epi32(a[0], a[1]), q = _mm512_unpacklo_epi32(a[2], a[3]),
                   r = _mm512_unpackhi_epi32(a[0], a[1]), s = _mm512_unpackhi_epi32(a[2], a[3]);
-    vec512_store_bytes(to, pitch, _mm512_unpacklo_epi64(p, q));
-    vec512_store_bytes(to + 4 * pitch, pitch, _mm512_unpackhi_epi64(p, q));
-    vec512_store_bytes(to + 8 * pitch, pitch, _mm512_unpacklo_epi64(r, s));
-    vec512_store_bytes(to + 12 * pitch, pitch, _mm512_unpackhi_epi64(r, s));
+    vec512_store_bytes(to, pitch, _mm512_unpacklo_epi64(p, q), sites);
+    vec512_store_bytes(to + 4 * pitch, pitch, _mm512_unpackhi_epi64(p, q), sites - 4);
+    vec512_store_bytes(to + 8 * pitch, pitch, _mm512_unpacklo_epi64(r, s), sites - 8);
+    vec512_store_bytes(to + 12 * pitch, pitch, _mm512_unpackhi_epi64(r, s), sites - 12);
 }
 
 /* Fills the halo behind x [sites][ghost][halo], with `sites` before the ghost. */
