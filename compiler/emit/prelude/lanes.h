@@ -219,7 +219,41 @@ INLINE __m128i words_of_rows(const int8_t *const *row, int64_t at)
     return _mm_setr_epi32(word_at(row[0] + at), word_at(row[1] + at), word_at(row[2] + at),
                           word_at(row[3] + at));
 }
+
+/* Of four rows the 16 bytes from `at` on, in the order told: four bytes of each, four times. */
+static inline __attribute__((always_inline, unused, target("avx2"))) void
+fours_of_rows(const int8_t *const *row, int64_t at, const int8_t *order, __m128i *four)
+{
+    const __m128i by = _mm_loadu_si128((const __m128i *)order);
+    __m128i a[4];
+    UNROLLED
+    for (int k = 0; k < 4; k++)
+        a[k] = _mm_shuffle_epi8(_mm_loadu_si128((const __m128i *)(row[k] + at)), by);
+    const __m128i p = _mm_unpacklo_epi32(a[0], a[1]), q = _mm_unpacklo_epi32(a[2], a[3]),
+                  r = _mm_unpackhi_epi32(a[0], a[1]), s = _mm_unpackhi_epi32(a[2], a[3]);
+    four[0] = _mm_unpacklo_epi64(p, q);
+    four[1] = _mm_unpackhi_epi64(p, q);
+    four[2] = _mm_unpacklo_epi64(r, s);
+    four[3] = _mm_unpackhi_epi64(r, s);
+}
 #endif
+
+/* Where four sites of four parts side by side are 16 bytes in a row, the places of the parts'
+ * first sites, of their second ones, ..: rows of 4 sites, or two rows of 2 in a lattice that
+ * is 8 wide.  Else NULL. */
+INLINE const int8_t *order_of_fours(const Field *f, const Parts *parts)
+{
+    enum { LAST = AXES - (AXES > 0), BEFORE = LAST - (LAST > 0) };
+    static const int8_t one_row[] = {0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15};
+    static const int8_t two_rows[] = {0, 2, 4, 6, 1, 3, 5, 7, 8, 10, 12, 14, 9, 11, 13, 15};
+    if (!f->extent || parts->grid[LAST] % 4 != 0)
+        return NULL;
+    if (f->extent[LAST] == 4)
+        return one_row;
+    const int64_t width = f->stride[AXES - (AXES > 1)];
+    const int two = f->extent[LAST] == 2 && width == 8 && f->extent[BEFORE] % 2 == 0;
+    return two ? two_rows : NULL;
+}
 
 /* Sites of one lane that lie one after the other; behind them goes on what lies along axis
  * *before. */

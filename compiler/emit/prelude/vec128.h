@@ -115,6 +115,15 @@ INLINE void vec128_read_4(const int8_t *const *row, int64_t at, int64_t skip, in
     vec128_read_16(row, at + skip, sites, to, pitch);
 }
 
+/* Four vectors: of four rows four bytes each, in the order told. */
+INLINE void vec128_read_four(const int8_t *const *row, int64_t at, const int8_t *order,
+                             real *to, int64_t pitch)
+{
+    for (int k = 0; k < 4; k++)
+        for (int i = 0; i < ARCH_LANES; i++)
+            to[k * pitch + i] = (real)row[i / 4][at + order[4 * k + i % 4]];
+}
+
 INLINE void vec128_fill_halo(const Halo *halo, real *x, int64_t channels, int64_t sites)
 {
     fill_halo(halo, x, channels, sites);

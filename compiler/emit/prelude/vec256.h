@@ -145,6 +145,20 @@ vec256_FUNCTION void vec256_read_4(const int8_t *const *row, int64_t at, int64_t
     }
 }
 
+/* Four vectors, of fours_of_rows. */
+vec256_FUNCTION void vec256_read_four(const int8_t *const *row, int64_t at,
+                                      const int8_t *order, real *to, int64_t pitch)
+{
+    __m128i four[4];
+    fours_of_rows(row, at, order, four);
+    UNROLLED
+    for (int k = 0; k < 4; k++) {
+        vec256_store_i32(to + k * pitch, _mm256_cvtepi8_epi32(four[k]));
+        vec256_store_i32(to + k * pitch + 8,
+                         _mm256_cvtepi8_epi32(_mm_srli_si128(four[k], 8)));
+    }
+}
+
 /* Bytes at .. at + 15 of two rows. */
 VEC256 __m256i vec256_two_rows(const int8_t *low, const int8_t *high, int64_t at)
 {

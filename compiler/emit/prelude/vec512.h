@@ -177,6 +177,17 @@ vec512_FUNCTION void vec512_read_4(const int8_t *const *row, int64_t at, int64_t
     vec512_store_bytes(to, pitch, x, sites);
 }
 
+/* Four vectors, of fours_of_rows. */
+vec512_FUNCTION void vec512_read_four(const int8_t *const *row, int64_t at,
+                                      const int8_t *order, real *to, int64_t pitch)
+{
+    __m128i four[4];
+    fours_of_rows(row, at, order, four);
+    UNROLLED
+    for (int k = 0; k < 4; k++)
+        vec512_store_i32(to + k * pitch, _mm512_cvtepi8_epi32(four[k]));
+}
+
 VEC512 __m128i vec512_bytes_at(const int8_t *from)
 {
     return _mm_loadu_si128((const __m128i *)from);
