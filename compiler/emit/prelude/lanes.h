@@ -246,7 +246,7 @@ INLINE const int8_t *order_of_fours(const Field *f, const Parts *parts)
     enum { LAST = AXES - (AXES > 0), BEFORE = LAST - (LAST > 0) };
     static const int8_t one_row[] = {0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15};
     static const int8_t two_rows[] = {0, 2, 4, 6, 1, 3, 5, 7, 8, 10, 12, 14, 9, 11, 13, 15};
-    if (!f->extent || parts->grid[LAST] % 4 != 0)
+    if (!f->extent || parts->bands || parts->grid[LAST] % 4 != 0)
         return NULL;
     if (f->extent[LAST] == 4)
         return one_row;
@@ -284,7 +284,7 @@ INLINE int input_of(Field *f, const ArchCall *call, int64_t block, const Parts *
 }
 
 /* An input of bytes that lies contiguously, as the lanes see it: where each begins, counted
- * from which all may be read up to `end`.  Idle lanes see what lane 0 does: what they make
+ * from which all may be read up to `end`.  Idle lanes see what others do: what they make
  * of it is not asked for, and no gradient comes back to them. */
 typedef struct Bytes {
     const int8_t *from[ARCH_LANES];

@@ -109,9 +109,9 @@ static int64_t blocks_of(const Trial *k)
     return (k->call.batch + k->parts.samples - 1) / k->parts.samples;
 }
 
-/* Idle lanes are zero, or see what lane 0 does. */
+/* Idle lanes are zero, or hold some number. */
 static void expect_input(const Trial *k, int64_t block, const float *lanes,
-                         int like_lane_0)
+                         int some_number)
 {
     int64_t size = CHANNELS * k->extent[0] * k->extent[1];
     for (int64_t i = 0; i < k->sites * ROW * ARCH_LANES; i++) {
@@ -119,8 +119,10 @@ static void expect_input(const Trial *k, int64_t block, const float *lanes,
         if (c >= CHANNELS)
             continue;
         place(k, block, i % ARCH_LANES, i / ARCH_LANES / ROW, &sample, &site);
-        if (sample < 0 && like_lane_0)
-            place(k, block, 0, i / ARCH_LANES / ROW, &sample, &site);
+        if (sample < 0 && some_number) {
+            assert_false(isnan(lanes[i]));
+            continue;
+        }
         int64_t row = sample < 0 ? 0 : k->call.index ? k->call.index[sample] : sample;
         double wanted =
             sample < 0 ? 0 : k->x[row * size + c * k->extent[0] * k->extent[1] + site];
@@ -151,6 +153,8 @@ static void read_input_as(Trial *k)
             case ARCH_F64: break;
             }
         for (int64_t block = 0; block < blocks_of(k); block++) {
+            for (size_t i = 0; i < sizeof lanes / sizeof *lanes; i++)
+                lanes[i] = NAN;
             vec128_read_input(&k->call, block, &k->parts, k->part,
                               type[n] == ARCH_F64 ? (const void *)k->x : &x, lanes,
                               CHANNELS, ROW);
