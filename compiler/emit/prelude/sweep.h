@@ -20,15 +20,17 @@ INLINE int64_t common_divisor(int64_t a, int64_t b)
     return a;
 }
 
-/* A few sites' work goes into beginning a band. */
+/* A few sites' work goes into beginning a band; and what nearly fills near memory already
+ * waits for far memory now and then. */
 #define BAND_BEGINS 2
+#define NEARLY_FULL 0.1
 
 /* How much longer a part takes that is done in so many bands. */
 INLINE double sweep_factor(const Sweep *s, double part, int64_t count, int64_t bands)
 {
     const double held = s->bytes / (double)count / (double)bands * (double)s->ring;
     return 1 + s->more / (double)bands + s->far * far_part(held) +
-           BAND_BEGINS * (double)bands / part;
+           NEARLY_FULL * held / CACHE_BYTES + BAND_BEGINS * (double)bands / part;
 }
 
 /* The number of bands that takes least time; *factor is what it takes then. */
