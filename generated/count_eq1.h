@@ -75,9 +75,10 @@ typedef struct ArchCall {
     uint64_t seed, step;               /* for layers that draw random numbers: none yet    */
     int training;
     int kept;                          /* 1: work is as the last call with the same extents,
-                                          batch and kind of call left it; saves cutting
-                                          lattices and making the tables of neighbours
-                                          again.  With any other work all is undefined      */
+                                          batch and kind of call left it, at its place; saves
+                                          cutting lattices, laying fields out and making the
+                                          tables of neighbours again.  With any other work all
+                                          is undefined                                      */
 } ArchCall;
 
 typedef struct ArchParam {

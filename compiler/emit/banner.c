@@ -4,7 +4,8 @@
 #include "emit/parts.h"
 
 const char *const emit_what_enum[WHAT_COUNT] = {"ARCH_FORWARD", "ARCH_GRADIENT",
-                                                "ARCH_VJP", "OF_WINNERS", "OF_SWEEP"};
+                                                "ARCH_VJP",     "OF_WINNERS",
+                                                "OF_SWEEP",     "OF_SWEEP_BACK"};
 
 uint64_t emit_hash(const char *text)
 {

@@ -148,6 +148,14 @@ static void emit_parts(Writer *w, const Program *p)
         emit_sweep_choice(w, p);
 }
 
+static void sweep_lines(Writer *w, const char *whole, const char *sweep)
+{
+    w_open(w, "if (what == %s && sweeps(f, batch, %s, %s, &f->parts))", whole, sweep,
+           whole);
+    w_line(w, "f->which = %s;", sweep);
+    w_close(w, "");
+}
+
 /* The gradient has two kernels, one of winners where a part has sites enough. */
 static void choice_lines(Writer *w, const Program *p)
 {
@@ -160,9 +168,9 @@ static void choice_lines(Writer *w, const Program *p)
     }
     w_line(w, "f->parts = parts_of(f, batch, f->which);");
     if (p->kernel[WHAT_SWEEP].used) {
-        w_open(w, "if (what == ARCH_FORWARD && sweeps(f, batch, &f->parts))");
-        w_line(w, "f->which = OF_SWEEP;");
-        w_close(w, "");
+        sweep_lines(w, "ARCH_FORWARD", "OF_SWEEP");
+        if (p->kernel[WHAT_SWEEP_BACK].used)
+            sweep_lines(w, "ARCH_GRADIENT", "OF_SWEEP_BACK");
     }
     if (!k->used)
         return;

@@ -40,9 +40,9 @@ void emit_frame(Writer *w, const Program *p)
     if (emit_kernel_count(p) > WHAT_WINNERS) {
         w_line(
             w,
-            "/* The gradient from the winners of the global maximum; the forward pass by "
-            "bands. */");
-        w_line(w, "enum { OF_WINNERS = ARCH_VJP + 1, OF_SWEEP };");
+            "/* The gradient from the winners of the global maximum; the forward pass, and "
+            "the gradient, by bands. */");
+        w_line(w, "enum { OF_WINNERS = ARCH_VJP + 1, OF_SWEEP, OF_SWEEP_BACK };");
         w_blank(w);
     }
     w_line(
@@ -59,7 +59,8 @@ void emit_frame(Writer *w, const Program *p)
     if (p->kernel[WHAT_SWEEP].used)
         w_line(
             w,
-            "int opens, closes; /* whether a band is the first of a part, the last */");
+            "int opens, closes, inside; /* whether a band is the first of a part, the "
+            "last, one of it */");
     w_line(w, "const void *x;");
     w_line(w, "const real *target, *dy;");
     w_line(w, "real *y, *dx, *dparams;");

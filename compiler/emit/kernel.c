@@ -34,7 +34,7 @@ static void calls(Writer *w, const Program *p, const PhaseUse *use, int uses)
 
 static bool same_bands(const Bands *a, const Bands *b)
 {
-    return a->swept == b->swept && a->lag == b->lag && a->before == b->before &&
+    return a->stage == b->stage && a->lag == b->lag && a->before == b->before &&
            a->after == b->after;
 }
 
@@ -47,17 +47,21 @@ static int same_from(const Kernel *k, int i)
     return end;
 }
 
-/* Phases that walk lattices come first.  Step t is band t of those that wait for none. */
+/* Step t of a sweep is band t of the phases that wait for none. */
 static void sweep_calls(Writer *w, const Program *p, const Kernel *k)
 {
-    int first = 0, last = 0, end = 0;
-    for (; end < k->blocks && k->block[end].bands.swept; end++) {
+    int first = 0, last = 0, begin = 0, end;
+    while (k->block[begin].bands.stage < STAGE_SWEPT)
+        begin++;
+    calls(w, p, k->block, begin);
+    for (end = begin; end < k->blocks && k->block[end].bands.stage == STAGE_SWEPT;
+         end++) {
         const Bands *b = &k->block[end].bands;
         first = first < b->lag - b->before ? first : b->lag - b->before;
         last = last > b->lag + b->after ? last : b->lag + b->after;
     }
     w_open(w, "for (int64_t t = %d; t < f->parts.bands + %d; t++)", first, last);
-    for (int i = 0, next; i < end; i = next) {
+    for (int i = begin, next; i < end; i = next) {
         const Bands *b = &k->block[i].bands;
         next = same_from(k, i);
         const char *band = b->lag ? arena_printf(w->arena, "t - %d", b->lag) : "t";
@@ -175,8 +179,10 @@ void emit_choice(Writer *w, const EmitInput *in)
     w_close(w, ";");
     w_blank(w);
     emit_usable_isa(w);
-    w_line(w, "/* The frame stands at the beginning of work: a call like the last one finds "
-              "it there. */");
+    w_line(
+        w,
+        "/* The frame stands at the beginning of work: a call like the last one finds "
+        "it there. */");
     w_line(w, "static Frame *frame_of(const ArchCall *call, ArchWhat what)");
     w_brace(w);
     w_line(w, "Frame *f = (Frame *)call->work;");

@@ -32,25 +32,41 @@ static void rows_lines(Writer *w, const Program *p)
     }
 }
 
+/* Ring, whether a block must have one sample, and what decides. */
+static void sweep_row(Writer *w, const Program *p, What what)
+{
+    const Kernel *k = &p->kernel[what];
+    if (!k->used) {
+        w_line(w, "{0, 0, 0, 0, 0},");
+        return;
+    }
+    const CostSweep cost = cost_sweep(p, k);
+    w_line(w, "{%d, %d, %.3g, %.3g, %.3g},", k->ring, what == WHAT_SWEEP_BACK,
+           cost.more, cost.far, cost.begin);
+}
+
 void emit_sweep_choice(Writer *w, const Program *p)
 {
-    const Kernel *k = &p->kernel[WHAT_SWEEP];
-    const CostSweep cost = cost_sweep(p);
-    w_line(w,
-           "/* Whether a forward pass is swept in bands, and then into which parts its "
-           "lattices are cut. */");
-    w_line(w, "static int sweeps(const Frame *f, int64_t batch, Parts *parts)");
+    w_line(
+        w,
+        "/* Whether a kernel sweeps in bands in place of another, and then into which "
+        "parts it has");
+    w_line(w, " * lattices cut. */");
+    w_line(w, "static int sweeps(const Frame *f, int64_t batch, int which, int whole, "
+              "Parts *parts)");
     w_brace(w);
-    w_line(w, "const double whole = bytes_of_fields(f, ARCH_FORWARD);");
-    w_open(w, "if (whole / (double)parts->count <= CACHE_BYTES)");
+    w_open(w, "static const SweepKernel of_kernel[] =");
+    sweep_row(w, p, WHAT_SWEEP);
+    sweep_row(w, p, WHAT_SWEEP_BACK);
+    w_close(w, ";");
+    w_line(w, "const SweepKernel kernel = of_kernel[which - OF_SWEEP];");
+    w_line(w, "const double bytes = bytes_of_fields(f, whole);");
+    w_open(w, "if (bytes / (double)parts->count <= CACHE_BYTES)");
     w_line(w, "return 0;");
     w_close(w, "");
     rows_lines(w, p);
-    w_line(
-        w,
-        "const Sweep s = {rows, most, %d, bytes_of_fields(f, OF_SWEEP), whole, %.3g, "
-        "%.3g};",
-        k->ring, cost.more, cost.far);
+    w_line(w,
+           "const Sweep s = {kernel, rows, most, bytes_of_fields(f, which), bytes};");
     w_line(w, "Divisors can = {{0}};");
     w_line(w, "divisors(f, can);");
     w_line(w, "return choose_sweep(&s, AXES, f->extent1, &can, batch, parts);");
@@ -63,7 +79,7 @@ void emit_bands_lines(Writer *w, const Program *p)
     for (int i = 0; i < p->lattices; i++)
         if (emit_has_bands(p, i))
             w_line(w, "f->first%d = 0, f->end%d = f->sites%d;", i, i, i);
-    w_line(w, "f->opens = f->closes = 1;");
+    w_line(w, "f->opens = f->closes = f->inside = 1;");
 }
 
 void emit_take_band(Writer *w, const Program *p)
@@ -84,6 +100,7 @@ void emit_take_band(Writer *w, const Program *p)
     w_close(w, "");
     w_line(w, "f->parts.band = band;");
     w_line(w, "f->opens = band == 0, f->closes = band == f->parts.bands - 1;");
+    w_line(w, "f->inside = band >= 0 && band < f->parts.bands;");
     for (int i = 0; i < p->lattices; i++)
         if (emit_has_bands(p, i)) {
             w_line(w, "f->first%d = f->sites%d / ring * place;", i, i);

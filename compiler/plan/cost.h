@@ -78,13 +78,14 @@ typedef struct CostLine {
 
 CostLine cost_line(const Program *p, const Kernel *k, Arena *a);
 
-/* How a sweep compares with a forward pass that walks whole parts: work beyond the part, in
- * bands; and how much longer it takes where all fields come from far memory. */
+/* How a sweep compares with a kernel that walks whole parts: work beyond the part, in
+ * bands; how much longer it takes where all fields come from far memory; sites' work that goes
+ * into beginning a band. */
 typedef struct CostSweep {
-    double more, far;
+    double more, far, begin;
 } CostSweep;
 
-CostSweep cost_sweep(const Program *p);
+CostSweep cost_sweep(const Program *p, const Kernel *sweep);
 
 /* Whether a call of the prelude is known (calls.def); else it counts nothing. */
 bool cost_knows(const char *function);

@@ -175,10 +175,12 @@ CostLine cost_line(const Program *p, const Kernel *k, Arena *a)
 
 /* ---- sweeps ---- */
 
-CostSweep cost_sweep(const Program *p)
+CostSweep cost_sweep(const Program *p, const Kernel *k)
 {
-    enum { ROWS = 64 }; /* of a lattice that leaves near memory */
-    const Kernel *k = &p->kernel[WHAT_SWEEP];
+    enum {
+        ROWS = 64,  /* of a lattice that leaves near memory */
+        BEGIN = 200 /* cycles of a phase, as measured      */
+    };
     Arena *a = arena_new();
     int64_t extent[AXES_MAX], *sites = NEW_ARRAY(a, int64_t, p->lattices);
     for (int axis = 0; axis < p->graph->rank; axis++)
@@ -186,15 +188,17 @@ CostSweep cost_sweep(const Program *p)
     cost_sites(p, extent, sites);
     const CostSites at = {.sites = sites};
     Cost sum;
-    double all = cost_block(p, k, &at, &sum), more = 0;
+    double all = cost_block(p, k, &at, &sum), more = 0, begin = 0;
     for (int i = 0; i < k->blocks; i++) {
         const PhaseUse *use = &k->block[i];
         if (!cost_runs(p, use, sites))
             continue;
         Cost c = cost_phase(p, &p->phase[use->phase], &at);
+        begin += use->bands.stage == STAGE_SWEPT ? BEGIN : 0;
         more += (use->bands.before + use->bands.after) *
                 cost_cycles(p, &c, cost_busiest(p, &c));
     }
     arena_free(a);
-    return (CostSweep){more / all, sum.bytes / FAR_BYTES_A_CYCLE / all};
+    return (CostSweep){more / all, sum.bytes / FAR_BYTES_A_CYCLE / all,
+                       begin * (double)sites[1] / all};
 }

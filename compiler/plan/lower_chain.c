@@ -180,15 +180,6 @@ static void each_sink(Lower *l, const Group *group, void (*f)(Lower *, Val))
             f(l, group->step[s].sink[k]);
 }
 
-bool lower_has_sums(Lower *l, const Group *group)
-{
-    bool sums = false;
-    for (int s = 0; s < group->steps; s++)
-        for (int k = 0; k < group->step[s].sinks; k++)
-            sums |= is_sum(l, group->step[s].sink[k]);
-    return sums;
-}
-
 static bool has_pools(Lower *l, const Group *group)
 {
     bool pools = false;
@@ -196,6 +187,28 @@ static bool has_pools(Lower *l, const Group *group)
         for (int k = 0; k < group->step[s].sinks; k++)
             pools |= is_pool(l, group->step[s].sink[k]);
     return pools;
+}
+
+/* What is not done with every band. */
+static void each_sink_if(Lower *l, const Group *group, const char *band,
+                         void (*f)(Lower *, Val))
+{
+    Build *b = l->b;
+    bool bands = build_has_bands(b, l->walked);
+    if (bands)
+        put_if(b, ix(b, 0), ix_word(b, band));
+    each_sink(l, group, f);
+    if (bands)
+        put_end(b);
+}
+
+bool lower_has_sums(Lower *l, const Group *group)
+{
+    bool sums = false;
+    for (int s = 0; s < group->steps; s++)
+        for (int k = 0; k < group->step[s].sinks; k++)
+            sums |= is_sum(l, group->step[s].sink[k]);
+    return sums;
 }
 
 void lower_point_at_sink(Lower *l, Val pool)
@@ -221,22 +234,10 @@ static void begin(Lower *l, Val pool)
         call_on(l, "clear", arg, lower_buffer(l, arg));
 }
 
-/* What is done once a part, not once a band. */
-static void each_sink_if(Lower *l, const Group *group, const char *band,
-                         void (*f)(Lower *, Val))
-{
-    Build *b = l->b;
-    bool bands = build_has_bands(b, l->walked) && has_pools(l, group);
-    if (bands)
-        put_if(b, ix(b, 0), ix_word(b, band));
-    each_sink(l, group, f);
-    if (bands)
-        put_end(b);
-}
-
 void lower_sinks_begin(Lower *l, const Group *group)
 {
-    each_sink_if(l, group, "f->opens", begin);
+    if (has_pools(l, group))
+        each_sink_if(l, group, "f->opens", begin);
 }
 
 static void strip_begin(Lower *l, Val pool)
@@ -273,9 +274,10 @@ static void strip_end(Lower *l, Val pool)
     put_end(b);
 }
 
+/* Bands beyond the part are those of another. */
 void lower_strip_end(Lower *l, const Group *group)
 {
-    each_sink(l, group, strip_end);
+    each_sink_if(l, group, "f->inside", strip_end);
 }
 
 /* What the parts of a sample have found; a mean is divided once. */
@@ -304,5 +306,6 @@ static void end(Lower *l, Val pool)
 
 void lower_sinks_end(Lower *l, const Group *group)
 {
-    each_sink_if(l, group, "f->closes", end);
+    if (has_pools(l, group))
+        each_sink_if(l, group, "f->closes", end);
 }

@@ -30,11 +30,13 @@ static void clear_field(Lower *l, Val v)
     Build *b = l->b;
     if (!lower_is_scattered(l, v))
         return;
-    const Ix *sites = ix_sites(b, lower_lattice(l, v));
-    const Ix *size = ix_scale(b, sites, lower_row(graph_node(l->g, v)) * LANES);
-    put_if(b, ix_scale(b, ix_sites(b, l->walked), l->tile.sites), sites);
+    int lattice = lower_lattice(l, v), site = lower_row(graph_node(l->g, v)) * LANES;
+    const Ix *first = ix_first(b, lattice);
+    const Ix *sites = ix_add(b, ix_end(b, lattice), ix_scale(b, first, -1));
+    put_if(b, ix_scale(b, ix_sites(b, l->walked), l->tile.sites), ix_sites(b, lattice));
     put_call(b, "clear", 2,
-             (CallArg[]){arg_buf(b, lower_buffer(l, v), NULL), arg_ix(size)});
+             (CallArg[]){arg_buf(b, lower_buffer(l, v), ix_scale(b, first, site)),
+                         arg_ix(ix_scale(b, sites, site))});
     put_end(b);
 }
 

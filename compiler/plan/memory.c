@@ -74,7 +74,7 @@ static void live_through_sweep(const Program *p, const Kernel *k, Life *life, Ar
     bool *touched = NEW_ARRAY(a, bool, p->buffers);
     int first = k->blocks, last = 0;
     for (int i = 0; i < k->blocks; i++) {
-        if (!k->block[i].bands.swept)
+        if (k->block[i].bands.stage != STAGE_SWEPT)
             continue;
         memory_touched(&p->phase[k->block[i].phase], touched);
         first = first < i ? first : i;

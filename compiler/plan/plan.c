@@ -188,19 +188,67 @@ static bool is_free(const Graph *g)
     return any;
 }
 
-/* The same phases in other memory: first those that are swept, on which the rest waits. */
-static void plan_sweep(Build *b, const Kernel *forward, int ring)
+/* The same phases in other memory, in the order of their stages. */
+static Kernel *plan_sweep(Build *b, What what, const Sweep *sweep)
 {
-    Kernel *k = &b->p->kernel[WHAT_SWEEP];
-    *k = *forward;
-    k->what = WHAT_SWEEP;
-    k->ring = ring;
+    const Kernel *whole = &b->p->kernel[what];
+    Kernel *k = &b->p->kernel[what == WHAT_FORWARD ? WHAT_SWEEP : WHAT_SWEEP_BACK];
+    *k = *whole;
+    k->what = what == WHAT_FORWARD ? WHAT_SWEEP : WHAT_SWEEP_BACK;
+    k->ring = sweep->ring;
     k->block = NEW_ARRAY(b->arena, PhaseUse, k->blocks);
     int n = 0;
-    for (int swept = 1; swept >= 0; swept--)
+    for (Stage stage = STAGE_BEFORE; stage < STAGES; stage++)
         for (int i = 0; i < k->blocks; i++)
-            if (forward->block[i].bands.swept == swept)
-                k->block[n++] = forward->block[i];
+            if (whole->block[i].bands.stage == stage)
+                k->block[n++] = whole->block[i];
+    return k;
+}
+
+static int one_call(Build *b, const char *name, const char *function, int args,
+                    const CallArg *arg)
+{
+    phase_begin(b, name, name, 0);
+    put_call(b, function, args, arg);
+    return phase_end(b);
+}
+
+/* Puts a phase before, or behind, so many others. */
+static void add_use(Build *b, PhaseUse **use, int *uses, int at, int phase)
+{
+    PhaseUse *more = NEW_ARRAY(b->arena, PhaseUse, *uses + 1);
+    for (int i = 0; i < *uses; i++)
+        more[i + (i >= at)] = (*use)[i];
+    more[at] = (PhaseUse){.phase = phase};
+    *use = more;
+    ++*uses;
+}
+
+/* Sums for dL/dy = 1 of one sample, which then go to those of all (sweep.h). */
+static void scale_sums(Lower *l, Kernel *k, Val slope)
+{
+    Build *b = l->b;
+    int64_t count = lower_region(l, l->g->params);
+    BufId all = build_buffer(
+        b, (Buffer){.name = "all_sums", .space = SPACE_SUM, .count = count / LANES});
+    CallArg dy = arg_buf(b, lower_buffer(l, slope), NULL),
+            own = arg_buf(b, lower_sums(l), NULL), of_all = arg_buf(b, all, NULL),
+            size = arg_int(b, count);
+    k->begin = k->end = NULL;
+    const Kernel *whole = &b->p->kernel[WHAT_GRADIENT];
+    k->begins = 0;
+    add_use(b, &k->begin, &k->begins, 0,
+            one_call(b, "clear_all_sums", "clear", 2, (CallArg[]){of_all, size}));
+    k->end = whole->end;
+    k->ends = whole->ends;
+    add_use(b, &k->end, &k->ends, 0,
+            one_call(b, "take_all_sums", "copy_numbers", 3,
+                     (CallArg[]){own, of_all, size}));
+    add_use(b, &k->block, &k->blocks, 0, one_call(b, "set_slope", "set_slope", 1, &dy));
+    add_use(b, &k->block, &k->blocks, 0, whole->begin[0].phase);
+    add_use(
+        b, &k->block, &k->blocks, k->blocks,
+        one_call(b, "scale_sums", "add_scaled", 4, (CallArg[]){of_all, own, dy, size}));
 }
 
 static void plan_kernel(Build *b, const Graph *g, What what, bool direct)
@@ -214,15 +262,17 @@ static void plan_kernel(Build *b, const Graph *g, What what, bool direct)
     l.ptr = NEW_ARRAY(a, Ptr, l.g->nodes);
     l.has_ptr = NEW_ARRAY(a, bool, l.g->nodes);
     Sweep sweep;
-    if (what == WHAT_FORWARD && is_free(g) && sweep_of(l.f, &sweep, a)) {
+    bool may = what == WHAT_FORWARD ? is_free(g) : what == WHAT_GRADIENT && b->by_bands;
+    if (may && sweep_of(l.f, &sweep, a)) {
         l.bands = sweep.bands;
         b->by_bands = true;
     }
     make_kernel(&l, graph_of(g, what == WHAT_WINNERS ? WHAT_GRADIENT : what, a), what);
     if (what == WHAT_WINNERS)
         choose_winners(&l, &b->p->kernel[what]);
-    if (l.bands)
-        plan_sweep(b, &b->p->kernel[what], sweep.ring);
+    Kernel *swept = l.bands ? plan_sweep(b, what, &sweep) : NULL;
+    if (swept && what == WHAT_GRADIENT)
+        scale_sums(&l, swept, sweep.slope);
 }
 
 Program *plan_make(const Graph *g, const Target *target, const PlanOptions *options,

@@ -284,13 +284,15 @@ typedef struct Phase {
 } Phase;
 
 /* Winners: the gradient by opt_winners, in place of the other where sites are many.
- * Sweep: the forward pass band by band (sweep.h), where lattices leave near memory. */
+ * Sweep: the forward pass band by band (sweep.h), where lattices leave near memory; and the
+ * gradient, forward and back in one. */
 typedef enum What {
     WHAT_FORWARD,
     WHAT_GRADIENT,
     WHAT_VJP,
     WHAT_WINNERS,
     WHAT_SWEEP,
+    WHAT_SWEEP_BACK,
     WHAT_COUNT
 } What;
 
@@ -302,10 +304,19 @@ enum { TILES_LEAST = 3 };
 
 typedef enum Tiling { TILED_OR_NOT, TILED, UNTILED } Tiling;
 
+/* Before the sweep, in it, behind it; the loss, whose derivative is what sums wait for. */
+typedef enum Stage {
+    STAGE_BEFORE,
+    STAGE_SWEPT,
+    STAGE_BEHIND,
+    STAGE_LOSS,
+    STAGES
+} Stage;
+
 /* Which bands of a sweep a phase does: `lag` behind the first phase, and beyond those of the
  * part `before` and `after`, which others read (sweep.h). */
 typedef struct Bands {
-    bool swept;
+    Stage stage;
     int lag, before, after;
 } Bands;
 
@@ -367,7 +378,7 @@ typedef struct Kernel {
     bool used; /* false: the gradient of a model without loss        */
     int pooled,
         sites_least; /* WINNERS: done where parts of this lattice have more sites */
-    int ring;        /* SWEEP: bands that fields hold; 0: fields hold a part      */
+    int ring;        /* SWEEP, SWEEP_BACK: bands that fields hold; 0: a part      */
 } Kernel;
 
 /* One matrix of packed weights: blocks of 8 outputs, [block][tap][in][8], the last block as

@@ -6,8 +6,8 @@
 
 static const char *const space_name[] = {"none", "packed", "table",
                                          "work", "sum",    "stack"};
-const char *const plan_what_name[WHAT_COUNT] = {"forward", "gradient", "vjp", "winners",
-                                                "sweep"};
+const char *const plan_what_name[WHAT_COUNT] = {"forward", "gradient", "vjp",
+                                                "winners", "sweep",    "sweep_back"};
 static const char *const loop_name[] = {"for",     "unroll", "lanes",
                                         "threads", "warps",  "if"};
 static const char *const when_name[] = {"", " if dx", " if dparams"};
@@ -305,7 +305,7 @@ static void print_packings(const Program *p, FILE *out)
 /* Bands that are walked, the part's being 0 .. last. */
 static void print_bands(const Bands *bands, FILE *out)
 {
-    if (bands->swept)
+    if (bands->stage == STAGE_SWEPT)
         fprintf(out, ", %d behind, bands %d .. last + %d", bands->lag, -bands->before,
                 bands->after);
 }
@@ -379,7 +379,8 @@ static void print_kernel(const Program *p, const Kernel *k, FILE *out)
         fprintf(out, "  in place of gradient: more than %d sites of lattice %d\n",
                 k->sites_least, k->pooled);
     if (k->ring)
-        fprintf(out, "  in place of forward, by bands: fields hold %d\n", k->ring);
+        fprintf(out, "  in place of %s, by bands: fields hold %d\n",
+                k->what == WHAT_SWEEP ? "forward" : "gradient", k->ring);
     print_uses(p, "begin", k->begin, k->begins, 0, out);
     print_uses(p, "block", k->block, k->blocks, k->ring, out);
     print_uses(p, "end  ", k->end, k->ends, 0, out);

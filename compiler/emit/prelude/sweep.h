@@ -1,13 +1,20 @@
 /* ---- a sweep: a part in bands of rows, each through all phases before the next ---- */
 
+/* A kernel that sweeps. */
+typedef struct SweepKernel {
+    int64_t ring; /* bands that a field holds                  */
+    int alone;    /* a block has one sample                    */
+    double more;  /* work beyond the part, in bands            */
+    double far;   /* longer, if all of it came from far memory */
+    double begin; /* sites' work that goes into beginning a band */
+} SweepKernel;
+
 /* What decides between a sweep and whole parts. */
 typedef struct Sweep {
+    SweepKernel kernel;
     int64_t rows, most; /* into how many bands a lattice divides: what divides rows, up to most */
-    int64_t ring;       /* bands that a field holds                                            */
     double bytes;       /* of fields that hold all of a lattice                                */
     double whole;       /* ... of those of a kernel that does not sweep                        */
-    double more;        /* work beyond the part, in bands                                      */
-    double far;         /* longer, if all of it came from far memory                           */
 } Sweep;
 
 INLINE int64_t common_divisor(int64_t a, int64_t b)
@@ -20,17 +27,20 @@ INLINE int64_t common_divisor(int64_t a, int64_t b)
     return a;
 }
 
-/* A few sites' work goes into beginning a band; and what nearly fills near memory already
- * waits for far memory now and then. */
-#define BAND_BEGINS 2
+/* What nearly fills near memory already waits for far memory now and then. */
 #define NEARLY_FULL 0.1
+
+/* A sweep may take so many times as long as whole parts; large, and all is swept that can be. */
+#ifndef SWEEP_ALLOWED
+#define SWEEP_ALLOWED 1.0
+#endif
 
 /* How much longer a part takes that is done in so many bands. */
 INLINE double sweep_factor(const Sweep *s, double part, int64_t count, int64_t bands)
 {
-    const double held = s->bytes / (double)count / (double)bands * (double)s->ring;
-    return 1 + s->more / (double)bands + s->far * far_part(held) +
-           NEARLY_FULL * held / CACHE_BYTES + BAND_BEGINS * (double)bands / part;
+    const double held = s->bytes / (double)count / (double)bands * (double)s->kernel.ring;
+    return 1 + s->kernel.more / (double)bands + s->kernel.far * far_part(held) +
+           NEARLY_FULL * held / CACHE_BYTES + s->kernel.begin * (double)bands / part;
 }
 
 /* The number of bands that takes least time; *factor is what it takes then. */
@@ -55,8 +65,10 @@ INLINE void sweep_axis(const Sweep *s, Cut *cut, int axis, double part, Parts p)
     if (axis == cut->axes || axis == AXES) {
         double factor;
         p.samples = ARCH_LANES / p.count;
+        if (s->kernel.alone && p.samples > 1)
+            return;
         p.bands = best_bands(s, part, &p, &factor);
-        p.ring = s->ring;
+        p.ring = s->kernel.ring;
         const double cost = cut_cost(cut, &p) * factor;
         if (cost >= cut->least)
             return;
@@ -80,10 +92,10 @@ INLINE int choose_sweep(const Sweep *s, int axes, const int64_t *extent, const D
 {
     Cut cut = {axes, extent, can, batch, 0, HUGE_VAL, *parts};
     const double held = s->whole / (double)parts->count;
-    const double least = cut_cost(&cut, parts) * (1 + s->far * far_part(held));
+    const double least = cut_cost(&cut, parts) * (1 + s->kernel.far * far_part(held));
     const Parts one = {1, ARCH_LANES, {1, 1, 1, 1}, 0, 0, 0};
     sweep_axis(s, &cut, 0, 1, one);
-    if (cut.least >= least)
+    if (cut.least >= SWEEP_ALLOWED * least)
         return 0;
     *parts = cut.best;
     return 1;
