@@ -32,13 +32,14 @@
     const int8_t *from[4];
     for (int k = 0; k < 4; k++)
         from[k] = x + f->first[4 * k < f->lanes ? 4 * k : 0];
+    const int64_t run = f->extent[AXES - (AXES > 0)];
     Cursor k = {0};
     for (int64_t s = 0; s < f->sites; s += 4, lanes += 4 * row * ARCH_LANES) {
         for (int64_t c = 0; c < channels; c++)
             @_read_four(from, k.at + c * f->stride[0], order, lanes + c * ARCH_LANES,
                         row * ARCH_LANES);
-        for (int i = 0; i < 4; i++)
-            next_site(f, &k);
+        for (int64_t i = 0; i < 4; i += run)
+            next_along(f, AXES - 2, &k);
     }
 }
 
