@@ -1383,6 +1383,7 @@ typedef struct Frame {
     Parts parts;
     int which; /* kernel: an ArchWhat, or OF_SWEEP */
     int opens, closes, inside; /* whether a band is the first of a part, the last, one of it */
+    int single; /* blocks have one sample */
     const void *x;
     const real *target, *dy;
     real *y, *dx, *dparams;
@@ -1504,6 +1505,7 @@ static void cut(Frame *f, int64_t batch, ArchWhat what)
     if (what == ARCH_FORWARD && sweeps(f, batch, OF_SWEEP, ARCH_FORWARD, &f->parts)) {
         f->which = OF_SWEEP;
     }
+    f->single = batch == 1 || f->parts.samples == 1;
     for (int axis = 0; axis < AXES; axis++) {
         f->extent1[axis] /= f->parts.grid[axis];
         f->extent2[axis] /= f->parts.grid[axis];
@@ -1680,6 +1682,16 @@ VEC512 void vec512_store(real *p, vec512 a)
 VEC512 vec512 vec512_set(real a)
 {
     return VEC512_OP(set1)(a);
+}
+
+/* An input for every eight lanes, each the first number of a row. */
+VEC512 vec512 vec512_inputs(const real *x)
+{
+#ifdef ARCH_REAL_F64
+    return _mm512_set1_pd(x[0]);
+#else
+    return _mm512_mask_blend_ps(0xff00, _mm512_set1_ps(x[0]), _mm512_set1_ps(x[ARCH_LANES]));
+#endif
 }
 
 VEC512 vec512 vec512_add(vec512 a, vec512 b)
@@ -1966,13 +1978,14 @@ vec512_FUNCTION void vec512_read_fours(const Field *f, const int8_t *x, const in
     const int8_t *from[4];
     for (int k = 0; k < 4; k++)
         from[k] = x + f->first[4 * k < f->lanes ? 4 * k : 0];
+    const int64_t run = f->extent[AXES - (AXES > 0)];
     Cursor k = {0};
     for (int64_t s = 0; s < f->sites; s += 4, lanes += 4 * row * ARCH_LANES) {
         for (int64_t c = 0; c < channels; c++)
             vec512_read_four(from, k.at + c * f->stride[0], order, lanes + c * ARCH_LANES,
                         row * ARCH_LANES);
-        for (int i = 0; i < 4; i++)
-            next_site(f, &k);
+        for (int64_t i = 0; i < 4; i += run)
+            next_along(f, AXES - 2, &k);
     }
 }
 
@@ -2007,6 +2020,69 @@ vec512_FUNCTION void vec512_read_input(const ArchCall *call, int64_t block, cons
         vec512_read_fours(&f, (const int8_t *)x, order, lanes, channels, row);
     else
         vec512_read_i8(&f, parts, (const int8_t *)x, lanes, channels, row);
+}
+
+/* ---- one sample: its outputs in the lanes ---- */
+
+vec512_FUNCTION vec512 vec512_anywhere(const real *p)
+{
+    vec512 v;
+    memcpy(&v, p, sizeof v);
+    return v;
+}
+
+/* sum[k] += w[i][k] x[i][lane 0], eight outputs k: vectors of w are the outputs of two inputs i,
+ * of one, or a part of one's.  Four sums at once, as each waits for its last. */
+vec512_FUNCTION void vec512_add_outputs(const real *w, const real *x, int64_t ins, real *sum)
+{
+    enum { LANES = sizeof(vec512) / sizeof(real), AT_ONCE = LANES / 2, APART = LANES < 8 ? 4 : 1 };
+    _Alignas(64) real part[4 * LANES];
+    vec512 a[4] = {vec512_set(0), vec512_set(0), vec512_set(0), vec512_set(0)};
+    const int64_t whole = ins / AT_ONCE * AT_ONCE;
+    for (int64_t i = 0; i < whole; i += AT_ONCE)
+        UNROLLED
+        for (int v = 0; v < 4; v++) {
+            const real *from = x + (i + v * LANES / 8) * ARCH_LANES;
+            const vec512 inputs = vec512_inputs(from);
+            a[v] = vec512_fma(vec512_anywhere(w + i * 8 + v * LANES), inputs, a[v]);
+        }
+    if (APART == 1)
+        a[0] = vec512_add(vec512_add(a[0], a[1]), vec512_add(a[2], a[3]));
+    UNROLLED
+    for (int v = 0; v < APART; v++)
+        vec512_store(part + v * LANES, a[v]);
+    for (int k = 0; k < APART * LANES; k++)
+        sum[k % 8] += part[k];
+    for (int64_t i = whole; i < ins; i++)
+        for (int k = 0; k < 8; k++)
+            sum[k] += w[i * 8 + k] * x[i * ARCH_LANES];
+}
+
+/* The same for fewer outputs. */
+INLINE real vec512_sum_inputs(const real *w, int64_t width, const real *x, int64_t ins)
+{
+    real sum[4] = {0, 0, 0, 0};
+    for (int64_t i = 0; i < ins; i++, w += width, x += ARCH_LANES)
+        sum[i % 4] += *w * *x;
+    return sum[0] + sum[1] + (sum[2] + sum[3]);
+}
+
+/* y[o] = bias[o] + sum_i w[o,i] x[i] of the sample in lane 0; bias may be null.  The lanes of
+ * others become 0. */
+vec512_FUNCTION void vec512_outputs_of_one(const real *w, const real *bias, const real *x, real *y,
+                                 int64_t outs, int64_t ins)
+{
+    clear(y, outs * ARCH_LANES);
+    for (int64_t o = 0; o < outs; o += 8, w += 8 * ins) {
+        const int64_t width = outs - o < 8 ? outs - o : 8;
+        real sum[8] = {0};
+        if (width == 8)
+            vec512_add_outputs(w, x, ins, sum);
+        for (int64_t k = 0; k < width; k++) {
+            const real all = width == 8 ? sum[k] : vec512_sum_inputs(w + k, width, x, ins);
+            y[(o + k) * ARCH_LANES] = all + (bias ? bias[o + k] : 0);
+        }
+    }
 }
 
 /* ---- sigmoid and tanh, by vectors ---- */
@@ -5307,6 +5383,12 @@ VEC256 vec256 vec256_set(real a)
     return VEC256_OP(set1)(a);
 }
 
+/* An input for every eight lanes. */
+VEC256 vec256 vec256_inputs(const real *x)
+{
+    return vec256_set(x[0]);
+}
+
 VEC256 vec256 vec256_add(vec256 a, vec256 b)
 {
     return VEC256_OP(add)(a, b);
@@ -5560,13 +5642,14 @@ vec256_FUNCTION void vec256_read_fours(const Field *f, const int8_t *x, const in
     const int8_t *from[4];
     for (int k = 0; k < 4; k++)
         from[k] = x + f->first[4 * k < f->lanes ? 4 * k : 0];
+    const int64_t run = f->extent[AXES - (AXES > 0)];
     Cursor k = {0};
     for (int64_t s = 0; s < f->sites; s += 4, lanes += 4 * row * ARCH_LANES) {
         for (int64_t c = 0; c < channels; c++)
             vec256_read_four(from, k.at + c * f->stride[0], order, lanes + c * ARCH_LANES,
                         row * ARCH_LANES);
-        for (int i = 0; i < 4; i++)
-            next_site(f, &k);
+        for (int64_t i = 0; i < 4; i += run)
+            next_along(f, AXES - 2, &k);
     }
 }
 
@@ -5601,6 +5684,69 @@ vec256_FUNCTION void vec256_read_input(const ArchCall *call, int64_t block, cons
         vec256_read_fours(&f, (const int8_t *)x, order, lanes, channels, row);
     else
         vec256_read_i8(&f, parts, (const int8_t *)x, lanes, channels, row);
+}
+
+/* ---- one sample: its outputs in the lanes ---- */
+
+vec256_FUNCTION vec256 vec256_anywhere(const real *p)
+{
+    vec256 v;
+    memcpy(&v, p, sizeof v);
+    return v;
+}
+
+/* sum[k] += w[i][k] x[i][lane 0], eight outputs k: vectors of w are the outputs of two inputs i,
+ * of one, or a part of one's.  Four sums at once, as each waits for its last. */
+vec256_FUNCTION void vec256_add_outputs(const real *w, const real *x, int64_t ins, real *sum)
+{
+    enum { LANES = sizeof(vec256) / sizeof(real), AT_ONCE = LANES / 2, APART = LANES < 8 ? 4 : 1 };
+    _Alignas(64) real part[4 * LANES];
+    vec256 a[4] = {vec256_set(0), vec256_set(0), vec256_set(0), vec256_set(0)};
+    const int64_t whole = ins / AT_ONCE * AT_ONCE;
+    for (int64_t i = 0; i < whole; i += AT_ONCE)
+        UNROLLED
+        for (int v = 0; v < 4; v++) {
+            const real *from = x + (i + v * LANES / 8) * ARCH_LANES;
+            const vec256 inputs = vec256_inputs(from);
+            a[v] = vec256_fma(vec256_anywhere(w + i * 8 + v * LANES), inputs, a[v]);
+        }
+    if (APART == 1)
+        a[0] = vec256_add(vec256_add(a[0], a[1]), vec256_add(a[2], a[3]));
+    UNROLLED
+    for (int v = 0; v < APART; v++)
+        vec256_store(part + v * LANES, a[v]);
+    for (int k = 0; k < APART * LANES; k++)
+        sum[k % 8] += part[k];
+    for (int64_t i = whole; i < ins; i++)
+        for (int k = 0; k < 8; k++)
+            sum[k] += w[i * 8 + k] * x[i * ARCH_LANES];
+}
+
+/* The same for fewer outputs. */
+INLINE real vec256_sum_inputs(const real *w, int64_t width, const real *x, int64_t ins)
+{
+    real sum[4] = {0, 0, 0, 0};
+    for (int64_t i = 0; i < ins; i++, w += width, x += ARCH_LANES)
+        sum[i % 4] += *w * *x;
+    return sum[0] + sum[1] + (sum[2] + sum[3]);
+}
+
+/* y[o] = bias[o] + sum_i w[o,i] x[i] of the sample in lane 0; bias may be null.  The lanes of
+ * others become 0. */
+vec256_FUNCTION void vec256_outputs_of_one(const real *w, const real *bias, const real *x, real *y,
+                                 int64_t outs, int64_t ins)
+{
+    clear(y, outs * ARCH_LANES);
+    for (int64_t o = 0; o < outs; o += 8, w += 8 * ins) {
+        const int64_t width = outs - o < 8 ? outs - o : 8;
+        real sum[8] = {0};
+        if (width == 8)
+            vec256_add_outputs(w, x, ins, sum);
+        for (int64_t k = 0; k < width; k++) {
+            const real all = width == 8 ? sum[k] : vec256_sum_inputs(w + k, width, x, ins);
+            y[(o + k) * ARCH_LANES] = all + (bias ? bias[o + k] : 0);
+        }
+    }
 }
 
 /* ---- sigmoid and tanh, by vectors ---- */
@@ -7868,6 +8014,12 @@ VEC128 vec128 vec128_set(real a)
     return a - (vec128){0};
 }
 
+/* An input for every eight lanes. */
+VEC128 vec128 vec128_inputs(const real *x)
+{
+    return vec128_set(x[0]);
+}
+
 VEC128 vec128 vec128_add(vec128 a, vec128 b)
 {
     return a + b;
@@ -8020,13 +8172,14 @@ vec128_FUNCTION void vec128_read_fours(const Field *f, const int8_t *x, const in
     const int8_t *from[4];
     for (int k = 0; k < 4; k++)
         from[k] = x + f->first[4 * k < f->lanes ? 4 * k : 0];
+    const int64_t run = f->extent[AXES - (AXES > 0)];
     Cursor k = {0};
     for (int64_t s = 0; s < f->sites; s += 4, lanes += 4 * row * ARCH_LANES) {
         for (int64_t c = 0; c < channels; c++)
             vec128_read_four(from, k.at + c * f->stride[0], order, lanes + c * ARCH_LANES,
                         row * ARCH_LANES);
-        for (int i = 0; i < 4; i++)
-            next_site(f, &k);
+        for (int64_t i = 0; i < 4; i += run)
+            next_along(f, AXES - 2, &k);
     }
 }
 
@@ -8061,6 +8214,69 @@ vec128_FUNCTION void vec128_read_input(const ArchCall *call, int64_t block, cons
         vec128_read_fours(&f, (const int8_t *)x, order, lanes, channels, row);
     else
         vec128_read_i8(&f, parts, (const int8_t *)x, lanes, channels, row);
+}
+
+/* ---- one sample: its outputs in the lanes ---- */
+
+vec128_FUNCTION vec128 vec128_anywhere(const real *p)
+{
+    vec128 v;
+    memcpy(&v, p, sizeof v);
+    return v;
+}
+
+/* sum[k] += w[i][k] x[i][lane 0], eight outputs k: vectors of w are the outputs of two inputs i,
+ * of one, or a part of one's.  Four sums at once, as each waits for its last. */
+vec128_FUNCTION void vec128_add_outputs(const real *w, const real *x, int64_t ins, real *sum)
+{
+    enum { LANES = sizeof(vec128) / sizeof(real), AT_ONCE = LANES / 2, APART = LANES < 8 ? 4 : 1 };
+    _Alignas(64) real part[4 * LANES];
+    vec128 a[4] = {vec128_set(0), vec128_set(0), vec128_set(0), vec128_set(0)};
+    const int64_t whole = ins / AT_ONCE * AT_ONCE;
+    for (int64_t i = 0; i < whole; i += AT_ONCE)
+        UNROLLED
+        for (int v = 0; v < 4; v++) {
+            const real *from = x + (i + v * LANES / 8) * ARCH_LANES;
+            const vec128 inputs = vec128_inputs(from);
+            a[v] = vec128_fma(vec128_anywhere(w + i * 8 + v * LANES), inputs, a[v]);
+        }
+    if (APART == 1)
+        a[0] = vec128_add(vec128_add(a[0], a[1]), vec128_add(a[2], a[3]));
+    UNROLLED
+    for (int v = 0; v < APART; v++)
+        vec128_store(part + v * LANES, a[v]);
+    for (int k = 0; k < APART * LANES; k++)
+        sum[k % 8] += part[k];
+    for (int64_t i = whole; i < ins; i++)
+        for (int k = 0; k < 8; k++)
+            sum[k] += w[i * 8 + k] * x[i * ARCH_LANES];
+}
+
+/* The same for fewer outputs. */
+INLINE real vec128_sum_inputs(const real *w, int64_t width, const real *x, int64_t ins)
+{
+    real sum[4] = {0, 0, 0, 0};
+    for (int64_t i = 0; i < ins; i++, w += width, x += ARCH_LANES)
+        sum[i % 4] += *w * *x;
+    return sum[0] + sum[1] + (sum[2] + sum[3]);
+}
+
+/* y[o] = bias[o] + sum_i w[o,i] x[i] of the sample in lane 0; bias may be null.  The lanes of
+ * others become 0. */
+vec128_FUNCTION void vec128_outputs_of_one(const real *w, const real *bias, const real *x, real *y,
+                                 int64_t outs, int64_t ins)
+{
+    clear(y, outs * ARCH_LANES);
+    for (int64_t o = 0; o < outs; o += 8, w += 8 * ins) {
+        const int64_t width = outs - o < 8 ? outs - o : 8;
+        real sum[8] = {0};
+        if (width == 8)
+            vec128_add_outputs(w, x, ins, sum);
+        for (int64_t k = 0; k < width; k++) {
+            const real all = width == 8 ? sum[k] : vec128_sum_inputs(w + k, width, x, ins);
+            y[(o + k) * ARCH_LANES] = all + (bias ? bias[o + k] : 0);
+        }
+    }
 }
 
 /* ---- sigmoid and tanh, by vectors ---- */

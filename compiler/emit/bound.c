@@ -7,6 +7,7 @@ static const char *const isa[TARGETS] = {"ARCH_ISA_AVX512", "ARCH_ISA_AVX2",
 /* What a number of cycles, or of bytes, is multiplied with. */
 typedef enum TermKind {
     TERM_ONCE,
+    TERM_ONE,
     TERM_SITE,
     TERM_STRIP,
     TERM_HALO,
@@ -33,6 +34,7 @@ static double value_of(const Terms *t, Term k, int target, int what)
         return 0;
     switch (k.kind) {
     case TERM_ONCE: return line->once;
+    case TERM_ONE: return line->one;
     case TERM_SITE: return line->site[k.i];
     case TERM_STRIP: return line->strip[k.i];
     case TERM_HALO: return line->halo[k.i];
@@ -55,13 +57,14 @@ static void add_term(Terms *t, TermKind kind, int i)
 static Terms terms_of(const EmitInput *in, Arena *a)
 {
     const Program *p = in->program[0];
-    Terms t = {.p = p, .term = NEW_ARRAY(a, Term, 1 + 3 * p->lattices + p->geometries)};
+    Terms t = {.p = p, .term = NEW_ARRAY(a, Term, 2 + 3 * p->lattices + p->geometries)};
     for (int target = 0; target < TARGETS; target++)
         for (int what = 0; what < WHAT_COUNT; what++)
             if (p->kernel[what].used)
                 t.line[target][what] = cost_line(in->program[target],
                                                  &in->program[target]->kernel[what], a);
     add_term(&t, TERM_ONCE, 0);
+    add_term(&t, TERM_ONE, 0);
     for (int i = 0; i < p->lattices; i++)
         add_term(&t, TERM_SITE, i);
     for (int i = 0; i < p->lattices; i++)
@@ -78,6 +81,7 @@ static const char *member(Writer *w, const Terms *t, Term k)
 {
     switch (k.kind) {
     case TERM_ONCE: return "once";
+    case TERM_ONE: return "one";
     case TERM_SITE: return arena_printf(w->arena, "site%d", k.i);
     case TERM_STRIP: return arena_printf(w->arena, "strip%d", k.i);
     case TERM_HALO:
@@ -93,6 +97,7 @@ static const char *product(Writer *w, const Terms *t, Term k)
     const char *name = member(w, t, k);
     switch (k.kind) {
     case TERM_ONCE: return "l->once";
+    case TERM_ONE: return "l->one * f.single";
     case TERM_SITE:
     case TERM_BYTES:
         return arena_printf(w->arena, "l->%s * (double)part_sites(&f.parts, f.sites%d)",

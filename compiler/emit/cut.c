@@ -215,7 +215,7 @@ static void cut_lines(Writer *w, const Program *p)
     w_line(w, "static void cut(Frame *f, int64_t batch, ArchWhat what)");
     w_brace(w);
     if (!p->graph->rank) {
-        w_line(w, "(void)batch;");
+        w_line(w, "f->single = batch == 1;");
         w_line(w, "f->which = what;");
         w_line(w, "f->parts = (Parts){1, ARCH_LANES, {1, 1, 1, 1}, 0, 0, 0};");
         w_close(w, "");
@@ -223,6 +223,7 @@ static void cut_lines(Writer *w, const Program *p)
         return;
     }
     choice_lines(w, p);
+    w_line(w, "f->single = batch == 1 || f->parts.samples == 1;");
     w_open(w, "for (int axis = 0; axis < AXES; axis++)");
     for (int i = 0; i < p->lattices; i++)
         if (emit_is_cut(p, i))

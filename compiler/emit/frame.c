@@ -61,6 +61,7 @@ void emit_frame(Writer *w, const Program *p)
             w,
             "int opens, closes, inside; /* whether a band is the first of a part, the "
             "last, one of it */");
+    w_line(w, "int single; /* blocks have one sample */");
     w_line(w, "const void *x;");
     w_line(w, "const real *target, *dy;");
     w_line(w, "real *y, *dx, *dparams;");

@@ -5,13 +5,16 @@
 
 static bool same_condition(const PhaseUse *a, const PhaseUse *b)
 {
-    return a->when == b->when && a->tiling == b->tiling && a->tiles == b->tiles;
+    return a->when == b->when && a->tiling == b->tiling && a->tiles == b->tiles &&
+           a->samples == b->samples;
 }
 
 static const char *condition(Writer *w, const PhaseUse *use)
 {
     static const char *const when[] = {"", "f->dx", "f->dparams"};
     const char *text = when[use->when];
+    if (use->samples != SAMPLES_ANY)
+        return use->samples == SAMPLES_ONE ? "f->single" : "!f->single";
     if (use->tiling == TILED_OR_NOT)
         return text;
     return arena_printf(w->arena, "%s%s%sf->tiled%d", text, text[0] ? " && " : "",

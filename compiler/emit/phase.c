@@ -123,6 +123,8 @@ static const char *text_of_arg(const Emitter *e, const CallArg *arg)
                             index_offset(&e->scope, arg->ix));
     case ARG_IX: return index_text(&e->scope, arg->ix);
     case ARG_WORD:
+        if (!strcmp(arg->word, "none"))
+            return "NULL";
         return dialect_spell(e->dialect->word, &(Spelling){.p = arg->word}, a);
     case ARG_PTR:
         return arena_printf(a, "%s%s", e->scope.phase->ptr_name[arg->ptr.i],

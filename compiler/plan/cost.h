@@ -70,7 +70,7 @@ bool cost_runs(const Program *p, const PhaseUse *use, const int64_t *sites);
  * Exact for whole tiles and strips, if the same port is busiest as at 96 sites; else still a
  * lower bound.  Lattices that the model leaves free count as even ones. */
 typedef struct CostLine {
-    double once;
+    double once, one;     /* one: more, where a block has but one sample */
     double *site, *strip; /* [lattices]   */
     double *halo;         /* [geometries] */
     double *bytes;        /* [lattices]   */

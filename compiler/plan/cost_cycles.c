@@ -64,7 +64,8 @@ bool cost_runs(const Program *p, const PhaseUse *use, const int64_t *sites)
     const Lattice *tiles = &p->lattice[use->tiles];
     bool even = use->tiling != TILED_OR_NOT && sites[use->tiles] >= TILES_LEAST &&
                 sites[use->tiles] << tiles->rank == sites[tiles->tiled];
-    return use->tiling == TILED_OR_NOT || even == (use->tiling == TILED);
+    return use->samples != SAMPLES_ONE &&
+           (use->tiling == TILED_OR_NOT || even == (use->tiling == TILED));
 }
 
 /* ---- as a function of sites ---- */
@@ -157,8 +158,19 @@ static bool counts(const Program *p, const PhaseUse *use, Arena *a)
     bool fixed = true;
     for (int axis = 0; axis < p->graph->rank; axis++)
         fixed &= p->graph->fixed[axis] > 0;
-    return fixed && cost_sites(p, p->graph->fixed, sites) ? cost_runs(p, use, sites)
-                                                          : use->tiling != UNTILED;
+    if (fixed && cost_sites(p, p->graph->fixed, sites))
+        return cost_runs(p, use, sites);
+    return use->samples != SAMPLES_ONE && use->tiling != UNTILED;
+}
+
+/* Of a phase without sites. */
+static double cycles_once(const Program *p, const PhaseUse *use, Arena *a)
+{
+    int64_t *sites = NEW_ARRAY(a, int64_t, p->lattices);
+    for (int i = 0; i < p->lattices; i++)
+        sites[i] = 1;
+    Cost c = cost_phase(p, &p->phase[use->phase], &(CostSites){.sites = sites});
+    return cost_cycles(p, &c, cost_busiest(p, &c));
 }
 
 CostLine cost_line(const Program *p, const Kernel *k, Arena *a)
@@ -167,9 +179,13 @@ CostLine cost_line(const Program *p, const Kernel *k, Arena *a)
                      .strip = NEW_ARRAY(a, double, p->lattices),
                      .halo = NEW_ARRAY(a, double, p->geometries),
                      .bytes = NEW_ARRAY(a, double, p->lattices)};
-    for (int i = 0; i < k->blocks; i++)
-        if (counts(p, &k->block[i], a))
-            add_phase(p, &p->phase[k->block[i].phase], &line);
+    for (int i = 0; i < k->blocks; i++) {
+        const PhaseUse *use = &k->block[i];
+        if (counts(p, use, a))
+            add_phase(p, &p->phase[use->phase], &line);
+        if (use->samples != SAMPLES_ANY)
+            line.one += (use->samples == SAMPLES_ONE ? 1 : -1) * cycles_once(p, use, a);
+    }
     return line;
 }
 

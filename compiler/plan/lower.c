@@ -123,7 +123,7 @@ void lower_tile(Lower *l, const Group *group, const Ix *site, int sites)
         if (l->winograd && s == 0)
             winograd_outputs(l, step);
         else if (!step->load && fuse_is_conv(graph_node(l->g, step->root)))
-            lower_conv(l, step);
+            (l->one_sample ? lower_linear : lower_conv)(l, step);
         else
             lower_pointwise(l, step);
     }
@@ -358,6 +358,32 @@ int lower_group(Lower *l, const Group *group)
     case GROUP_MOVE: lower_move(l, v); break;
     case GROUP_LOSS: lower_loss(l, v); break;
     }
+    return phase_end(l->b);
+}
+
+/* Fewer products are not worth it. */
+enum { PRODUCTS_LEAST = 500 };
+
+bool lower_has_one(const Lower *l, const Group *group)
+{
+    int64_t products = 0;
+    for (int s = 0; group->kind == GROUP_SITES && s < group->steps; s++) {
+        const Step *step = &group->step[s];
+        const Node *n = graph_node(l->g, step->root);
+        if (n->shape.rank || step->sinks)
+            return false;
+        if (!step->load && n->op == OP_CONV)
+            products += l->g->param[graph_node(l->g, n->arg[1])->param].count;
+    }
+    return products >= PRODUCTS_LEAST;
+}
+
+int lower_group_of_one(Lower *l, const Group *group)
+{
+    begin_phase(l, group, "_of_one");
+    l->one_sample = true;
+    lower_sites(l, group);
+    l->one_sample = false;
     return phase_end(l->b);
 }
 

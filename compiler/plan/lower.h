@@ -21,6 +21,7 @@ typedef struct Lower {
     const Fusion *f;
     bool direct;        /* PlanOptions.direct */
     const Bands *bands; /* [groups] of a kernel that is swept; NULL: it is not */
+    bool one_sample;    /* a walk without sites for one sample: outputs in the lanes */
     const struct Winograd *winograd; /* where the first step of a walk over tiles gets
                                         its outputs from; NULL: not such a walk     */
 
@@ -43,6 +44,9 @@ typedef struct Made {
 int lower_group(Lower *l, const Group *group);
 /* The same over tiles (winograd.h). */
 int lower_group_tiles(Lower *l, const Group *group);
+/* The same for one sample, of values without sites; whether that is worth a phase. */
+int lower_group_of_one(Lower *l, const Group *group);
+bool lower_has_one(const Lower *l, const Group *group);
 /* The steps of a walk at `sites` sites from `site` on. */
 void lower_tile(Lower *l, const Group *group, const Ix *site, int sites);
 
@@ -54,6 +58,8 @@ Tile tile_of_weight(const Target *target); /* output x input channels */
 
 /* lower_conv.c: a convolution and what follows it, at the sites of the tile. */
 void lower_conv(Lower *l, const Step *step);
+/* The same for the one sample of a block. */
+void lower_linear(Lower *l, const Step *step);
 /* y[i][s] += w[c][i] x_s[c] over `in` channels, the weights of a block `width` wide; `row`:
  * of weights before them, or NULL. */
 void lower_products(Lower *l, const Made *m, Ptr x, Ptr w, int in, int width,

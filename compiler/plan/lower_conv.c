@@ -175,3 +175,39 @@ void lower_conv(Lower *l, const Step *step)
     if (rest)
         lower_block(l, &c, ix(b, full), rest);
 }
+
+/* ---- of one sample ---- */
+
+/* Sums by a call of the prelude; then channel by channel what follows. */
+void lower_linear(Lower *l, const Step *step)
+{
+    Build *b = l->b;
+    Conv c = conv_of(l, step);
+    const char *name = value_name(l->g, step->root, b->arena);
+    BufId sums = lower_near(l, arena_printf(b->arena, "%s_of_one", name), c.out, 1);
+    CallArg bias =
+        c.bias < 0 ? arg_word("none") : arg_buf(b, build_packed(b), ix(b, c.bias));
+    put_call(b, "vec_outputs_of_one", 6,
+             (CallArg[]){arg_buf(b, build_packed(b), ix(b, c.weights)), bias,
+                         arg_buf(b, lower_buffer(l, c.x), NULL), arg_buf(b, sums, NULL),
+                         arg_int(b, c.out), arg_int(b, c.in)});
+    int channels = c.out % PACK_WIDTH ? 1 : PACK_WIDTH;
+    Ptr from = ptr_new(b, "sums");
+    Var o = put_for(b, "o", ix(b, 0), ix(b, c.out), channels);
+    put_point(b, from, NULL, sums, ix_scale(b, ix_var(b, o), LANES));
+    Var lane = put_lanes(b);
+    Made m = {.channels = channels,
+              .sites = 1,
+              .channel = ix_var(b, o),
+              .site = ix(b, 0),
+              .lane = ix_var(b, lane),
+              .y = reg_new(b, "y")};
+    Var i = put_unroll(b, "i", channels);
+    put_declare(
+        b, m.y, ix_element(ix_var(b, i), channels), NULL,
+        vx_load(b, from, NULL, ix_add(b, ix_scale(b, ix_var(b, i), LANES), m.lane)));
+    put_end(b);
+    lower_chain(l, step, &m);
+    put_end(b);
+    put_end(b);
+}

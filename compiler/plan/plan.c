@@ -129,6 +129,12 @@ static void block_uses(Lower *l, const Group *group, Uses *u)
     PhaseUse use = {.phase = lower_group(l, group), .when = group->when};
     if (l->bands)
         use.bands = l->bands[group - l->f->group];
+    if (k->what == WHAT_FORWARD && lower_has_one(l, group)) {
+        use.samples = SAMPLES_MORE;
+        phase_use(&k->block, &k->blocks, &u->block_cap, a, use);
+        use.samples = SAMPLES_ONE;
+        use.phase = lower_group_of_one(l, group);
+    }
     if (!winograd_can(l, group)) {
         phase_use(&k->block, &k->blocks, &u->block_cap, a, use);
         return;

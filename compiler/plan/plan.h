@@ -304,6 +304,9 @@ enum { TILES_LEAST = 3 };
 
 typedef enum Tiling { TILED_OR_NOT, TILED, UNTILED } Tiling;
 
+/* How many samples a block has, in a call that has more. */
+typedef enum Samples { SAMPLES_ANY, SAMPLES_ONE, SAMPLES_MORE } Samples;
+
 /* Before the sweep, in it, behind it; the loss, whose derivative is what sums wait for. */
 typedef enum Stage {
     STAGE_BEFORE,
@@ -325,6 +328,7 @@ typedef struct PhaseUse {
     When when;
     Tiling tiling;
     int tiles; /* TILED, UNTILED */
+    Samples samples;
     Bands bands;
 } PhaseUse;
 

@@ -319,6 +319,9 @@ static void print_uses(const Program *p, const char *when, const PhaseUse *use,
         if (use[i].tiling != TILED_OR_NOT)
             fprintf(out, " %s tiles %d", use[i].tiling == TILED ? "by" : "without",
                     use[i].tiles);
+        if (use[i].samples != SAMPLES_ANY)
+            fprintf(out, " of %s",
+                    use[i].samples == SAMPLES_ONE ? "one sample" : "more");
         if (ring)
             print_bands(&use[i].bands, out);
         fputc('\n', out);

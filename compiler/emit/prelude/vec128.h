@@ -20,6 +20,12 @@ VEC128 vec128 vec128_set(real a)
     return a - (vec128){0};
 }
 
+/* An input for every eight lanes. */
+VEC128 vec128 vec128_inputs(const real *x)
+{
+    return vec128_set(x[0]);
+}
+
 VEC128 vec128 vec128_add(vec128 a, vec128 b)
 {
     return a + b;

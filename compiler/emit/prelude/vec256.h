@@ -26,6 +26,12 @@ VEC256 vec256 vec256_set(real a)
     return VEC256_OP(set1)(a);
 }
 
+/* An input for every eight lanes. */
+VEC256 vec256 vec256_inputs(const real *x)
+{
+    return vec256_set(x[0]);
+}
+
 VEC256 vec256 vec256_add(vec256 a, vec256 b)
 {
     return VEC256_OP(add)(a, b);
