@@ -43,7 +43,7 @@ static int64_t value_of(const Walk *z, const Ix *i)
         return a < b ? a : b;
     }
     case IX_TABLE: return 0;
-    case IX_WORD: return 1; /* whether a band is the first or the last: it is both */
+    case IX_WORD: return 1; /* what a band is: first, last, inside */
     case IX_TILES:          /* these are of threads */
     case IX_SHARES: break;
     }
@@ -228,7 +228,8 @@ static void count_stmts(Walk *z, const Stmt *s, double turns)
     for (; s; s = s->next) {
         switch (s->kind) {
         case ST_LOOP:
-            if (s->loop.kind != LOOP_IF) /* lattices count as even ones */
+            /* lattices count as even ones, and as one band, the first and the last */
+            if (s->loop.kind != LOOP_IF || s->loop.to->kind == IX_WORD)
                 count_loop(z, s, turns);
             break;
         case ST_LET: z->value[s->let.var.i] = value_of(z, s->let.value); break;

@@ -33,6 +33,19 @@ judge() {
     done
 }
 
+# judge_swept NETWORK..: by bands, on lattices that are small; bit for bit.
+judge_swept() {
+    for network; do
+        rm -rf "$dir/out"
+        "$dir/build/bin/archc" "$network" -o "$dir/out" >/dev/null 2>&1 || return 1
+        name=$(basename "$dir"/out/*.c .c)
+        gcc -std=c11 -O1 -DCACHE_BYTES=3000 -DSWEEP_ALLOWED=1e9 -fPIC -shared \
+            "$dir/out/$name.c" -o "$dir/out/$name.so" -lm >/dev/null 2>&1 || return 1
+        timeout 120 "$build/bin/check_model" -exact -lattice 8x64,16x36,64x5,12x48 "$network" \
+            "$dir/out/$name.so" "$name" >/dev/null 2>&1 || return 1
+    done
+}
+
 # judge_cuda NETWORK..: NAME.cu as C, a fiber for every thread.  The host's half needs no
 # optimisation.
 judge_cuda() {
@@ -81,7 +94,7 @@ break_() {
 
 language=c
 break_ 'mirrored kernel not mirrored' emit/prelude/pack.h 's/ ^ mirrored)/ ^ 0)/'
-break_ 'middle product takes one tap' emit/prelude/pack.h 's/part % 3 == 1 ||/part % 3 == 3 ||/'
+break_ 'middle product takes one tap' emit/prelude/pack.h 's/next % 3 == 1;/next % 3 == 3;/'
 break_ 'taps of products exchanged' emit/prelude/sums.h 's/product = 3 \* product + (tap/product = 3 * product + (1 ^ tap/'
 break_ 'patch begins elsewhere' plan/winograd.c 's/ - 1 - n->window.before/ - n->window.before/'
 break_ 'odd parts cut into tiles' emit/prelude/tables.h 's/even &= extent\[axis\] % 2 == 0;/even \&= 1;/'
@@ -91,16 +104,16 @@ break_ 'drop the wrap' emit/prelude/tables.h 's/    if (!w->circular\[axis\])$/ 
 break_ 'shift a tap' emit/prelude/tables.h 's/+ a->tap\[axis\] - w->before/+ a->tap[axis] + 1 - w->before/'
 break_ 'swap strides of taps and inputs' emit/prelude/pack.h \
     's/tap \* stride_tap + in \* stride_in/tap * stride_in + in * stride_tap/'
-break_ 'skip the sites behind whole tiles' plan/lower.c 's/if (size > 1 \&\&/if (size > 99 \&\&/'
+break_ 'skip the sites behind whole tiles' plan/lower.c 's/size = next_tile(size))/size = 0)/'
 break_ 'forget to clear the ghost' plan/lower_value.c \
     's/arg_int(b, row \* LANES)/arg_int(b, 0 * row)/'
 break_ 'take the halo from its own part' emit/prelude/tables.h \
     's/to - floor_div(to, grid) \* grid/at[axis]/'
 break_ 'fill no halo' plan/lower_value.c 's/kind == NEAR_FORWARD || kind == NEAR_BACKWARD/0/'
 break_ 'lose the sum of the last part' emit/prelude/join.h \
-    's/lane < parts->samples \* parts->count; lane++/lane < parts->samples * parts->count - 1; lane++/'
+    's/part < count; part++)$/part < count - 1; part++)/'
 break_ 'share a gradient with part 0 alone' emit/prelude/join.h \
-    's/from\[lane \/ parts->count \* parts->count\]/from[lane]/'
+    's/to\[lane + part\] = from\[lane\]/to[lane + part] = part ? 0 : from[lane]/'
 break_ 'slope of the wrong branch' plan/value.c \
     's/vx_op3(b, VX_POS, x\[1\], x\[0\],/vx_op3(b, VX_POS, x[0], x[0],/'
 break_ 'lose lanes 8 to 15' emit/prelude/vec512.h \
@@ -128,6 +141,20 @@ break_ 'the last biases left out' plan/lower_weight.c \
 break_ 'biases of a strip counted again in the next' plan/lower_chain.c \
     's/call_on(l, "clear", pool, strip_buffer(l, pool))/(void)0/'
 break_ 'forward blocks for every shard' emit/kernel.c 's/blocks \* call->shard \/ shards/0 * shards/'
+
+judge=judge_swept
+networks=$source/tests/kernels/archs/sweep.arch
+[ "$part" = cuda ] || judge_swept $networks ||
+    { echo "the unbroken generator of sweeps fails already"; exit 1; }
+break_ 'sweep: a ring too small' plan/sweep.c 's/bands->lag - maker->lag + r->before + 1/bands->lag - maker->lag + 1/'
+break_ 'sweep: no waiting for the next band' plan/sweep.c 's/maker->lag + r->after);/maker->lag);/'
+break_ 'sweep: no band before the part' plan/sweep.c 's/bands->before + r->before/bands->before/'
+break_ 'sweep: windows of an adjoint not mirrored' plan/sweep.c 's/mirrored ? after : before, mirrored ? before : after/before, after/'
+break_ 'sweep: sums of bands beyond the part' emit/sweep.c 's/band >= 0 \&\& band < f->parts.bands;/1;/'
+break_ 'sweep: input of the part itself' emit/prelude/lanes.h 's/(first + parts->band) % all + all) % all/first + (parts->band % parts->bands + parts->bands) % parts->bands) % all/'
+break_ 'sweep: dL\/dy of every lane' emit/prelude/sums.h 's/dy\[i\] = i == 0;/dy[i] = 1;/'
+break_ 'sweep: sums not scaled' emit/prelude/sums.h 's/to\[i\] += factor \* from/to[i] += from/'
+break_ 'sweep: tiles across bands' emit/cut.c 's/f->extent%d\[0\]) %% 2 == 0/f->extent%d[0]) > 0/'
 
 judge=judge_cuda language=cuda
 networks="$source/archs/task3/st2.arch $source/tests/kernels/archs/padded.arch
