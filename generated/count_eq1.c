@@ -1085,17 +1085,14 @@ INLINE void add_scaled(real *restrict to, const real *restrict from, const real 
     for (; count >= 16; count -= 16, to += 16, from += 16)
         for (int i = 0; i < 16; i++)
             to[i] += factor * from[i];
+    for (int64_t i = 0; i < count; i++)
+        to[i] += factor * from[i];
 }
 
 INLINE void set_slope(real *dy)
 {
     for (int i = 0; i < ARCH_LANES; i++)
         dy[i] = i == 0;
-}
-
-INLINE void copy_numbers(real *restrict to, const real *restrict from, int64_t count)
-{
-    memcpy(to, from, sizeof(real) * (size_t)count);
 }
 
 INLINE void divide_numbers(real *x, int64_t count, real by)
@@ -1216,7 +1213,8 @@ INLINE int64_t common_divisor(int64_t a, int64_t b)
 /* What nearly fills near memory already waits for far memory now and then. */
 #define NEARLY_FULL 0.1
 
-/* A sweep may take so many times as long as whole parts; large, and all is swept that can be. */
+/* A sweep may take so many times as long as whole parts; large, and all is swept that can be and
+ * does not fit near memory. */
 #ifndef SWEEP_ALLOWED
 #define SWEEP_ALLOWED 1.0
 #endif
@@ -1234,7 +1232,8 @@ INLINE int64_t best_bands(const Sweep *s, double part, const Parts *p, double *f
 {
     int64_t best = 0;
     *factor = HUGE_VAL;
-    for (int64_t n = 2; n * p->grid[0] <= s->most; n++) {
+    const int64_t most = s->most < s->rows ? s->most : s->rows;
+    for (int64_t n = 2; n * p->grid[0] <= most; n++) {
         if (s->rows % (n * p->grid[0]))
             continue;
         const double takes = sweep_factor(s, part, p->count, n);
@@ -1278,6 +1277,8 @@ INLINE int choose_sweep(const Sweep *s, int axes, const int64_t *extent, const D
 {
     Cut cut = {axes, extent, can, batch, 0, HUGE_VAL, *parts};
     const double held = s->whole / (double)parts->count;
+    if (held <= CACHE_BYTES)
+        return 0;
     const double least = cut_cost(&cut, parts) * (1 + s->kernel.far * far_part(held));
     const Parts one = {1, ARCH_LANES, {1, 1, 1, 1}, 0, 0, 0};
     sweep_axis(s, &cut, 0, 1, one);
@@ -1372,7 +1373,7 @@ INLINE void bce_dx(const ArchCall *call, int64_t block, const Parts *parts,
 
 /* ---- this network ---- */
 
-/* The gradient from the winners of the global maximum; the forward pass, and the gradient, by bands. */
+/* Kernels in place of others. */
 enum { OF_WINNERS = ARCH_VJP + 1, OF_SWEEP, OF_SWEEP_BACK };
 
 /* What the phases of a kernel share: the call, the block in work, and where the
@@ -1472,14 +1473,10 @@ static int sweeps(const Frame *f, int64_t batch, int which, int whole, Parts *pa
         {2, 0, 0.749, 0.37, 0.823},
         {3, 1, 1.11, 0.564, 0.776},
     };
-    const SweepKernel kernel = of_kernel[which - OF_SWEEP];
-    const double bytes = bytes_of_fields(f, whole);
-    if (bytes / (double)parts->count <= CACHE_BYTES) {
-        return 0;
-    }
     int64_t rows = 0, most = f->extent1[0];
     rows = common_divisor(rows, f->extent1[0]);
-    const Sweep s = {kernel, rows, most, bytes_of_fields(f, which), bytes};
+    const Sweep s = {of_kernel[which - OF_SWEEP], rows, most,
+    bytes_of_fields(f, which), bytes_of_fields(f, whole)};
     Divisors can = {{0}};
     divisors(f, can);
     return choose_sweep(&s, AXES, f->extent1, &can, batch, parts);
@@ -4397,7 +4394,7 @@ TARGET_AVX512 static void clear_all_sums_avx512(const Frame *f)
 /* take_all_sums */
 TARGET_AVX512 static void take_all_sums_avx512(const Frame *f)
 {
-    copy_numbers(f->sums, f->all_sums, 1824);
+    order_numbers(f->sums, 0, f->all_sums, 1824);
 }
 
 /* set_slope */
@@ -6664,7 +6661,7 @@ TARGET_AVX2 static void clear_all_sums_avx2(const Frame *f)
 /* take_all_sums */
 TARGET_AVX2 static void take_all_sums_avx2(const Frame *f)
 {
-    copy_numbers(f->sums, f->all_sums, 1824);
+    order_numbers(f->sums, 0, f->all_sums, 1824);
 }
 
 /* set_slope */
@@ -8655,7 +8652,7 @@ static void clear_all_sums_plain(const Frame *f)
 /* take_all_sums */
 static void take_all_sums_plain(const Frame *f)
 {
-    copy_numbers(f->sums, f->all_sums, 1824);
+    order_numbers(f->sums, 0, f->all_sums, 1824);
 }
 
 /* set_slope */
@@ -9021,7 +9018,7 @@ static double bound(const int64_t *extent, int64_t batch, ArchWhat what, ArchIsa
     cycles += l->strip1 * strips(part_sites(&f.parts, f.sites1));
     cycles += l->near1_halo * (double)f.near1_halo.sites;
     cycles += l->back1_halo * (double)f.back1_halo.sites;
-    bytes += l->bytes0 * (double)part_sites(&f.parts, f.sites0);
+    bytes += l->bytes0 * (double)f.sites0;
     bytes += l->bytes1 * (double)part_sites(&f.parts, f.sites1);
     cycles += bytes * far_part(work) / 16; /* from the third cache */
     if (batch < 1 || work == 0 || cycles == 0) {

@@ -180,7 +180,7 @@ static double kernel_burst(Bench *b, int threads, Times *first)
     double start = progress_clock(), now;
     int64_t n = 1;
     run_timed(b, threads, first);
-    const int64_t together = 1 + (int64_t)(BENCH_LOOK / first->all);
+    const int64_t together = first->all > 0 ? 1 + (int64_t)(BENCH_LOOK / first->all) : 1;
     while ((now = progress_clock()) - start < BENCH_BURST)
         for (int64_t i = 0; i < together; i++, n++)
             run_once(b, threads);

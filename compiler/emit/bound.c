@@ -100,11 +100,11 @@ static const char *product(Writer *w, const Terms *t, Term k)
     case TERM_ONE: return "l->one * f.single";
     case TERM_SITE:
     case TERM_BYTES:
-        return arena_printf(w->arena, "l->%s * (double)part_sites(&f.parts, f.sites%d)",
-                            name, k.i);
+        return arena_printf(w->arena, "l->%s * (double)%s", name,
+                            emit_part_sites(w, t->p, k.i, "f."));
     case TERM_STRIP:
-        return arena_printf(w->arena, "l->%s * strips(part_sites(&f.parts, f.sites%d))",
-                            name, k.i);
+        return arena_printf(w->arena, "l->%s * strips(%s)", name,
+                            emit_part_sites(w, t->p, k.i, "f."));
     case TERM_HALO:
         return arena_printf(w->arena, "l->%s * (double)f.%s.sites", name, name);
     }

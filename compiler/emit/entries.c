@@ -16,13 +16,21 @@ static int lattice_of(const Program *p, const Shape *shape)
     unreachable();
 }
 
+const char *emit_part_sites(Writer *w, const Program *p, int lattice, const char *f)
+{
+    const char *held = arena_printf(w->arena, "%ssites%d", f, lattice);
+    return emit_has_bands(p, lattice)
+               ? arena_printf(w->arena, "part_sites(&%sparts, %s)", f, held)
+               : held;
+}
+
 /* Sites of all parts; `f`: how a Frame is looked into, "f." or "f->". */
 static const char *whole_sites(Writer *w, const Program *p, int lattice, const char *f)
 {
-    if (emit_is_cut(p, lattice))
-        return arena_printf(w->arena, "part_sites(&%sparts, %ssites%d) * %sparts.count",
-                            f, f, lattice, f);
-    return arena_printf(w->arena, "%ssites%d", f, lattice);
+    const char *of_part = emit_part_sites(w, p, lattice, f);
+    return emit_is_cut(p, lattice)
+               ? arena_printf(w->arena, "%s * %sparts.count", of_part, f)
+               : of_part;
 }
 
 static const char *output_sites(Writer *w, const EmitInput *in, const char *f)

@@ -38,10 +38,7 @@ static void frame_buffers(Writer *w, const Program *p)
 void emit_frame(Writer *w, const Program *p)
 {
     if (emit_kernel_count(p) > WHAT_WINNERS) {
-        w_line(
-            w,
-            "/* The gradient from the winners of the global maximum; the forward pass, and "
-            "the gradient, by bands. */");
+        w_line(w, "/* Kernels in place of others. */");
         w_line(w, "enum { OF_WINNERS = ARCH_VJP + 1, OF_SWEEP, OF_SWEEP_BACK };");
         w_blank(w);
     }

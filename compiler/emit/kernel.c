@@ -14,7 +14,8 @@ static const char *condition(Writer *w, const PhaseUse *use)
     static const char *const when[] = {"", "f->dx", "f->dparams"};
     const char *text = when[use->when];
     if (use->samples != SAMPLES_ANY)
-        return use->samples == SAMPLES_ONE ? "f->single" : "!f->single";
+        text = arena_printf(w->arena, "%s%s%sf->single", text, text[0] ? " && " : "",
+                            use->samples == SAMPLES_ONE ? "" : "!");
     if (use->tiling == TILED_OR_NOT)
         return text;
     return arena_printf(w->arena, "%s%s%sf->tiled%d", text, text[0] ? " && " : "",
@@ -63,7 +64,8 @@ static void sweep_calls(Writer *w, const Program *p, const Kernel *k)
         first = first < b->lag - b->before ? first : b->lag - b->before;
         last = last > b->lag + b->after ? last : b->lag + b->after;
     }
-    w_open(w, "for (int64_t t = %d; t < f->parts.bands + %d; t++)", first, last);
+    const char *more = last ? arena_printf(w->arena, " + %d", last) : "";
+    w_open(w, "for (int64_t t = %d; t < f->parts.bands%s; t++)", first, more);
     for (int i = begin, next; i < end; i = next) {
         const Bands *b = &k->block[i].bands;
         next = same_from(k, i);

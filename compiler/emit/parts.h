@@ -20,8 +20,7 @@ static inline bool emit_is_cut(const Program *p, int lattice)
 /* Whether walks are over a band of a lattice. */
 static inline bool emit_has_bands(const Program *p, int lattice)
 {
-    const Lattice *l = &p->lattice[lattice];
-    return p->kernel[WHAT_SWEEP].used && l->rank > 0 && !l->winners;
+    return p->kernel[WHAT_SWEEP].used && plan_can_band(p, lattice);
 }
 
 /* Windows of a pool stay within a part. */
@@ -59,7 +58,8 @@ void emit_choice(Writer *w, const EmitInput *in);
 /* bound.c: how fast a call can be. */
 void emit_bound(Writer *w, const EmitInput *in);
 
-/* entries.c: what the caller sees. */
+/* entries.c: what the caller sees; the sites of a part, of which a sweep holds a few bands. */
+const char *emit_part_sites(Writer *w, const Program *p, int lattice, const char *f);
 void emit_entries(Writer *w, const EmitInput *in);
 void emit_model(Writer *w, const EmitInput *in);
 

@@ -5,6 +5,16 @@
 #include "emit/parts.h"
 #include "plan/cost.h"
 
+/* Whether windows lead to another lattice, and are the first that do. */
+static bool leads_elsewhere(const Program *p, int geometry)
+{
+    const Geometry *g = &p->geometry[geometry];
+    bool first = g->in != g->out && !p->lattice[g->out].tiled;
+    for (int i = 0; i < geometry; i++)
+        first &= p->geometry[i].in != g->in || p->geometry[i].out != g->out;
+    return first;
+}
+
 /* The numbers of bands into which all lattices divide, each band holding what windows reach
  * beyond another, and if it can be whole tiles. */
 static void rows_lines(Writer *w, const Program *p)
@@ -20,6 +30,16 @@ static void rows_lines(Writer *w, const Program *p)
                    "rows = common_divisor(rows, f->extent%d[0] %% 2 ? rows : "
                    "f->extent%d[0] / 2);",
                    of, of);
+        }
+    for (int i = 0; i < p->geometries; i++)
+        if (leads_elsewhere(p, i)) {
+            const Geometry *g = &p->geometry[i];
+            w_open(w, "if (f->extent%d[0] != %d * f->extent%d[0])", g->in,
+                   g->window.stride[0], g->out);
+            w_line(
+                w,
+                "return 0; /* the rows that are left over would be others in bands */");
+            w_close(w, "");
         }
     for (int i = 0; i < p->geometries; i++) {
         const Geometry *g = &p->geometry[i];
@@ -59,14 +79,9 @@ void emit_sweep_choice(Writer *w, const Program *p)
     sweep_row(w, p, WHAT_SWEEP);
     sweep_row(w, p, WHAT_SWEEP_BACK);
     w_close(w, ";");
-    w_line(w, "const SweepKernel kernel = of_kernel[which - OF_SWEEP];");
-    w_line(w, "const double bytes = bytes_of_fields(f, whole);");
-    w_open(w, "if (bytes / (double)parts->count <= CACHE_BYTES)");
-    w_line(w, "return 0;");
-    w_close(w, "");
     rows_lines(w, p);
-    w_line(w,
-           "const Sweep s = {kernel, rows, most, bytes_of_fields(f, which), bytes};");
+    w_line(w, "const Sweep s = {of_kernel[which - OF_SWEEP], rows, most,");
+    w_line(w, "bytes_of_fields(f, which), bytes_of_fields(f, whole)};");
     w_line(w, "Divisors can = {{0}};");
     w_line(w, "divisors(f, can);");
     w_line(w, "return choose_sweep(&s, AXES, f->extent1, &can, batch, parts);");

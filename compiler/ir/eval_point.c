@@ -33,8 +33,8 @@ Num point_leaky_relu_dx(Num dy, Num y, double slope)
     return (Num){factor * dy.v, factor * dy.m};
 }
 
-/* |x| |f'(x)|, what an error of x makes, and |f(x)|, the rounding of the result. */
-/* A float that would not be normal is 0: that is an error of FLT_MIN, in units of epsilon. */
+/* |x| |f'(x)|, what an error of x makes, and |f(x)|, the rounding of the result.  A float that
+ * would not be normal is 0: that is an error of FLT_MIN, in units of epsilon. */
 Num point_sigmoid(Num x, Num none, double slope)
 {
     (void)none, (void)slope;

@@ -34,8 +34,7 @@ const Ix *ix_sites(Build *b, int lattice)
 
 bool build_has_bands(const Build *b, int lattice)
 {
-    const Lattice *l = &b->p->lattice[lattice];
-    return b->by_bands && l->rank > 0 && !l->winners;
+    return b->by_bands && plan_can_band(b->p, lattice);
 }
 
 const Ix *ix_first(Build *b, int lattice)

@@ -84,6 +84,9 @@ bool fuse_is_sum(Op op);
 /* The pool that ends a walk over windows, or NULL. */
 const Step *fuse_pool(const Group *group);
 
+/* Whether a walk finds the maximum of all sites. */
+bool fuse_has_max(const Graph *g, const Group *group);
+
 /* A convolution or its adjoint by x: a sum over taps and channels at every site. */
 bool fuse_is_conv(const Node *n);
 

@@ -95,3 +95,12 @@ bool fuse_joins_pool(const Fusion *f, int group, Val pool)
     return fuse_covers(g, &graph_node(g, n->arg[0])->shape, n) ||
            !leaves_out(f, group, pool);
 }
+
+bool fuse_has_max(const Graph *g, const Group *group)
+{
+    bool max = false;
+    for (int s = 0; group->kind == GROUP_SITES && s < group->steps; s++)
+        for (int k = 0; k < group->step[s].sinks; k++)
+            max |= graph_node(g, group->step[s].sink[k])->op == OP_GLOBAL_MAX;
+    return max;
+}

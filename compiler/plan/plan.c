@@ -1,5 +1,7 @@
 #include "plan/plan.h"
 
+#include <assert.h>
+
 #include "grad/grad.h"
 #include "opt/opt.h"
 #include "plan/memory.h"
@@ -240,18 +242,16 @@ static void scale_sums(Lower *l, Kernel *k, Val slope)
     CallArg dy = arg_buf(b, lower_buffer(l, slope), NULL),
             own = arg_buf(b, lower_sums(l), NULL), of_all = arg_buf(b, all, NULL),
             size = arg_int(b, count);
-    k->begin = k->end = NULL;
-    const Kernel *whole = &b->p->kernel[WHAT_GRADIENT];
+    assert(k->begins == 1);
+    int clear_own = k->begin[0].phase;
     k->begins = 0;
     add_use(b, &k->begin, &k->begins, 0,
             one_call(b, "clear_all_sums", "clear", 2, (CallArg[]){of_all, size}));
-    k->end = whole->end;
-    k->ends = whole->ends;
     add_use(b, &k->end, &k->ends, 0,
-            one_call(b, "take_all_sums", "copy_numbers", 3,
-                     (CallArg[]){own, of_all, size}));
+            one_call(b, "take_all_sums", "order_numbers", 4,
+                     (CallArg[]){own, arg_int(b, 0), of_all, size}));
     add_use(b, &k->block, &k->blocks, 0, one_call(b, "set_slope", "set_slope", 1, &dy));
-    add_use(b, &k->block, &k->blocks, 0, whole->begin[0].phase);
+    add_use(b, &k->block, &k->blocks, 0, clear_own);
     add_use(
         b, &k->block, &k->blocks, k->blocks,
         one_call(b, "scale_sums", "add_scaled", 4, (CallArg[]){of_all, own, dy, size}));

@@ -304,7 +304,7 @@ enum { TILES_LEAST = 3 };
 
 typedef enum Tiling { TILED_OR_NOT, TILED, UNTILED } Tiling;
 
-/* How many samples a block has, in a call that has more. */
+/* Which calls a phase is for: all, those whose blocks have one sample, the others. */
 typedef enum Samples { SAMPLES_ANY, SAMPLES_ONE, SAMPLES_MORE } Samples;
 
 /* Before the sweep, in it, behind it; the loss, whose derivative is what sums wait for. */
@@ -441,6 +441,12 @@ bool plan_verify(const Program *p, FILE *err);
 static inline const Buffer *plan_buffer(const Program *p, BufId b)
 {
     return &p->buffer[b.i];
+}
+
+/* Whether a lattice has rows. */
+static inline bool plan_can_band(const Program *p, int lattice)
+{
+    return p->lattice[lattice].rank > 0 && !p->lattice[lattice].winners;
 }
 
 static inline int plan_width(const Program *p) /* lanes in one vector register */

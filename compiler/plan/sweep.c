@@ -252,19 +252,6 @@ static void reach_back(Sweeper *z, const Bands *bands)
 }
 
 /* A maximum, other than a sum, takes what it is given, also from bands beyond the part. */
-static bool has_max(const Sweeper *z, const Group *group)
-{
-    bool max = false;
-    for (int s = 0; group->kind == GROUP_SITES && s < group->steps; s++) {
-        const Step *step = &group->step[s], *end = step->pool ? step->pool : step;
-        for (int k = 0; k < end->sinks; k++)
-            max |= at(z, end->sink[k])->op == OP_GLOBAL_MAX;
-        for (int k = 0; k < step->sinks; k++)
-            max |= at(z, step->sink[k])->op == OP_GLOBAL_MAX;
-    }
-    return max;
-}
-
 static void find_bands(Sweeper *z, Arena *a)
 {
     const Fusion *f = z->f;
@@ -282,7 +269,8 @@ static void find_bands(Sweeper *z, Arena *a)
             continue;
         read_group(z, &f->group[i]);
         reach_back(z, bands);
-        z->can &= !has_max(z, &f->group[i]) || (!bands->before && !bands->after);
+        z->can &=
+            !fuse_has_max(f->graph, &f->group[i]) || (!bands->before && !bands->after);
     }
 }
 

@@ -8,8 +8,9 @@
  *
  * Fields hold a few bands only, the *ring*, in which the first follows the last, as rows on a
  * periodic lattice do.  So phases, tables and halos are those of a lattice with so many rows.
- * Where the lattice really ends, nothing wraps: a phase goes on for the bands that later ones
- * still reach, the rows there being those of the next part, made once more from the input.
+ * Where the lattice really ends, nothing wraps: a phase does the bands before a part and behind
+ * it that later ones reach, the rows there being those of other parts, made once more from the
+ * input.
  *
  * A gradient begins where the forward pass ends, with dL/dy.  But if y is one number, and what
  * leads to it from the pools is linear, all gradients of a sample are dL/dy times what they are

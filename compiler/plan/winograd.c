@@ -44,20 +44,11 @@ static bool fits(const Graph *g, const Node *n, const Shape *in, const Shape *ou
 }
 
 /* A maximum must see the sites in their order: the first of the largest wins. */
-static bool has_max(const Graph *g, const Group *group)
-{
-    for (int s = 0; s < group->steps; s++)
-        for (int k = 0; k < group->step[s].sinks; k++)
-            if (graph_node(g, group->step[s].sink[k])->op == OP_GLOBAL_MAX)
-                return true;
-    return false;
-}
-
 bool winograd_walks(const Graph *g, const Group *group)
 {
     const Step *step = &group->step[0];
     const Node *n = graph_node(g, step->root);
-    return !step->load && fuse_is_conv(n) && !has_max(g, group) &&
+    return !step->load && fuse_is_conv(n) && !fuse_has_max(g, group) &&
            fits(g, n, &graph_node(g, n->arg[0])->shape, &n->shape);
 }
 

@@ -79,17 +79,14 @@ INLINE void add_scaled(real *restrict to, const real *restrict from, const real 
     for (; count >= 16; count -= 16, to += 16, from += 16)
         for (int i = 0; i < 16; i++)
             to[i] += factor * from[i];
+    for (int64_t i = 0; i < count; i++)
+        to[i] += factor * from[i];
 }
 
 INLINE void set_slope(real *dy)
 {
     for (int i = 0; i < ARCH_LANES; i++)
         dy[i] = i == 0;
-}
-
-INLINE void copy_numbers(real *restrict to, const real *restrict from, int64_t count)
-{
-    memcpy(to, from, sizeof(real) * (size_t)count);
 }
 
 INLINE void divide_numbers(real *x, int64_t count, real by)

@@ -30,7 +30,8 @@ INLINE int64_t common_divisor(int64_t a, int64_t b)
 /* What nearly fills near memory already waits for far memory now and then. */
 #define NEARLY_FULL 0.1
 
-/* A sweep may take so many times as long as whole parts; large, and all is swept that can be. */
+/* A sweep may take so many times as long as whole parts; large, and all is swept that can be and
+ * does not fit near memory. */
 #ifndef SWEEP_ALLOWED
 #define SWEEP_ALLOWED 1.0
 #endif
@@ -48,7 +49,8 @@ INLINE int64_t best_bands(const Sweep *s, double part, const Parts *p, double *f
 {
     int64_t best = 0;
     *factor = HUGE_VAL;
-    for (int64_t n = 2; n * p->grid[0] <= s->most; n++) {
+    const int64_t most = s->most < s->rows ? s->most : s->rows;
+    for (int64_t n = 2; n * p->grid[0] <= most; n++) {
         if (s->rows % (n * p->grid[0]))
             continue;
         const double takes = sweep_factor(s, part, p->count, n);
@@ -92,6 +94,8 @@ INLINE int choose_sweep(const Sweep *s, int axes, const int64_t *extent, const D
 {
     Cut cut = {axes, extent, can, batch, 0, HUGE_VAL, *parts};
     const double held = s->whole / (double)parts->count;
+    if (held <= CACHE_BYTES)
+        return 0;
     const double least = cut_cost(&cut, parts) * (1 + s->kernel.far * far_part(held));
     const Parts one = {1, ARCH_LANES, {1, 1, 1, 1}, 0, 0, 0};
     sweep_axis(s, &cut, 0, 1, one);

@@ -16,6 +16,12 @@ enum { AXES = 2 };
 
 #include "pack.h"
 
+#include "lanes.h"
+
+#include "bound.h"
+
+#include "sweep.h"
+
 enum { WINDOWS = 2000, TABLE_MAX = 4 * 4 * 9 * 9 };
 
 static uint64_t random_state = 3;
@@ -374,9 +380,47 @@ static void test_pack_matrix(void **state)
     }
 }
 
+/* Where a sweep is chosen, all lattices divide into its bands, and those into windows. */
+static void test_choose_sweep(void **state)
+{
+    (void)state;
+    int swept = 0;
+    for (int n = 0; n < WINDOWS; n++) {
+        const int64_t extent[] = {between(1, 300), between(1, 60)};
+        const int64_t rows = extent[0] / between(1, 4),
+                      most = extent[0] / between(1, 3);
+        Divisors can = {{0}};
+        for (int axis = 0; axis < 2; axis++)
+            for (int64_t k = 1; k <= ARCH_LANES; k++)
+                can[axis][k] = (unsigned char)(extent[axis] % k ? 0 : 2);
+        const int alone = between(0, 1);
+        const double bytes = 1e3 * (double)(extent[0] * extent[1]);
+        const Sweep s = {
+            {between(1, 5), alone, 1, 0.5, 1},
+            rows, most, bytes, bytes
+        };
+        Parts p =
+            choose_parts(2, extent, (const Divisors *)&can, between(1, 20), bytes);
+        const Parts uncut = p;
+        if (!choose_sweep(&s, 2, extent, (const Divisors *)&can, 16, &p)) {
+            assert_memory_equal(&p, &uncut, sizeof p);
+            continue;
+        }
+        swept++;
+        assert_true(bytes / (double)uncut.count > CACHE_BYTES);
+        assert_int_equal(p.ring, s.kernel.ring);
+        assert_true(p.bands > 1 && p.bands * p.grid[0] <= most);
+        assert_int_equal(rows % (p.bands * p.grid[0]), 0);
+        assert_true(can[0][p.grid[0]] && can[1][p.grid[1]]);
+        assert_true(!alone || p.samples == 1);
+    }
+    assert_true(swept > WINDOWS / 20);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_near_and_back),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_choose_sweep),
+                                       cmocka_unit_test(test_near_and_back),
                                        cmocka_unit_test(test_parts_see_the_whole),
                                        cmocka_unit_test(test_choose_parts),
                                        cmocka_unit_test(test_cover),
