@@ -577,7 +577,7 @@ INLINE void go_to_band(Field *f, const Parts *parts)
 INLINE void field_lanes(Field *f, const ArchCall *call, int64_t block, const Parts *parts,
                         int64_t stride, int by_index)
 {
-    f->lanes = 0;
+    f->lanes = 0, f->first[0] = 0;
     f->apart = f->extent ? 1 : (int)parts->count;
     for (int64_t s = 0; s < parts->samples; s++) {
         const int64_t sample = block * parts->samples + s;
