@@ -65,7 +65,8 @@ typedef unsigned char Divisors[ARCH_AXES_MAX][ARCH_LANES + 1];
 #ifndef CACHE_BYTES
 #define CACHE_BYTES (1 << 20)
 #endif
-#define CACHE_MISS 0.25 /* each time twice as large */
+#define CACHE_MISS 0.25 /* each time twice as large, at most: */
+#define MISS_OF_FAR 0.45 /* ... of what it takes longer if all comes from far memory */
 #define NO_TILES 1.3    /* what convolutions without tiles take */
 
 /* A search for the cheapest way to cut a lattice. */
@@ -75,6 +76,7 @@ typedef struct Cut {
     const Divisors *can;
     int64_t samples; /* of the batch                          */
     double bytes;    /* of a block that is not cut            */
+    double miss;     /* longer, each time that is twice as large */
     double least;
     Parts best;
 } Cut;
@@ -94,7 +96,7 @@ INLINE double cut_cost(const Cut *cut, const Parts *p)
     const double cost =
         more * (sites + 1 + 0.15 * (reached - sites)) / (double)samples;
     const double excess = log2(cut->bytes / (double)p->count / CACHE_BYTES);
-    return excess > 0 ? cost * (1 + CACHE_MISS * excess) : cost;
+    return excess > 0 ? cost * (1 + cut->miss * excess) : cost;
 }
 
 INLINE void cut_axis(Cut *cut, int axis, Parts p)
@@ -125,12 +127,13 @@ INLINE int worth_cutting(int64_t batch, double bytes)
     return batch < ARCH_LANES || bytes > CACHE_BYTES;
 }
 
-/* How the lattices of a batch are cut. */
+/* How the lattices of a batch are cut; `far`: longer, if all came from far memory. */
 INLINE Parts choose_parts(int axes, const int64_t *extent, const Divisors *can, int64_t batch,
-                          double bytes)
+                          double bytes, double far)
 {
+    const double miss = MISS_OF_FAR * far < CACHE_MISS ? MISS_OF_FAR * far : CACHE_MISS;
     const Parts one = {1, ARCH_LANES, {1, 1, 1, 1}, 0, 0, 0};
-    Cut cut = {axes, extent, can, batch, bytes, HUGE_VAL, one};
+    Cut cut = {axes, extent, can, batch, bytes, miss, HUGE_VAL, one};
     if (worth_cutting(batch, bytes))
         cut_axis(&cut, 0, cut.best);
     return cut.best;
@@ -1275,7 +1278,7 @@ INLINE void sweep_axis(const Sweep *s, Cut *cut, int axis, double part, Parts p)
 INLINE int choose_sweep(const Sweep *s, int axes, const int64_t *extent, const Divisors *can,
                         int64_t batch, Parts *parts)
 {
-    Cut cut = {axes, extent, can, batch, 0, HUGE_VAL, *parts};
+    Cut cut = {axes, extent, can, batch, 0, 0, HUGE_VAL, *parts};
     const double held = s->whole / (double)parts->count;
     if (held <= CACHE_BYTES)
         return 0;
@@ -1468,12 +1471,14 @@ static double bytes_of_fields(const Frame *f, int which)
 /* How a kernel wants the lattices cut. */
 static Parts parts_of(const Frame *f, int64_t batch, int which)
 {
+    /* longer, if all fields came from far memory */
+    static const double far[] = {0.332, 0.873, 0.81, 0, 0.332};
     const double bytes = bytes_of_fields(f, which);
     Divisors can = {{0}};
     if (worth_cutting(batch, bytes)) {
         divisors(f, can);
     }
-    return choose_parts(AXES, f->extent1, &can, batch, bytes);
+    return choose_parts(AXES, f->extent1, &can, batch, bytes, far[which]);
 }
 
 /* Whether a kernel sweeps in bands in place of another, and then into which parts it has

@@ -1,6 +1,7 @@
 #include <inttypes.h>
 
 #include "emit/parts.h"
+#include "plan/cost.h"
 
 static const char *numbers(Writer *w, const int *value, int count)
 {
@@ -130,18 +131,32 @@ static void emit_divisors(Writer *w)
     w_blank(w);
 }
 
+/* Of each kernel. */
+static const char *far_numbers(Writer *w, const Program *p)
+{
+    const char *text = "";
+    for (int what = 0; what < emit_kernel_count(p); what++) {
+        const Kernel *k = &p->kernel[what];
+        text = arena_printf(w->arena, "%s%s%.3g", text, what ? ", " : "",
+                            k->used ? cost_far(p, k) : 0);
+    }
+    return text;
+}
+
 /* How a kernel would have its lattices cut. */
 static void emit_parts(Writer *w, const Program *p)
 {
     w_line(w, "/* How a kernel wants the lattices cut. */");
     w_line(w, "static Parts parts_of(const Frame *f, int64_t batch, int which)");
     w_brace(w);
+    w_line(w, "/* longer, if all fields came from far memory */");
+    w_line(w, "static const double far[] = {%s};", far_numbers(w, p));
     w_line(w, "const double bytes = bytes_of_fields(f, which);");
     w_line(w, "Divisors can = {{0}};");
     w_open(w, "if (worth_cutting(batch, bytes))");
     w_line(w, "divisors(f, can);");
     w_close(w, "");
-    w_line(w, "return choose_parts(AXES, f->extent1, &can, batch, bytes);");
+    w_line(w, "return choose_parts(AXES, f->extent1, &can, batch, bytes, far[which]);");
     w_close(w, "");
     w_blank(w);
     if (p->kernel[WHAT_SWEEP].used)

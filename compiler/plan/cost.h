@@ -78,6 +78,9 @@ typedef struct CostLine {
 
 CostLine cost_line(const Program *p, const Kernel *k, Arena *a);
 
+/* How much longer a kernel takes where all of its fields come from far memory. */
+double cost_far(const Program *p, const Kernel *k);
+
 /* How a sweep compares with a kernel that walks whole parts: work beyond the part, in
  * bands; how much longer it takes where all fields come from far memory; sites' work that goes
  * into beginning a band. */

@@ -189,32 +189,54 @@ CostLine cost_line(const Program *p, const Kernel *k, Arena *a)
     return line;
 }
 
-/* ---- sweeps ---- */
+/* ---- far memory ---- */
 
-CostSweep cost_sweep(const Program *p, const Kernel *k)
+enum { ROWS = 64 }; /* of a lattice that leaves near memory */
+
+static const int64_t *far_sites(const Program *p, Arena *a)
 {
-    enum {
-        ROWS = 64,  /* of a lattice that leaves near memory */
-        BEGIN = 200 /* cycles of a phase, as measured      */
-    };
-    Arena *a = arena_new();
     int64_t extent[AXES_MAX], *sites = NEW_ARRAY(a, int64_t, p->lattices);
     for (int axis = 0; axis < p->graph->rank; axis++)
         extent[axis] = p->graph->fixed[axis] ? p->graph->fixed[axis] : ROWS;
     cost_sites(p, extent, sites);
-    const CostSites at = {.sites = sites};
+    return sites;
+}
+
+double cost_far(const Program *p, const Kernel *k)
+{
+    Arena *a = arena_new();
+    const CostSites at = {.sites = far_sites(p, a)};
+    Cost sum;
+    double all = cost_block(p, k, &at, &sum);
+    arena_free(a);
+    return all > 0 ? sum.bytes / FAR_BYTES_A_CYCLE / all : 0;
+}
+
+/* Tiles are done four at once, so that a band leaves one or two places of these empty. */
+static double begin_band(const PhaseUse *use, double cycles_of_site)
+{
+    enum { BEGIN = 200, PLACES = 6 }; /* cycles, as measured; sites */
+    if (use->bands.stage != STAGE_SWEPT)
+        return 0;
+    return use->tiling == TILED ? BEGIN + PLACES * cycles_of_site : BEGIN;
+}
+
+CostSweep cost_sweep(const Program *p, const Kernel *k)
+{
+    Arena *a = arena_new();
+    const CostSites at = {.sites = far_sites(p, a)};
+    const double sites = (double)at.sites[1];
     Cost sum;
     double all = cost_block(p, k, &at, &sum), more = 0, begin = 0;
     for (int i = 0; i < k->blocks; i++) {
         const PhaseUse *use = &k->block[i];
-        if (!cost_runs(p, use, sites))
+        if (!cost_runs(p, use, at.sites))
             continue;
         Cost c = cost_phase(p, &p->phase[use->phase], &at);
-        begin += use->bands.stage == STAGE_SWEPT ? BEGIN : 0;
-        more += (use->bands.before + use->bands.after) *
-                cost_cycles(p, &c, cost_busiest(p, &c));
+        double cycles = cost_cycles(p, &c, cost_busiest(p, &c));
+        begin += begin_band(use, cycles / sites);
+        more += (use->bands.before + use->bands.after) * cycles;
     }
     arena_free(a);
-    return (CostSweep){more / all, sum.bytes / FAR_BYTES_A_CYCLE / all,
-                       begin * (double)sites[1] / all};
+    return (CostSweep){more / all, cost_far(p, k), begin * sites / all};
 }

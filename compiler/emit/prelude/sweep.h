@@ -92,7 +92,7 @@ INLINE void sweep_axis(const Sweep *s, Cut *cut, int axis, double part, Parts p)
 INLINE int choose_sweep(const Sweep *s, int axes, const int64_t *extent, const Divisors *can,
                         int64_t batch, Parts *parts)
 {
-    Cut cut = {axes, extent, can, batch, 0, HUGE_VAL, *parts};
+    Cut cut = {axes, extent, can, batch, 0, 0, HUGE_VAL, *parts};
     const double held = s->whole / (double)parts->count;
     if (held <= CACHE_BYTES)
         return 0;

@@ -223,13 +223,14 @@ static void test_choose_parts(void **state)
         for (int d = 0; d < 2; d++)
             for (int by = 1; by <= ARCH_LANES; by++)
                 can[d][by] = extent[d] % by == 0;
-        Parts p = choose_parts(2, extent, &can, batch, bytes);
+        Parts p = choose_parts(2, extent, &can, batch, bytes, 1);
         assert_int_equal(p.count, p.grid[0] * p.grid[1]);
         assert_int_equal(p.samples, ARCH_LANES / p.count);
         assert_true(can[0][p.grid[0]] && can[1][p.grid[1]]);
         if (batch >= ARCH_LANES && bytes <= CACHE_BYTES)
             assert_int_equal(p.count, 1);
-        Cut all = {2, extent, (const Divisors *)&can, batch, bytes, HUGE_VAL, p};
+        Cut all = {2,        extent, (const Divisors *)&can, batch, bytes, CACHE_MISS,
+                   HUGE_VAL, p};
         cut_axis(&all, 0,
                  (Parts){
                      1, ARCH_LANES, {1, 1, 1, 1},
@@ -400,7 +401,7 @@ static void test_choose_sweep(void **state)
             rows, most, bytes, bytes
         };
         Parts p =
-            choose_parts(2, extent, (const Divisors *)&can, between(1, 20), bytes);
+            choose_parts(2, extent, (const Divisors *)&can, between(1, 20), bytes, 1);
         const Parts uncut = p;
         if (!choose_sweep(&s, 2, extent, (const Divisors *)&can, 16, &p)) {
             assert_memory_equal(&p, &uncut, sizeof p);
