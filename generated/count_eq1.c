@@ -77,12 +77,14 @@ typedef struct Cut {
     int64_t samples; /* of the batch                          */
     double bytes;    /* of a block that is not cut            */
     double miss;     /* longer, each time that is twice as large */
+    double (*cost)(const struct Cut *, Parts *);
+    const struct Sweep *sweep; /* what that needs to know, if parts are swept */
     double least;
     Parts best;
 } Cut;
 
 /* Work of one sample, in sites: whole tiles of two, and a little for a halo of one site. */
-INLINE double cut_cost(const Cut *cut, const Parts *p)
+INLINE double cut_cost(const Cut *cut, Parts *p)
 {
     double sites = 1, reached = 1, more = 1;
     for (int axis = 0; axis < cut->axes; axis++) {
@@ -103,7 +105,7 @@ INLINE void cut_axis(Cut *cut, int axis, Parts p)
 {
     if (axis == cut->axes || axis == AXES) {
         p.samples = ARCH_LANES / p.count;
-        const double cost = cut_cost(cut, &p);
+        const double cost = cut->cost(cut, &p);
         if (cost >= cut->least)
             return;
         cut->least = cost;
@@ -133,7 +135,7 @@ INLINE Parts choose_parts(int axes, const int64_t *extent, const Divisors *can, 
 {
     const double miss = MISS_OF_FAR * far < CACHE_MISS ? MISS_OF_FAR * far : CACHE_MISS;
     const Parts one = {1, ARCH_LANES, {1, 1, 1, 1}, 0, 0, 0};
-    Cut cut = {axes, extent, can, batch, bytes, miss, HUGE_VAL, one};
+    Cut cut = {axes, extent, can, batch, bytes, miss, cut_cost, NULL, HUGE_VAL, one};
     if (worth_cutting(batch, bytes))
         cut_axis(&cut, 0, cut.best);
     return cut.best;
@@ -1248,43 +1250,31 @@ INLINE int64_t best_bands(const Sweep *s, double part, const Parts *p, double *f
     return best;
 }
 
-INLINE void sweep_axis(const Sweep *s, Cut *cut, int axis, double part, Parts p)
+/* Of parts of which one fills a block, if it must be so; chooses their bands. */
+INLINE double sweep_cost(const Cut *cut, Parts *p)
 {
-    if (axis == cut->axes || axis == AXES) {
-        double factor;
-        p.samples = ARCH_LANES / p.count;
-        if (s->kernel.alone && p.samples > 1)
-            return;
-        p.bands = best_bands(s, part, &p, &factor);
-        p.ring = s->kernel.ring;
-        const double cost = cut_cost(cut, &p) * factor;
-        if (cost >= cut->least)
-            return;
-        cut->least = cost;
-        cut->best = p;
-        return;
-    }
-    const int64_t most = ARCH_LANES / p.count, before = p.count;
-    for (int64_t n = 1; n <= most; n++) {
-        if (!(*cut->can)[axis][n])
-            continue;
-        p.grid[axis] = n;
-        p.count = before * n;
-        sweep_axis(s, cut, axis + 1, part * (double)(cut->extent[axis] / n), p);
-    }
+    const Sweep *s = cut->sweep;
+    double part = 1, factor;
+    if (s->kernel.alone && p->samples > 1)
+        return HUGE_VAL;
+    for (int axis = 0; axis < cut->axes; axis++)
+        part *= (double)(cut->extent[axis] / p->grid[axis]);
+    p->bands = best_bands(s, part, p, &factor);
+    p->ring = s->kernel.ring;
+    return cut_cost(cut, p) * factor;
 }
 
 /* Whether a sweep takes less time than `parts`, and then its parts in their place. */
 INLINE int choose_sweep(const Sweep *s, int axes, const int64_t *extent, const Divisors *can,
                         int64_t batch, Parts *parts)
 {
-    Cut cut = {axes, extent, can, batch, 0, 0, HUGE_VAL, *parts};
+    Cut cut = {axes, extent, can, batch, 0, 0, sweep_cost, s, HUGE_VAL, *parts};
     const double held = s->whole / (double)parts->count;
     if (held <= CACHE_BYTES)
         return 0;
     const double least = cut_cost(&cut, parts) * (1 + s->kernel.far * far_part(held));
     const Parts one = {1, ARCH_LANES, {1, 1, 1, 1}, 0, 0, 0};
-    sweep_axis(s, &cut, 0, 1, one);
+    cut_axis(&cut, 0, one);
     if (cut.least >= SWEEP_ALLOWED * least)
         return 0;
     *parts = cut.best;

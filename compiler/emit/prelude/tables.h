@@ -51,12 +51,14 @@ typedef struct Cut {
     int64_t samples; /* of the batch                          */
     double bytes;    /* of a block that is not cut            */
     double miss;     /* longer, each time that is twice as large */
+    double (*cost)(const struct Cut *, Parts *);
+    const struct Sweep *sweep; /* what that needs to know, if parts are swept */
     double least;
     Parts best;
 } Cut;
 
 /* Work of one sample, in sites: whole tiles of two, and a little for a halo of one site. */
-INLINE double cut_cost(const Cut *cut, const Parts *p)
+INLINE double cut_cost(const Cut *cut, Parts *p)
 {
     double sites = 1, reached = 1, more = 1;
     for (int axis = 0; axis < cut->axes; axis++) {
@@ -77,7 +79,7 @@ INLINE void cut_axis(Cut *cut, int axis, Parts p)
 {
     if (axis == cut->axes || axis == AXES) {
         p.samples = ARCH_LANES / p.count;
-        const double cost = cut_cost(cut, &p);
+        const double cost = cut->cost(cut, &p);
         if (cost >= cut->least)
             return;
         cut->least = cost;
@@ -107,7 +109,7 @@ INLINE Parts choose_parts(int axes, const int64_t *extent, const Divisors *can, 
 {
     const double miss = MISS_OF_FAR * far < CACHE_MISS ? MISS_OF_FAR * far : CACHE_MISS;
     const Parts one = {1, ARCH_LANES, {1, 1, 1, 1}, 0, 0, 0};
-    Cut cut = {axes, extent, can, batch, bytes, miss, HUGE_VAL, one};
+    Cut cut = {axes, extent, can, batch, bytes, miss, cut_cost, NULL, HUGE_VAL, one};
     if (worth_cutting(batch, bytes))
         cut_axis(&cut, 0, cut.best);
     return cut.best;

@@ -229,8 +229,10 @@ static void test_choose_parts(void **state)
         assert_true(can[0][p.grid[0]] && can[1][p.grid[1]]);
         if (batch >= ARCH_LANES && bytes <= CACHE_BYTES)
             assert_int_equal(p.count, 1);
-        Cut all = {2,        extent, (const Divisors *)&can, batch, bytes, CACHE_MISS,
-                   HUGE_VAL, p};
+        Cut all = {2,        extent, (const Divisors *)&can,
+                   batch,    bytes,  CACHE_MISS,
+                   cut_cost, NULL,   HUGE_VAL,
+                   p};
         cut_axis(&all, 0,
                  (Parts){
                      1, ARCH_LANES, {1, 1, 1, 1},
