@@ -65,9 +65,10 @@ void emit_model(Writer *w, const EmitInput *in);
 
 /* Fixed text, embedded from prelude/ at build time. */
 extern const char prelude_arch_model[], prelude_entries[], prelude_entries_loss[],
-    prelude_tables[], prelude_bound[], prelude_lanes[], prelude_join[], prelude_sweep[],
-    prelude_winners[], prelude_sums[], prelude_loss[], prelude_pack[], prelude_vec512[],
-    prelude_vec256[], prelude_vec128[], prelude_vec_any[], prelude_vec_exp[];
+    prelude_parts[], prelude_tables[], prelude_bound[], prelude_lanes[], prelude_join[],
+    prelude_sweep[], prelude_winners[], prelude_sums[], prelude_loss[], prelude_pack[],
+    prelude_vec512[], prelude_vec256[], prelude_vec128[], prelude_vec_any[],
+    prelude_vec_exp[];
 
 static inline const Node *emit_output(const EmitInput *in)
 {

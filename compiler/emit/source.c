@@ -33,8 +33,9 @@ const char *emit_source(const EmitInput *in, Arena *a)
     w_begin(&w, a);
     emit_banner(&w, in, ".c");
     emit_basics(&w, in);
-    static const char *const prelude[] = {prelude_tables, prelude_lanes, prelude_bound,
-                                          prelude_join,   prelude_sums,  prelude_pack};
+    static const char *const prelude[] = {prelude_parts, prelude_tables, prelude_lanes,
+                                          prelude_bound, prelude_join,   prelude_sums,
+                                          prelude_pack};
     for (size_t i = 0; i < countof(prelude); i++) {
         w_text(&w, prelude[i]);
         w_blank(&w);

@@ -97,7 +97,7 @@ break_ 'mirrored kernel not mirrored' emit/prelude/pack.h 's/ ^ mirrored)/ ^ 0)/
 break_ 'middle product takes one tap' emit/prelude/pack.h 's/next % 3 == 1;/next % 3 == 3;/'
 break_ 'taps of products exchanged' emit/prelude/sums.h 's/product = 3 \* product + (tap/product = 3 * product + (1 ^ tap/'
 break_ 'patch begins elsewhere' plan/winograd.c 's/ - 1 - n->window.before/ - n->window.before/'
-break_ 'odd parts cut into tiles' emit/prelude/tables.h 's/even &= extent\[axis\] % 2 == 0;/even \&= 1;/'
+break_ 'odd parts cut into tiles' emit/prelude/parts.h 's/even &= extent\[axis\] % 2 == 0;/even \&= 1;/'
 break_ 'sums of corners left out' plan/winograd_weight.c 's/digit(w, k, axis) == 1;/digit(w, k, axis) == 1 \&\& axis;/'
 break_ 'panel of another width' plan/outer.c 's/(int64_t)wide \* LANES}/(int64_t)wide * LANES + LANES}/'
 break_ 'drop the wrap' emit/prelude/tables.h 's/    if (!w->circular\[axis\])$/    if (1)/'

@@ -10,6 +10,8 @@
 #define INLINE static inline __attribute__((unused))
 typedef float real;
 enum { AXES = 2 };
+#include "parts.h"
+
 #include "tables.h"
 
 #include "sums.h"
