@@ -67,19 +67,29 @@ static void *spread_x(const Calls *k, const int64_t *stride, int64_t size,
     return x;
 }
 
+/* Samples, channels and axes from slow to fast: as x comes, axes turned around, channels last,
+ * all turned around. */
+enum { ORDERS = 4 };
+
+static void order_of(int number, int rank, int *order)
+{
+    int last = 1 + rank;
+    for (int d = 0; d <= last; d++)
+        order[d] = number == 3                ? last - d
+                   : number == 1 && d > 1     ? 2 + last - d
+                   : number == 2 && d == last ? 1
+                   : number == 2 && d > 0     ? d + 1
+                                              : d;
+}
+
 static void check_x(Calls *k, const Answer *wanted)
 {
-    /* As it comes, axes transposed, channels last, samples last. */
-    static const int order[][STRIDES] = {
-        {0, 1, 2, 3},
-        {0, 1, 3, 2},
-        {0, 2, 3, 1},
-        {3, 2, 1, 0}
-    };
-    for (int o = 0; o < 4; o++)
+    for (int o = 0; o < ORDERS; o++)
         for (int type = ARCH_I8; type <= (o % 3 ? ARCH_I8 : ARCH_F64); type++) {
             ArchCall call = plain_call(k);
-            int64_t size = strides_of(k, order[o], 3 * (o % 2), call.x_stride);
+            int order[STRIDES];
+            order_of(o, k->m->rank, order);
+            int64_t size = strides_of(k, order, 3 * (o % 2), call.x_stride);
             void *x = spread_x(k, call.x_stride, size, (ArchType)type);
             call.x = x;
             call.x_type = (ArchType)type;
@@ -229,7 +239,7 @@ int main(int argc, char **argv)
     const Graph *g = graph_read(argv[1], a);
     Calls k = {.m = model_load(argv[2], argv[3]), .instances = 1};
     k.tally.name = k.m->name;
-    int64_t extent[ARCH_AXES_MAX] = {6, 4};
+    int64_t extent[ARCH_AXES_MAX] = {6, 4, 2, 2};
     for (int d = 0; d < g->rank; d++)
         if (g->fixed[d])
             extent[d] = g->fixed[d];
