@@ -1264,13 +1264,19 @@ INLINE double sweep_cost(const Cut *cut, Parts *p)
     return cut_cost(cut, p) * factor;
 }
 
+/* Whether there is anything to gain: not if the fields of a block fit near memory. */
+INLINE int worth_sweeping(double bytes, const Parts *parts)
+{
+    return bytes / (double)parts->count > CACHE_BYTES;
+}
+
 /* Whether a sweep takes less time than `parts`, and then its parts in their place. */
 INLINE int choose_sweep(const Sweep *s, int axes, const int64_t *extent, const Divisors *can,
                         int64_t batch, Parts *parts)
 {
     Cut cut = {axes, extent, can, batch, 0, 0, sweep_cost, s, HUGE_VAL, *parts};
     const double held = s->whole / (double)parts->count;
-    if (held <= CACHE_BYTES)
+    if (!worth_sweeping(s->whole, parts))
         return 0;
     const double least = cut_cost(&cut, parts) * (1 + s->kernel.far * far_part(held));
     const Parts one = {1, ARCH_LANES, {1, 1, 1, 1}, 0, 0, 0};
@@ -1479,6 +1485,10 @@ static int sweeps(const Frame *f, int64_t batch, int which, int whole, Parts *pa
         {2, 0, 0.0402, 0.332, 3.01},
         {0, 0, 0, 0, 0},
     };
+    const double bytes = bytes_of_fields(f, whole);
+    if (!worth_sweeping(bytes, parts)) {
+        return 0;
+    }
     int64_t rows = 0, most = f->extent1[0];
     rows = common_divisor(rows, f->extent1[0]);
     rows = common_divisor(rows, f->extent2[0]);
@@ -1486,7 +1496,7 @@ static int sweeps(const Frame *f, int64_t batch, int which, int whole, Parts *pa
         return 0; /* the rows that are left over would be others in bands */
     }
     const Sweep s = {of_kernel[which - OF_SWEEP], rows, most,
-    bytes_of_fields(f, which), bytes_of_fields(f, whole)};
+    bytes_of_fields(f, which), bytes};
     Divisors can = {{0}};
     divisors(f, can);
     return choose_sweep(&s, AXES, f->extent1, &can, batch, parts);

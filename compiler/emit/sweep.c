@@ -79,9 +79,13 @@ void emit_sweep_choice(Writer *w, const Program *p)
     sweep_row(w, p, WHAT_SWEEP);
     sweep_row(w, p, WHAT_SWEEP_BACK);
     w_close(w, ";");
+    w_line(w, "const double bytes = bytes_of_fields(f, whole);");
+    w_open(w, "if (!worth_sweeping(bytes, parts))");
+    w_line(w, "return 0;");
+    w_close(w, "");
     rows_lines(w, p);
     w_line(w, "const Sweep s = {of_kernel[which - OF_SWEEP], rows, most,");
-    w_line(w, "bytes_of_fields(f, which), bytes_of_fields(f, whole)};");
+    w_line(w, "bytes_of_fields(f, which), bytes};");
     w_line(w, "Divisors can = {{0}};");
     w_line(w, "divisors(f, can);");
     w_line(w, "return choose_sweep(&s, AXES, f->extent1, &can, batch, parts);");

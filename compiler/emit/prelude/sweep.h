@@ -76,13 +76,19 @@ INLINE double sweep_cost(const Cut *cut, Parts *p)
     return cut_cost(cut, p) * factor;
 }
 
+/* Whether there is anything to gain: not if the fields of a block fit near memory. */
+INLINE int worth_sweeping(double bytes, const Parts *parts)
+{
+    return bytes / (double)parts->count > CACHE_BYTES;
+}
+
 /* Whether a sweep takes less time than `parts`, and then its parts in their place. */
 INLINE int choose_sweep(const Sweep *s, int axes, const int64_t *extent, const Divisors *can,
                         int64_t batch, Parts *parts)
 {
     Cut cut = {axes, extent, can, batch, 0, 0, sweep_cost, s, HUGE_VAL, *parts};
     const double held = s->whole / (double)parts->count;
-    if (held <= CACHE_BYTES)
+    if (!worth_sweeping(s->whole, parts))
         return 0;
     const double least = cut_cost(&cut, parts) * (1 + s->kernel.far * far_part(held));
     const Parts one = {1, ARCH_LANES, {1, 1, 1, 1}, 0, 0, 0};
