@@ -1,4 +1,4 @@
-#include "plan/print_cost.h"
+#include "plan/print.h"
 
 static void print_count(double count, const char *what, FILE *out)
 {
