@@ -106,19 +106,17 @@ static void run_shard(const Bench *b, int64_t shard, int thread)
                            (size_t)(shard * b->m->param_count) * model_real_size(b->m));
 }
 
+/* Dealt to the threads, which have come here together. */
 static void run_shards(Bench *b, int threads)
 {
-    if (threads == 1) {
+    if (threads == 1) { /* to look for others takes a tenth of the shortest calls */
         for (int64_t i = 0; i < b->call.shards; i++)
             run_shard(b, i, 0);
         return;
     }
-#pragma omp parallel for schedule(static, 1) num_threads(threads)
-    for (int64_t i = 0; i < b->call.shards; i++) {
-        unsigned before = denormal_flush();
+#pragma omp for schedule(static, 1)
+    for (int64_t i = 0; i < b->call.shards; i++)
         run_shard(b, i, omp_get_thread_num());
-        denormal_restore(before);
-    }
 }
 
 /* Seconds of one call, and of what it consists. */
@@ -155,14 +153,29 @@ static void (*const step_part[BENCH_PARTS])(Bench *) = {take_reduce, take_optimi
 static void run_once(Bench *b, int threads)
 {
     run_shards(b, threads);
-    for (int i = 0; b->c->kind == BENCH_STEP && i < BENCH_PARTS; i++)
-        step_part[i](b);
+    if (b->c->kind == BENCH_STEP) {
+#pragma omp single
+        for (int i = 0; i < BENCH_PARTS; i++)
+            step_part[i](b);
+    }
+}
+
+/* Some times the same.  As in training, threads stay together meanwhile. */
+static void repeat(void (*work)(Bench *, int), Bench *b, int threads, int64_t times)
+{
+#pragma omp parallel num_threads(threads) if (threads > 1)
+    {
+        unsigned before = denormal_flush();
+        for (int64_t i = 0; i < times; i++)
+            work(b, threads);
+        denormal_restore(before);
+    }
 }
 
 static void run_timed(Bench *b, int threads, Times *t)
 {
     double start = progress_clock(), before, now;
-    run_shards(b, threads);
+    repeat(run_shards, b, threads, 1);
     now = progress_clock();
     for (int i = 0; b->c->kind == BENCH_STEP && i < BENCH_PARTS; i++) {
         before = now;
@@ -180,10 +193,9 @@ static double kernel_burst(Bench *b, int threads, Times *first)
     double start = progress_clock(), now;
     int64_t n = 1;
     run_timed(b, threads, first);
-    const int64_t together = first->all > 0 ? 1 + (int64_t)(BENCH_LOOK / first->all) : 1;
-    while ((now = progress_clock()) - start < BENCH_BURST)
-        for (int64_t i = 0; i < together; i++, n++)
-            run_once(b, threads);
+    const int64_t often = first->all > 0 ? 1 + (int64_t)(BENCH_LOOK / first->all) : 1;
+    for (; (now = progress_clock()) - start < BENCH_BURST; n += often)
+        repeat(run_once, b, threads, often);
     return (now - start) / (double)n;
 }
 
@@ -249,7 +261,7 @@ static void measure(Bench *b, BenchResult *r)
     double flops = b->m->flops(c->extent, what) * (double)c->batch;
     BenchRounds all = bench_rounds_new(c->bursts);
     unsigned before = denormal_flush();
-    run_once(b, c->threads); /* memory and caches are touched */
+    repeat(run_once, b, c->threads, 1); /* memory and caches are touched */
     for (int i = 0; i < c->bursts; i++)
         take_round(b, &all, i);
     denormal_restore(before);

@@ -6,7 +6,7 @@
 #include "archrt/optim.h"
 
 #define BENCH_BURST 0.003 /* seconds */
-#define BENCH_LOOK  1e-5  /* from one look at the clock to the next, about */
+#define BENCH_LOOK  1e-4  /* from one look at the clock to the next, about */
 #define BENCH_PARTS 3     /* of a step, behind the gradient: sum, optimiser, packing */
 
 ArchWhat bench_what(BenchKind kind);
