@@ -655,6 +655,22 @@ INLINE void read_row(const Field *f, const void *x, ArchType type, int64_t at, r
     }
 }
 
+/* 16 sites in a row of one lane. */
+#define READ_16(number)          \
+    for (int i = 0; i < 16; i++) \
+    to[i] = (real)((const number *)x)[at + i]
+INLINE void read_16_sites(const void *x, ArchType type, int64_t at, real *to)
+{
+    switch (type) {
+    case ARCH_I8: READ_16(int8_t); break;
+    case ARCH_I16: READ_16(int16_t); break;
+    case ARCH_I32: READ_16(int32_t); break;
+    case ARCH_F32: READ_16(float); break;
+    case ARCH_F64: READ_16(double); break;
+    }
+}
+#undef READ_16
+
 INLINE void read_rows(const Field *f, const void *x, ArchType type, real *lanes,
                       int64_t channels, int64_t row)
 {
@@ -759,12 +775,14 @@ INLINE int input_of(Field *f, const ArchCall *call, int64_t block, const Parts *
 typedef struct Bytes {
     const int8_t *from[ARCH_LANES];
     int64_t end;
+    int lanes; /* in use */
 } Bytes;
 
 INLINE void bytes_of(Bytes *b, const Field *f, const Parts *parts, const int8_t *x,
                      int64_t channels)
 {
     b->end = channels * f->stride[0];
+    b->lanes = f->lanes;
     for (int axis = 0; f->extent && axis < AXES; axis++) {
         const int64_t bands = axis == 0 && parts->bands ? parts->bands : 1;
         const int64_t last = parts->grid[axis] * f->extent[axis] - f->extent[axis] / bands;
@@ -1838,16 +1856,20 @@ VEC512 void vec512_store_bytes(real *to, int64_t pitch, __m512i x, int64_t sites
 }
 
 /* Bytes at .. at + 3 of 16 rows, of which `sites` behind the first `skip` are meant: row i
- * becomes lane i, byte j vector j. */
-vec512_FUNCTION void vec512_read_4(const int8_t *const *row, int64_t at, int64_t skip,
-                                   int64_t sites, real *to, int64_t pitch)
+ * becomes lane i, byte j vector j.  Where no more than 4 lanes are in use, the others see the
+ * same. */
+vec512_FUNCTION void vec512_read_4(const Bytes *x, int64_t at, int64_t skip, int64_t sites,
+                                   real *to, int64_t pitch)
 {
-    __m512i x = _mm512_castsi128_si512(words_of_rows(row, at));
-    x = _mm512_inserti32x4(x, words_of_rows(row + 4, at), 1);
-    x = _mm512_inserti32x4(x, words_of_rows(row + 8, at), 2);
-    x = _mm512_inserti32x4(x, words_of_rows(row + 12, at), 3);
-    x = _mm512_srl_epi32(x, _mm_cvtsi32_si128((int)skip * 8));
-    vec512_store_bytes(to, pitch, x, sites);
+    const int8_t *const *row = x->from;
+    __m512i words = _mm512_broadcast_i32x4(words_of_rows(row, at));
+    if (x->lanes > 4) {
+        words = _mm512_inserti32x4(words, words_of_rows(row + 4, at), 1);
+        words = _mm512_inserti32x4(words, words_of_rows(row + 8, at), 2);
+        words = _mm512_inserti32x4(words, words_of_rows(row + 12, at), 3);
+    }
+    words = _mm512_srl_epi32(words, _mm_cvtsi32_si128((int)skip * 8));
+    vec512_store_bytes(to, pitch, words, sites);
 }
 
 /* Four vectors, of fours_of_rows. */
@@ -1957,7 +1979,7 @@ vec512_FUNCTION void vec512_read_few(const Bytes *x, int64_t at, int64_t sites, 
 {
     const int64_t back = at + 4 <= x->end ? 0 : 4 - sites;
     if (at >= back) {
-        vec512_read_4(x->from, at - back, back, sites, to, pitch);
+        vec512_read_4(x, at - back, back, sites, to, pitch);
         return;
     }
     for (int64_t s = 0; s < sites; s++)
@@ -1974,6 +1996,12 @@ vec512_FUNCTION void vec512_read_row(const Bytes *x, int64_t at, int64_t sites, 
     }
     for (int64_t s = 0; s < sites; s += 4)
         vec512_read_few(x, at + s, sites - s < 4 ? sites - s : 4, to + s * pitch, pitch);
+}
+
+vec512_FUNCTION void vec512_read_bytes(const Bytes *x, int64_t at, int64_t sites, real *to, int64_t pitch)
+{
+    for (int64_t s = 0; s < sites; s += 16)
+        vec512_read_row(x, at + s, sites - s < 16 ? sites - s : 16, to + s * pitch, pitch);
 }
 
 /* All sites, four by four, in an order of order_of_fours. */
@@ -1994,20 +2022,53 @@ vec512_FUNCTION void vec512_read_fours(const Field *f, const int8_t *x, const in
     }
 }
 
-vec512_FUNCTION void vec512_read_i8(const Field *f, const Parts *parts, const int8_t *x, real *lanes,
-                          int64_t channels, int64_t row)
+/* 16 sites in a row, numbers of any type. */
+vec512_FUNCTION void vec512_read_16_numbers(const Field *f, const void *x, ArchType type, int64_t at,
+                                  real *to, int64_t pitch)
 {
-    Bytes bytes;
+    _Alignas(64) real tile[ARCH_LANES * 16];
+    for (int lane = 0; lane < f->lanes; lane++)
+        read_16_sites(x, type, f->first[lane] + at, tile + lane * 16);
+    clear(tile + f->lanes * 16, (ARCH_LANES - f->lanes) * 16);
+    vec512_transpose(tile, to, pitch);
+}
+
+vec512_FUNCTION void vec512_read_numbers(const Field *f, const void *x, ArchType type, int64_t at,
+                               int64_t sites, real *to, int64_t pitch)
+{
+    const int64_t whole = sites / 16 * 16;
+    for (int64_t s = 0; s < whole; s += 16)
+        vec512_read_16_numbers(f, x, type, at + s, to + s * pitch, pitch);
+    for (int64_t s = whole; s < sites; s++)
+        read_row(f, x, type, at + s, to + s * pitch);
+}
+
+/* An input that lies contiguously.  Channels in turn for so many sites that lines of memory are
+ * read whole, and some after each other: lanes and channels may lie apart by a power of two,
+ * where nearest memory keeps few lines until they are asked for again. */
+vec512_FUNCTION void vec512_read_runs(const Field *f, const Parts *parts, const void *x, ArchType type,
+                            real *lanes, int64_t channels, int64_t row)
+{
+    enum { AT_ONCE = 128 };
+    Bytes bytes = {0};
     int before;
-    bytes_of(&bytes, f, parts, x, channels);
     const int64_t run = run_of_sites(f, parts, &before), pitch = row * ARCH_LANES;
+    if (type == ARCH_I8)
+        bytes_of(&bytes, f, parts, (const int8_t *)x, channels);
+    else if (f->lanes < ARCH_LANES)
+        clear(lanes, f->sites * pitch);
     Cursor k = {0};
     for (int64_t s = 0; s < f->sites; s += run, next_along(f, before, &k))
-        for (int64_t i = 0; i < run; i += 16) {
-            const int64_t sites = run - i < 16 ? run - i : 16;
-            for (int64_t c = 0; c < channels; c++)
-                vec512_read_row(&bytes, k.at + i + c * f->stride[0], sites,
-                           lanes + (s + i) * pitch + c * ARCH_LANES, pitch);
+        for (int64_t i = 0; i < run; i += AT_ONCE) {
+            const int64_t sites = run - i < AT_ONCE ? run - i : AT_ONCE;
+            for (int64_t c = 0; c < channels; c++) {
+                const int64_t at = k.at + i + c * f->stride[0];
+                real *to = lanes + (s + i) * pitch + c * ARCH_LANES;
+                if (type == ARCH_I8)
+                    vec512_read_bytes(&bytes, at, sites, to, pitch);
+                else
+                    vec512_read_numbers(f, x, type, at, sites, to, pitch);
+            }
         }
 }
 
@@ -2019,12 +2080,12 @@ vec512_FUNCTION void vec512_read_input(const ArchCall *call, int64_t block, cons
     Field f;
     const int contiguous = input_of(&f, call, block, parts, extent, channels);
     const int8_t *order = order_of_fours(&f, parts);
-    if (call->x_type != ARCH_I8 || !contiguous)
+    if (!contiguous)
         read_rows(&f, x, call->x_type, lanes, channels, row);
-    else if (order)
+    else if (call->x_type == ARCH_I8 && order)
         vec512_read_fours(&f, (const int8_t *)x, order, lanes, channels, row);
     else
-        vec512_read_i8(&f, parts, (const int8_t *)x, lanes, channels, row);
+        vec512_read_runs(&f, parts, x, call->x_type, lanes, channels, row);
 }
 
 /* ---- one sample: its outputs in the lanes ---- */
@@ -5502,15 +5563,18 @@ VEC256 void vec256_store_bytes(real *to, int64_t pitch, __m256i x, int64_t sites
 }
 
 /* Bytes at .. at + 3 of 16 rows, of which `sites` behind the first `skip` are meant: row i
- * becomes lane i, byte j vector j. */
-vec256_FUNCTION void vec256_read_4(const int8_t *const *row, int64_t at, int64_t skip,
-                                   int64_t sites, real *to, int64_t pitch)
+ * becomes lane i, byte j vector j.  Where no more than 8 lanes are in use, the others see the
+ * same. */
+vec256_FUNCTION void vec256_read_4(const Bytes *x, int64_t at, int64_t skip, int64_t sites,
+                                   real *to, int64_t pitch)
 {
+    const int8_t *const *row = x->from;
     const __m128i bits = _mm_cvtsi32_si128((int)skip * 8);
-    for (int i = 0; i < ARCH_LANES; i += 8, row += 8) {
-        const __m256i x = _mm256_set_m128i(words_of_rows(row + 4, at), words_of_rows(row, at));
-        vec256_store_bytes(to + i, pitch, _mm256_srl_epi32(x, bits), sites);
-    }
+    __m256i words = _mm256_set_m128i(words_of_rows(row + 4, at), words_of_rows(row, at));
+    vec256_store_bytes(to, pitch, _mm256_srl_epi32(words, bits), sites);
+    if (x->lanes > 8)
+        words = _mm256_set_m128i(words_of_rows(row + 12, at), words_of_rows(row + 8, at));
+    vec256_store_bytes(to + 8, pitch, _mm256_srl_epi32(words, bits), sites);
 }
 
 /* Four vectors, of fours_of_rows. */
@@ -5621,7 +5685,7 @@ vec256_FUNCTION void vec256_read_few(const Bytes *x, int64_t at, int64_t sites, 
 {
     const int64_t back = at + 4 <= x->end ? 0 : 4 - sites;
     if (at >= back) {
-        vec256_read_4(x->from, at - back, back, sites, to, pitch);
+        vec256_read_4(x, at - back, back, sites, to, pitch);
         return;
     }
     for (int64_t s = 0; s < sites; s++)
@@ -5638,6 +5702,12 @@ vec256_FUNCTION void vec256_read_row(const Bytes *x, int64_t at, int64_t sites, 
     }
     for (int64_t s = 0; s < sites; s += 4)
         vec256_read_few(x, at + s, sites - s < 4 ? sites - s : 4, to + s * pitch, pitch);
+}
+
+vec256_FUNCTION void vec256_read_bytes(const Bytes *x, int64_t at, int64_t sites, real *to, int64_t pitch)
+{
+    for (int64_t s = 0; s < sites; s += 16)
+        vec256_read_row(x, at + s, sites - s < 16 ? sites - s : 16, to + s * pitch, pitch);
 }
 
 /* All sites, four by four, in an order of order_of_fours. */
@@ -5658,20 +5728,53 @@ vec256_FUNCTION void vec256_read_fours(const Field *f, const int8_t *x, const in
     }
 }
 
-vec256_FUNCTION void vec256_read_i8(const Field *f, const Parts *parts, const int8_t *x, real *lanes,
-                          int64_t channels, int64_t row)
+/* 16 sites in a row, numbers of any type. */
+vec256_FUNCTION void vec256_read_16_numbers(const Field *f, const void *x, ArchType type, int64_t at,
+                                  real *to, int64_t pitch)
 {
-    Bytes bytes;
+    _Alignas(64) real tile[ARCH_LANES * 16];
+    for (int lane = 0; lane < f->lanes; lane++)
+        read_16_sites(x, type, f->first[lane] + at, tile + lane * 16);
+    clear(tile + f->lanes * 16, (ARCH_LANES - f->lanes) * 16);
+    vec256_transpose(tile, to, pitch);
+}
+
+vec256_FUNCTION void vec256_read_numbers(const Field *f, const void *x, ArchType type, int64_t at,
+                               int64_t sites, real *to, int64_t pitch)
+{
+    const int64_t whole = sites / 16 * 16;
+    for (int64_t s = 0; s < whole; s += 16)
+        vec256_read_16_numbers(f, x, type, at + s, to + s * pitch, pitch);
+    for (int64_t s = whole; s < sites; s++)
+        read_row(f, x, type, at + s, to + s * pitch);
+}
+
+/* An input that lies contiguously.  Channels in turn for so many sites that lines of memory are
+ * read whole, and some after each other: lanes and channels may lie apart by a power of two,
+ * where nearest memory keeps few lines until they are asked for again. */
+vec256_FUNCTION void vec256_read_runs(const Field *f, const Parts *parts, const void *x, ArchType type,
+                            real *lanes, int64_t channels, int64_t row)
+{
+    enum { AT_ONCE = 128 };
+    Bytes bytes = {0};
     int before;
-    bytes_of(&bytes, f, parts, x, channels);
     const int64_t run = run_of_sites(f, parts, &before), pitch = row * ARCH_LANES;
+    if (type == ARCH_I8)
+        bytes_of(&bytes, f, parts, (const int8_t *)x, channels);
+    else if (f->lanes < ARCH_LANES)
+        clear(lanes, f->sites * pitch);
     Cursor k = {0};
     for (int64_t s = 0; s < f->sites; s += run, next_along(f, before, &k))
-        for (int64_t i = 0; i < run; i += 16) {
-            const int64_t sites = run - i < 16 ? run - i : 16;
-            for (int64_t c = 0; c < channels; c++)
-                vec256_read_row(&bytes, k.at + i + c * f->stride[0], sites,
-                           lanes + (s + i) * pitch + c * ARCH_LANES, pitch);
+        for (int64_t i = 0; i < run; i += AT_ONCE) {
+            const int64_t sites = run - i < AT_ONCE ? run - i : AT_ONCE;
+            for (int64_t c = 0; c < channels; c++) {
+                const int64_t at = k.at + i + c * f->stride[0];
+                real *to = lanes + (s + i) * pitch + c * ARCH_LANES;
+                if (type == ARCH_I8)
+                    vec256_read_bytes(&bytes, at, sites, to, pitch);
+                else
+                    vec256_read_numbers(f, x, type, at, sites, to, pitch);
+            }
         }
 }
 
@@ -5683,12 +5786,12 @@ vec256_FUNCTION void vec256_read_input(const ArchCall *call, int64_t block, cons
     Field f;
     const int contiguous = input_of(&f, call, block, parts, extent, channels);
     const int8_t *order = order_of_fours(&f, parts);
-    if (call->x_type != ARCH_I8 || !contiguous)
+    if (!contiguous)
         read_rows(&f, x, call->x_type, lanes, channels, row);
-    else if (order)
+    else if (call->x_type == ARCH_I8 && order)
         vec256_read_fours(&f, (const int8_t *)x, order, lanes, channels, row);
     else
-        vec256_read_i8(&f, parts, (const int8_t *)x, lanes, channels, row);
+        vec256_read_runs(&f, parts, x, call->x_type, lanes, channels, row);
 }
 
 /* ---- one sample: its outputs in the lanes ---- */
@@ -8114,10 +8217,10 @@ INLINE void vec128_read_16(const int8_t *const *row, int64_t at, int64_t sites, 
 }
 
 /* ... behind the first `skip`. */
-INLINE void vec128_read_4(const int8_t *const *row, int64_t at, int64_t skip, int64_t sites,
+INLINE void vec128_read_4(const Bytes *x, int64_t at, int64_t skip, int64_t sites,
                           real *to, int64_t pitch)
 {
-    vec128_read_16(row, at + skip, sites, to, pitch);
+    vec128_read_16(x->from, at + skip, sites, to, pitch);
 }
 
 /* Four vectors: of four rows four bytes each, in the order told. */
@@ -8151,7 +8254,7 @@ vec128_FUNCTION void vec128_read_few(const Bytes *x, int64_t at, int64_t sites, 
 {
     const int64_t back = at + 4 <= x->end ? 0 : 4 - sites;
     if (at >= back) {
-        vec128_read_4(x->from, at - back, back, sites, to, pitch);
+        vec128_read_4(x, at - back, back, sites, to, pitch);
         return;
     }
     for (int64_t s = 0; s < sites; s++)
@@ -8168,6 +8271,12 @@ vec128_FUNCTION void vec128_read_row(const Bytes *x, int64_t at, int64_t sites, 
     }
     for (int64_t s = 0; s < sites; s += 4)
         vec128_read_few(x, at + s, sites - s < 4 ? sites - s : 4, to + s * pitch, pitch);
+}
+
+vec128_FUNCTION void vec128_read_bytes(const Bytes *x, int64_t at, int64_t sites, real *to, int64_t pitch)
+{
+    for (int64_t s = 0; s < sites; s += 16)
+        vec128_read_row(x, at + s, sites - s < 16 ? sites - s : 16, to + s * pitch, pitch);
 }
 
 /* All sites, four by four, in an order of order_of_fours. */
@@ -8188,20 +8297,53 @@ vec128_FUNCTION void vec128_read_fours(const Field *f, const int8_t *x, const in
     }
 }
 
-vec128_FUNCTION void vec128_read_i8(const Field *f, const Parts *parts, const int8_t *x, real *lanes,
-                          int64_t channels, int64_t row)
+/* 16 sites in a row, numbers of any type. */
+vec128_FUNCTION void vec128_read_16_numbers(const Field *f, const void *x, ArchType type, int64_t at,
+                                  real *to, int64_t pitch)
 {
-    Bytes bytes;
+    _Alignas(64) real tile[ARCH_LANES * 16];
+    for (int lane = 0; lane < f->lanes; lane++)
+        read_16_sites(x, type, f->first[lane] + at, tile + lane * 16);
+    clear(tile + f->lanes * 16, (ARCH_LANES - f->lanes) * 16);
+    vec128_transpose(tile, to, pitch);
+}
+
+vec128_FUNCTION void vec128_read_numbers(const Field *f, const void *x, ArchType type, int64_t at,
+                               int64_t sites, real *to, int64_t pitch)
+{
+    const int64_t whole = sites / 16 * 16;
+    for (int64_t s = 0; s < whole; s += 16)
+        vec128_read_16_numbers(f, x, type, at + s, to + s * pitch, pitch);
+    for (int64_t s = whole; s < sites; s++)
+        read_row(f, x, type, at + s, to + s * pitch);
+}
+
+/* An input that lies contiguously.  Channels in turn for so many sites that lines of memory are
+ * read whole, and some after each other: lanes and channels may lie apart by a power of two,
+ * where nearest memory keeps few lines until they are asked for again. */
+vec128_FUNCTION void vec128_read_runs(const Field *f, const Parts *parts, const void *x, ArchType type,
+                            real *lanes, int64_t channels, int64_t row)
+{
+    enum { AT_ONCE = 128 };
+    Bytes bytes = {0};
     int before;
-    bytes_of(&bytes, f, parts, x, channels);
     const int64_t run = run_of_sites(f, parts, &before), pitch = row * ARCH_LANES;
+    if (type == ARCH_I8)
+        bytes_of(&bytes, f, parts, (const int8_t *)x, channels);
+    else if (f->lanes < ARCH_LANES)
+        clear(lanes, f->sites * pitch);
     Cursor k = {0};
     for (int64_t s = 0; s < f->sites; s += run, next_along(f, before, &k))
-        for (int64_t i = 0; i < run; i += 16) {
-            const int64_t sites = run - i < 16 ? run - i : 16;
-            for (int64_t c = 0; c < channels; c++)
-                vec128_read_row(&bytes, k.at + i + c * f->stride[0], sites,
-                           lanes + (s + i) * pitch + c * ARCH_LANES, pitch);
+        for (int64_t i = 0; i < run; i += AT_ONCE) {
+            const int64_t sites = run - i < AT_ONCE ? run - i : AT_ONCE;
+            for (int64_t c = 0; c < channels; c++) {
+                const int64_t at = k.at + i + c * f->stride[0];
+                real *to = lanes + (s + i) * pitch + c * ARCH_LANES;
+                if (type == ARCH_I8)
+                    vec128_read_bytes(&bytes, at, sites, to, pitch);
+                else
+                    vec128_read_numbers(f, x, type, at, sites, to, pitch);
+            }
         }
 }
 
@@ -8213,12 +8355,12 @@ vec128_FUNCTION void vec128_read_input(const ArchCall *call, int64_t block, cons
     Field f;
     const int contiguous = input_of(&f, call, block, parts, extent, channels);
     const int8_t *order = order_of_fours(&f, parts);
-    if (call->x_type != ARCH_I8 || !contiguous)
+    if (!contiguous)
         read_rows(&f, x, call->x_type, lanes, channels, row);
-    else if (order)
+    else if (call->x_type == ARCH_I8 && order)
         vec128_read_fours(&f, (const int8_t *)x, order, lanes, channels, row);
     else
-        vec128_read_i8(&f, parts, (const int8_t *)x, lanes, channels, row);
+        vec128_read_runs(&f, parts, x, call->x_type, lanes, channels, row);
 }
 
 /* ---- one sample: its outputs in the lanes ---- */

@@ -185,6 +185,22 @@ INLINE void read_row(const Field *f, const void *x, ArchType type, int64_t at, r
     }
 }
 
+/* 16 sites in a row of one lane. */
+#define READ_16(number)          \
+    for (int i = 0; i < 16; i++) \
+    to[i] = (real)((const number *)x)[at + i]
+INLINE void read_16_sites(const void *x, ArchType type, int64_t at, real *to)
+{
+    switch (type) {
+    case ARCH_I8: READ_16(int8_t); break;
+    case ARCH_I16: READ_16(int16_t); break;
+    case ARCH_I32: READ_16(int32_t); break;
+    case ARCH_F32: READ_16(float); break;
+    case ARCH_F64: READ_16(double); break;
+    }
+}
+#undef READ_16
+
 INLINE void read_rows(const Field *f, const void *x, ArchType type, real *lanes,
                       int64_t channels, int64_t row)
 {
@@ -289,12 +305,14 @@ INLINE int input_of(Field *f, const ArchCall *call, int64_t block, const Parts *
 typedef struct Bytes {
     const int8_t *from[ARCH_LANES];
     int64_t end;
+    int lanes; /* in use */
 } Bytes;
 
 INLINE void bytes_of(Bytes *b, const Field *f, const Parts *parts, const int8_t *x,
                      int64_t channels)
 {
     b->end = channels * f->stride[0];
+    b->lanes = f->lanes;
     for (int axis = 0; f->extent && axis < AXES; axis++) {
         const int64_t bands = axis == 0 && parts->bands ? parts->bands : 1;
         const int64_t last = parts->grid[axis] * f->extent[axis] - f->extent[axis] / bands;

@@ -115,10 +115,10 @@ INLINE void vec128_read_16(const int8_t *const *row, int64_t at, int64_t sites, 
 }
 
 /* ... behind the first `skip`. */
-INLINE void vec128_read_4(const int8_t *const *row, int64_t at, int64_t skip, int64_t sites,
+INLINE void vec128_read_4(const Bytes *x, int64_t at, int64_t skip, int64_t sites,
                           real *to, int64_t pitch)
 {
-    vec128_read_16(row, at + skip, sites, to, pitch);
+    vec128_read_16(x->from, at + skip, sites, to, pitch);
 }
 
 /* Four vectors: of four rows four bytes each, in the order told. */

@@ -140,15 +140,18 @@ VEC256 void vec256_store_bytes(real *to, int64_t pitch, __m256i x, int64_t sites
 }
 
 /* Bytes at .. at + 3 of 16 rows, of which `sites` behind the first `skip` are meant: row i
- * becomes lane i, byte j vector j. */
-vec256_FUNCTION void vec256_read_4(const int8_t *const *row, int64_t at, int64_t skip,
-                                   int64_t sites, real *to, int64_t pitch)
+ * becomes lane i, byte j vector j.  Where no more than 8 lanes are in use, the others see the
+ * same. */
+vec256_FUNCTION void vec256_read_4(const Bytes *x, int64_t at, int64_t skip, int64_t sites,
+                                   real *to, int64_t pitch)
 {
+    const int8_t *const *row = x->from;
     const __m128i bits = _mm_cvtsi32_si128((int)skip * 8);
-    for (int i = 0; i < ARCH_LANES; i += 8, row += 8) {
-        const __m256i x = _mm256_set_m128i(words_of_rows(row + 4, at), words_of_rows(row, at));
-        vec256_store_bytes(to + i, pitch, _mm256_srl_epi32(x, bits), sites);
-    }
+    __m256i words = _mm256_set_m128i(words_of_rows(row + 4, at), words_of_rows(row, at));
+    vec256_store_bytes(to, pitch, _mm256_srl_epi32(words, bits), sites);
+    if (x->lanes > 8)
+        words = _mm256_set_m128i(words_of_rows(row + 12, at), words_of_rows(row + 8, at));
+    vec256_store_bytes(to + 8, pitch, _mm256_srl_epi32(words, bits), sites);
 }
 
 /* Four vectors, of fours_of_rows. */

@@ -175,16 +175,20 @@ VEC512 void vec512_store_bytes(real *to, int64_t pitch, __m512i x, int64_t sites
 }
 
 /* Bytes at .. at + 3 of 16 rows, of which `sites` behind the first `skip` are meant: row i
- * becomes lane i, byte j vector j. */
-vec512_FUNCTION void vec512_read_4(const int8_t *const *row, int64_t at, int64_t skip,
-                                   int64_t sites, real *to, int64_t pitch)
+ * becomes lane i, byte j vector j.  Where no more than 4 lanes are in use, the others see the
+ * same. */
+vec512_FUNCTION void vec512_read_4(const Bytes *x, int64_t at, int64_t skip, int64_t sites,
+                                   real *to, int64_t pitch)
 {
-    __m512i x = _mm512_castsi128_si512(words_of_rows(row, at));
-    x = _mm512_inserti32x4(x, words_of_rows(row + 4, at), 1);
-    x = _mm512_inserti32x4(x, words_of_rows(row + 8, at), 2);
-    x = _mm512_inserti32x4(x, words_of_rows(row + 12, at), 3);
-    x = _mm512_srl_epi32(x, _mm_cvtsi32_si128((int)skip * 8));
-    vec512_store_bytes(to, pitch, x, sites);
+    const int8_t *const *row = x->from;
+    __m512i words = _mm512_broadcast_i32x4(words_of_rows(row, at));
+    if (x->lanes > 4) {
+        words = _mm512_inserti32x4(words, words_of_rows(row + 4, at), 1);
+        words = _mm512_inserti32x4(words, words_of_rows(row + 8, at), 2);
+        words = _mm512_inserti32x4(words, words_of_rows(row + 12, at), 3);
+    }
+    words = _mm512_srl_epi32(words, _mm_cvtsi32_si128((int)skip * 8));
+    vec512_store_bytes(to, pitch, words, sites);
 }
 
 /* Four vectors, of fours_of_rows. */

@@ -6,7 +6,7 @@
 {
     const int64_t back = at + 4 <= x->end ? 0 : 4 - sites;
     if (at >= back) {
-        @_read_4(x->from, at - back, back, sites, to, pitch);
+        @_read_4(x, at - back, back, sites, to, pitch);
         return;
     }
     for (int64_t s = 0; s < sites; s++)
@@ -23,6 +23,12 @@
     }
     for (int64_t s = 0; s < sites; s += 4)
         @_read_few(x, at + s, sites - s < 4 ? sites - s : 4, to + s * pitch, pitch);
+}
+
+@_FUNCTION void @_read_bytes(const Bytes *x, int64_t at, int64_t sites, real *to, int64_t pitch)
+{
+    for (int64_t s = 0; s < sites; s += 16)
+        @_read_row(x, at + s, sites - s < 16 ? sites - s : 16, to + s * pitch, pitch);
 }
 
 /* All sites, four by four, in an order of order_of_fours. */
@@ -43,20 +49,53 @@
     }
 }
 
-@_FUNCTION void @_read_i8(const Field *f, const Parts *parts, const int8_t *x, real *lanes,
-                          int64_t channels, int64_t row)
+/* 16 sites in a row, numbers of any type. */
+@_FUNCTION void @_read_16_numbers(const Field *f, const void *x, ArchType type, int64_t at,
+                                  real *to, int64_t pitch)
 {
-    Bytes bytes;
+    _Alignas(64) real tile[ARCH_LANES * 16];
+    for (int lane = 0; lane < f->lanes; lane++)
+        read_16_sites(x, type, f->first[lane] + at, tile + lane * 16);
+    clear(tile + f->lanes * 16, (ARCH_LANES - f->lanes) * 16);
+    @_transpose(tile, to, pitch);
+}
+
+@_FUNCTION void @_read_numbers(const Field *f, const void *x, ArchType type, int64_t at,
+                               int64_t sites, real *to, int64_t pitch)
+{
+    const int64_t whole = sites / 16 * 16;
+    for (int64_t s = 0; s < whole; s += 16)
+        @_read_16_numbers(f, x, type, at + s, to + s * pitch, pitch);
+    for (int64_t s = whole; s < sites; s++)
+        read_row(f, x, type, at + s, to + s * pitch);
+}
+
+/* An input that lies contiguously.  Channels in turn for so many sites that lines of memory are
+ * read whole, and some after each other: lanes and channels may lie apart by a power of two,
+ * where nearest memory keeps few lines until they are asked for again. */
+@_FUNCTION void @_read_runs(const Field *f, const Parts *parts, const void *x, ArchType type,
+                            real *lanes, int64_t channels, int64_t row)
+{
+    enum { AT_ONCE = 128 };
+    Bytes bytes = {0};
     int before;
-    bytes_of(&bytes, f, parts, x, channels);
     const int64_t run = run_of_sites(f, parts, &before), pitch = row * ARCH_LANES;
+    if (type == ARCH_I8)
+        bytes_of(&bytes, f, parts, (const int8_t *)x, channels);
+    else if (f->lanes < ARCH_LANES)
+        clear(lanes, f->sites * pitch);
     Cursor k = {0};
     for (int64_t s = 0; s < f->sites; s += run, next_along(f, before, &k))
-        for (int64_t i = 0; i < run; i += 16) {
-            const int64_t sites = run - i < 16 ? run - i : 16;
-            for (int64_t c = 0; c < channels; c++)
-                @_read_row(&bytes, k.at + i + c * f->stride[0], sites,
-                           lanes + (s + i) * pitch + c * ARCH_LANES, pitch);
+        for (int64_t i = 0; i < run; i += AT_ONCE) {
+            const int64_t sites = run - i < AT_ONCE ? run - i : AT_ONCE;
+            for (int64_t c = 0; c < channels; c++) {
+                const int64_t at = k.at + i + c * f->stride[0];
+                real *to = lanes + (s + i) * pitch + c * ARCH_LANES;
+                if (type == ARCH_I8)
+                    @_read_bytes(&bytes, at, sites, to, pitch);
+                else
+                    @_read_numbers(f, x, type, at, sites, to, pitch);
+            }
         }
 }
 
@@ -68,12 +107,12 @@
     Field f;
     const int contiguous = input_of(&f, call, block, parts, extent, channels);
     const int8_t *order = order_of_fours(&f, parts);
-    if (call->x_type != ARCH_I8 || !contiguous)
+    if (!contiguous)
         read_rows(&f, x, call->x_type, lanes, channels, row);
-    else if (order)
+    else if (call->x_type == ARCH_I8 && order)
         @_read_fours(&f, (const int8_t *)x, order, lanes, channels, row);
     else
-        @_read_i8(&f, parts, (const int8_t *)x, lanes, channels, row);
+        @_read_runs(&f, parts, x, call->x_type, lanes, channels, row);
 }
 
 /* ---- one sample: its outputs in the lanes ---- */
