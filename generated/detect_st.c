@@ -183,6 +183,16 @@ INLINE void coordinates(int axes, const int64_t *extent, int64_t number, int64_t
     }
 }
 
+/* ... of the next one. */
+INLINE void next_coordinates(int axes, const int64_t *extent, int64_t *at)
+{
+    for (int axis = axes - 1; axis >= 0; axis--) {
+        if (++at[axis] < extent[axis])
+            return;
+        at[axis] = 0;
+    }
+}
+
 INLINE int64_t site_count(int axes, const int64_t *extent)
 {
     int64_t sites = 1;
@@ -840,16 +850,22 @@ INLINE double far_part(double work)
 
 /* ---- from the parts of a sample to one value and back ---- */
 
-/* Number of a part's site in the whole lattice. */
+/* Number in the whole lattice of the site `at` of the part `in_grid`. */
+INLINE int64_t whole_number(const Parts *parts, const int64_t *extent, const int64_t *in_grid,
+                            const int64_t *at)
+{
+    int64_t number = 0;
+    for (int axis = 0; axis < AXES; axis++)
+        number = (number * parts->grid[axis] + in_grid[axis]) * extent[axis] + at[axis];
+    return number;
+}
+
 INLINE int64_t whole_site(const Parts *parts, const int64_t *extent, int64_t part, int64_t site)
 {
-    int64_t at[ARCH_AXES_MAX], in_grid[ARCH_AXES_MAX], number = 0;
+    int64_t at[ARCH_AXES_MAX], in_grid[ARCH_AXES_MAX];
     coordinates(AXES, extent, site, at);
     coordinates(AXES, parts->grid, part, in_grid);
-    for (int axis = 0; axis < AXES; axis++)
-        number = number * extent[axis] * parts->grid[axis] + in_grid[axis] * extent[axis] +
-                 at[axis];
-    return number;
+    return whole_number(parts, extent, in_grid, at);
 }
 
 /* A quarter of the lanes: four such operations do what 15 would do one after the other. */
@@ -984,6 +1000,17 @@ INLINE void share_mean(const Parts *parts, const real *from, real *to, int64_t c
         to[i] /= (real)(part_sites(parts, sites) * parts->count);
 }
 
+/* Of the only sample: numbers that follow each other go to lane 0 of so many vectors, the other
+ * lanes become 0. */
+INLINE void outputs_to_lanes(real *y, int64_t outs)
+{
+    for (int64_t o = outs - 1; o >= 0; o--) {
+        const real own = y[o];
+        clear(y + o * ARCH_LANES, ARCH_LANES);
+        y[o * ARCH_LANES] = own;
+    }
+}
+
 /* One number of every sample: the lane of a part, `from` and `to` being those of sample 0. */
 INLINE void copy_part(const Parts *parts, const real *from, real *to)
 {
@@ -999,15 +1026,19 @@ INLINE void copy_features(const Parts *parts, const int64_t *extent, const real 
                           int64_t channels, int64_t row, int64_t sites, int back)
 {
     const int64_t all = sites * parts->count;
-    for (int64_t s = 0; s < sites; s++)
+    int64_t at[ARCH_AXES_MAX] = {0};
+    for (int64_t s = 0; s < sites; s++, next_coordinates(AXES, extent, at)) {
+        int64_t in_grid[ARCH_AXES_MAX] = {0};
         for (int64_t part = 0; part < parts->count; part++) {
-            const int64_t whole = parts->count == 1 ? s : whole_site(parts, extent, part, s);
+            const int64_t whole = whole_number(parts, extent, in_grid, at);
             for (int64_t c = 0; c < channels; c++) {
                 const int64_t field = (s * row + c) * ARCH_LANES + part,
                               flat = (c * all + whole) * ARCH_LANES;
                 copy_part(parts, from + (back ? flat : field), to + (back ? field : flat));
             }
+            next_coordinates(AXES, parts->grid, in_grid);
         }
+    }
 }
 
 INLINE void flatten(const Parts *parts, const int64_t *extent, const real *x, real *y,
@@ -1707,13 +1738,14 @@ VEC512 vec512 vec512_set(real a)
     return VEC512_OP(set1)(a);
 }
 
-/* An input for every eight lanes, each the first number of a row. */
-VEC512 vec512 vec512_inputs(const real *x)
+/* An input for every eight lanes, `pitch` from one to the next. */
+VEC512 vec512 vec512_inputs(const real *x, int64_t pitch)
 {
 #ifdef ARCH_REAL_F64
+    (void)pitch;
     return _mm512_set1_pd(x[0]);
 #else
-    return _mm512_mask_blend_ps(0xff00, _mm512_set1_ps(x[0]), _mm512_set1_ps(x[ARCH_LANES]));
+    return _mm512_mask_blend_ps(0xff00, _mm512_set1_ps(x[0]), _mm512_set1_ps(x[pitch]));
 #endif
 }
 
@@ -2097,58 +2129,72 @@ vec512_FUNCTION vec512 vec512_anywhere(const real *p)
     return v;
 }
 
-/* sum[k] += w[i][k] x[i][lane 0], eight outputs k: vectors of w are the outputs of two inputs i,
- * of one, or a part of one's.  Four sums at once, as each waits for its last. */
-vec512_FUNCTION void vec512_add_outputs(const real *w, const real *x, int64_t ins, real *sum)
+/* y[k] = sum_i w[i][k] x[i], eight outputs k: vectors of w are the outputs of two inputs i, of
+ * one, or a part of one's.  Four sums at once, as each waits for its last. */
+vec512_FUNCTION void vec512_eight_outputs(const real *w, const real *x, int64_t pitch, int64_t ins, real *y)
 {
-    enum { LANES = sizeof(vec512) / sizeof(real), AT_ONCE = LANES / 2, APART = LANES < 8 ? 4 : 1 };
+    enum {
+        LANES = sizeof(vec512) / sizeof(real),
+        INPUTS = LANES < 8 ? 1 : LANES / 8, /* of a vector, */
+        AT_ONCE = LANES / 2,                /* of four      */
+        APART = LANES < 8 ? 4 : 1
+    };
     _Alignas(64) real part[4 * LANES];
     vec512 a[4] = {vec512_set(0), vec512_set(0), vec512_set(0), vec512_set(0)};
-    const int64_t whole = ins / AT_ONCE * AT_ONCE;
-    for (int64_t i = 0; i < whole; i += AT_ONCE)
+    const int64_t fours = ins / AT_ONCE * AT_ONCE;
+    const int64_t whole = LANES < 8 ? fours : ins / INPUTS * INPUTS;
+    for (int64_t i = 0; i < fours; i += AT_ONCE)
         UNROLLED
         for (int v = 0; v < 4; v++) {
-            const real *from = x + (i + v * LANES / 8) * ARCH_LANES;
-            const vec512 inputs = vec512_inputs(from);
+            const vec512 inputs = vec512_inputs(x + (i + v * LANES / 8) * pitch, pitch);
             a[v] = vec512_fma(vec512_anywhere(w + i * 8 + v * LANES), inputs, a[v]);
         }
+    for (int64_t i = fours; i < whole; i += INPUTS)
+        a[0] = vec512_fma(vec512_anywhere(w + i * 8), vec512_inputs(x + i * pitch, pitch), a[0]);
     if (APART == 1)
         a[0] = vec512_add(vec512_add(a[0], a[1]), vec512_add(a[2], a[3]));
     UNROLLED
     for (int v = 0; v < APART; v++)
         vec512_store(part + v * LANES, a[v]);
-    for (int k = 0; k < APART * LANES; k++)
-        sum[k % 8] += part[k];
+    for (int k = 0; k < 8; k++)
+        y[k] = part[k];
+    for (int k = 8; k < APART * LANES; k++)
+        y[k % 8] += part[k];
     for (int64_t i = whole; i < ins; i++)
         for (int k = 0; k < 8; k++)
-            sum[k] += w[i * 8 + k] * x[i * ARCH_LANES];
+            y[k] += w[i * 8 + k] * x[i * pitch];
 }
 
-/* The same for fewer outputs. */
-INLINE real vec512_sum_inputs(const real *w, int64_t width, const real *x, int64_t ins)
+/* One of fewer, `width` outputs. */
+INLINE real vec512_one_output(const real *w, int64_t width, const real *x, int64_t pitch, int64_t ins)
 {
-    real sum[4] = {0, 0, 0, 0};
-    for (int64_t i = 0; i < ins; i++, w += width, x += ARCH_LANES)
-        sum[i % 4] += *w * *x;
-    return sum[0] + sum[1] + (sum[2] + sum[3]);
-}
-
-/* y[o] = bias[o] + sum_i w[o,i] x[i] of the sample in lane 0; bias may be null.  The lanes of
- * others become 0. */
-vec512_FUNCTION void vec512_outputs_of_one(const real *w, const real *bias, const real *x, real *y,
-                                 int64_t outs, int64_t ins)
-{
-    clear(y, outs * ARCH_LANES);
-    for (int64_t o = 0; o < outs; o += 8, w += 8 * ins) {
-        const int64_t width = outs - o < 8 ? outs - o : 8;
-        real sum[8] = {0};
-        if (width == 8)
-            vec512_add_outputs(w, x, ins, sum);
-        for (int64_t k = 0; k < width; k++) {
-            const real all = width == 8 ? sum[k] : vec512_sum_inputs(w + k, width, x, ins);
-            y[(o + k) * ARCH_LANES] = all + (bias ? bias[o + k] : 0);
-        }
+    real a = 0, b = 0, c = 0, d = 0;
+    int64_t i = 0;
+    for (; i + 4 <= ins; i += 4, w += 4 * width, x += 4 * pitch) {
+        a += w[0] * x[0];
+        b += w[width] * x[pitch];
+        c += w[2 * width] * x[2 * pitch];
+        d += w[3 * width] * x[3 * pitch];
     }
+    for (; i < ins; i++, w += width, x += pitch)
+        a += *w * *x;
+    return (a + b) + (c + d);
+}
+
+/* y[o] = bias[o] + sum_i w[o,i] x[i], one after the other and zeros to the end of a vector;
+ * inputs lie `pitch` apart; bias may be null. */
+vec512_FUNCTION void vec512_outputs_of_one(const real *w, const real *bias, const real *x, int64_t pitch,
+                                 real *y, int64_t outs, int64_t ins)
+{
+    const int64_t eights = outs / 8 * 8, width = outs - eights;
+    for (int64_t o = 0; o < eights; o += 8)
+        vec512_eight_outputs(w + o * ins, x, pitch, ins, y + o);
+    for (int64_t k = 0; k < width; k++)
+        y[eights + k] = vec512_one_output(w + eights * ins + k, width, x, pitch, ins);
+    for (int64_t o = 0; bias && o < outs; o++)
+        y[o] += bias[o];
+    for (int64_t o = outs; o % ARCH_LANES; o++)
+        y[o] = 0;
 }
 
 /* ---- sigmoid and tanh, by vectors ---- */
@@ -5450,8 +5496,9 @@ VEC256 vec256 vec256_set(real a)
 }
 
 /* An input for every eight lanes. */
-VEC256 vec256 vec256_inputs(const real *x)
+VEC256 vec256 vec256_inputs(const real *x, int64_t pitch)
 {
+    (void)pitch;
     return vec256_set(x[0]);
 }
 
@@ -5803,58 +5850,72 @@ vec256_FUNCTION vec256 vec256_anywhere(const real *p)
     return v;
 }
 
-/* sum[k] += w[i][k] x[i][lane 0], eight outputs k: vectors of w are the outputs of two inputs i,
- * of one, or a part of one's.  Four sums at once, as each waits for its last. */
-vec256_FUNCTION void vec256_add_outputs(const real *w, const real *x, int64_t ins, real *sum)
+/* y[k] = sum_i w[i][k] x[i], eight outputs k: vectors of w are the outputs of two inputs i, of
+ * one, or a part of one's.  Four sums at once, as each waits for its last. */
+vec256_FUNCTION void vec256_eight_outputs(const real *w, const real *x, int64_t pitch, int64_t ins, real *y)
 {
-    enum { LANES = sizeof(vec256) / sizeof(real), AT_ONCE = LANES / 2, APART = LANES < 8 ? 4 : 1 };
+    enum {
+        LANES = sizeof(vec256) / sizeof(real),
+        INPUTS = LANES < 8 ? 1 : LANES / 8, /* of a vector, */
+        AT_ONCE = LANES / 2,                /* of four      */
+        APART = LANES < 8 ? 4 : 1
+    };
     _Alignas(64) real part[4 * LANES];
     vec256 a[4] = {vec256_set(0), vec256_set(0), vec256_set(0), vec256_set(0)};
-    const int64_t whole = ins / AT_ONCE * AT_ONCE;
-    for (int64_t i = 0; i < whole; i += AT_ONCE)
+    const int64_t fours = ins / AT_ONCE * AT_ONCE;
+    const int64_t whole = LANES < 8 ? fours : ins / INPUTS * INPUTS;
+    for (int64_t i = 0; i < fours; i += AT_ONCE)
         UNROLLED
         for (int v = 0; v < 4; v++) {
-            const real *from = x + (i + v * LANES / 8) * ARCH_LANES;
-            const vec256 inputs = vec256_inputs(from);
+            const vec256 inputs = vec256_inputs(x + (i + v * LANES / 8) * pitch, pitch);
             a[v] = vec256_fma(vec256_anywhere(w + i * 8 + v * LANES), inputs, a[v]);
         }
+    for (int64_t i = fours; i < whole; i += INPUTS)
+        a[0] = vec256_fma(vec256_anywhere(w + i * 8), vec256_inputs(x + i * pitch, pitch), a[0]);
     if (APART == 1)
         a[0] = vec256_add(vec256_add(a[0], a[1]), vec256_add(a[2], a[3]));
     UNROLLED
     for (int v = 0; v < APART; v++)
         vec256_store(part + v * LANES, a[v]);
-    for (int k = 0; k < APART * LANES; k++)
-        sum[k % 8] += part[k];
+    for (int k = 0; k < 8; k++)
+        y[k] = part[k];
+    for (int k = 8; k < APART * LANES; k++)
+        y[k % 8] += part[k];
     for (int64_t i = whole; i < ins; i++)
         for (int k = 0; k < 8; k++)
-            sum[k] += w[i * 8 + k] * x[i * ARCH_LANES];
+            y[k] += w[i * 8 + k] * x[i * pitch];
 }
 
-/* The same for fewer outputs. */
-INLINE real vec256_sum_inputs(const real *w, int64_t width, const real *x, int64_t ins)
+/* One of fewer, `width` outputs. */
+INLINE real vec256_one_output(const real *w, int64_t width, const real *x, int64_t pitch, int64_t ins)
 {
-    real sum[4] = {0, 0, 0, 0};
-    for (int64_t i = 0; i < ins; i++, w += width, x += ARCH_LANES)
-        sum[i % 4] += *w * *x;
-    return sum[0] + sum[1] + (sum[2] + sum[3]);
-}
-
-/* y[o] = bias[o] + sum_i w[o,i] x[i] of the sample in lane 0; bias may be null.  The lanes of
- * others become 0. */
-vec256_FUNCTION void vec256_outputs_of_one(const real *w, const real *bias, const real *x, real *y,
-                                 int64_t outs, int64_t ins)
-{
-    clear(y, outs * ARCH_LANES);
-    for (int64_t o = 0; o < outs; o += 8, w += 8 * ins) {
-        const int64_t width = outs - o < 8 ? outs - o : 8;
-        real sum[8] = {0};
-        if (width == 8)
-            vec256_add_outputs(w, x, ins, sum);
-        for (int64_t k = 0; k < width; k++) {
-            const real all = width == 8 ? sum[k] : vec256_sum_inputs(w + k, width, x, ins);
-            y[(o + k) * ARCH_LANES] = all + (bias ? bias[o + k] : 0);
-        }
+    real a = 0, b = 0, c = 0, d = 0;
+    int64_t i = 0;
+    for (; i + 4 <= ins; i += 4, w += 4 * width, x += 4 * pitch) {
+        a += w[0] * x[0];
+        b += w[width] * x[pitch];
+        c += w[2 * width] * x[2 * pitch];
+        d += w[3 * width] * x[3 * pitch];
     }
+    for (; i < ins; i++, w += width, x += pitch)
+        a += *w * *x;
+    return (a + b) + (c + d);
+}
+
+/* y[o] = bias[o] + sum_i w[o,i] x[i], one after the other and zeros to the end of a vector;
+ * inputs lie `pitch` apart; bias may be null. */
+vec256_FUNCTION void vec256_outputs_of_one(const real *w, const real *bias, const real *x, int64_t pitch,
+                                 real *y, int64_t outs, int64_t ins)
+{
+    const int64_t eights = outs / 8 * 8, width = outs - eights;
+    for (int64_t o = 0; o < eights; o += 8)
+        vec256_eight_outputs(w + o * ins, x, pitch, ins, y + o);
+    for (int64_t k = 0; k < width; k++)
+        y[eights + k] = vec256_one_output(w + eights * ins + k, width, x, pitch, ins);
+    for (int64_t o = 0; bias && o < outs; o++)
+        y[o] += bias[o];
+    for (int64_t o = outs; o % ARCH_LANES; o++)
+        y[o] = 0;
 }
 
 /* ---- sigmoid and tanh, by vectors ---- */
@@ -8123,8 +8184,9 @@ VEC128 vec128 vec128_set(real a)
 }
 
 /* An input for every eight lanes. */
-VEC128 vec128 vec128_inputs(const real *x)
+VEC128 vec128 vec128_inputs(const real *x, int64_t pitch)
 {
+    (void)pitch;
     return vec128_set(x[0]);
 }
 
@@ -8372,58 +8434,72 @@ vec128_FUNCTION vec128 vec128_anywhere(const real *p)
     return v;
 }
 
-/* sum[k] += w[i][k] x[i][lane 0], eight outputs k: vectors of w are the outputs of two inputs i,
- * of one, or a part of one's.  Four sums at once, as each waits for its last. */
-vec128_FUNCTION void vec128_add_outputs(const real *w, const real *x, int64_t ins, real *sum)
+/* y[k] = sum_i w[i][k] x[i], eight outputs k: vectors of w are the outputs of two inputs i, of
+ * one, or a part of one's.  Four sums at once, as each waits for its last. */
+vec128_FUNCTION void vec128_eight_outputs(const real *w, const real *x, int64_t pitch, int64_t ins, real *y)
 {
-    enum { LANES = sizeof(vec128) / sizeof(real), AT_ONCE = LANES / 2, APART = LANES < 8 ? 4 : 1 };
+    enum {
+        LANES = sizeof(vec128) / sizeof(real),
+        INPUTS = LANES < 8 ? 1 : LANES / 8, /* of a vector, */
+        AT_ONCE = LANES / 2,                /* of four      */
+        APART = LANES < 8 ? 4 : 1
+    };
     _Alignas(64) real part[4 * LANES];
     vec128 a[4] = {vec128_set(0), vec128_set(0), vec128_set(0), vec128_set(0)};
-    const int64_t whole = ins / AT_ONCE * AT_ONCE;
-    for (int64_t i = 0; i < whole; i += AT_ONCE)
+    const int64_t fours = ins / AT_ONCE * AT_ONCE;
+    const int64_t whole = LANES < 8 ? fours : ins / INPUTS * INPUTS;
+    for (int64_t i = 0; i < fours; i += AT_ONCE)
         UNROLLED
         for (int v = 0; v < 4; v++) {
-            const real *from = x + (i + v * LANES / 8) * ARCH_LANES;
-            const vec128 inputs = vec128_inputs(from);
+            const vec128 inputs = vec128_inputs(x + (i + v * LANES / 8) * pitch, pitch);
             a[v] = vec128_fma(vec128_anywhere(w + i * 8 + v * LANES), inputs, a[v]);
         }
+    for (int64_t i = fours; i < whole; i += INPUTS)
+        a[0] = vec128_fma(vec128_anywhere(w + i * 8), vec128_inputs(x + i * pitch, pitch), a[0]);
     if (APART == 1)
         a[0] = vec128_add(vec128_add(a[0], a[1]), vec128_add(a[2], a[3]));
     UNROLLED
     for (int v = 0; v < APART; v++)
         vec128_store(part + v * LANES, a[v]);
-    for (int k = 0; k < APART * LANES; k++)
-        sum[k % 8] += part[k];
+    for (int k = 0; k < 8; k++)
+        y[k] = part[k];
+    for (int k = 8; k < APART * LANES; k++)
+        y[k % 8] += part[k];
     for (int64_t i = whole; i < ins; i++)
         for (int k = 0; k < 8; k++)
-            sum[k] += w[i * 8 + k] * x[i * ARCH_LANES];
+            y[k] += w[i * 8 + k] * x[i * pitch];
 }
 
-/* The same for fewer outputs. */
-INLINE real vec128_sum_inputs(const real *w, int64_t width, const real *x, int64_t ins)
+/* One of fewer, `width` outputs. */
+INLINE real vec128_one_output(const real *w, int64_t width, const real *x, int64_t pitch, int64_t ins)
 {
-    real sum[4] = {0, 0, 0, 0};
-    for (int64_t i = 0; i < ins; i++, w += width, x += ARCH_LANES)
-        sum[i % 4] += *w * *x;
-    return sum[0] + sum[1] + (sum[2] + sum[3]);
-}
-
-/* y[o] = bias[o] + sum_i w[o,i] x[i] of the sample in lane 0; bias may be null.  The lanes of
- * others become 0. */
-vec128_FUNCTION void vec128_outputs_of_one(const real *w, const real *bias, const real *x, real *y,
-                                 int64_t outs, int64_t ins)
-{
-    clear(y, outs * ARCH_LANES);
-    for (int64_t o = 0; o < outs; o += 8, w += 8 * ins) {
-        const int64_t width = outs - o < 8 ? outs - o : 8;
-        real sum[8] = {0};
-        if (width == 8)
-            vec128_add_outputs(w, x, ins, sum);
-        for (int64_t k = 0; k < width; k++) {
-            const real all = width == 8 ? sum[k] : vec128_sum_inputs(w + k, width, x, ins);
-            y[(o + k) * ARCH_LANES] = all + (bias ? bias[o + k] : 0);
-        }
+    real a = 0, b = 0, c = 0, d = 0;
+    int64_t i = 0;
+    for (; i + 4 <= ins; i += 4, w += 4 * width, x += 4 * pitch) {
+        a += w[0] * x[0];
+        b += w[width] * x[pitch];
+        c += w[2 * width] * x[2 * pitch];
+        d += w[3 * width] * x[3 * pitch];
     }
+    for (; i < ins; i++, w += width, x += pitch)
+        a += *w * *x;
+    return (a + b) + (c + d);
+}
+
+/* y[o] = bias[o] + sum_i w[o,i] x[i], one after the other and zeros to the end of a vector;
+ * inputs lie `pitch` apart; bias may be null. */
+vec128_FUNCTION void vec128_outputs_of_one(const real *w, const real *bias, const real *x, int64_t pitch,
+                                 real *y, int64_t outs, int64_t ins)
+{
+    const int64_t eights = outs / 8 * 8, width = outs - eights;
+    for (int64_t o = 0; o < eights; o += 8)
+        vec128_eight_outputs(w + o * ins, x, pitch, ins, y + o);
+    for (int64_t k = 0; k < width; k++)
+        y[eights + k] = vec128_one_output(w + eights * ins + k, width, x, pitch, ins);
+    for (int64_t o = 0; bias && o < outs; o++)
+        y[o] += bias[o];
+    for (int64_t o = outs; o % ARCH_LANES; o++)
+        y[o] = 0;
 }
 
 /* ---- sigmoid and tanh, by vectors ---- */

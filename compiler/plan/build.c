@@ -82,7 +82,8 @@ static const char *loop_over(const char *name)
         {"lane",  "samples"                    },
         {"i",     "channels of the tile"       },
         {"j",     "channels of the tile"       },
-        {"k",     "sites of the tile"          }
+        {"k",     "sites of the tile"          },
+        {"row",   "channels made, 16 at a time"}
     };
     for (size_t i = 0; i < countof(loops); i++)
         if (!strcmp(name, loops[i].name))

@@ -362,18 +362,31 @@ int lower_group(Lower *l, const Group *group)
 }
 
 /* Fewer products are not worth it. */
-enum { PRODUCTS_LEAST = 500 };
+enum { PRODUCTS_LEAST = 100 };
+
+/* Whether all that is done to a vector of outputs is known without those of other values. */
+static bool is_linear(const Graph *g, const Step *step)
+{
+    const Node *n = graph_node(g, step->root);
+    if (step->load || step->sinks || n->op != OP_CONV || n->shape.rank)
+        return false;
+    for (int c = 0; c < step->chains; c++)
+        if (op_info[graph_node(g, step->chain[c])->op].operands != 1)
+            return false;
+    return true;
+}
 
 bool lower_has_one(const Lower *l, const Group *group)
 {
     int64_t products = 0;
-    for (int s = 0; group->kind == GROUP_SITES && s < group->steps; s++) {
+    if (group->kind != GROUP_SITES)
+        return false;
+    for (int s = 0; s < group->steps; s++) {
         const Step *step = &group->step[s];
-        const Node *n = graph_node(l->g, step->root);
-        if (n->shape.rank || step->sinks)
+        if (!is_linear(l->g, step))
             return false;
-        if (!step->load && n->op == OP_CONV)
-            products += l->g->param[graph_node(l->g, n->arg[1])->param].count;
+        Val w = graph_node(l->g, step->root)->arg[1];
+        products += l->g->param[graph_node(l->g, w)->param].count;
     }
     return products >= PRODUCTS_LEAST;
 }

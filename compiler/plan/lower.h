@@ -58,7 +58,7 @@ Tile tile_of_weight(const Target *target); /* output x input channels */
 
 /* lower_conv.c: a convolution and what follows it, at the sites of the tile. */
 void lower_conv(Lower *l, const Step *step);
-/* The same for the one sample of a block. */
+/* The same for the one sample of a block: its outputs in the lanes. */
 void lower_linear(Lower *l, const Step *step);
 /* y[i][s] += w[c][i] x_s[c] over `in` channels, the weights of a block `width` wide; `row`:
  * of weights before them, or NULL. */
@@ -109,6 +109,8 @@ BufId lower_buffer(Lower *l, Val v);
 /* Room for a few sites: on the stack of a phase, or in `work` where they would fill that. */
 BufId lower_near(Lower *l, const char *name, int channels, int sites);
 int lower_lattice(Lower *l, Val v);
+/* Into how many vectors the channels of one sample go. */
+int lower_vectors(int channels);
 /* Gradients of the parameters as their phases leave them: a region each.  Weights in tiles of
  * 4 x 4, [tap][out / 4][in / 4][4 in][4 out], biases in order.  One or two outputs would leave
  * most of a tile empty: there several taps take the place of four outputs. */

@@ -176,38 +176,58 @@ void lower_conv(Lower *l, const Step *step)
         lower_block(l, &c, ix(b, full), rest);
 }
 
-/* ---- of one sample ---- */
+/* ---- of one sample: outputs in the lanes ---- */
 
-/* Sums by a call of the prelude; then channel by channel what follows. */
+/* Where the value is read from outside, each of its numbers has a vector of its own. */
+static void lay_into_lanes(Lower *l, Val v)
+{
+    if (l->f->place[v.i] == PLACE_WORK)
+        put_call(l->b, "outputs_to_lanes", 2,
+                 (CallArg[]){arg_buf(l->b, lower_buffer(l, v), NULL),
+                             arg_int(l->b, graph_node(l->g, v)->shape.channels)});
+}
+
+/* Inputs, as the steps before have left them or other phases. */
+static BufId call_outputs(Lower *l, const Conv *c)
+{
+    Build *b = l->b;
+    const char *name = value_name(l->g, c->step->root, b->arena);
+    BufId sums = lower_near(l, arena_printf(b->arena, "%s_of_one", name),
+                            lower_vectors(c->out), 1);
+    CallArg bias =
+        c->bias < 0 ? arg_word("none") : arg_buf(b, build_packed(b), ix(b, c->bias));
+    int64_t pitch = l->f->place[c->x.i] == PLACE_WORK ? LANES : 1;
+    put_call(b, "vec_outputs_of_one", 7,
+             (CallArg[]){arg_buf(b, build_packed(b), ix(b, c->weights)), bias,
+                         arg_buf(b, lower_buffer(l, c->x), NULL), arg_int(b, pitch),
+                         arg_buf(b, sums, NULL), arg_int(b, c->out),
+                         arg_int(b, c->in)});
+    return sums;
+}
+
+/* Sums by a call of the prelude; then vector by vector what follows. */
 void lower_linear(Lower *l, const Step *step)
 {
     Build *b = l->b;
     Conv c = conv_of(l, step);
-    const char *name = value_name(l->g, step->root, b->arena);
-    BufId sums = lower_near(l, arena_printf(b->arena, "%s_of_one", name), c.out, 1);
-    CallArg bias =
-        c.bias < 0 ? arg_word("none") : arg_buf(b, build_packed(b), ix(b, c.bias));
-    put_call(b, "vec_outputs_of_one", 6,
-             (CallArg[]){arg_buf(b, build_packed(b), ix(b, c.weights)), bias,
-                         arg_buf(b, lower_buffer(l, c.x), NULL), arg_buf(b, sums, NULL),
-                         arg_int(b, c.out), arg_int(b, c.in)});
-    int channels = c.out % PACK_WIDTH ? 1 : PACK_WIDTH;
+    BufId sums = call_outputs(l, &c);
     Ptr from = ptr_new(b, "sums");
-    Var o = put_for(b, "o", ix(b, 0), ix(b, c.out), channels);
-    put_point(b, from, NULL, sums, ix_scale(b, ix_var(b, o), LANES));
+    Var row = put_for(b, "row", ix(b, 0), ix(b, lower_vectors(c.out)), 1);
+    put_point(b, from, NULL, sums, ix(b, 0));
     Var lane = put_lanes(b);
-    Made m = {.channels = channels,
+    Made m = {.channels = 1,
               .sites = 1,
-              .channel = ix_var(b, o),
+              .channel = ix_var(b, row),
               .site = ix(b, 0),
               .lane = ix_var(b, lane),
               .y = reg_new(b, "y")};
-    Var i = put_unroll(b, "i", channels);
     put_declare(
-        b, m.y, ix_element(ix_var(b, i), channels), NULL,
-        vx_load(b, from, NULL, ix_add(b, ix_scale(b, ix_var(b, i), LANES), m.lane)));
-    put_end(b);
+        b, m.y, NULL, NULL,
+        vx_load(b, from, NULL, ix_add(b, ix_scale(b, ix_var(b, row), LANES), m.lane)));
     lower_chain(l, step, &m);
     put_end(b);
     put_end(b);
+    lay_into_lanes(l, step->root);
+    for (int i = 0; i < step->chains; i++)
+        lay_into_lanes(l, step->chain[i]);
 }

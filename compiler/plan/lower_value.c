@@ -29,6 +29,9 @@ BufId lower_buffer(Lower *l, Val v)
 {
     const Node *n = graph_node(l->g, v);
     const char *name = value_name(l->g, v, l->b->arena);
+    if (l->f->place[v.i] == PLACE_STACK && l->one_sample)
+        return lower_near(l, arena_printf(l->b->arena, "%s_outputs", name),
+                          lower_vectors(n->shape.channels), 1);
     if (l->f->place[v.i] == PLACE_STACK)
         return lower_near(l, arena_printf(l->b->arena, "%s_tile", name), lower_row(n),
                           l->tile.sites);
@@ -36,6 +39,11 @@ BufId lower_buffer(Lower *l, Val v)
                                        .space = SPACE_WORK,
                                        .channels = lower_row(n),
                                        .lattice = lower_lattice(l, v)});
+}
+
+int lower_vectors(int channels)
+{
+    return (channels + LANES - 1) / LANES;
 }
 
 static int64_t fours(int64_t n)

@@ -1,15 +1,21 @@
 /* ---- from the parts of a sample to one value and back ---- */
 
-/* Number of a part's site in the whole lattice. */
+/* Number in the whole lattice of the site `at` of the part `in_grid`. */
+INLINE int64_t whole_number(const Parts *parts, const int64_t *extent, const int64_t *in_grid,
+                            const int64_t *at)
+{
+    int64_t number = 0;
+    for (int axis = 0; axis < AXES; axis++)
+        number = (number * parts->grid[axis] + in_grid[axis]) * extent[axis] + at[axis];
+    return number;
+}
+
 INLINE int64_t whole_site(const Parts *parts, const int64_t *extent, int64_t part, int64_t site)
 {
-    int64_t at[ARCH_AXES_MAX], in_grid[ARCH_AXES_MAX], number = 0;
+    int64_t at[ARCH_AXES_MAX], in_grid[ARCH_AXES_MAX];
     coordinates(AXES, extent, site, at);
     coordinates(AXES, parts->grid, part, in_grid);
-    for (int axis = 0; axis < AXES; axis++)
-        number = number * extent[axis] * parts->grid[axis] + in_grid[axis] * extent[axis] +
-                 at[axis];
-    return number;
+    return whole_number(parts, extent, in_grid, at);
 }
 
 /* A quarter of the lanes: four such operations do what 15 would do one after the other. */
@@ -144,6 +150,17 @@ INLINE void share_mean(const Parts *parts, const real *from, real *to, int64_t c
         to[i] /= (real)(part_sites(parts, sites) * parts->count);
 }
 
+/* Of the only sample: numbers that follow each other go to lane 0 of so many vectors, the other
+ * lanes become 0. */
+INLINE void outputs_to_lanes(real *y, int64_t outs)
+{
+    for (int64_t o = outs - 1; o >= 0; o--) {
+        const real own = y[o];
+        clear(y + o * ARCH_LANES, ARCH_LANES);
+        y[o * ARCH_LANES] = own;
+    }
+}
+
 /* One number of every sample: the lane of a part, `from` and `to` being those of sample 0. */
 INLINE void copy_part(const Parts *parts, const real *from, real *to)
 {
@@ -159,15 +176,19 @@ INLINE void copy_features(const Parts *parts, const int64_t *extent, const real 
                           int64_t channels, int64_t row, int64_t sites, int back)
 {
     const int64_t all = sites * parts->count;
-    for (int64_t s = 0; s < sites; s++)
+    int64_t at[ARCH_AXES_MAX] = {0};
+    for (int64_t s = 0; s < sites; s++, next_coordinates(AXES, extent, at)) {
+        int64_t in_grid[ARCH_AXES_MAX] = {0};
         for (int64_t part = 0; part < parts->count; part++) {
-            const int64_t whole = parts->count == 1 ? s : whole_site(parts, extent, part, s);
+            const int64_t whole = whole_number(parts, extent, in_grid, at);
             for (int64_t c = 0; c < channels; c++) {
                 const int64_t field = (s * row + c) * ARCH_LANES + part,
                               flat = (c * all + whole) * ARCH_LANES;
                 copy_part(parts, from + (back ? flat : field), to + (back ? field : flat));
             }
+            next_coordinates(AXES, parts->grid, in_grid);
         }
+    }
 }
 
 INLINE void flatten(const Parts *parts, const int64_t *extent, const real *x, real *y,

@@ -27,6 +27,16 @@ INLINE void coordinates(int axes, const int64_t *extent, int64_t number, int64_t
     }
 }
 
+/* ... of the next one. */
+INLINE void next_coordinates(int axes, const int64_t *extent, int64_t *at)
+{
+    for (int axis = axes - 1; axis >= 0; axis--) {
+        if (++at[axis] < extent[axis])
+            return;
+        at[axis] = 0;
+    }
+}
+
 INLINE int64_t site_count(int axes, const int64_t *extent)
 {
     int64_t sites = 1;

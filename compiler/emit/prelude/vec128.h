@@ -21,8 +21,9 @@ VEC128 vec128 vec128_set(real a)
 }
 
 /* An input for every eight lanes. */
-VEC128 vec128 vec128_inputs(const real *x)
+VEC128 vec128 vec128_inputs(const real *x, int64_t pitch)
 {
+    (void)pitch;
     return vec128_set(x[0]);
 }
 

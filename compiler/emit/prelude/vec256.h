@@ -27,8 +27,9 @@ VEC256 vec256 vec256_set(real a)
 }
 
 /* An input for every eight lanes. */
-VEC256 vec256 vec256_inputs(const real *x)
+VEC256 vec256 vec256_inputs(const real *x, int64_t pitch)
 {
+    (void)pitch;
     return vec256_set(x[0]);
 }
 

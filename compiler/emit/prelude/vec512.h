@@ -26,13 +26,14 @@ VEC512 vec512 vec512_set(real a)
     return VEC512_OP(set1)(a);
 }
 
-/* An input for every eight lanes, each the first number of a row. */
-VEC512 vec512 vec512_inputs(const real *x)
+/* An input for every eight lanes, `pitch` from one to the next. */
+VEC512 vec512 vec512_inputs(const real *x, int64_t pitch)
 {
 #ifdef ARCH_REAL_F64
+    (void)pitch;
     return _mm512_set1_pd(x[0]);
 #else
-    return _mm512_mask_blend_ps(0xff00, _mm512_set1_ps(x[0]), _mm512_set1_ps(x[ARCH_LANES]));
+    return _mm512_mask_blend_ps(0xff00, _mm512_set1_ps(x[0]), _mm512_set1_ps(x[pitch]));
 #endif
 }
 

@@ -124,56 +124,70 @@
     return v;
 }
 
-/* sum[k] += w[i][k] x[i][lane 0], eight outputs k: vectors of w are the outputs of two inputs i,
- * of one, or a part of one's.  Four sums at once, as each waits for its last. */
-@_FUNCTION void @_add_outputs(const real *w, const real *x, int64_t ins, real *sum)
+/* y[k] = sum_i w[i][k] x[i], eight outputs k: vectors of w are the outputs of two inputs i, of
+ * one, or a part of one's.  Four sums at once, as each waits for its last. */
+@_FUNCTION void @_eight_outputs(const real *w, const real *x, int64_t pitch, int64_t ins, real *y)
 {
-    enum { LANES = sizeof(@) / sizeof(real), AT_ONCE = LANES / 2, APART = LANES < 8 ? 4 : 1 };
+    enum {
+        LANES = sizeof(@) / sizeof(real),
+        INPUTS = LANES < 8 ? 1 : LANES / 8, /* of a vector, */
+        AT_ONCE = LANES / 2,                /* of four      */
+        APART = LANES < 8 ? 4 : 1
+    };
     _Alignas(64) real part[4 * LANES];
     @ a[4] = {@_set(0), @_set(0), @_set(0), @_set(0)};
-    const int64_t whole = ins / AT_ONCE * AT_ONCE;
-    for (int64_t i = 0; i < whole; i += AT_ONCE)
+    const int64_t fours = ins / AT_ONCE * AT_ONCE;
+    const int64_t whole = LANES < 8 ? fours : ins / INPUTS * INPUTS;
+    for (int64_t i = 0; i < fours; i += AT_ONCE)
         UNROLLED
         for (int v = 0; v < 4; v++) {
-            const real *from = x + (i + v * LANES / 8) * ARCH_LANES;
-            const @ inputs = @_inputs(from);
+            const @ inputs = @_inputs(x + (i + v * LANES / 8) * pitch, pitch);
             a[v] = @_fma(@_anywhere(w + i * 8 + v * LANES), inputs, a[v]);
         }
+    for (int64_t i = fours; i < whole; i += INPUTS)
+        a[0] = @_fma(@_anywhere(w + i * 8), @_inputs(x + i * pitch, pitch), a[0]);
     if (APART == 1)
         a[0] = @_add(@_add(a[0], a[1]), @_add(a[2], a[3]));
     UNROLLED
     for (int v = 0; v < APART; v++)
         @_store(part + v * LANES, a[v]);
-    for (int k = 0; k < APART * LANES; k++)
-        sum[k % 8] += part[k];
+    for (int k = 0; k < 8; k++)
+        y[k] = part[k];
+    for (int k = 8; k < APART * LANES; k++)
+        y[k % 8] += part[k];
     for (int64_t i = whole; i < ins; i++)
         for (int k = 0; k < 8; k++)
-            sum[k] += w[i * 8 + k] * x[i * ARCH_LANES];
+            y[k] += w[i * 8 + k] * x[i * pitch];
 }
 
-/* The same for fewer outputs. */
-INLINE real @_sum_inputs(const real *w, int64_t width, const real *x, int64_t ins)
+/* One of fewer, `width` outputs. */
+INLINE real @_one_output(const real *w, int64_t width, const real *x, int64_t pitch, int64_t ins)
 {
-    real sum[4] = {0, 0, 0, 0};
-    for (int64_t i = 0; i < ins; i++, w += width, x += ARCH_LANES)
-        sum[i % 4] += *w * *x;
-    return sum[0] + sum[1] + (sum[2] + sum[3]);
-}
-
-/* y[o] = bias[o] + sum_i w[o,i] x[i] of the sample in lane 0; bias may be null.  The lanes of
- * others become 0. */
-@_FUNCTION void @_outputs_of_one(const real *w, const real *bias, const real *x, real *y,
-                                 int64_t outs, int64_t ins)
-{
-    clear(y, outs * ARCH_LANES);
-    for (int64_t o = 0; o < outs; o += 8, w += 8 * ins) {
-        const int64_t width = outs - o < 8 ? outs - o : 8;
-        real sum[8] = {0};
-        if (width == 8)
-            @_add_outputs(w, x, ins, sum);
-        for (int64_t k = 0; k < width; k++) {
-            const real all = width == 8 ? sum[k] : @_sum_inputs(w + k, width, x, ins);
-            y[(o + k) * ARCH_LANES] = all + (bias ? bias[o + k] : 0);
-        }
+    real a = 0, b = 0, c = 0, d = 0;
+    int64_t i = 0;
+    for (; i + 4 <= ins; i += 4, w += 4 * width, x += 4 * pitch) {
+        a += w[0] * x[0];
+        b += w[width] * x[pitch];
+        c += w[2 * width] * x[2 * pitch];
+        d += w[3 * width] * x[3 * pitch];
     }
+    for (; i < ins; i++, w += width, x += pitch)
+        a += *w * *x;
+    return (a + b) + (c + d);
+}
+
+/* y[o] = bias[o] + sum_i w[o,i] x[i], one after the other and zeros to the end of a vector;
+ * inputs lie `pitch` apart; bias may be null. */
+@_FUNCTION void @_outputs_of_one(const real *w, const real *bias, const real *x, int64_t pitch,
+                                 real *y, int64_t outs, int64_t ins)
+{
+    const int64_t eights = outs / 8 * 8, width = outs - eights;
+    for (int64_t o = 0; o < eights; o += 8)
+        @_eight_outputs(w + o * ins, x, pitch, ins, y + o);
+    for (int64_t k = 0; k < width; k++)
+        y[eights + k] = @_one_output(w + eights * ins + k, width, x, pitch, ins);
+    for (int64_t o = 0; bias && o < outs; o++)
+        y[o] += bias[o];
+    for (int64_t o = outs; o % ARCH_LANES; o++)
+        y[o] = 0;
 }

@@ -393,59 +393,12 @@ static void test_losses(void **state)
     each_trial(sum_losses);
 }
 
-/* Sums over lanes of eight vectors, added to what is there. */
-static void test_add_sums(void **state)
-{
-    (void)state;
-    float x[8][VEC128_LANES] __attribute__((aligned(16))), to[8];
-    for (int k = 0; k < 8; k++) {
-        to[k] = (float)k;
-        for (int i = 0; i < VEC128_LANES; i++)
-            x[k][i] = (float)(1 << (2 * k + i % 2));
-    }
-    vec128_add_sums(to, vec128_load(x[0]), vec128_load(x[1]), vec128_load(x[2]),
-                    vec128_load(x[3]), vec128_load(x[4]), vec128_load(x[5]),
-                    vec128_load(x[6]), vec128_load(x[7]));
-    for (int k = 0; k < 8; k++)
-        assert_true(to[k] == (float)(k + 6 * (1 << 2 * k)));
-}
-
-/* Packed weights, blocks of 8 outputs; small integers, so that no order of sums rounds. */
-static void test_outputs_of_one(void **state)
-{
-    (void)state;
-    enum { MOST = 35 };
-    static float w[MOST * MOST], b[MOST], x[MOST * ARCH_LANES], y[MOST * ARCH_LANES];
-    for (int64_t outs = 1; outs <= MOST; outs++)
-        for (int64_t ins = 1; ins <= MOST; ins += 1 + outs % 3) {
-            for (int i = 0; i < MOST * ARCH_LANES; i++)
-                x[i] = i % ARCH_LANES ? NAN : (float)between(-9, 9);
-            for (int64_t i = 0; i < outs * ins; i++)
-                w[i] = (float)between(-9, 9);
-            for (int64_t o = 0; o < outs; o++)
-                b[o] = (float)between(-9, 9);
-            const float *bias = ins % 2 ? b : NULL;
-            vec128_outputs_of_one(w, bias, x, y, outs, ins);
-            for (int64_t o = 0; o < outs; o++) {
-                const int64_t block = o / 8 * 8,
-                              width = outs - block < 8 ? outs - block : 8;
-                float sum = bias ? b[o] : 0;
-                for (int64_t i = 0; i < ins; i++)
-                    sum += w[block * ins + i * width + o - block] * x[i * ARCH_LANES];
-                assert_true(y[o * ARCH_LANES] == sum);
-                for (int lane = 1; lane < ARCH_LANES; lane++)
-                    assert_true(y[o * ARCH_LANES + lane] == 0);
-            }
-        }
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_read_input),     cmocka_unit_test(test_read_bands),
-        cmocka_unit_test(test_outputs_of_one), cmocka_unit_test(test_read_strided),
-        cmocka_unit_test(test_write_field),    cmocka_unit_test(test_flatten),
-        cmocka_unit_test(test_join),           cmocka_unit_test(test_losses),
-        cmocka_unit_test(test_add_sums)};
+        cmocka_unit_test(test_read_input),   cmocka_unit_test(test_read_bands),
+        cmocka_unit_test(test_read_strided), cmocka_unit_test(test_write_field),
+        cmocka_unit_test(test_flatten),      cmocka_unit_test(test_join),
+        cmocka_unit_test(test_losses)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
