@@ -850,7 +850,7 @@ INLINE double far_part(double work)
 
 /* ---- from the parts of a sample to one value and back ---- */
 
-/* Number in the whole lattice of the site `at` of the part `in_grid`. */
+/* Number in the whole lattice of a site of a part, by the coordinates of both. */
 INLINE int64_t whole_number(const Parts *parts, const int64_t *extent, const int64_t *in_grid,
                             const int64_t *at)
 {
@@ -1977,7 +1977,7 @@ vec512_FUNCTION void vec512_transpose(const real *x, real *to, int64_t pitch)
 #endif
 }
 
-/* ---- bytes into lanes, and between the parts of a lattice, by vectors ---- */
+/* ---- inputs into lanes, by vectors ---- */
 
 /* Up to 4 sites in a row, from element `at` of every lane on.  Four bytes are read: also those
  * behind the sites, or where the lattice ends, before them. */
@@ -2004,6 +2004,7 @@ vec512_FUNCTION void vec512_read_row(const Bytes *x, int64_t at, int64_t sites, 
         vec512_read_few(x, at + s, sites - s < 4 ? sites - s : 4, to + s * pitch, pitch);
 }
 
+/* Any number of them. */
 vec512_FUNCTION void vec512_read_bytes(const Bytes *x, int64_t at, int64_t sites, real *to, int64_t pitch)
 {
     for (int64_t s = 0; s < sites; s += 16)
@@ -2109,9 +2110,9 @@ vec512_FUNCTION void vec512_eight_outputs(const real *w, const real *x, int64_t 
 {
     enum {
         LANES = sizeof(vec512) / sizeof(real),
-        INPUTS = LANES < 8 ? 1 : LANES / 8, /* of a vector, */
-        AT_ONCE = LANES / 2,                /* of four      */
-        APART = LANES < 8 ? 4 : 1
+        AT_ONCE = LANES / 2,                /* inputs of four vectors */
+        INPUTS = LANES < 8 ? 1 : LANES / 8, /* of one, if it holds a whole one's outputs */
+        APART = LANES < 8 ? 4 : 1           /* sums that are not of the same outputs */
     };
     _Alignas(64) real part[4 * LANES];
     vec512 a[4] = {vec512_set(0), vec512_set(0), vec512_set(0), vec512_set(0)};
@@ -5098,7 +5099,7 @@ vec256_FUNCTION void vec256_transpose(const real *x, real *to, int64_t pitch)
 #endif
 }
 
-/* ---- bytes into lanes, and between the parts of a lattice, by vectors ---- */
+/* ---- inputs into lanes, by vectors ---- */
 
 /* Up to 4 sites in a row, from element `at` of every lane on.  Four bytes are read: also those
  * behind the sites, or where the lattice ends, before them. */
@@ -5125,6 +5126,7 @@ vec256_FUNCTION void vec256_read_row(const Bytes *x, int64_t at, int64_t sites, 
         vec256_read_few(x, at + s, sites - s < 4 ? sites - s : 4, to + s * pitch, pitch);
 }
 
+/* Any number of them. */
 vec256_FUNCTION void vec256_read_bytes(const Bytes *x, int64_t at, int64_t sites, real *to, int64_t pitch)
 {
     for (int64_t s = 0; s < sites; s += 16)
@@ -5230,9 +5232,9 @@ vec256_FUNCTION void vec256_eight_outputs(const real *w, const real *x, int64_t 
 {
     enum {
         LANES = sizeof(vec256) / sizeof(real),
-        INPUTS = LANES < 8 ? 1 : LANES / 8, /* of a vector, */
-        AT_ONCE = LANES / 2,                /* of four      */
-        APART = LANES < 8 ? 4 : 1
+        AT_ONCE = LANES / 2,                /* inputs of four vectors */
+        INPUTS = LANES < 8 ? 1 : LANES / 8, /* of one, if it holds a whole one's outputs */
+        APART = LANES < 8 ? 4 : 1           /* sums that are not of the same outputs */
     };
     _Alignas(64) real part[4 * LANES];
     vec256 a[4] = {vec256_set(0), vec256_set(0), vec256_set(0), vec256_set(0)};
@@ -7211,7 +7213,7 @@ vec128_FUNCTION void vec128_transpose(const real *x, real *to, int64_t pitch)
             to[i * pitch + j] = x[j * ARCH_LANES + i];
 }
 
-/* ---- bytes into lanes, and between the parts of a lattice, by vectors ---- */
+/* ---- inputs into lanes, by vectors ---- */
 
 /* Up to 4 sites in a row, from element `at` of every lane on.  Four bytes are read: also those
  * behind the sites, or where the lattice ends, before them. */
@@ -7238,6 +7240,7 @@ vec128_FUNCTION void vec128_read_row(const Bytes *x, int64_t at, int64_t sites, 
         vec128_read_few(x, at + s, sites - s < 4 ? sites - s : 4, to + s * pitch, pitch);
 }
 
+/* Any number of them. */
 vec128_FUNCTION void vec128_read_bytes(const Bytes *x, int64_t at, int64_t sites, real *to, int64_t pitch)
 {
     for (int64_t s = 0; s < sites; s += 16)
@@ -7343,9 +7346,9 @@ vec128_FUNCTION void vec128_eight_outputs(const real *w, const real *x, int64_t 
 {
     enum {
         LANES = sizeof(vec128) / sizeof(real),
-        INPUTS = LANES < 8 ? 1 : LANES / 8, /* of a vector, */
-        AT_ONCE = LANES / 2,                /* of four      */
-        APART = LANES < 8 ? 4 : 1
+        AT_ONCE = LANES / 2,                /* inputs of four vectors */
+        INPUTS = LANES < 8 ? 1 : LANES / 8, /* of one, if it holds a whole one's outputs */
+        APART = LANES < 8 ? 4 : 1           /* sums that are not of the same outputs */
     };
     _Alignas(64) real part[4 * LANES];
     vec128 a[4] = {vec128_set(0), vec128_set(0), vec128_set(0), vec128_set(0)};

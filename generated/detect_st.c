@@ -850,7 +850,7 @@ INLINE double far_part(double work)
 
 /* ---- from the parts of a sample to one value and back ---- */
 
-/* Number in the whole lattice of the site `at` of the part `in_grid`. */
+/* Number in the whole lattice of a site of a part, by the coordinates of both. */
 INLINE int64_t whole_number(const Parts *parts, const int64_t *extent, const int64_t *in_grid,
                             const int64_t *at)
 {
@@ -2003,7 +2003,7 @@ vec512_FUNCTION void vec512_transpose(const real *x, real *to, int64_t pitch)
 #endif
 }
 
-/* ---- bytes into lanes, and between the parts of a lattice, by vectors ---- */
+/* ---- inputs into lanes, by vectors ---- */
 
 /* Up to 4 sites in a row, from element `at` of every lane on.  Four bytes are read: also those
  * behind the sites, or where the lattice ends, before them. */
@@ -2030,6 +2030,7 @@ vec512_FUNCTION void vec512_read_row(const Bytes *x, int64_t at, int64_t sites, 
         vec512_read_few(x, at + s, sites - s < 4 ? sites - s : 4, to + s * pitch, pitch);
 }
 
+/* Any number of them. */
 vec512_FUNCTION void vec512_read_bytes(const Bytes *x, int64_t at, int64_t sites, real *to, int64_t pitch)
 {
     for (int64_t s = 0; s < sites; s += 16)
@@ -2135,9 +2136,9 @@ vec512_FUNCTION void vec512_eight_outputs(const real *w, const real *x, int64_t 
 {
     enum {
         LANES = sizeof(vec512) / sizeof(real),
-        INPUTS = LANES < 8 ? 1 : LANES / 8, /* of a vector, */
-        AT_ONCE = LANES / 2,                /* of four      */
-        APART = LANES < 8 ? 4 : 1
+        AT_ONCE = LANES / 2,                /* inputs of four vectors */
+        INPUTS = LANES < 8 ? 1 : LANES / 8, /* of one, if it holds a whole one's outputs */
+        APART = LANES < 8 ? 4 : 1           /* sums that are not of the same outputs */
     };
     _Alignas(64) real part[4 * LANES];
     vec512 a[4] = {vec512_set(0), vec512_set(0), vec512_set(0), vec512_set(0)};
@@ -2907,6 +2908,46 @@ TARGET_AVX512 static void linear1_avx512(const Frame *f)
         y = vec512_sigmoid(y);
         vec512_store(sigmoid1, y);
     }
+}
+
+/* global_max_pool1 -> leaky_relu3; linear1; linear2 -> sigmoid1, st.arch:11
+ * y[o,p] = b[o] + sum over taps k and channels c of w[o,c,k] x[c,near[k][p]]; 288 multiply-adds a site */
+TARGET_AVX512 static void linear1_of_one_avx512(const Frame *f)
+{
+    real leaky_relu3_tile[1 * 8 * 16] __attribute__((aligned(64)));
+    real linear1_outputs[1 * 2 * 16] __attribute__((aligned(64)));
+    real linear1_of_one[1 * 2 * 16] __attribute__((aligned(64)));
+    real linear2_of_one[1 * 1 * 16] __attribute__((aligned(64)));
+    const real *global_max_pool1 = f->global_max_pool1;
+    real *leaky_relu3 = leaky_relu3_tile;
+    real *linear1 = linear1_outputs;
+    real *sigmoid1 = f->sigmoid1;
+    {
+        for (int64_t c = 0; c < 8; c++) { /* channels read */
+            vec512 y = vec512_load(global_max_pool1 + c * 16);
+            y = vec512_max(y, vec512_mul(y, vec512_set((real)0.01)));
+            vec512_store(leaky_relu3 + c * 16, y);
+        }
+    }
+    vec512_outputs_of_one(f->packed + 672, NULL, leaky_relu3_tile, 16, linear1_of_one, 32, 8);
+    for (int64_t row = 0; row < 2; row++) { /* channels made, 16 at a time */
+        const real *sums = linear1_of_one;
+        {
+            vec512 y = vec512_load(sums + row * 16);
+            vec512_store(linear1 + row * 16, y);
+        }
+    }
+    vec512_outputs_of_one(f->packed + 928, f->packed + 960, linear1_outputs, 1, linear2_of_one, 1,
+    32);
+    {
+        const real *sums = linear2_of_one;
+        {
+            vec512 y = vec512_load(sums);
+            y = vec512_sigmoid(y);
+            vec512_store(sigmoid1, y);
+        }
+    }
+    outputs_to_lanes(f->sigmoid1, 1);
 }
 
 /* sigmoid, st.arch:14 */
@@ -5377,7 +5418,12 @@ static void run_forward_avx512(Frame *f, int64_t first, int64_t last)
         read_flux_avx512(f);
         conv1_avx512(f);
         conv2_avx512(f);
-        linear1_avx512(f);
+        if (!f->single) {
+            linear1_avx512(f);
+        }
+        if (f->single) {
+            linear1_of_one_avx512(f);
+        }
         write_sigmoid1_avx512(f);
     }
 }
@@ -5459,7 +5505,12 @@ static void run_sweep_avx512(Frame *f, int64_t first, int64_t last)
                 conv2_avx512(f);
             }
         }
-        linear1_avx512(f);
+        if (!f->single) {
+            linear1_avx512(f);
+        }
+        if (f->single) {
+            linear1_of_one_avx512(f);
+        }
         write_sigmoid1_avx512(f);
     }
 }
@@ -5724,7 +5775,7 @@ vec256_FUNCTION void vec256_transpose(const real *x, real *to, int64_t pitch)
 #endif
 }
 
-/* ---- bytes into lanes, and between the parts of a lattice, by vectors ---- */
+/* ---- inputs into lanes, by vectors ---- */
 
 /* Up to 4 sites in a row, from element `at` of every lane on.  Four bytes are read: also those
  * behind the sites, or where the lattice ends, before them. */
@@ -5751,6 +5802,7 @@ vec256_FUNCTION void vec256_read_row(const Bytes *x, int64_t at, int64_t sites, 
         vec256_read_few(x, at + s, sites - s < 4 ? sites - s : 4, to + s * pitch, pitch);
 }
 
+/* Any number of them. */
 vec256_FUNCTION void vec256_read_bytes(const Bytes *x, int64_t at, int64_t sites, real *to, int64_t pitch)
 {
     for (int64_t s = 0; s < sites; s += 16)
@@ -5856,9 +5908,9 @@ vec256_FUNCTION void vec256_eight_outputs(const real *w, const real *x, int64_t 
 {
     enum {
         LANES = sizeof(vec256) / sizeof(real),
-        INPUTS = LANES < 8 ? 1 : LANES / 8, /* of a vector, */
-        AT_ONCE = LANES / 2,                /* of four      */
-        APART = LANES < 8 ? 4 : 1
+        AT_ONCE = LANES / 2,                /* inputs of four vectors */
+        INPUTS = LANES < 8 ? 1 : LANES / 8, /* of one, if it holds a whole one's outputs */
+        APART = LANES < 8 ? 4 : 1           /* sums that are not of the same outputs */
     };
     _Alignas(64) real part[4 * LANES];
     vec256 a[4] = {vec256_set(0), vec256_set(0), vec256_set(0), vec256_set(0)};
@@ -6367,6 +6419,48 @@ TARGET_AVX2 static void linear1_avx2(const Frame *f)
         y = vec256_sigmoid(y);
         vec256_store(sigmoid1 + lane, y);
     }
+}
+
+/* global_max_pool1 -> leaky_relu3; linear1; linear2 -> sigmoid1, st.arch:11
+ * y[o,p] = b[o] + sum over taps k and channels c of w[o,c,k] x[c,near[k][p]]; 288 multiply-adds a site */
+TARGET_AVX2 static void linear1_of_one_avx2(const Frame *f)
+{
+    real leaky_relu3_tile[1 * 8 * 16] __attribute__((aligned(64)));
+    real linear1_outputs[1 * 2 * 16] __attribute__((aligned(64)));
+    real linear1_of_one[1 * 2 * 16] __attribute__((aligned(64)));
+    real linear2_of_one[1 * 1 * 16] __attribute__((aligned(64)));
+    const real *global_max_pool1 = f->global_max_pool1;
+    real *leaky_relu3 = leaky_relu3_tile;
+    real *linear1 = linear1_outputs;
+    real *sigmoid1 = f->sigmoid1;
+    {
+        for (int64_t c = 0; c < 8; c++) { /* channels read */
+            for (int64_t lane = 0; lane < 16; lane += 8) { /* samples */
+                vec256 y = vec256_load(global_max_pool1 + c * 16 + lane);
+                y = vec256_max(y, vec256_mul(y, vec256_set((real)0.01)));
+                vec256_store(leaky_relu3 + c * 16 + lane, y);
+            }
+        }
+    }
+    vec256_outputs_of_one(f->packed + 672, NULL, leaky_relu3_tile, 16, linear1_of_one, 32, 8);
+    for (int64_t row = 0; row < 2; row++) { /* channels made, 16 at a time */
+        const real *sums = linear1_of_one;
+        for (int64_t lane = 0; lane < 16; lane += 8) { /* samples */
+            vec256 y = vec256_load(sums + row * 16 + lane);
+            vec256_store(linear1 + row * 16 + lane, y);
+        }
+    }
+    vec256_outputs_of_one(f->packed + 928, f->packed + 960, linear1_outputs, 1, linear2_of_one, 1,
+    32);
+    {
+        const real *sums = linear2_of_one;
+        for (int64_t lane = 0; lane < 16; lane += 8) { /* samples */
+            vec256 y = vec256_load(sums + lane);
+            y = vec256_sigmoid(y);
+            vec256_store(sigmoid1 + lane, y);
+        }
+    }
+    outputs_to_lanes(f->sigmoid1, 1);
 }
 
 /* sigmoid, st.arch:14 */
@@ -8072,7 +8166,12 @@ static void run_forward_avx2(Frame *f, int64_t first, int64_t last)
         read_flux_avx2(f);
         conv1_avx2(f);
         conv2_avx2(f);
-        linear1_avx2(f);
+        if (!f->single) {
+            linear1_avx2(f);
+        }
+        if (f->single) {
+            linear1_of_one_avx2(f);
+        }
         write_sigmoid1_avx2(f);
     }
 }
@@ -8154,7 +8253,12 @@ static void run_sweep_avx2(Frame *f, int64_t first, int64_t last)
                 conv2_avx2(f);
             }
         }
-        linear1_avx2(f);
+        if (!f->single) {
+            linear1_avx2(f);
+        }
+        if (f->single) {
+            linear1_of_one_avx2(f);
+        }
         write_sigmoid1_avx2(f);
     }
 }
@@ -8308,7 +8412,7 @@ vec128_FUNCTION void vec128_transpose(const real *x, real *to, int64_t pitch)
             to[i * pitch + j] = x[j * ARCH_LANES + i];
 }
 
-/* ---- bytes into lanes, and between the parts of a lattice, by vectors ---- */
+/* ---- inputs into lanes, by vectors ---- */
 
 /* Up to 4 sites in a row, from element `at` of every lane on.  Four bytes are read: also those
  * behind the sites, or where the lattice ends, before them. */
@@ -8335,6 +8439,7 @@ vec128_FUNCTION void vec128_read_row(const Bytes *x, int64_t at, int64_t sites, 
         vec128_read_few(x, at + s, sites - s < 4 ? sites - s : 4, to + s * pitch, pitch);
 }
 
+/* Any number of them. */
 vec128_FUNCTION void vec128_read_bytes(const Bytes *x, int64_t at, int64_t sites, real *to, int64_t pitch)
 {
     for (int64_t s = 0; s < sites; s += 16)
@@ -8440,9 +8545,9 @@ vec128_FUNCTION void vec128_eight_outputs(const real *w, const real *x, int64_t 
 {
     enum {
         LANES = sizeof(vec128) / sizeof(real),
-        INPUTS = LANES < 8 ? 1 : LANES / 8, /* of a vector, */
-        AT_ONCE = LANES / 2,                /* of four      */
-        APART = LANES < 8 ? 4 : 1
+        AT_ONCE = LANES / 2,                /* inputs of four vectors */
+        INPUTS = LANES < 8 ? 1 : LANES / 8, /* of one, if it holds a whole one's outputs */
+        APART = LANES < 8 ? 4 : 1           /* sums that are not of the same outputs */
     };
     _Alignas(64) real part[4 * LANES];
     vec128 a[4] = {vec128_set(0), vec128_set(0), vec128_set(0), vec128_set(0)};
@@ -8939,6 +9044,48 @@ static void linear1_plain(const Frame *f)
         y = vec128_sigmoid(y);
         vec128_store(sigmoid1 + lane, y);
     }
+}
+
+/* global_max_pool1 -> leaky_relu3; linear1; linear2 -> sigmoid1, st.arch:11
+ * y[o,p] = b[o] + sum over taps k and channels c of w[o,c,k] x[c,near[k][p]]; 288 multiply-adds a site */
+static void linear1_of_one_plain(const Frame *f)
+{
+    real leaky_relu3_tile[1 * 8 * 16] __attribute__((aligned(64)));
+    real linear1_outputs[1 * 2 * 16] __attribute__((aligned(64)));
+    real linear1_of_one[1 * 2 * 16] __attribute__((aligned(64)));
+    real linear2_of_one[1 * 1 * 16] __attribute__((aligned(64)));
+    const real *global_max_pool1 = f->global_max_pool1;
+    real *leaky_relu3 = leaky_relu3_tile;
+    real *linear1 = linear1_outputs;
+    real *sigmoid1 = f->sigmoid1;
+    {
+        for (int64_t c = 0; c < 8; c++) { /* channels read */
+            for (int64_t lane = 0; lane < 16; lane += 4) { /* samples */
+                vec128 y = vec128_load(global_max_pool1 + c * 16 + lane);
+                y = vec128_max(y, vec128_mul(y, vec128_set((real)0.01)));
+                vec128_store(leaky_relu3 + c * 16 + lane, y);
+            }
+        }
+    }
+    vec128_outputs_of_one(f->packed + 672, NULL, leaky_relu3_tile, 16, linear1_of_one, 32, 8);
+    for (int64_t row = 0; row < 2; row++) { /* channels made, 16 at a time */
+        const real *sums = linear1_of_one;
+        for (int64_t lane = 0; lane < 16; lane += 4) { /* samples */
+            vec128 y = vec128_load(sums + row * 16 + lane);
+            vec128_store(linear1 + row * 16 + lane, y);
+        }
+    }
+    vec128_outputs_of_one(f->packed + 928, f->packed + 960, linear1_outputs, 1, linear2_of_one, 1,
+    32);
+    {
+        const real *sums = linear2_of_one;
+        for (int64_t lane = 0; lane < 16; lane += 4) { /* samples */
+            vec128 y = vec128_load(sums + lane);
+            y = vec128_sigmoid(y);
+            vec128_store(sigmoid1 + lane, y);
+        }
+    }
+    outputs_to_lanes(f->sigmoid1, 1);
 }
 
 /* sigmoid, st.arch:14 */
@@ -10581,7 +10728,12 @@ static void run_forward_plain(Frame *f, int64_t first, int64_t last)
         read_flux_plain(f);
         conv1_plain(f);
         conv2_plain(f);
-        linear1_plain(f);
+        if (!f->single) {
+            linear1_plain(f);
+        }
+        if (f->single) {
+            linear1_of_one_plain(f);
+        }
         write_sigmoid1_plain(f);
     }
 }
@@ -10663,7 +10815,12 @@ static void run_sweep_plain(Frame *f, int64_t first, int64_t last)
                 conv2_plain(f);
             }
         }
-        linear1_plain(f);
+        if (!f->single) {
+            linear1_plain(f);
+        }
+        if (f->single) {
+            linear1_of_one_plain(f);
+        }
         write_sigmoid1_plain(f);
     }
 }
@@ -10761,30 +10918,30 @@ static double flops(const int64_t *extent, ArchWhat what)
 /* Cycles that a block takes at least, as the plan counts them: once, and for each site,
  * strip of sites and site of a halo; and bytes of fields it touches, a site. */
 typedef struct Least {
-    double once, site1, site2, strip1, strip2, near2_halo, back2_halo, bytes0, bytes1, bytes2;
+    double once, one, site1, site2, strip1, strip2, near2_halo, back2_halo, bytes0, bytes1, bytes2;
 } Least;
 
 static const Least least[][5] = {
     [ARCH_ISA_AVX512] = {
-        {196.5, 8, 764, 0, 0, 2, 0, 1152, 512, 2176},
-        {1296.5, 136, 1352, 360, 607.5, 4, 0, 15296, 2944, 15168},
-        {834, 328, 1352, 360, 607.5, 4, 8.5, 15296, 4544, 16768},
-        {0, 0, 0, 0, 0, 0, 0, 0, 0, 0},
-        {196.5, 8, 764, 0, 0, 2, 0, 1152, 512, 2176},
+        {196.5, -147.5, 8, 764, 0, 0, 2, 0, 1152, 512, 2176},
+        {1296.5, 0, 136, 1352, 360, 607.5, 4, 0, 15296, 2944, 15168},
+        {834, 0, 328, 1352, 360, 607.5, 4, 8.5, 15296, 4544, 16768},
+        {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0},
+        {196.5, -147.5, 8, 764, 0, 0, 2, 0, 1152, 512, 2176},
     },
     [ARCH_ISA_AVX2] = {
-        {377, 14, 1528, 0, 0, 0, 0, 1152, 512, 2176},
-        {1921, 270, 2704, 224, 357, 0, 0, 15296, 2944, 15168},
-        {1460, 590, 2704, 224, 357, 0, 0, 15296, 4544, 16768},
-        {0, 0, 0, 0, 0, 0, 0, 0, 0, 0},
-        {377, 14, 1528, 0, 0, 0, 0, 1152, 512, 2176},
+        {377, -295, 14, 1528, 0, 0, 0, 0, 1152, 512, 2176},
+        {1921, 0, 270, 2704, 224, 357, 0, 0, 15296, 2944, 15168},
+        {1460, 0, 590, 2704, 224, 357, 0, 0, 15296, 4544, 16768},
+        {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0},
+        {377, -295, 14, 1528, 0, 0, 0, 0, 1152, 512, 2176},
     },
     [ARCH_ISA_PLAIN] = {
-        {1264, 28, 5872, 0, 0, 0, 0, 1152, 512, 2176},
-        {4872, 1052, 9760, 448, 714, 0, 0, 15296, 2944, 15168},
-        {4478, 2140, 9760, 448, 714, 0, 0, 15296, 4544, 16768},
-        {0, 0, 0, 0, 0, 0, 0, 0, 0, 0},
-        {1264, 28, 5872, 0, 0, 0, 0, 1152, 512, 2176},
+        {1264, -1116, 28, 5872, 0, 0, 0, 0, 1152, 512, 2176},
+        {4872, 0, 1052, 9760, 448, 714, 0, 0, 15296, 2944, 15168},
+        {4478, 0, 2140, 9760, 448, 714, 0, 0, 15296, 4544, 16768},
+        {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0},
+        {1264, -1116, 28, 5872, 0, 0, 0, 0, 1152, 512, 2176},
     },
 };
 
@@ -10802,6 +10959,7 @@ static double bound(const int64_t *extent, int64_t batch, ArchWhat what, ArchIsa
     const Least *l = &least[isa][f.which];
     double cycles = 0, bytes = 0;
     cycles += l->once;
+    cycles += l->one * f.single;
     cycles += l->site1 * (double)part_sites(&f.parts, f.sites1);
     cycles += l->site2 * (double)part_sites(&f.parts, f.sites2);
     cycles += l->strip1 * strips(part_sites(&f.parts, f.sites1));

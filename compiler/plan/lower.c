@@ -123,7 +123,7 @@ void lower_tile(Lower *l, const Group *group, const Ix *site, int sites)
         if (l->winograd && s == 0)
             winograd_outputs(l, step);
         else if (!step->load && fuse_is_conv(graph_node(l->g, step->root)))
-            (l->one_sample ? lower_linear : lower_conv)(l, step);
+            (l->dense ? lower_linear : lower_conv)(l, step);
         else
             lower_pointwise(l, step);
     }
@@ -361,42 +361,12 @@ int lower_group(Lower *l, const Group *group)
     return phase_end(l->b);
 }
 
-/* Fewer products are not worth it. */
-enum { PRODUCTS_LEAST = 100 };
-
-/* Whether all that is done to a vector of outputs is known without those of other values. */
-static bool is_linear(const Graph *g, const Step *step)
-{
-    const Node *n = graph_node(g, step->root);
-    if (step->load || step->sinks || n->op != OP_CONV || n->shape.rank)
-        return false;
-    for (int c = 0; c < step->chains; c++)
-        if (op_info[graph_node(g, step->chain[c])->op].operands != 1)
-            return false;
-    return true;
-}
-
-bool lower_has_one(const Lower *l, const Group *group)
-{
-    int64_t products = 0;
-    if (group->kind != GROUP_SITES)
-        return false;
-    for (int s = 0; s < group->steps; s++) {
-        const Step *step = &group->step[s];
-        if (!is_linear(l->g, step))
-            return false;
-        Val w = graph_node(l->g, step->root)->arg[1];
-        products += l->g->param[graph_node(l->g, w)->param].count;
-    }
-    return products >= PRODUCTS_LEAST;
-}
-
 int lower_group_of_one(Lower *l, const Group *group)
 {
     begin_phase(l, group, "_of_one");
-    l->one_sample = true;
+    l->dense = lower_made_dense(l, group);
     lower_sites(l, group);
-    l->one_sample = false;
+    l->dense = NULL;
     return phase_end(l->b);
 }
 

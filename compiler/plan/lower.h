@@ -21,7 +21,7 @@ typedef struct Lower {
     const Fusion *f;
     bool direct;        /* PlanOptions.direct */
     const Bands *bands; /* [groups] of a kernel that is swept; NULL: it is not */
-    bool one_sample;    /* a walk without sites for one sample: outputs in the lanes */
+    const bool *dense;  /* [nodes] of one sample: in the lanes; NULL: of more */
     const struct Winograd *winograd; /* where the first step of a walk over tiles gets
                                         its outputs from; NULL: not such a walk     */
 
@@ -44,9 +44,8 @@ typedef struct Made {
 int lower_group(Lower *l, const Group *group);
 /* The same over tiles (winograd.h). */
 int lower_group_tiles(Lower *l, const Group *group);
-/* The same for one sample, of values without sites; whether that is worth a phase. */
+/* The same for one sample, of values without sites. */
 int lower_group_of_one(Lower *l, const Group *group);
-bool lower_has_one(const Lower *l, const Group *group);
 /* The steps of a walk at `sites` sites from `site` on. */
 void lower_tile(Lower *l, const Group *group, const Ix *site, int sites);
 
@@ -55,6 +54,15 @@ Tile tile_of_group(const Target *target, const Graph *g, const Group *group);
 /* At `sites` sites that are fewer: of more channels, so that as many sums hide latencies. */
 Tile tile_of_fewer(Tile whole, int sites);
 Tile tile_of_weight(const Target *target); /* output x input channels */
+
+/* lower_one.c: whether one sample is worth a phase; [nodes] what convolutions make there, and
+ * what follows them. */
+bool lower_has_one(const Lower *l, const Group *group);
+const bool *lower_made_dense(const Lower *l, const Group *group);
+/* Whether the numbers of v follow each other: made in the lanes, and asked for by this walk
+ * alone; and how many vectors the channels of one sample are then. */
+bool lower_is_dense(const Lower *l, Val v);
+int lower_vectors(int channels);
 
 /* lower_conv.c: a convolution and what follows it, at the sites of the tile. */
 void lower_conv(Lower *l, const Step *step);
@@ -109,8 +117,6 @@ BufId lower_buffer(Lower *l, Val v);
 /* Room for a few sites: on the stack of a phase, or in `work` where they would fill that. */
 BufId lower_near(Lower *l, const char *name, int channels, int sites);
 int lower_lattice(Lower *l, Val v);
-/* Into how many vectors the channels of one sample go. */
-int lower_vectors(int channels);
 /* Gradients of the parameters as their phases leave them: a region each.  Weights in tiles of
  * 4 x 4, [tap][out / 4][in / 4][4 in][4 out], biases in order.  One or two outputs would leave
  * most of a tile empty: there several taps take the place of four outputs. */

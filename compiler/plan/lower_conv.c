@@ -196,7 +196,7 @@ static BufId call_outputs(Lower *l, const Conv *c)
                             lower_vectors(c->out), 1);
     CallArg bias =
         c->bias < 0 ? arg_word("none") : arg_buf(b, build_packed(b), ix(b, c->bias));
-    int64_t pitch = l->f->place[c->x.i] == PLACE_WORK ? LANES : 1;
+    int64_t pitch = lower_is_dense(l, c->x) ? 1 : LANES;
     put_call(b, "vec_outputs_of_one", 7,
              (CallArg[]){arg_buf(b, build_packed(b), ix(b, c->weights)), bias,
                          arg_buf(b, lower_buffer(l, c->x), NULL), arg_int(b, pitch),

@@ -29,7 +29,7 @@ BufId lower_buffer(Lower *l, Val v)
 {
     const Node *n = graph_node(l->g, v);
     const char *name = value_name(l->g, v, l->b->arena);
-    if (l->f->place[v.i] == PLACE_STACK && l->one_sample)
+    if (lower_is_dense(l, v))
         return lower_near(l, arena_printf(l->b->arena, "%s_outputs", name),
                           lower_vectors(n->shape.channels), 1);
     if (l->f->place[v.i] == PLACE_STACK)
@@ -39,11 +39,6 @@ BufId lower_buffer(Lower *l, Val v)
                                        .space = SPACE_WORK,
                                        .channels = lower_row(n),
                                        .lattice = lower_lattice(l, v)});
-}
-
-int lower_vectors(int channels)
-{
-    return (channels + LANES - 1) / LANES;
 }
 
 static int64_t fours(int64_t n)

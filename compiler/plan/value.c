@@ -12,8 +12,8 @@ static bool is_taken(const char *name)
         "c", "i", "j", "k", "m", "n", "o", "q", "s", "t", "f", "u", "v", "w", "x", "y",
         "at", "db", "dw", "dx", "patch", "product", "corners", "tile", "r0", "r1", "dy",
         "arg", "bias", "block", "call", "dparams", "from", "lane", "loss", "max",
-        "mean", "next", "strip", "packed", "real", "sum", "sums", "tap", "target", "to",
-        "where",
+        "mean", "next", "row", "strip", "packed", "real", "sum", "sums", "tap",
+        "target", "to", "where",
         /* C */
         "auto", "break", "case", "char", "const", "continue", "default", "do", "double",
         "else", "enum", "extern", "float", "for", "goto", "if", "inline", "int", "long",

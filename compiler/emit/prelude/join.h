@@ -1,6 +1,6 @@
 /* ---- from the parts of a sample to one value and back ---- */
 
-/* Number in the whole lattice of the site `at` of the part `in_grid`. */
+/* Number in the whole lattice of a site of a part, by the coordinates of both. */
 INLINE int64_t whole_number(const Parts *parts, const int64_t *extent, const int64_t *in_grid,
                             const int64_t *at)
 {

@@ -1,4 +1,4 @@
-/* ---- bytes into lanes, and between the parts of a lattice, by vectors ---- */
+/* ---- inputs into lanes, by vectors ---- */
 
 /* Up to 4 sites in a row, from element `at` of every lane on.  Four bytes are read: also those
  * behind the sites, or where the lattice ends, before them. */
@@ -25,6 +25,7 @@
         @_read_few(x, at + s, sites - s < 4 ? sites - s : 4, to + s * pitch, pitch);
 }
 
+/* Any number of them. */
 @_FUNCTION void @_read_bytes(const Bytes *x, int64_t at, int64_t sites, real *to, int64_t pitch)
 {
     for (int64_t s = 0; s < sites; s += 16)
@@ -130,9 +131,9 @@
 {
     enum {
         LANES = sizeof(@) / sizeof(real),
-        INPUTS = LANES < 8 ? 1 : LANES / 8, /* of a vector, */
-        AT_ONCE = LANES / 2,                /* of four      */
-        APART = LANES < 8 ? 4 : 1
+        AT_ONCE = LANES / 2,                /* inputs of four vectors */
+        INPUTS = LANES < 8 ? 1 : LANES / 8, /* of one, if it holds a whole one's outputs */
+        APART = LANES < 8 ? 4 : 1           /* sums that are not of the same outputs */
     };
     _Alignas(64) real part[4 * LANES];
     @ a[4] = {@_set(0), @_set(0), @_set(0), @_set(0)};

@@ -304,6 +304,41 @@ static void line_is_what_is_counted(void **state)
     }
 }
 
+static bool has_phase_of_one(const Program *p)
+{
+    const Kernel *k = &p->kernel[WHAT_FORWARD];
+    for (int i = 0; i < k->blocks; i++)
+        if (k->block[i].samples == SAMPLES_ONE)
+            return true;
+    return false;
+}
+
+/* Worth a phase from 100 products on, also where pools leave an activation to the walk; not
+ * where outputs are added to what lies otherwise. */
+static void one_sample_has_a_phase(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *layers;
+        bool has;
+    } tail[] = {
+        {"GlobalSumPool Linear(4, 19) LeakyReLU Linear(19, 1)",                          false},
+        {"GlobalSumPool Linear(4, 20) LeakyReLU Linear(20, 1)",                          true },
+        {"Conv(1x1, 4, 32) LeakyReLU GlobalMaxPool Linear(32, 32) LeakyReLU",            true },
+        {"u = x -> GlobalSumPool v = u -> Linear(4, 32) -> Linear(32, 4) return u + v",
+         false                                                                                },
+        {"u = x -> GlobalSumPool -> Linear(4, 32) v = u -> Linear(32, 32) return u + v",
+         true                                                                                 },
+    };
+    for (size_t i = 0; i < countof(tail); i++) {
+        Arena *a = arena_new();
+        const Program *p = program_of(tail[i].layers, AVX512, PRECISION_F32, a);
+        if (has_phase_of_one(p) != tail[i].has)
+            fail_msg("%s: %s", tail[i].layers, tail[i].has ? "no phase" : "a phase");
+        arena_free(a);
+    }
+}
+
 int main(int argc, char **argv)
 {
     archs = argc > 1 ? argv[1] : "archs";
@@ -315,6 +350,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(products_are_all_there),
         cmocka_unit_test(all_calls_are_known),
         cmocka_unit_test(line_is_what_is_counted),
+        cmocka_unit_test(one_sample_has_a_phase),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
