@@ -109,7 +109,7 @@ static void run_shard(const Bench *b, int64_t shard, int thread)
 /* Dealt to the threads, which have come here together. */
 static void run_shards(Bench *b, int threads)
 {
-    if (threads == 1) { /* to look for others takes a tenth of the shortest calls */
+    if (threads == 1) { /* to ask for others takes a tenth of the shortest calls */
         for (int64_t i = 0; i < b->call.shards; i++)
             run_shard(b, i, 0);
         return;
