@@ -65,7 +65,7 @@ judge_cuda() {
 # Together they have every kind of layer.
 networks="$source/archs/task3/st2.arch $source/archs/task2/fl.arch $source/tests/kernels/archs/padded.arch
 $source/tests/kernels/archs/wide.arch $source/tests/kernels/archs/winners.arch
-$source/tests/kernels/archs/branches.arch"
+$source/tests/kernels/archs/branches.arch $source/tests/kernels/archs/tower.arch"
 judge=judge
 [ "$part" = cuda ] || judge $networks ||
     { echo "the unbroken generator fails already"; exit 1; }
@@ -124,6 +124,14 @@ break_ 'lose the last odd shard' emit/prelude/sums.h \
 break_ 'let absent samples count' emit/prelude/loss.h \
     's/^    clear(dy, f.sites \* row \* ARCH_LANES);//'
 break_ 'ignore the index' emit/prelude/lanes.h 's/call->index ? call->index\[sample\] : sample/sample/'
+break_ 'read 16 sites of one lane for all' emit/prelude/vec_any.h 's/f->first\[lane\] + at, tile/f->first[0] + at, tile/'
+break_ 'lose the sites behind 16' emit/prelude/vec_any.h 's/int64_t s = whole; s < sites;/int64_t s = whole + 1; s < sites;/'
+break_ 'idle lanes in the place of others' emit/prelude/vec256.h 's/x->lanes > 8/x->lanes > 12/'
+break_ 'spread outputs over each other' emit/prelude/join.h \
+    's/o = outs - 1; o >= 0; o--/o = 0; o < outs; o++/'
+break_ 'inputs of one sample too far apart' plan/lower_conv.c 's/== PLACE_WORK ? LANES : 1/== PLACE_WORK ? LANES : 2/'
+break_ 'parts in a row when flattened' emit/prelude/join.h \
+    's/            next_coordinates(AXES, parts->grid, in_grid);//'
 break_ 'last of equal maxima' plan/lower_point.c 's/vx_op4(b, VX_GT, x, max, vx_const/vx_op4(b, VX_GT, max, x, vx_const/'
 break_ 'forget the tap of a pooled site' emit/prelude/tables.h 's/k = k \* w->kernel\[axis\] + t/k = 0 * t/'
 break_ 'forget the last packed outputs' emit/prelude/pack.h 's/block < outs; block += 8/block + 8 <= outs; block += 8/'
