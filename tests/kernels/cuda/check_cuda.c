@@ -5,130 +5,14 @@
  * threads and blocks to the same bits.  With -exact weights are small integers, and many maxima
  * equal; with -barriers, a barrier left out must show; with -tf32, kernels whose products are of
  * TF32 alone are as far off as that makes them. */
-#include <float.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "check.h"
+#include "check_cuda.h"
 #include "grad/grad.h"
-#include "launch.h"
-
-typedef struct Check {
-    Tally tally;
-    const Graph *g, *loss, *vjp; /* loss NULL: it has none */
-    const ArchModel *m;
-    double worst[3];
-    double most;   /* that ratios may be            */
-    bool barriers; /* leave out one after the other  */
-    int spread;    /* calls that were, over the grid */
-    int tile;      /* in tiles of so many sites      */
-    bool larger;   /* is some lattice: one tile is not spread */
-    Values values;
-
-    /* What is being checked now. */
-    Case c[INSTANCES_MAX]; /* one input, weights of each instance */
-    Batch b;
-} Check;
-
-static const char *const what_name[] = {"forward", "gradient", "vjp"};
-
-static const char *where(const Check *k)
-{
-    static char text[128];
-    const Batch *b = &k->b;
-    int used = snprintf(text, sizeof text, "%s,", k->m->name);
-    for (int d = 0; d < k->m->rank; d++)
-        used += snprintf(text + used, sizeof text - (size_t)used, "%s%lld",
-                         d ? "x" : " ", (long long)b->call.extent[d]);
-    snprintf(text + used, sizeof text - (size_t)used,
-             ", batch %lld, instances %lld, %d threads, %lld bytes near",
-             (long long)b->batch, (long long)b->instances, b->device.threads,
-             (long long)b->device.shared_block);
-    return text;
-}
-
-/* ---- against the oracle ---- */
 
 /* Two operands are off by 2^-11 each, which is 2^13 eps; and there are two layers. */
 enum { TF32_RATIO_MAX = 1 << 14 };
-
-static void judge(Check *k, ArchWhat what, double ratio, const char *part)
-{
-    k->worst[what] = fmax(k->worst[what], ratio);
-    tally(&k->tally, ratio <= k->most, "%s: %s%s, ratio %.3g", where(k),
-          what_name[what], part, ratio);
-}
-
-static const void *piece(const Check *k, const void *p, int64_t count, int instance)
-{
-    return (const char *)p + real_size(k->m) * (size_t)(count * instance);
-}
-
-/* Tensor by tensor; a gradient is a mean over `terms`, a vjp a sum. */
-static void judge_params(Check *k, ArchWhat what, const Graph *g, const Eval *e,
-                         const void *got, double terms)
-{
-    double worst = 0;
-    for (int i = 0; i < g->params; i++) {
-        const Param *p = &g->param[i];
-        uint32_t v = g->dparam[i].i;
-        void *sum = real_new(k->m, p->count);
-        for (int64_t j = 0; j < p->count; j++)
-            real_set(k->m, sum, j, real_at(k->m, got, p->offset + j) * terms);
-        worst =
-            fmax(worst, error_ratio(k->m, sum, e->value[v], e->magnitude[v], p->count));
-        free(sum);
-    }
-    judge(k, what, worst, " dparams");
-}
-
-static void judge_loss(Check *k, const Eval *e, double got, double terms)
-{
-    double expected = 0, near = k->m->real == ARCH_F64 ? 1e-10 : 1e-3;
-    for (int64_t n = 0; n < k->b.batch; n++)
-        expected += e->value[k->loss->loss_value.i][n] / terms;
-    tally(&k->tally, fabs(got - expected) <= near * fabs(expected),
-          "%s: loss %.17g, not %.17g", where(k), got, expected);
-}
-
-static void compare(Check *k, ArchWhat what, const Answer *a, int i)
-{
-    const Graph *g = what == ARCH_FORWARD ? k->g : what == ARCH_VJP ? k->vjp : k->loss;
-    Arena *arena = arena_new();
-    const Eval *e = case_eval(&k->c[i], g, k->b.batch, arena);
-    const void *dparams = piece(k, a->dparams, a->params, i);
-    double terms = (double)(k->b.batch * k->c[0].out);
-    uint32_t y = g->output.i, dx = g->dx.i;
-    switch (what) {
-    case ARCH_FORWARD:
-        judge(k, what,
-              error_ratio(k->m, piece(k, a->y, a->y_count, i), e->value[y],
-                          e->magnitude[y], a->y_count),
-              "");
-        break;
-    case ARCH_VJP:
-        judge(k, what,
-              error_ratio(k->m, piece(k, a->dx, a->dx_count, i), e->value[dx],
-                          e->magnitude[dx], a->dx_count),
-              " dx");
-        judge_params(k, what, g, e, dparams, 1);
-        break;
-    case ARCH_GRADIENT:
-        judge_params(k, what, g, e, dparams, terms);
-        judge_loss(k, e, a->loss[i], terms);
-        break;
-    }
-    arena_free(arena);
-}
-
-static void compare_all(Check *k, ArchWhat what, const Answer *a)
-{
-    tally(&k->tally, a->good, "%s: %s has no plan, or threads part at a barrier",
-          where(k), what_name[what]);
-    for (int i = 0; i < k->b.instances; i++)
-        compare(k, what, a, i);
-}
 
 /* ---- against itself ---- */
 
@@ -162,7 +46,7 @@ static void check_halves(Check *k, const Answer *wanted)
 }
 
 /* With little shared memory: tiles of some sites, spread over the grid. */
-static bool spread(Check *k, ArchWhat what)
+bool spread(Check *k, ArchWhat what)
 {
     ArchCudaPlan plan;
     size_t little = 0;
@@ -269,93 +153,6 @@ static void check_rows(Check *k)
     k->b.call = call;
     answer_free(&all);
     answer_free(&own);
-}
-
-/* ---- without a barrier, without the end of a launch ---- */
-
-/* True if some order of threads and blocks has other bits than `wanted`. */
-static bool is_missed(Check *k, ArchWhat what, const Answer *wanted)
-{
-    bool missed = false;
-    for (k->b.order = ORDER_FORWARD; k->b.order <= ORDER_SHUFFLED && !missed;
-         k->b.order++) {
-        Answer a = answer_of(&k->b, what, PARTS_ALL);
-        missed = !answer_equal(&k->b, what, wanted, &a);
-        answer_free(&a);
-    }
-    k->b.order = ORDER_FORWARD;
-    return missed;
-}
-
-typedef struct Missed {
-    int all, missed;
-} Missed;
-
-static void count(Missed *m, bool missed, ArchWhat what, const char *thing, int number)
-{
-    if (!missed)
-        printf("%s: the %s %d is not missed\n", what_name[what], thing, number);
-    m->missed += missed;
-    m->all++;
-}
-
-static void leave_out_barriers(Check *k, ArchWhat what, Missed *m)
-{
-    int line[FIBERS_BARRIERS];
-    machine_barriers(line);
-    Answer wanted = answer_of(&k->b, what, PARTS_ALL);
-    int lines = machine_barriers(line);
-    for (int i = 0; i < lines; i++) {
-        machine_without(line[i]);
-        count(m, is_missed(k, what, &wanted), what, "barrier in line", line[i]);
-        machine_without(0);
-    }
-    answer_free(&wanted);
-}
-
-static void leave_out_ends(Check *k, ArchWhat what, Missed *m)
-{
-    Answer wanted = answer_of(&k->b, what, PARTS_ALL);
-    for (int pass = 0; pass + 1 < wanted.plan.passes; pass++) {
-        k->b.joined = pass;
-        count(m, is_missed(k, what, &wanted), what, "end of pass", pass);
-        k->b.joined = -1;
-    }
-    answer_free(&wanted);
-}
-
-static void judge_missed(Check *k, const Missed *m, double least, const char *things)
-{
-    tally(&k->tally, m->all > 0 && m->missed >= m->all * least,
-          "%d of %d %s are missed", m->missed, m->all, things);
-    printf("%d of %d %s are missed\n", m->missed, m->all, things);
-}
-
-/* Not all are missed: a thread may read what it has made itself, a tile may leave nothing
- * that the next one needs, and two passes of one level do not read each other's. */
-static void check_barriers(Check *k)
-{
-    Missed barriers = {0, 0}, tiles = {0, 0}, ends = {0, 0};
-    ArchCudaDevice device = k->b.device;
-    for (int what = 0; what < 3; what++) {
-        if (what == ARCH_GRADIENT && !k->loss)
-            continue;
-        k->b.device.multiprocessors = 1; /* one block for all samples */
-        k->b.device.shared_total = 0;
-        leave_out_barriers(k, (ArchWhat)what, &barriers);
-        k->b.device = device;
-        if (!spread(k, (ArchWhat)what))
-            continue;
-        k->spread++;
-        leave_out_ends(k, (ArchWhat)what, &ends);
-        k->b.device.multiprocessors = 1;
-        k->b.device.shared_total = 0;
-        leave_out_barriers(k, (ArchWhat)what, &tiles);
-        k->b.device = device;
-    }
-    judge_missed(k, &barriers, 0.66, "barriers on a block");
-    judge_missed(k, &tiles, 0.5, "barriers on the grid");
-    judge_missed(k, &ends, 0.8, "ends of a pass");
 }
 
 /* ---- cases ---- */
