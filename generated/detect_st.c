@@ -935,8 +935,9 @@ INLINE void join_largest(const Parts *parts, real *y, int64_t channels)
 {
     if (parts->samples == 1) {
         fill_idle_lanes(parts, y, channels, -(real)HUGE_VAL);
-        for (int64_t c = 0; c < channels; c++, y += ARCH_LANES)
-            *y = largest_of_lanes(y);
+        for (int64_t c = 0; c < channels; c++)
+            y[c * ARCH_LANES] = largest_of_lanes(y + c * ARCH_LANES);
+        fill_idle_lanes(parts, y, channels, 0); /* gradients take them times 0 */
         return;
     }
     for (int64_t c = 0; parts->count > 1 && c < channels; c++, y += ARCH_LANES)
